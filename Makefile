@@ -1,0 +1,77 @@
+# scolpass: what a developer runs. `make demo` and `make test` do all the set-up themselves, on a
+# fresh Debian or Ubuntu machine with root (or sudo) and Python 3.11+; `make setup` touches .venv/
+# only and never the system.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+# The stamp carries the hash of what the environment is made from (the lock, how it is made, the
+# project's metadata but not its tools' settings): a change makes a new environment, no change
+# costs nothing, whatever git did to the files' times.
+LOCK := requirements/dev.txt
+STAMP := .venv/.installed-$(shell { cat $(LOCK) deploy/dev/venv; sed '/^\[tool.ruff\]/,$$d' pyproject.toml; } | sha256sum | cut -c1-16)
+
+# Passed on to the command behind the target: make demo DEMO="--no-color", make test TEST="-k cutoff".
+DEMO ?=
+TEST ?= tests
+TESTFLAGS ?= -q -ra
+BENCH ?=
+
+.PHONY: help
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: system ready ## set everything up and tell the story against a private slapd
+	@$(BIN)/scolpass demo $(DEMO)
+
+.PHONY: test
+test: system ready ## set everything up and run the tests, slapd in a container or as a local process
+	@way=$$(deploy/dev/test-way) && \
+	SCOLPASS_TEST_DIRECTORY=$$way $(BIN)/python -m pytest $(TESTFLAGS) $(TEST)
+
+.PHONY: check
+check: setup ## formatting, lint, types, and who may import whom
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+.PHONY: format
+format: setup ## format the code and mend what ruff can mend
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+.PHONY: bench
+bench: system ready ## the benchmarks of benchmarks/, in one sitting
+	@$(BIN)/python -m benchmarks $(BENCH)
+
+.PHONY: setup
+setup: $(STAMP) ## .venv/ from the lock, and nothing else
+	@:
+
+$(STAMP):
+	@deploy/dev/venv $(LOCK)
+	@rm -f .venv/.installed-* && touch $@
+
+.PHONY: system
+system: ## what must come from Debian's packages: slapd, its tools, python3-venv
+	@deploy/dev/system-packages
+
+# `setup`, but after `system`: with `make -j`, too, the packages come first.
+.PHONY: ready
+ready: system
+	@$(MAKE) setup
+
+.PHONY: lock
+lock: ## requirements/*.txt anew: newest releases, with hashes (LOCKFLAGS="" keeps what is locked)
+	@deploy/dev/lock $(LOCKFLAGS)
+LOCKFLAGS ?= --upgrade
+
+.PHONY: clean
+clean: ## remove what the targets above made (not the machine's packages)
+	@rm -rf .venv .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

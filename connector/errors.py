@@ -1,0 +1,79 @@
+"""The errors of scolpass, one small tree.
+
+::
+
+    ScolpassError              says what was being done, on what, and the cure
+    ├── UsageError             exit 2: a mistake in configuration or command line
+    │   ├── ConfigurationError     file, key and what was expected
+    │   └── UnknownStudent         nobody has that number, uid, login or address
+    ├── Untrustworthy          exit 4: nothing was written
+    │   ├── FeedRefused            the register's feed is not whole
+    │   ├── DirectoryUntrusted     unreachable, partial, or not the one we know
+    │   └── JournalUntrusted       unreachable, locked, full, or of another directory
+    └── EntryError             one entry failed; the others go on (exit 1)
+        ├── Transient              busy, unreachable, time-out: worth another try
+        └── Refused                the directory said no; a retry would hear the same
+"""
+
+from __future__ import annotations
+
+
+class ScolpassError(Exception):
+    """Base of all errors that scolpass raises on purpose.
+
+    ``message`` names what was being done and on what; ``cure`` tells the reader what to do.
+    """
+
+    exit_status = 1
+
+    def __init__(self, message: str, cure: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.cure = cure
+
+    def __str__(self) -> str:
+        return f"{self.message}. {self.cure}" if self.cure else self.message
+
+
+class UsageError(ScolpassError):
+    """The command line or the configuration cannot be carried out as it stands."""
+
+    exit_status = 2
+
+
+class ConfigurationError(UsageError):
+    """A configuration file, variable or secret file is wrong."""
+
+
+class UnknownStudent(UsageError):
+    """Nobody has that student number, uid, login or address."""
+
+
+class Untrustworthy(ScolpassError):
+    """A source, the directory or the journal cannot be trusted; nothing was written."""
+
+    exit_status = 4
+
+
+class FeedRefused(Untrustworthy):
+    """The register's feed is not whole and was refused before anything was written."""
+
+
+class DirectoryUntrusted(Untrustworthy):
+    """The directory is unreachable, answers partially, or is not the one the journal knows."""
+
+
+class JournalUntrusted(Untrustworthy):
+    """The journal is unreachable, locked, full, or belongs to another directory."""
+
+
+class EntryError(ScolpassError):
+    """One entry could not be written; the others go on."""
+
+
+class Transient(EntryError):
+    """The directory was busy, away or slow; another try may succeed."""
+
+
+class Refused(EntryError):
+    """The directory refused the request; the same request would be refused again."""
