@@ -1,0 +1,483 @@
+"""The register's rows: what they must look like, and what a whole feed says.
+
+The rules are those of the contract, section "The register: enrolment feed": which fields there
+are, what makes a row bad, that a bad row is rejected alone and takes nobody else with it, and
+how far the number of students may fall before a feed is not believed. The words for a status
+are Apogée's (``E``, ``C``, ``A``, ``R``) and Pégase's (``VALIDEE``, ``EN_COURS``, ``ANNULEE``).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from functools import lru_cache
+from typing import NamedTuple
+
+from connector.core.model import Enrolment, Feed, Rejection, Status
+from connector.core.rules import Institution
+
+FIELDS: tuple[str, ...] = (
+    "student_number",
+    "family_name",
+    "first_name",
+    "birth_date",
+    "academic_year",
+    "status",
+    "usual_name",
+    "civility",
+    "birth_place",
+    "ine",
+    "component_code",
+    "component_name",
+    "step_code",
+    "step_name",
+    "student_status",
+    "enrolled_on",
+    "contact_email",
+)
+"""Every field of the contract, in its order: the order in which a row is looked at."""
+
+REQUIRED: tuple[str, ...] = FIELDS[:5]
+"""The fields without which there is no enrolment."""
+
+IDENTITY: tuple[str, ...] = (
+    "family_name",
+    "first_name",
+    "birth_date",
+    "usual_name",
+    "civility",
+    "birth_place",
+    "ine",
+    "contact_email",
+)
+"""The fields that describe the person and not the enrolment."""
+
+_NUMBER = re.compile(r"[A-Za-z0-9]{1,32}")
+_YEAR = re.compile(r"([0-9]{4})(?:[/-]([0-9]{4}))?")
+_EARLIEST_YEAR = 1900
+
+# Every Zs of Unicode, tab, and the line breaks that are not Zs. Vertical tab and form feed are
+# control characters, not blanks: a name that holds one was not typed by anybody.
+_BLANKS = re.compile("[ \t\n\r\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
+
+_STATUSES: Mapping[str, Status] = {
+    "": Status.VALIDATED,
+    "validated": Status.VALIDATED,
+    "e": Status.VALIDATED,
+    "validee": Status.VALIDATED,
+    "pending": Status.PENDING,
+    "c": Status.PENDING,
+    "en_cours": Status.PENDING,
+    "cancelled": Status.CANCELLED,
+    "a": Status.CANCELLED,
+    "annulee": Status.CANCELLED,
+    "withdrawn": Status.WITHDRAWN,
+    "r": Status.WITHDRAWN,
+}
+
+_SHOWN = 200  # characters of a refused value that a report repeats
+_DIGITS = 40  # a whole number with more is no number of ours, and slow to spell out
+
+
+class Row(NamedTuple):
+    """One row as read, with the place it comes from.
+
+    ``number`` stands beside the outcome because a rejection carries none: it is the student
+    number of the row if one could be made out, else ``""``.
+    """
+
+    number: str
+    file: str
+    line: int
+    outcome: Enrolment | Rejection
+
+
+class _Bad(Exception):
+    """A field that makes its row bad; never leaves this module."""
+
+    def __init__(self, field: str, value: object, reason: str) -> None:
+        super().__init__(reason)
+        self.field = field
+        self.value = value
+        self.reason = reason
+
+
+def clean(text: str) -> str:
+    """A text as scolpass stores it: NFC, every run of blanks one blank, trimmed.
+
+    Blanks are Unicode's space separators (a no-break space is one), tabs and line breaks.
+    Everything else stays as the register wrote it. Cleaning what is clean changes nothing.
+    """
+    # What is printable holds no blank but U+0020, so most names are through here.
+    if (
+        text.isprintable()
+        and "  " not in text
+        and (text.isascii() or unicodedata.is_normalized("NFC", text))
+    ):
+        return text.strip(" ")
+    return _BLANKS.sub(" ", unicodedata.normalize("NFC", text)).strip(" ")
+
+
+def control_character(text: str) -> str | None:
+    """The first character of ``text`` that no cleaned value may hold, as ``U+0000``, or None.
+
+    These are the control characters that are neither tab nor line break (Unicode's Cc, NUL
+    among them) and lone surrogates (Cs), which no directory could store.
+    """
+    if text.isprintable():
+        return None
+    for character in text:
+        if unicodedata.category(character) in ("Cc", "Cs") and not _BLANKS.match(character):
+            return f"U+{ord(character):04X}"
+    return None
+
+
+# A register repeats itself: the same forenames, places, components and steps stand in thousands
+# of rows. The memo saves the work and, as all rows then share one object, the memory.
+_clean_shared = lru_cache(maxsize=16_384)(clean)
+
+
+def read_row(
+    values: Mapping[str, object],
+    *,
+    file: str,
+    line: int,
+    date_format: str,
+    today: date,
+    institution: Institution,
+) -> Enrolment | Rejection:
+    """One mapped row as an enrolment, or why it is none.
+
+    ``values`` holds the fields that the register has a column for, as text, whole numbers,
+    dates or None (an SQL NULL, which is the same as empty). A field that is not there stays
+    None in the enrolment; of a step that is not there the enrolment says so.
+
+    Nothing is raised: what is wrong with the first bad field, in the contract's order, is the
+    reason of the rejection. The INE never makes a row bad.
+    """
+    try:
+        return Enrolment(
+            student_number=_number(values.get("student_number")),
+            family_name=_name(values, "family_name"),
+            first_name=_name(values, "first_name"),
+            birth_date=_birth_date(values.get("birth_date"), date_format, today, institution),
+            academic_year=_academic_year(values.get("academic_year"), today, institution),
+            status=_status(values.get("status")),
+            usual_name=_text(values, "usual_name"),
+            civility=_text(values, "civility"),
+            birth_place=_text(values, "birth_place"),
+            ine=_ine(values),
+            component_code=_text(values, "component_code"),
+            component_name=_text(values, "component_name"),
+            step_code=_text(values, "step_code") or "",
+            step_name=_text(values, "step_name"),
+            student_status=_text(values, "student_status"),
+            enrolled_on=_date("enrolled_on", values.get("enrolled_on"), date_format, institution),
+            contact_email=_text(values, "contact_email"),
+            step_mapped="step_code" in values,
+        )
+    except _Bad as bad:
+        return Rejection(file, line, bad.field, _shown(bad.value), bad.reason)
+
+
+def number_in(value: object) -> str:
+    """The student number that ``value`` holds, or ``""`` where it holds none.
+
+    For rows that were rejected: whose they are decides which student keeps what she has.
+    """
+    try:
+        return _number(value)
+    except _Bad:
+        return ""
+
+
+def academic_year_of(day: date, institution: Institution) -> int:
+    """The academic year that ``day`` lies in, by the year in which it begins.
+
+    With a start of ``09-01``, 31 August 2027 lies in 2026 and 1 September 2027 in 2027.
+    """
+    start = institution.academic_year_start
+    begun = (day.month, day.day) >= (int(start[:2]), int(start[3:]))
+    return day.year if begun else day.year - 1
+
+
+def assemble(rows: Iterable[Row]) -> Feed:
+    """A feed of rows, in one pass over them; they need not be held anywhere else.
+
+    - A student with one bad row is left out whole: she keeps what she has.
+    - Student numbers that differ only in case are both left out, with one rejection each, at
+      the number's first row, that names them all: one of them is a typing error, and nobody
+      but the register can say which.
+    - ``distinct`` counts numbers with at least one good row, students left out included, so a
+      handful of bad rows does not look like a register cut short. Spellings that differ only
+      in case are counted as one number: a register that begins to spell a number two ways has
+      not gained a student, and does not lose one when it stops.
+
+    Which students are left out does not depend on the order of the rows.
+    """
+    # Most students have one row, so only those with more are given a list to grow in.
+    students: dict[str, tuple[Enrolment, ...]] = {}
+    growing: dict[str, list[Enrolment]] = {}
+    rejected: list[Rejection] = []
+    bad: set[str] = set()
+    spellings: dict[str, dict[str, tuple[str, int]]] = {}  # folded: {as written: first place}
+    for number, file, line, outcome in rows:
+        if isinstance(outcome, Rejection):
+            rejected.append(outcome)
+            if not number:
+                continue
+            bad.add(number)
+        elif number in students:
+            growing.setdefault(number, []).append(outcome)
+            continue
+        else:
+            students[number] = (outcome,)
+        if not number.isdigit():  # digits have no case, and most registers nothing else
+            spellings.setdefault(number.lower(), {}).setdefault(number, (file, line))
+
+    twice_counted = 0
+    for written in spellings.values():
+        if len(written) == 1:
+            continue
+        twice_counted += max(0, sum(number in students for number in written) - 1)
+        bad.update(written)
+        for number, (file, line) in written.items():
+            others = ", ".join(sorted(other for other in written if other != number))
+            reason = f"differs only in case from {others}"
+            rejected.append(Rejection(file, line, "student_number", number, reason))
+
+    distinct = len(students) - twice_counted
+    for number, enrolments in growing.items():
+        students[number] += tuple(enrolments)
+    for number in bad:
+        students.pop(number, None)
+    return Feed(students=students, rejected=tuple(rejected), distinct=distinct)
+
+
+def identity(rows: Sequence[Enrolment]) -> Enrolment:
+    """The row of a student that says who she is.
+
+    It is that of the latest academic year, then of the latest ``enrolled_on`` (no date is
+    earlier than any), then the last in the feed. ``rows`` are in the feed's order.
+
+    Raises:
+        ValueError: ``rows`` is empty.
+    """
+    _, chosen = max(
+        enumerate(rows),
+        key=lambda place: (place[1].academic_year, place[1].enrolled_on or date.min, place[0]),
+    )
+    return chosen
+
+
+def disagreement(rows: Sequence[Enrolment]) -> bool:
+    """Whether the rows of one student differ in who she is, which is worth a notice."""
+    return any(len({getattr(row, name) for row in rows}) > 1 for name in IDENTITY)
+
+
+def feed_drop(distinct: int, previous: int | None, limit: str) -> str | None:
+    """Why a feed has too few students to be believed, with the numbers, or None if it has not.
+
+    Args:
+        distinct: student numbers with at least one good row in this feed.
+        previous: the same of the last run that ended well, or None if there was none.
+        limit: ``safety.max_feed_drop``: a percentage of ``previous`` such as ``10%``, or a
+            count such as ``100``. A fall of exactly the limit passes.
+    """
+    if not previous:
+        return None
+    fall = previous - distinct
+    allowed = Fraction(limit[:-1]) * previous / 100 if limit.endswith("%") else Fraction(int(limit))
+    if fall <= allowed:
+        return None
+    # One decimal cut off, not rounded, would call 10.04 % "10.0 %" and seem to pass.
+    tenths = -(-fall * 1000 // previous)
+    return (
+        f"{distinct} students have a good row, {previous} had one in the last run: "
+        f"{fall} fewer ({tenths // 10}.{tenths % 10} %), "
+        f"and safety.max_feed_drop = {limit} allows {int(allowed)} fewer"
+    )
+
+
+def _plain(field: str, value: object) -> str:
+    """The text of a value, whole numbers spelled out.
+
+    Whole numbers come from databases: as int, or as Decimal where the column is a NUMERIC.
+    """
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**_DIGITS:
+        return str(value)
+    if (
+        isinstance(value, Decimal)
+        and value.is_finite()
+        and value.adjusted() < _DIGITS
+        and value == value.to_integral_value()
+    ):
+        return str(int(value))
+    raise _Bad(field, value, f"is of type {type(value).__name__} where text is expected")
+
+
+def _checked(field: str, cleaned: str, value: object) -> str:
+    if (found := control_character(cleaned)) is not None:
+        raise _Bad(field, value, f"holds the control character {found}")
+    return cleaned
+
+
+def _number(value: object) -> str:
+    number = clean(_plain("student_number", value))
+    if _NUMBER.fullmatch(number) is None:
+        _checked("student_number", number, value)
+        reason = "is not 1 to 32 ASCII letters and digits" if number else "is empty"
+        raise _Bad("student_number", value, reason)
+    return number
+
+
+def _name(values: Mapping[str, object], field: str) -> str:
+    value = values.get(field)
+    text = _plain(field, value)
+    # Forenames repeat, family names hardly do: a memo of those would only hold memory.
+    cleaned = _clean_shared(text) if field == "first_name" else clean(text)
+    # Nothing but format characters (a zero-width space, say) is no name to anybody's eye.
+    if not cleaned or not (
+        cleaned.isprintable() or any(unicodedata.category(sign) != "Cf" for sign in cleaned)
+    ):
+        raise _Bad(field, value, "is empty")
+    return _checked(field, cleaned, value)
+
+
+def _text(values: Mapping[str, object], field: str) -> str | None:
+    if field not in values:
+        return None
+    value = values[field]
+    text = value if isinstance(value, str) else _plain(field, value)
+    cleaned = clean(text) if field == "contact_email" else _clean_shared(text)
+    return cleaned if cleaned.isprintable() else _checked(field, cleaned, value)
+
+
+def _ine(values: Mapping[str, object]) -> str | None:
+    """The INE as written; it never rejects a row.
+
+    Control characters, which nothing could store, are dropped. A value that is no text at all
+    (a BLOB, say) is as if the register had no such column, so what stands is left alone.
+    """
+    if "ine" not in values:
+        return None
+    try:
+        text = clean(_plain("ine", values["ine"]))
+    except _Bad:
+        return None
+    if control_character(text) is None:
+        return text
+    return clean("".join(sign for sign in text if unicodedata.category(sign) not in ("Cc", "Cs")))
+
+
+def _date(field: str, value: object, date_format: str, institution: Institution) -> date | None:
+    """A native date, or a text in the configured format and no other; None where empty."""
+    if isinstance(value, datetime):
+        # An aware timestamp names an instant; its day is the institution's.
+        return (value.astimezone(institution.zone) if value.tzinfo else value).date()
+    if isinstance(value, date):
+        return value
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise _Bad(field, value, f"is of type {type(value).__name__} where a date is expected")
+    parsed = _parsed(value, date_format)
+    if isinstance(parsed, str):
+        raise _Bad(field, value, parsed)
+    return parsed
+
+
+@lru_cache(maxsize=16_384)
+def _parsed(text: str, date_format: str) -> date | str | None:
+    """The date, None where the text is empty, or the reason why it is none.
+
+    strptime is the slowest thing in a row, and a university's students share some ten thousand
+    birthdays: hence the memo.
+    """
+    cleaned = clean(text)
+    if not cleaned:
+        return None
+    # strptime would read digits of every script.
+    if not any(sign.isdigit() and not sign.isascii() for sign in cleaned):
+        try:
+            return datetime.strptime(cleaned, date_format).date()  # noqa: DTZ007 a day, no instant
+        except ValueError:
+            pass
+    return f"is not a date in the format {date_format}"
+
+
+def _birth_date(value: object, date_format: str, today: date, institution: Institution) -> date:
+    born = _date("birth_date", value, date_format, institution)
+    if born is None:
+        raise _Bad("birth_date", value, "is empty")
+    if born > today:
+        raise _Bad("birth_date", value, f"lies after today, {today.isoformat()}")
+    return born
+
+
+def _academic_year(value: object, today: date, institution: Institution) -> int:
+    text = _plain("academic_year", value)
+    year = _year(text)
+    if isinstance(year, str):
+        raise _Bad("academic_year", value, year)
+    last = academic_year_of(today, institution) + 1
+    if year > last:
+        raise _Bad("academic_year", value, f"lies beyond the next academic year, {last}")
+    return year
+
+
+@lru_cache(maxsize=256)
+def _year(text: str) -> int | str:
+    """The year in which an academic year begins, or the reason why the text names none."""
+    cleaned = clean(text)
+    if not cleaned:
+        return "is empty"
+    written = _YEAR.fullmatch(cleaned)
+    if written is None:
+        return "is not an academic year such as 2026 or 2026/2027"
+    year = int(written[1])
+    if written[2] is not None and int(written[2]) != year + 1:
+        return "does not name two consecutive years"
+    if year < _EARLIEST_YEAR:
+        return f"lies before {_EARLIEST_YEAR}"
+    return year
+
+
+def _status(value: object) -> Status:
+    status = _known_status(_plain("status", value))
+    if status is None:
+        known = "validated, pending, cancelled, withdrawn"
+        raise _Bad("status", value, f"is not a status that scolpass knows ({known})")
+    return status
+
+
+@lru_cache(maxsize=256)
+def _known_status(text: str) -> Status | None:
+    """The status that a word of the register stands for; case and accents do not matter."""
+    apart = unicodedata.normalize("NFD", clean(text))
+    bare = "".join(sign for sign in apart if not unicodedata.combining(sign))
+    return _STATUSES.get(bare.lower())
+
+
+def _shown(value: object) -> str:
+    """A refused value, fit for a report: on one line, printable and not endless."""
+    if value is None:
+        return ""
+    # Python spells out endless whole numbers in hexadecimal only.
+    endless = isinstance(value, int) and abs(value) >= 10**_DIGITS
+    text = value if isinstance(value, str) else f"{value:#x}" if endless else str(value)
+    text = clean(text[: 4 * _SHOWN])
+    if not text.isprintable():
+        text = "".join(
+            sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii")
+            for sign in text
+        )
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

@@ -1,0 +1,528 @@
+"""An account as LDAP attributes: SUPANN's composite values, times, and the difference.
+
+Three kinds of attributes live in a student's entry. *Whole* ones are scolpass's and are
+replaced. *Shared* ones (:data:`SHARED`) hold other people's values too and are changed value
+by value. Every other attribute belongs to somebody else and is never named here.
+
+Sources: SUPANN 2018 (supannRessourceEtatDate, supannEtuInscription, labelled values), eduPerson
+202111, RFC 4517 (GeneralizedTime, PrintableString, IA5String), RFC 4515 (filters).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from connector.core.model import Account, Action, Change, Enrolment, State
+from connector.core.rules import Institution
+
+OBJECT_CLASSES = ("inetOrgPerson", "eduPerson", "supannPerson", "scolpassAccount")
+SHARED = frozenset(
+    {"objectClass", "eduPersonAffiliation", "supannRessourceEtatDate", "supannRessourceEtat"}
+)
+SECRET = "(provisional password)"  # noqa: S105 - stands for the hash that apply draws; plans hold no secret
+SUSPENDED_UNTIL = "20991231230000Z"  # slapd fails open on 9999...
+
+ADDRESSES = (
+    "mail",
+    "eduPersonPrincipalName",
+    "supannAliasLogin",
+    "supannAutreMail",
+    "eduPersonPrincipalNamePrior",
+)
+IDENTITY = (
+    "sn",
+    "givenName",
+    "cn",
+    "displayName",
+    "supannNomDeNaissance",
+    "supannCivilite",
+    "supannOIDCDateDeNaissance",
+    "supannCodeINE",
+)
+ENROLMENT = (
+    "supannEntiteAffectation",
+    "supannEntiteAffectationPrincipale",
+    "supannEtuAnneeInscription",
+    "supannEtuEtape",
+    "supannEtuInscription",
+)
+STATE = (
+    "eduPersonAffiliation",
+    "eduPersonPrimaryAffiliation",
+    "supannRessourceEtatDate",
+    "supannRessourceEtat",
+    "pwdEndTime",
+    "pwdStartTime",
+    "pwdReset",
+    "pwdPolicySubentry",
+)
+READ = (
+    "objectClass",
+    "uid",
+    "supannEtuId",
+    "supannEmpId",
+    "supannEtablissement",
+    *IDENTITY,
+    *ADDRESSES,
+    *ENROLMENT,
+    *STATE,
+    "supannMailPrive",
+    "supannMailPerso",
+    "mailForwardingAddress",
+    "scolpassCharter",
+)
+# Removed when the register's column is empty, if scolpass wrote them.
+OPTIONAL = frozenset(
+    {
+        "supannCivilite",
+        "supannCodeINE",
+        "supannEntiteAffectation",
+        "supannEntiteAffectationPrincipale",
+        "supannEtuEtape",
+    }
+)
+
+OUR_AFFILIATIONS = ("student", "member")
+_STUDENT_AFFILIATIONS = frozenset({"student", "member", "alum"})
+_CIVILITIES = {
+    "M": "M.",
+    "MR": "M.",
+    "MONSIEUR": "M.",
+    "MME": "Mme",
+    "MLLE": "Mme",
+    "MADAME": "Mme",
+}
+_PRINTABLE = re.compile(r"[A-Za-z0-9'()+,\-./:=? ]+")  # RFC 4517, 3.3.29
+_STATE_DATE = re.compile(r"\{([^}]+)\}([^:]*):([^:]*):([^:]*):([^:]*)")
+_GENERALIZED = re.compile(
+    r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)?(\d\d)?(?:[.,]\d+)?(Z|[+-]\d{2}(?:\d{2})?)"
+)
+
+Values = tuple[str, ...]
+Difference = dict[str, tuple[Values, Values]]
+
+
+# --- times --------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=4096)
+def end_of_day(day: date, zone: ZoneInfo) -> str:
+    """The midnight that ends ``day`` in ``zone``, as GeneralizedTime in UTC (RFC 4517)."""
+    following = day + timedelta(days=1)
+    midnight = datetime(following.year, following.month, following.day, tzinfo=zone)
+    return midnight.astimezone(UTC).strftime("%Y%m%d%H%M%SZ")
+
+
+@lru_cache(maxsize=4096)
+def instant(text: str) -> datetime | None:
+    """A GeneralizedTime as an instant, whatever its offset; None where it is none."""
+    found = _GENERALIZED.fullmatch(text)
+    if not found:
+        return None
+    year, month, day, hour, minute, second, offset = found.groups()
+    if offset == "Z":
+        zone = UTC
+    else:
+        sign = -1 if offset[0] == "-" else 1
+        shift = timedelta(hours=int(offset[1:3]), minutes=int(offset[3:5] or 0))
+        zone = timezone(sign * shift)
+    try:
+        return datetime(
+            int(year),
+            int(month),
+            int(day),
+            int(hour),
+            int(minute or 0),
+            int(second or 0),
+            tzinfo=zone,
+        )
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _day(text: str) -> date | None:
+    if not re.fullmatch(r"\d{8}", text):
+        return None
+    try:
+        return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _compact(day: date | None) -> str:
+    return f"{day:%Y%m%d}" if day else ""
+
+
+# --- the state, in SUPANN's words ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One resource's state as it stands in the entry; ``state`` None: none stands there."""
+
+    state: State | None = None
+    start: date | None = None
+    end: date | None = None
+    word: str = ""  # SUPANN's sub-state as written
+
+
+@lru_cache(maxsize=8192)
+def _parse_state(value: str) -> tuple[str, Standing] | None:
+    found = _STATE_DATE.fullmatch(value)
+    if not found:
+        return None
+    resource, letter, word, start, end = (part.strip() for part in found.groups())
+    letter = letter.upper()
+    lowered = word.lower()
+    if letter == "A":
+        state = State.GRACE if lowered == "supannsursis" else State.ACTIVE
+    elif letter == "S":
+        state = State.SUSPENDED
+    elif letter == "I":
+        inactive = lowered in ("supanncree", "supannprecree")
+        state = State.INACTIVE if inactive else State.EXPIRED
+    else:
+        return None
+    return resource.upper(), Standing(state, _day(start), _day(end), word)
+
+
+def standing(account: Account, resource: str = "COMPTE") -> Standing:
+    """What ``supannRessourceEtatDate`` says of one resource of this entry."""
+    best = Standing()
+    for value in account.values("supannRessourceEtatDate"):
+        parsed = _parse_state(value)
+        if (
+            parsed
+            and parsed[0] == resource
+            and (best.state is None or parsed[1].state is State.SUSPENDED)
+        ):
+            best = parsed[1]
+    return best
+
+
+_WORDS = {
+    State.INACTIVE: "I:SupannCree",
+    State.ACTIVE: "A:SupannActif",
+    State.GRACE: "A:SupannSursis",
+    State.EXPIRED: "I:SupannExpire",
+    State.SUSPENDED: "S:SupannVerrouAdministratif",
+}
+
+
+@lru_cache(maxsize=4096)
+def state_value(resource: str, state: State, start: date | None, end: date | None) -> str:
+    """A value of ``supannRessourceEtatDate``: ``{COMPTE}A:SupannActif:20260901:20271231``."""
+    return f"{{{resource}}}{_WORDS[state]}:{_compact(start)}:{_compact(end)}"
+
+
+@lru_cache(maxsize=4096)
+def _undated(value: str) -> str:
+    resource_state, _, _ = value.rpartition(":")
+    resource_state, _, _ = resource_state.rpartition(":")
+    return resource_state.rstrip(":")
+
+
+def _ours_of(values: Values) -> Values:
+    return tuple(v for v in values if v[:8].upper() == "{COMPTE}" or v[:6].upper() == "{MAIL}")
+
+
+# --- whose entry is it --------------------------------------------------------------------------
+
+
+def is_shared_person(account: Account) -> bool:
+    """Whether this entry is also somebody else's: staff, or an affiliation beyond a student's."""
+    if account.values("supannEmpId"):
+        return True
+    values = account.values("eduPersonAffiliation")
+    return any(value.lower() not in _STUDENT_AFFILIATIONS for value in values)
+
+
+def is_student(account: Account) -> bool:
+    """Whether the affiliation ``student`` stands in the entry."""
+    return any(value.lower() == "student" for value in account.values("eduPersonAffiliation"))
+
+
+def has_policy(account: Account, policy_dn: str) -> bool:
+    """Whether the entry's ``pwdPolicySubentry`` is the provisional policy."""
+    found = account.first("pwdPolicySubentry")
+    return found is not None and same_dn(found, policy_dn)
+
+
+@lru_cache(maxsize=1024)
+def _folded_dn(dn: str) -> str:
+    return re.sub(r"\s*([,=+])\s*", r"\1", dn.strip()).casefold()
+
+
+def same_dn(one: str, other: str) -> bool:
+    """Whether two DNs are the same but for case and blanks around their separators."""
+    return one == other or _folded_dn(one) == _folded_dn(other)
+
+
+def is_below(dn: str, base: str) -> bool:
+    """Whether ``dn`` lies under ``base`` (case and blanks around separators aside)."""
+    return _folded_dn(dn).endswith("," + _folded_dn(base))
+
+
+# --- what the register wants --------------------------------------------------------------------
+
+
+@lru_cache(maxsize=256)
+def _civility(text: str) -> str | None:
+    return _CIVILITIES.get(text.upper().rstrip("."))
+
+
+def identity_wish(number: str, row: Enrolment) -> tuple[dict[str, Values], list[str]]:
+    """The identity attributes a row asks for, and notices; an absent key is left alone."""
+    notices: list[str] = []
+    last = row.usual_name or row.family_name
+    wish: dict[str, Values] = {
+        "sn": (last,),
+        "givenName": (row.first_name,),
+        "cn": (f"{last} {row.first_name}",),
+        "displayName": (f"{row.first_name} {last}",),
+        "supannNomDeNaissance": (row.family_name,),
+        "supannOIDCDateDeNaissance": (row.birth_date.isoformat(),),
+    }
+    if row.civility is not None:
+        civility = _civility(row.civility)
+        wish["supannCivilite"] = (civility,) if civility else ()
+        if row.civility and not civility:
+            notices.append(f"{number}: civility {row.civility!r} is none we know; left out")
+    if row.ine is not None:
+        printable = bool(_PRINTABLE.fullmatch(row.ine))
+        wish["supannCodeINE"] = (row.ine,) if printable else ()
+        if row.ine and not printable:
+            notices.append(f"{number}: INE {row.ine!r} does not fit supannCodeINE; left out")
+    return wish, notices
+
+
+def enrolment_wish(
+    number: str, year: int | None, rows: Sequence[Enrolment], institution: Institution
+) -> tuple[dict[str, Values], list[str]]:
+    """The enrolment attributes that the counted rows ask for, and notices.
+
+    Without a counted row (the year is known from the directory alone) nothing is asked for.
+    """
+    if year is None or not rows:
+        return {}, []
+    notices: list[str] = []
+    wish: dict[str, Values] = {"supannEtuAnneeInscription": (str(year),)}
+    if any(row.component_code is not None for row in rows):
+        codes = []
+        for code in sorted({row.component_code for row in rows if row.component_code}):
+            if code.isascii():
+                codes.append(code)
+            else:
+                notices.append(
+                    f"{number}: component code {code!r} is not ASCII, which "
+                    "supannEntiteAffectation asks for; left out"
+                )
+        wish["supannEntiteAffectation"] = distinct(codes)
+        wish["supannEntiteAffectationPrincipale"] = tuple(codes[:1])
+    label = f"{{UAI:{institution.uai}}}"
+    if any(row.step_mapped for row in rows):
+        steps = sorted({row.step_code for row in rows if row.step_code})
+        wish["supannEtuEtape"] = distinct(label + step for step in steps)
+    inscriptions = set()
+    for row in rows:
+        parts = [
+            f"[etab={{UAI}}{institution.uai}][anneeinsc={year}][regimeinsc={{INCONNU}}]"
+            "[sectdisc={INCONNU}][typedip={INCONNU}][cursusann={INCONNU}]"
+        ]
+        for key, prefix, code in (
+            ("affect", "", row.component_code or ""),
+            ("etape", label, row.step_code),
+        ):
+            if code and "]" in code:
+                notices.append(
+                    f"{number}: code {code!r} holds ']', which supannEtuInscription cannot take"
+                )
+            elif code:
+                parts.append(f"[{key}={prefix}{code}]")
+        inscriptions.add("".join(parts))
+    wish["supannEtuInscription"] = distinct(sorted(inscriptions))
+    return wish, list(dict.fromkeys(notices))
+
+
+def distinct(values: Iterable[str]) -> Values:
+    """The values without those that caseIgnoreMatch (RFC 4517) takes for the same."""
+    seen: dict[str, str] = {}
+    for value in values:
+        folded = value if value.isascii() else unicodedata.normalize("NFKC", value)
+        seen.setdefault(" ".join(folded.split()).casefold(), value)
+    return tuple(seen.values())
+
+
+# --- the state's attributes ---------------------------------------------------------------------
+
+
+def state_wish(
+    account: Account | None, state: State, start: date | None, end: date | None
+) -> dict[str, tuple[Values, Values]]:
+    """Values of ours in the two SUPANN state attributes, as (standing, wanted).
+
+    {MAIL} follows the account where it is active, in grace or expired (if there was one); a
+    suspension leaves it as it was, but for a cutoff that moves.
+    """
+    standing_dates = _ours_of(account.values("supannRessourceEtatDate")) if account else ()
+    standing_plain = _ours_of(account.values("supannRessourceEtat")) if account else ()
+    wanted = [state_value("COMPTE", state, start, end)]
+    mail = standing(account, "MAIL") if account else Standing()
+    kept_mail = [v for v in standing_dates if v[:6].upper() == "{MAIL}"]
+    if state in (State.ACTIVE, State.GRACE):
+        mail_start = mail.start if mail.state is state else start
+        wanted.append(state_value("MAIL", state, mail_start, end))
+    elif state is State.EXPIRED and mail.state is not None:
+        mail_start = mail.start if mail.state is State.EXPIRED else start
+        wanted.append(state_value("MAIL", state, mail_start, None))
+    elif state is State.SUSPENDED and mail.state in (State.ACTIVE, State.GRACE):
+        wanted.append(state_value("MAIL", mail.state, mail.start, end))
+    else:
+        wanted.extend(kept_mail)
+    dates = tuple(wanted)
+    return {
+        "supannRessourceEtatDate": (standing_dates, dates),
+        "supannRessourceEtat": (standing_plain, tuple(_undated(v) for v in dates)),
+    }
+
+
+def affiliation_wish(
+    account: Account | None, enrolled: bool, shared_person: bool
+) -> tuple[Values, Values]:
+    """Values of ours in ``eduPersonAffiliation``, as (standing, wanted)."""
+    ours = ("student",) if shared_person else OUR_AFFILIATIONS
+    values = account.values("eduPersonAffiliation") if account else ()
+    return tuple(v for v in values if v.lower() in ours), ours if enrolled else ()
+
+
+def class_wish(account: Account | None, wanted: Sequence[str]) -> tuple[Values, Values]:
+    """Object classes of ours, as (standing, wanted); those of others are not named."""
+    folded = {name.lower() for name in wanted}
+    values = account.values("objectClass") if account else ()
+    return tuple(v for v in values if v.lower() in folded), tuple(wanted)
+
+
+# --- the difference -----------------------------------------------------------------------------
+
+
+def differ(name: str, before: Values, after: Values) -> bool:
+    """Whether two lists of values differ as the directory compares them."""
+    if before == after:
+        return False
+    if name in SHARED:
+        return sorted(v.lower() for v in before) != sorted(v.lower() for v in after)
+    if name in ("pwdEndTime", "pwdStartTime"):
+        return [instant(v) for v in before] != [instant(v) for v in after]
+    if name == "pwdPolicySubentry":
+        return [_folded_dn(v) for v in before] != [_folded_dn(v) for v in after]
+    if name == "pwdReset":
+        return [v.upper() for v in before] != [v.upper() for v in after]
+    return len(before) != len(after) or set(before) != set(after)
+
+
+def difference(
+    account: Account | None,
+    whole: Mapping[str, Values],
+    shared: Mapping[str, tuple[Values, Values]],
+) -> Difference:
+    """What must change so that the entry holds what is wished: name to (before, after)."""
+    found: Difference = {}
+    for name, after in whole.items():
+        before = account.values(name) if account else ()
+        if differ(name, before, after):
+            found[name] = (before, after)
+    for name, (before, after) in shared.items():
+        if differ(name, before, after):
+            found[name] = (before, after)
+    return found
+
+
+# --- filters ------------------------------------------------------------------------------------
+
+_PLAIN = re.compile(r"[A-Za-z0-9._@{}-]+(?: [A-Za-z0-9._@{}-]+)*")
+
+
+def escape(value: str) -> str:
+    """A value as it may stand in a filter (RFC 4515, section 3).
+
+    Whatever is not plainly harmless is written as octets, so that no parser can misread it.
+    """
+    if _PLAIN.fullmatch(value):
+        return value
+    return "".join(f"\\{octet:02x}" for octet in value.encode("utf-8", "surrogateescape"))
+
+
+def holds(name: str, value: str) -> str:
+    """The filter that a value stands in an attribute."""
+    return f"({name}={escape(value)})"
+
+
+def absent(name: str) -> str:
+    """The filter that an attribute has no value."""
+    return f"(!({name}=*))"
+
+
+def guard(account: Account, changed: Difference, *, lifecycle: bool) -> tuple[str, ...]:
+    """The filters under which a change computed from ``account`` is still right (RFC 4528).
+
+    Everything that is replaced, and for a change of state everything it was decided from.
+    Only values of scolpass are named, never entryCSN: every login would move that.
+    """
+    filters: dict[str, None] = {}
+    for number in account.values("supannEtuId"):
+        filters[holds("supannEtuId", number)] = None
+    for name, (before, _) in changed.items():
+        if name == "userPassword":
+            continue
+        if before:
+            filters.update((holds(name, value), None) for value in before)
+        elif name not in SHARED:
+            filters[absent(name)] = None
+    if lifecycle:
+        dated = _ours_of(account.values("supannRessourceEtatDate"))
+        compte = [v for v in dated if v[:8].upper() == "{COMPTE}"]
+        if compte:
+            filters.update((holds("supannRessourceEtatDate", v), None) for v in compte)
+        else:
+            filters["(!(supannRessourceEtatDate={COMPTE}*))"] = None
+        for name in ("pwdReset", "pwdEndTime", "pwdStartTime", "pwdPolicySubentry"):
+            values = account.values(name)
+            filters[holds(name, values[0]) if values else absent(name)] = None
+        filters[absent("supannEmpId")] = None
+    return tuple(filters)
+
+
+# --- was it done? -------------------------------------------------------------------------------
+
+
+def is_done(change: Change, account: Account | None) -> bool:
+    """Whether an entry is already as a change wanted it, after an answer that never came.
+
+    A new password cannot be read back: it tells nothing unless something else changed with it.
+    """
+    if change.action is Action.PURGE or account is None:
+        return account is None and change.action is Action.PURGE
+    telling = False
+    for name, (before, after) in change.attributes.items():
+        if name == "userPassword":
+            telling = telling or (bool(after) and not before and account.password)
+            continue
+        values = account.values(name)
+        if name in SHARED:
+            there = {value.lower() for value in values}
+            wanted = {value.lower() for value in after}
+            gone = {value.lower() for value in before} - wanted
+            if not wanted <= there or gone & there:
+                return False
+        elif differ(name, values, after):
+            return False
+        telling = telling or differ(name, before, after)
+    return telling

@@ -1,0 +1,95 @@
+"""A name becomes a login and an address; homonyms are told apart by a number.
+
+The rules are those of the contract, section "Identifiers". What is given once is never given
+to anybody else; who asks here says what is taken.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from functools import lru_cache
+from itertools import count
+
+from anyascii import anyascii
+
+_LONGEST = 64  # RFC 5321, 4.5.3.1.1: octets of a local part
+_HYPHENS = re.compile("-{2,}")
+_KEPT = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
+
+
+def serving_order(number: str) -> tuple[int, int, str]:
+    """The key that puts student numbers in the order in which students are served.
+
+    Numbers of digits alone come first, as numbers (9 before 10), the others after them as
+    text. Numbers of the same value (``7`` and ``007``) are ordered as text, so that the order
+    is total.
+    """
+    if number.isascii() and number.isdigit():
+        return (0, int(number), number)
+    return (1, 0, number)
+
+
+def uid_of(number: str, template: str) -> str:
+    """The uid of a student: her number set into the template of ``identifiers.uid``."""
+    return template.replace("{student_number}", number)
+
+
+def local_part(first_name: str, last_name: str) -> str | None:
+    """``first.last`` in ASCII and lower case, uncut and without a number.
+
+    Apostrophes are dropped, blanks and dashes of all kinds become hyphens, particles stay, and
+    whatever else is neither letter nor digit is dropped. None where one of the two names
+    transliterates to nothing: the uid stands for the address then.
+    """
+    first, last = _transliterated(first_name), _transliterated(last_name)
+    return f"{first}.{last}" if first and last else None
+
+
+def address(
+    first_name: str,
+    last_name: str,
+    uid: str,
+    mail_domain: str,
+    taken: Callable[[str], bool],
+) -> str:
+    """The first address that is free for this name: ``lea.martin@``, then ``lea.martin01@``.
+
+    Args:
+        first_name: as the register writes it.
+        last_name: the usual name if there is one, else the family name.
+        uid: the whole local part, in lower case, where a name transliterates to nothing.
+        mail_domain: what stands after the ``@``.
+        taken: whether an address, given whole and in lower case, belongs to somebody.
+
+    Returns:
+        The address in lower case. Its local part, number included, has at most 64 characters;
+        what is too long is cut from the end, and no dot or hyphen is left there.
+    """
+    whole = local_part(first_name, last_name) or uid.lower().strip(".-")
+    domain = mail_domain.lower()
+    for homonym in count():
+        number = f"{homonym:02d}" if homonym else ""
+        kept = whole[: _LONGEST - len(number)].rstrip(".-")
+        candidate = f"{kept}{number}@{domain}"
+        if not taken(candidate):
+            return candidate
+    raise AssertionError("unreachable: the numbers do not end")
+
+
+def _transliterated(name: str) -> str:
+    signs = "".join(map(_sign, unicodedata.normalize("NFC", name)))
+    return _HYPHENS.sub("-", signs).strip("-")
+
+
+@lru_cache(maxsize=4096)
+def _sign(character: str) -> str:
+    """What one character of a name leaves in an address."""
+    category = unicodedata.category(character)
+    if category[0] in "LMN":
+        # Some letters are apostrophes (U+02BC): their ASCII is dropped like any apostrophe.
+        return "".join(sign for sign in anyascii(character).lower() if sign in _KEPT)
+    if category == "Pd" or category[0] == "Z" or character.isspace():
+        return "-"
+    return ""

@@ -1,0 +1,446 @@
+"""The life of an account: academic years, the cutoff, and what an account is to be today.
+
+The rules are those of the table of states: an account lives from enrolment until the cutoff
+that follows the latest academic year that counts, absence never shortens it, and whoever comes
+back before it has passed keeps everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date, timedelta
+
+from connector.core import entry, evidence
+from connector.core.enrolment import academic_year_of
+from connector.core.entry import Standing
+from connector.core.model import (
+    Account,
+    Action,
+    Decision,
+    Ending,
+    Enrolment,
+    Facts,
+    State,
+    Status,
+    Student,
+)
+from connector.core.rules import Institution, Lifecycle, Rules
+
+ONE_DAY = timedelta(days=1)
+_PRECEDENCE = {Status.PENDING: 0, Status.CANCELLED: 1, Status.WITHDRAWN: 2, Status.VALIDATED: 2}
+
+
+# --- the calendar -------------------------------------------------------------------------------
+
+
+def first_day(year: int, institution: Institution) -> date:
+    """The first day of academic year ``year`` (2026 is 2026/2027)."""
+    month, day = institution.academic_year_start.split("-")
+    return date(year, int(month), int(day))
+
+
+def cutoff_of(year: int, lifecycle: Lifecycle) -> date:
+    """The last usable day of an account whose latest academic year is ``year``."""
+    month, day = lifecycle.cutoff.split("-")
+    return date(year + 1, int(month), int(day))
+
+
+def year_of_cutoff(end: date, lifecycle: Lifecycle) -> int:
+    """The academic year that an END found in the directory stands for."""
+    year = end.year - 1
+    return year if end <= cutoff_of(year, lifecycle) else year + 1
+
+
+# --- what is remembered -------------------------------------------------------------------------
+
+
+def rows_of(student: Student, *, force: bool = False) -> tuple[Enrolment, ...]:
+    """The rows that are held true: those of this feed over those remembered.
+
+    A row that is absent from the feed stays; a pending one neither gives nor takes away; of
+    several present rows with the same year and step one that counts wins, then a cancelled one.
+    ``force`` takes the present rows as the whole truth.
+    """
+    if not student.remembered and len(student.present) == 1:
+        return student.present
+    present: dict[tuple[int, str], Enrolment] = {}
+    for row in student.present:
+        other = present.get(row.key)
+        if other is None or _PRECEDENCE[row.status] >= _PRECEDENCE[other.status]:
+            present[row.key] = row
+    if force:
+        return tuple(present.values())
+    merged = {row.key: row for row in student.remembered}
+    for key, row in present.items():
+        other = merged.get(key)
+        if row.status is Status.PENDING and other is not None and other.status is not row.status:
+            continue
+        merged[key] = row
+    return tuple(merged.values())
+
+
+def _counting_year(rows: Iterable[Enrolment], from_directory: int | None) -> int | None:
+    """The latest academic year that counts; one known from END alone falls only by a cancelled
+    row of that year while none of that year counts."""
+    years = {row.academic_year for row in rows if row.status.counts}
+    if from_directory is not None and from_directory not in years:
+        cancelled = any(
+            row.academic_year == from_directory and row.status is Status.CANCELLED for row in rows
+        )
+        if not cancelled:
+            years.add(from_directory)
+    return max(years, default=None)
+
+
+# --- the decision -------------------------------------------------------------------------------
+
+
+def decide(facts: Facts, rules: Rules, today: date) -> Decision:
+    """What the account of one student is to be on ``today``, and why."""
+    facts = met_anew(facts)
+    force = facts.override.force
+    rows = rows_of(facts.student, force=force)
+    year = _counting_year(rows, None if force else directory_year(facts, rules.lifecycle))
+    cutoff = cutoff_of(year, rules.lifecycle) if year is not None else None
+    live = cutoff is not None and today <= cutoff
+    counted = tuple(row for row in rows if row.academic_year == year and row.status.counts)
+    base = Decision(state=None, reason="", end=cutoff, year=year, counted=counted, enrolled=live)
+    account = facts.account
+    if account is None:
+        return _without_entry(facts, rows, rules, today, base)
+    standing = believed(facts, account)
+    unknown = cutoff is None and not _ended(facts, rows, standing.end)
+    if entry.is_shared_person(account):
+        return replace(
+            base,
+            reason="the entry is also somebody else's: only identity and enrolment are kept true",
+            enrolled=live or (unknown and entry.is_student(account)),
+            shared_person=True,
+        )
+    base = replace(base, missing=evidence.missing(account, facts.evidence, rules.activation))
+    if standing.state is State.EXPIRED and (not live or _clock_went_back(facts, standing, today)):
+        return _still_expired(facts, account, rules, today, base)
+    if live:
+        return _live(facts, account, rules, today, base)
+    if unknown:
+        return replace(
+            base,
+            reason="no enrolment that counts was ever known: left as it is",
+            notices=(f"{facts.number}: {account.dn} has no enrolment that counts; left as it is",),
+        )
+    return _expire(facts, account, rules, today, base)
+
+
+def met_anew(facts: Facts) -> Facts:
+    """The facts, without what was remembered of an entry that was gone and is there again."""
+    if facts.account is not None and facts.known is not None and facts.known.gone:
+        return replace(facts, known=None)
+    return facts
+
+
+def believed(facts: Facts, account: Account) -> Standing:
+    """The state that holds: the journal's where it knows the account, else the entry's.
+
+    So a state that was changed by hand, or came back from a backup, is mended.
+    """
+    standing = entry.standing(account)
+    known = facts.known
+    if known is None or known.state is None:
+        return standing
+    return replace(standing, state=known.state, start=known.since)
+
+
+def _clock_went_back(facts: Facts, standing: Standing, today: date) -> bool:
+    """Whether the state was written on a later day: what midnight brought is not undone."""
+    return facts.known is not None and standing.start is not None and today < standing.start
+
+
+def directory_year(facts: Facts, lifecycle: Lifecycle) -> int | None:
+    """The academic year that END stands for, where the journal does not know the account."""
+    if facts.known is not None:
+        return facts.known.directory_year
+    if facts.account is None or (end := entry.standing(facts.account).end) is None:
+        return None
+    return year_of_cutoff(end, lifecycle)
+
+
+def _ended(facts: Facts, rows: Iterable[Enrolment], end: date | None) -> bool:
+    """Whether nothing counts because something that counted was cancelled (or forced away)."""
+    counted_once = end is not None or (facts.known is not None and facts.known.cutoff is not None)
+    cancelled = any(row.status is Status.CANCELLED for row in rows)
+    return facts.override.force or (counted_once and cancelled)
+
+
+def _without_entry(
+    facts: Facts, rows: Iterable[Enrolment], rules: Rules, today: date, base: Decision
+) -> Decision:
+    counts = any(row.status.counts for row in rows)
+    if not base.enrolled or not counts:
+        reason = "the cutoff has passed" if counts else "no enrolment counts"
+        return replace(base, end=None, reason=f"no entry, and none is due: {reason}")
+    assert base.year is not None
+    reason = f"enrolled in {_named(base.year)}"
+    if facts.known is not None:
+        gone = facts.known.gone
+        reason += "; back after the purge" if gone else "; the entry was deleted by hand"
+    state = State.INACTIVE
+    if _is_suspended(facts):
+        state, reason = State.SUSPENDED, reason + "; the suspension stands"
+    decision = replace(base, state=state, action=Action.CREATE, start=today, reason=reason)
+    return _with_password(decision, rules, today)
+
+
+def _is_suspended(facts: Facts) -> bool:
+    """Whether an admin's suspension stands, ours or one met at the adoption."""
+    met = facts.known is not None and facts.known.adopted_suspended
+    return facts.override.suspended or met
+
+
+def _with_password(decision: Decision, rules: Rules, today: date) -> Decision:
+    """The decision, with a new provisional password and its last day."""
+    days = rules.provisional.valid_days
+    last = today + timedelta(days=days) if days else None
+    return replace(
+        decision,
+        draws_password=True,
+        password_last_day=last,
+        policy=True,
+        last_day=_earlier(last, decision.end),
+    )
+
+
+def _live(facts: Facts, account: Account, rules: Rules, today: date, base: Decision) -> Decision:
+    """The account while its cutoff has not passed: the table of transitions, line by line."""
+    assert base.year is not None
+    assert base.end is not None
+    standing = believed(facts, account)
+    over = first_day(base.year + 1, rules.institution)
+    working = State.GRACE if today >= over else State.ACTIVE
+    began = over if working is State.GRACE else today
+    enrolled = f"enrolled in {_named(base.year)}"
+    finished = f"the academic year {_named(base.year)} is over"
+    adopted = facts.known is not None and facts.known.adopted_active
+    own_password = evidence.password_changed(account)
+    complete = not base.missing or (adopted and own_password)
+    now = standing.state
+    met_suspended = facts.known is None and now is State.SUSPENDED
+    suspended = met_suspended or _is_suspended(facts)
+
+    def to(state: State, action: Action | None, start: date | None, reason: str) -> Decision:
+        return replace(base, state=state, action=action, start=start, reason=reason)
+
+    draws = False
+    if now is State.EXPIRED:
+        if _undone_cancellation(facts, account, rules, today):
+            state = working if complete else State.INACTIVE
+            reason = f"{enrolled} again before the old cutoff"
+            draws = not account.password
+        else:
+            state, reason, draws = State.INACTIVE, f"{enrolled} after the account had expired", True
+        start = began if state is working else today
+        if suspended:
+            state, start, reason = State.SUSPENDED, today, reason + "; the suspension stands"
+        decision = to(state, Action.RESTORE, start, reason)
+    elif suspended:
+        reason = facts.override.reason or "it was when it was adopted"
+        if now is State.SUSPENDED:
+            decision = to(now, None, standing.start, f"{reason}; {enrolled}")
+        else:
+            decision = to(State.SUSPENDED, Action.SUSPEND, today, f"suspended: {reason}")
+    elif now is State.SUSPENDED:
+        was_active = entry.standing(account, "MAIL").state in (State.ACTIVE, State.GRACE)
+        state = working if complete or was_active else State.INACTIVE
+        start = began if state is working else today
+        decision = to(state, Action.RESUME, start, "the suspension was taken back")
+    elif now is None and own_password:
+        decision = to(working, None, began, f"{enrolled}; adopted with its own password")
+        decision = replace(decision, adopted_active=True)
+    elif now is None:
+        draws = not account.password
+        decision = to(State.INACTIVE, None, today, f"{enrolled}; adopted")
+    elif now is State.INACTIVE and complete:
+        reason = "the activation evidence is complete"
+        if working is State.GRACE:
+            reason += f"; {finished}"
+        decision = to(working, Action.ACTIVATE, began, reason)
+    elif now is State.INACTIVE:
+        draws = not account.password
+        decision = to(State.INACTIVE, None, standing.start, enrolled)
+    elif now is working or (now is State.GRACE and _clock_went_back(facts, standing, today)):
+        reason = enrolled if now is State.ACTIVE else finished
+        decision = to(now, None, standing.start, reason)
+    elif working is State.GRACE:
+        decision = to(State.GRACE, Action.GRACE, began, f"{finished} and no later one counts")
+    else:
+        decision = to(State.ACTIVE, Action.RESTORE, today, f"{enrolled} again")
+    if facts.known is None and now is not State.EXPIRED:
+        calendar = decision.action in (Action.ACTIVATE, Action.GRACE, Action.RESTORE)
+        was_active = now in (State.ACTIVE, State.GRACE) or (met_suspended and own_password)
+        decision = replace(
+            decision,
+            action=None if calendar else decision.action,  # an adoption is an update
+            adopted_active=was_active or decision.adopted_active,
+            adopted_suspended=met_suspended,
+        )
+    if facts.override.reissue and decision.state in (State.INACTIVE, State.ACTIVE, State.GRACE):
+        draws = True
+        reason = f"new provisional password: {facts.override.reason}"
+        decision = replace(decision, action=decision.action or Action.REISSUE, reason=reason)
+    if draws:
+        return _with_password(decision, rules, today)
+    return _with_standing_password(facts, account, rules, decision)
+
+
+def _with_standing_password(
+    facts: Facts, account: Account, rules: Rules, decision: Decision
+) -> Decision:
+    """Last usable day and policy, by whether the provisional password still stands."""
+    assert decision.end is not None
+    policed = entry.has_policy(account, rules.provisional.policy_dn)
+    if not account.must_change:
+        policy = False if policed else None
+        return replace(decision, last_day=decision.end, policy=policy)
+    if facts.sealed is not None:
+        last_day = _earlier(facts.sealed.last_day, decision.end)
+        return replace(decision, last_day=last_day, policy=True)
+    if policed and _ends_by(account, decision.end, rules):
+        return replace(decision, last_day=None)  # the journal does not know it: its day stands
+    return replace(decision, last_day=decision.end)
+
+
+def _expire(facts: Facts, account: Account, rules: Rules, today: date, base: Decision) -> Decision:
+    """The cutoff has passed, or nothing counts any more."""
+    standing = entry.standing(account)
+    old = facts.known.cutoff if facts.known and facts.known.cutoff else standing.end
+    ends = [end for end in (old, base.end) if end is not None]
+    by_calendar = bool(ends) and all(end < today for end in ends)
+    if by_calendar:
+        end = max(ends)
+        last_day = None if _ends_by(account, end, rules) else end
+        start, ending = end + ONE_DAY, Ending.CALENDAR
+        reason = f"the cutoff {end.isoformat()} has passed"
+    else:
+        last_day = today - ONE_DAY
+        start, ending = today, Ending.CANCELLATION
+        reason = "no enrolment counts any more: cancelled in the register"
+        if facts.override.force:
+            reason = "no enrolment counts any more: the rows of the moment are the whole truth"
+    known = facts.known
+    announced = (
+        by_calendar
+        and known is not None
+        and known.announced_on is not None
+        and known.announced_end == standing.end
+        and known.announced_on < today
+        and standing.end is not None
+        and standing.end < today
+    )
+    return replace(
+        base,
+        state=State.EXPIRED,
+        action=Action.EXPIRE,
+        start=start,
+        end=None,
+        last_day=last_day,
+        reason=reason,
+        ending=ending,
+        announced=announced,
+        enrolled=False,
+    )
+
+
+def _still_expired(
+    facts: Facts, account: Account, rules: Rules, today: date, base: Decision
+) -> Decision:
+    """An expired account stays closed, until the retention is over."""
+    standing = believed(facts, account)
+    known = facts.known
+    written = known.expiry_written_on if known else None
+    since = standing.start or written
+    retention = timedelta(days=rules.lifecycle.retention_days)
+    decision = replace(base, state=State.EXPIRED, start=standing.start, end=None, enrolled=False)
+    if since is not None and written is not None and today - since > retention and written < today:
+        return replace(
+            decision,
+            state=State.PURGED,
+            action=Action.PURGE,
+            reason=f"expired since {since.isoformat()}; the retention is over",
+        )
+    closed_since = (standing.start or today) - ONE_DAY
+    last_day = None if _ends_by(account, closed_since, rules) else closed_since
+    return replace(decision, last_day=last_day, reason=f"expired since {_shown(standing.start)}")
+
+
+def _undone_cancellation(facts: Facts, account: Account, rules: Rules, today: date) -> bool:
+    """Whether the account had expired by a cancellation and its old cutoff has not passed.
+
+    With the journal lost, the day after a cutoff tells an expiry by the calendar.
+    """
+    known = facts.known
+    start = believed(facts, account).start
+    if known is not None and known.ending is not None:
+        ending, old = known.ending, known.cutoff
+    elif start is None:
+        return False
+    else:
+        old = cutoff_of(academic_year_of(start, rules.institution), rules.lifecycle)
+        eve = start - ONE_DAY
+        by_calendar = eve == cutoff_of(eve.year - 1, rules.lifecycle)
+        ending = Ending.CALENDAR if by_calendar else Ending.CANCELLATION
+    return ending is Ending.CANCELLATION and old is not None and today <= old
+
+
+def _ends_by(account: Account, day: date, rules: Rules) -> bool:
+    """Whether the directory closes the account by the end of ``day``."""
+    text = account.first("pwdEndTime")
+    found = entry.instant(text) if text else None
+    limit = entry.instant(entry.end_of_day(day, rules.institution.zone))
+    return found is not None and limit is not None and found <= limit
+
+
+def _earlier(one: date | None, other: date | None) -> date | None:
+    days = [day for day in (one, other) if day is not None]
+    return min(days, default=None)
+
+
+def _named(year: int) -> str:
+    return f"{year}/{year + 1}"
+
+
+def _shown(day: date | None) -> str:
+    return day.isoformat() if day else "an unknown day"
+
+
+def why(facts: Facts, decision: Decision, rules: Rules, today: date) -> str:
+    """One sentence that tells an admin why the account is as it is."""
+    account = facts.account
+    if facts.conflict:
+        return f"Left alone: {facts.conflict}."
+    if account is None and decision.action is not None:
+        return f"No entry yet: {decision.reason}; the next sync makes it."
+    if account is None:
+        return f"{decision.reason[:1].upper()}{decision.reason[1:]}."
+    if decision.shared_person:
+        return f"{decision.reason[:1].upper()}{decision.reason[1:]}."
+    state = entry.standing(account).state
+    words = {
+        State.INACTIVE: "Inactive",
+        State.ACTIVE: "Active",
+        State.GRACE: "In grace",
+        State.EXPIRED: "Expired",
+        State.SUSPENDED: "Suspended",
+        None: "Without a state",
+    }[state]
+    sentence = f"{words}: {decision.reason}"
+    if state is State.INACTIVE and decision.missing:
+        sentence += f"; still missing: {', '.join(decision.missing)}"
+    closed = account.first("pwdEndTime")
+    if state is State.INACTIVE and account.must_change and closed:
+        end = entry.instant(closed)
+        midnight = entry.instant(entry.end_of_day(today - ONE_DAY, rules.institution.zone))
+        if end is not None and midnight is not None and end <= midnight:
+            sentence += "; the provisional password is over: it takes a reissue"
+    if decision.action is not None and decision.state is not state and decision.state is not None:
+        sentence += f"; the next sync makes it {decision.state.value}"
+    return sentence + "."

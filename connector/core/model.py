@@ -1,0 +1,313 @@
+"""The vocabulary: frozen values that the whole program speaks in.
+
+Dates are the institution's, instants are aware and in UTC. A text field of an
+:class:`Enrolment` is ``None`` where the register has no such column (its attribute is left
+alone) and ``""`` where the column is there and empty (what scolpass wrote is removed).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """What the register says of one enrolment."""
+
+    VALIDATED = "validated"
+    PENDING = "pending"
+    CANCELLED = "cancelled"
+    WITHDRAWN = "withdrawn"
+
+    @property
+    def counts(self) -> bool:
+        """Whether the academic year of this row keeps an account open."""
+        return self in (Status.VALIDATED, Status.WITHDRAWN)
+
+
+class State(StrEnum):
+    """The life of an account."""
+
+    INACTIVE = "inactive"
+    ACTIVE = "active"
+    GRACE = "grace"
+    EXPIRED = "expired"
+    SUSPENDED = "suspended"
+    PURGED = "purged"
+
+
+class Action(StrEnum):
+    """What a plan may do to one student's entry."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    ACTIVATE = "activate"
+    GRACE = "grace"
+    RESTORE = "restore"
+    EXPIRE = "expire"
+    PURGE = "purge"
+    SUSPEND = "suspend"
+    RESUME = "resume"
+    REISSUE = "reissue"
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """One row of the register: a student, an academic year, a step (étape)."""
+
+    student_number: str
+    academic_year: int  # the year in which it begins: 2026 is 2026/2027
+    step_code: str  # "" where there is none: the key is (student, year, step)
+    status: Status
+    family_name: str
+    first_name: str
+    birth_date: date
+    usual_name: str | None = None
+    civility: str | None = None
+    birth_place: str | None = None
+    ine: str | None = None
+    component_code: str | None = None
+    component_name: str | None = None
+    step_name: str | None = None
+    student_status: str | None = None
+    contact_email: str | None = None
+    enrolled_on: date | None = None
+    step_mapped: bool = True  # False: the register has no step column at all
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """What the journal remembers this row by, within its student."""
+        return (self.academic_year, self.step_code)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A row (or a student) that was refused alone, with where and why."""
+
+    file: str | None
+    line: int | None
+    field: str | None
+    value: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """The register read whole: good rows by student, and the rows refused alone."""
+
+    students: Mapping[str, tuple[Enrolment, ...]]  # without students who have a bad row
+    rejected: tuple[Rejection, ...]
+    distinct: int  # numbers with at least one good row, whatever its status
+
+
+@dataclass(frozen=True, slots=True)
+class Student:
+    """What register and journal know of one student's enrolments."""
+
+    number: str
+    present: tuple[Enrolment, ...] = ()  # rows of this feed, in the feed's order
+    remembered: tuple[Enrolment, ...] = ()  # rows of earlier feeds, without those present
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One entry of the directory, as read."""
+
+    dn: str
+    attributes: Mapping[str, tuple[str, ...]]  # keys in the spelling of core.entry
+    password: bool = True  # whether a userPassword is there; its value is never read
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """All values of one attribute, in the directory's order."""
+        return self.attributes.get(name, ())
+
+    def first(self, name: str) -> str | None:
+        """The first value of one attribute, or None."""
+        found = self.attributes.get(name)
+        return found[0] if found else None
+
+    @property
+    def must_change(self) -> bool:
+        """Whether the password opens nothing but its own change (``pwdReset: TRUE``)."""
+        return (self.first("pwdReset") or "").upper() == "TRUE"
+
+
+class Ending(StrEnum):
+    """Why an account expired."""
+
+    CALENDAR = "calendar"
+    CANCELLATION = "cancellation"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the journal remembers of an account that scolpass manages."""
+
+    dn: str
+    uid: str
+    address: str
+    state: State | None = None  # as last written or adopted, with the day it began
+    since: date | None = None
+    cutoff: date | None = None  # the END last decided, kept through an expiry
+    directory_year: int | None = None  # the year read from END when the entry was adopted
+    adopted_active: bool = False  # evidence `adopted`: it was active when we met it
+    adopted_suspended: bool = False  # it was suspended when we met it, and not resumed since
+    wrote: frozenset[str] = frozenset()  # optional attributes whose values are scolpass's
+    ending: Ending | None = None
+    expiry_written_on: date | None = None
+    announced_end: date | None = None  # the END that stood in the directory ...
+    announced_on: date | None = None  # ... and the day it was first seen there
+    gone: bool = False  # purged, or deleted by hand after its end
+
+
+class Fate(StrEnum):
+    """What becomes of the sealed provisional password once a change is applied."""
+
+    KEPT = "kept"
+    DRAWN = "drawn"  # the new one takes the place of the old
+    DESTROYED = "destroyed"
+    HIDDEN = "hidden"  # kept after a cancellation, but not printed
+    SHOWN = "shown"  # printable again: the cancellation was undone
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """That a provisional password is kept recoverable; never the password."""
+
+    last_day: date | None  # None: until the cutoff
+    printable: bool = True  # False: kept after a cancellation
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """The identifiers that belong to a student for ever."""
+
+    uid: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """What an admin decided on one account, until it is taken back."""
+
+    suspended: bool = False
+    reissue: bool = False
+    force: bool = False  # the rows of the moment are the whole truth
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that is known of one student; any part may be absent."""
+
+    number: str
+    student: Student
+    account: Account | None = None
+    known: Known | None = None
+    sealed: Sealed | None = None
+    reservation: Reservation | None = None
+    override: Override = field(default_factory=Override)
+    evidence: Mapping[str, datetime] = field(default_factory=dict)
+    conflict: str | None = None  # why this student cannot be matched to one entry
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The one reading of the clock that a pass works with."""
+
+    now: datetime  # aware, UTC
+    today: date  # the institution's
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one student's account is to be today, and why.
+
+    ``state`` is None where there is no entry and none is due, and where the entry is also
+    somebody else's (``shared_person``): of that one only identity, enrolment and the value
+    ``student`` are kept true.
+    """
+
+    state: State | None
+    reason: str
+    action: Action | None = None  # the transition; None: at most an update
+    start: date | None = None  # START; None: empty, as it stands
+    end: date | None = None  # END: the cutoff
+    last_day: date | None = None  # pwdEndTime is the midnight that ends it; None: as it stands
+    draws_password: bool = False
+    password_last_day: date | None = None  # of the password that is drawn; None: the cutoff
+    policy: bool | None = None  # True: provisional policy on; False: off; None: as it stands
+    missing: tuple[str, ...] = ()
+    year: int | None = None  # the academic year that the cutoff comes from
+    counted: tuple[Enrolment, ...] = ()  # enrolments of that year that count
+    enrolled: bool = False  # the cutoff has not passed
+    shared_person: bool = False
+    announced: bool = False
+    ending: Ending | None = None
+    adopted_active: bool = False
+    adopted_suspended: bool = False
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One guarded request to the directory: an add, a modify or a delete."""
+
+    action: Action
+    student_number: str
+    dn: str
+    reason: str
+    attributes: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]  # name: (before, after)
+    guard: tuple[str, ...] = ()  # RFC 4515 filters that must hold when the change is made
+    announced: bool = False  # an expiry that spends no budget
+    sealed: Fate = Fate.KEPT
+    password_last_day: date | None = None  # of the password drawn; None: until the cutoff
+    after: Known | None = None  # what the journal remembers once the change is applied
+
+    @property
+    def draws_password(self) -> bool:
+        """Whether a new provisional password is drawn, sealed and written."""
+        return self.sealed is Fate.DRAWN
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a pass would do: sorted, counted, with a digest."""
+
+    changes: tuple[Change, ...]
+    rejected: tuple[Rejection, ...]
+    notices: tuple[str, ...]
+    managed: int  # managed entries read in this pass
+    digest: str
+    counts: Mapping[str, int]
+    memory: Mapping[str, Known]  # by number: what to remember though nothing is written
+    unsealed: frozenset[str]  # numbers whose sealed password no longer opens anything
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An action that a budget holds back, with the numbers."""
+
+    action: Action
+    count: int
+    limit: int
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What of a plan may go."""
+
+    go: tuple[Change, ...]
+    held: tuple[Held, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one change."""
+
+    change: Change
+    outcome: str  # "applied", "failed" or "held"
+    error: str | None = None

@@ -1,0 +1,531 @@
+"""The plan: what a pass would do, computed from facts alone; the same facts give the same plan."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from connector.core import entry
+from connector.core.enrolment import disagreement, identity
+from connector.core.entry import Difference, Values
+from connector.core.identifiers import address, serving_order, uid_of
+from connector.core.lifecycle import decide, directory_year, met_anew
+from connector.core.model import (
+    Account,
+    Action,
+    Change,
+    Decision,
+    Ending,
+    Enrolment,
+    Facts,
+    Fate,
+    Known,
+    Plan,
+    Rejection,
+    Reservation,
+    State,
+)
+from connector.core.rules import Rules
+
+PASSWORD = "(password)"  # noqa: S105 - stands for a password that is there; its value is never read
+_ROLES = (
+    "faculty",
+    "staff",
+    "employee",
+    "affiliate",
+    "library-walk-in",
+    "researcher",
+    "retired",
+    "emeritus",
+    "teacher",
+    "registered-reader",
+)
+_ENDINGS = (Action.EXPIRE, Action.PURGE, Action.SUSPEND)
+
+
+@dataclass(slots=True)
+class Taken:
+    """Identifiers that nobody else may be given; complete once all entries were read."""
+
+    addresses: set[str] = field(default_factory=set)  # standing in the directory, lower case
+    uids: dict[str, str] = field(default_factory=dict)  # standing uid, lower case, to its DN
+    reserved: dict[str, str] = field(default_factory=dict)  # uid or address to student number
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One student's part of a plan."""
+
+    change: Change | None = None
+    known: Known | None = None  # to be remembered though nothing is written
+    notices: tuple[str, ...] = ()
+    rejection: Rejection | None = None
+    unsealed: bool = False
+
+
+_NOTHING = Planned()
+
+
+def make_plan(
+    stream: Iterable[Facts],
+    taken: Taken,
+    rules: Rules,
+    today: date,
+    *,
+    rejected: Iterable[Rejection] = (),
+) -> Plan:
+    """The plan for a stream of facts, one per student; a later one of a student replaces.
+
+    ``taken`` may still be filled while the stream flows: students who need identifiers are
+    served once it has ended, by ascending number.
+    """
+    planned: dict[str, Planned] = {}
+    waiting: dict[str, Facts] = {}
+    managed = 0
+
+    def note(facts: Facts) -> None:
+        found = plan_one(facts, taken, rules, today)
+        if found == _NOTHING:
+            planned.pop(facts.number, None)
+        else:
+            planned[facts.number] = found
+
+    for facts in stream:
+        managed += facts.account is not None
+        if facts.conflict is None and _needs_identifiers(facts):
+            waiting[facts.number] = facts
+        else:
+            waiting.pop(facts.number, None)
+            note(facts)
+    for number in sorted(waiting, key=serving_order):
+        note(waiting[number])
+    numbers = sorted(planned, key=serving_order)
+    parts = [planned[number] for number in numbers]
+    changes = tuple(part.change for part in parts if part.change)
+    return Plan(
+        changes=changes,
+        rejected=(*rejected, *(part.rejection for part in parts if part.rejection)),
+        notices=tuple(notice for part in parts for notice in part.notices),
+        managed=managed,
+        digest=digest(changes),
+        counts=dict(sorted(Counter(change.action.value for change in changes).items())),
+        memory={n: known for n in numbers if (known := planned[n].known)},
+        unsealed=frozenset(n for n in numbers if planned[n].unsealed),
+    )
+
+
+def digest(changes: Iterable[Change]) -> str:
+    """SHA-256 over what the changes would do, in hexadecimal.
+
+    The values of an attribute are a set: in which order a server returns them does not matter.
+    """
+    text = json.dumps(
+        [
+            [
+                c.action,
+                c.student_number,
+                c.dn,
+                {name: [sorted(values) for values in both] for name, both in c.attributes.items()},
+            ]
+            for c in changes
+        ],
+        sort_keys=True,
+        ensure_ascii=True,
+        separators=(",", ":"),
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+# --- one student --------------------------------------------------------------------------------
+
+
+def plan_one(facts: Facts, taken: Taken, rules: Rules, today: date) -> Planned:
+    """What one student's entry needs, if anything."""
+    if facts.conflict is not None:
+        return _refuse(facts, facts.conflict)
+    facts = met_anew(facts)
+    decision = decide(facts, rules, today)
+    account = facts.account
+    if account is None:
+        return _plan_without_entry(facts, decision, taken, rules, today)
+    if decision.action is Action.PURGE:
+        return Planned(change=_purge(facts, account, decision, today))
+    if decision.state is None and not decision.shared_person:
+        return Planned(notices=decision.notices)
+    whole, shared, notices = _wish(facts, account, decision, taken, rules)
+    changed = entry.difference(account, whole, shared)
+    if decision.draws_password:
+        before = (PASSWORD,) if account.password else ()
+        changed["userPassword"] = (before, (entry.SECRET,))
+        changed["pwdReset"] = (account.values("pwdReset"), ("TRUE",))  # slapd clears it else
+    known = _remember(facts, decision, whole, rules, today, written=bool(changed))
+    notices = (*_disagreement(facts), *notices, *decision.notices)
+    sealed = _fate(facts, account, decision)
+    if not changed:
+        news = known if known != facts.known else None
+        return Planned(known=news, notices=notices, unsealed=sealed is Fate.DESTROYED)
+    action = decision.action or Action.UPDATE
+    change = Change(
+        action=action,
+        student_number=facts.number,
+        dn=account.dn,
+        reason=_reason(facts, decision, changed),
+        attributes=dict(sorted(changed.items())),
+        guard=_guard(account, changed, decision, action),
+        announced=decision.announced,
+        sealed=sealed,
+        password_last_day=decision.password_last_day,
+        after=known,
+    )
+    if facts.known is not None and ("sn" in changed or "givenName" in changed):
+        old, new = account.first("displayName") or account.first("cn"), whole["displayName"][0]
+        kept = account.first("mail") or account.first("uid")
+        notices = (*notices, f"{facts.number}: name changed from {old} to {new}; {kept} stays")
+    return Planned(change=change, notices=notices)
+
+
+def _refuse(facts: Facts, reason: str) -> Planned:
+    return Planned(rejection=Rejection(None, None, "student_number", facts.number, reason))
+
+
+def _needs_identifiers(facts: Facts) -> bool:
+    if facts.account is None:
+        return True
+    account = facts.account
+    return not all(account.values(name) for name in ("uid", *entry.ADDRESSES[:3]))
+
+
+def _plan_without_entry(
+    facts: Facts, decision: Decision, taken: Taken, rules: Rules, today: date
+) -> Planned:
+    """A student without an entry: one is made, or what was there is remembered as gone."""
+    known = facts.known
+    if decision.action is not Action.CREATE:
+        if known is None or known.gone:
+            return Planned()
+        notice = f"{facts.number}: {known.dn} was deleted by hand; {decision.reason}"
+        unsealed = facts.sealed is not None
+        return Planned(known=replace(known, gone=True), notices=(notice,), unsealed=unsealed)
+    reserved = facts.reservation
+    if known is not None:
+        reserved = Reservation(known.uid, known.address)
+    row = _identity_row(facts)
+    uid = reserved.uid if reserved else uid_of(facts.number, rules.identifiers.uid)
+    owner = taken.uids.get(uid.lower()) or taken.reserved.get(uid.lower(), facts.number)
+    if owner != facts.number:
+        return _refuse(facts, f"the uid {uid} is taken by {owner}")
+    mail = (
+        reserved.address if reserved and reserved.address else _new_address(row, uid, taken, rules)
+    )
+    if reserved and mail in taken.addresses:
+        return _refuse(facts, f"the address {mail}, hers by reservation, stands on another entry")
+    taken.addresses.add(mail)
+    whole, notices = _register_wish(facts, decision, row, rules)
+    whole |= {
+        "uid": (uid,),
+        "supannEtuId": (facts.number,),
+        "mail": (mail,),
+        "eduPersonPrincipalName": (mail,),
+        "supannAliasLogin": (mail,),
+        "eduPersonPrimaryAffiliation": ("student",),
+        "userPassword": (entry.SECRET,),
+        "pwdReset": ("TRUE",),
+    }
+    whole |= _closing(decision, rules)
+    if decision.state is State.SUSPENDED:
+        whole["pwdStartTime"] = (entry.SUSPENDED_UNTIL,)
+    shared = _shared_wish(None, decision)
+    changed = entry.difference(None, whole, shared)
+    dn = f"uid={uid},{rules.people_dn}"
+    if known is not None and known.dn.lower().startswith(f"uid={uid},".lower()):
+        dn = known.dn
+    begun = Known(
+        dn=dn,
+        uid=uid,
+        address=mail,
+        directory_year=known.directory_year if known else None,
+        adopted_suspended=known is not None and known.adopted_suspended,
+    )
+    after = _remember(replace(facts, known=begun), decision, whole, rules, today, written=True)
+    change = Change(
+        action=Action.CREATE,
+        student_number=facts.number,
+        dn=dn,
+        reason=decision.reason,
+        attributes=dict(sorted(changed.items())),
+        sealed=Fate.DRAWN,
+        password_last_day=decision.password_last_day,
+        after=after,
+    )
+    return Planned(change=change, notices=(*_disagreement(facts), *notices))
+
+
+def _purge(facts: Facts, account: Account, decision: Decision, today: date) -> Change:
+    attributes: Difference = {name: (values, ()) for name, values in account.attributes.items()}
+    known = facts.known or Known(
+        account.dn, account.first("uid") or "", account.first("mail") or ""
+    )
+    return Change(
+        action=Action.PURGE,
+        student_number=facts.number,
+        dn=account.dn,
+        reason=decision.reason,
+        attributes=dict(sorted(attributes.items())),
+        guard=_guard(account, {}, decision, Action.PURGE),
+        after=replace(known, gone=True, state=State.PURGED, since=today),
+        sealed=Fate.DESTROYED,
+    )
+
+
+# --- what the entry is to hold ------------------------------------------------------------------
+
+
+def _wish(
+    facts: Facts, account: Account, decision: Decision, taken: Taken, rules: Rules
+) -> tuple[dict[str, Values], dict[str, tuple[Values, Values]], tuple[str, ...]]:
+    """Whole and shared attributes as they are to be, and notices."""
+    whole: dict[str, Values] = {}
+    notices: tuple[str, ...] = ()
+    if decision.enrolled:
+        whole, notices = _register_wish(facts, decision, _identity_row(facts), rules)
+        _spare_what_others_wrote(whole, facts.known)
+        _keep_rdn(whole, account)
+    if decision.shared_person:
+        whole.pop("supannEtablissement", None)
+        return whole, _shared_wish(account, decision), notices
+    primary = account.first("eduPersonPrimaryAffiliation")
+    if primary is None or primary.lower() == "student":
+        whole["eduPersonPrimaryAffiliation"] = ("student",) if decision.enrolled else ()
+    if decision.state is not State.EXPIRED:
+        whole |= _missing_identifiers(facts, account, taken, rules)
+    if decision.state is State.SUSPENDED:
+        whole["pwdStartTime"] = (entry.SUSPENDED_UNTIL,)
+    elif not entry.differ("pwdStartTime", account.values("pwdStartTime"), (entry.SUSPENDED_UNTIL,)):
+        whole["pwdStartTime"] = ()
+    whole |= _closing(decision, rules)
+    return whole, _shared_wish(account, decision), notices
+
+
+def _register_wish(
+    facts: Facts, decision: Decision, row: Enrolment | None, rules: Rules
+) -> tuple[dict[str, Values], tuple[str, ...]]:
+    """What register and configuration say: identity, enrolment, establishment."""
+    whole: dict[str, Values] = {}
+    notices: list[str] = []
+    if row is not None:
+        whole, notices = entry.identity_wish(facts.number, row)
+    enrolments, more = entry.enrolment_wish(
+        facts.number, decision.year, decision.counted, rules.institution
+    )
+    whole |= enrolments
+    whole["supannEtablissement"] = (f"{{UAI}}{rules.institution.uai}",)
+    return whole, (*notices, *more)
+
+
+def _closing(decision: Decision, rules: Rules) -> dict[str, Values]:
+    """``pwdEndTime`` and the provisional policy, where the decision names them."""
+    whole: dict[str, Values] = {}
+    if decision.last_day is not None:
+        whole["pwdEndTime"] = (entry.end_of_day(decision.last_day, rules.institution.zone),)
+    if decision.policy is not None:
+        whole["pwdPolicySubentry"] = (rules.provisional.policy_dn,) if decision.policy else ()
+    return whole
+
+
+def _shared_wish(account: Account | None, decision: Decision) -> dict[str, tuple[Values, Values]]:
+    affiliation = entry.affiliation_wish(account, decision.enrolled, decision.shared_person)
+    if decision.shared_person:
+        classes = entry.class_wish(account, ("eduPerson", "supannPerson"))
+        return {"objectClass": classes, "eduPersonAffiliation": affiliation}
+    assert decision.state is not None
+    shared = entry.state_wish(account, decision.state, decision.start, decision.end)
+    shared["eduPersonAffiliation"] = affiliation
+    if decision.state is not State.EXPIRED:
+        shared["objectClass"] = entry.class_wish(account, entry.OBJECT_CLASSES)
+    return shared
+
+
+def _spare_what_others_wrote(whole: dict[str, Values], known: Known | None) -> None:
+    """An empty column removes what scolpass wrote, and nothing of anybody else."""
+    wrote = known.wrote if known else frozenset()
+    for name in entry.OPTIONAL & whole.keys():
+        if not whole[name] and name not in wrote:
+            del whole[name]
+
+
+def _keep_rdn(whole: dict[str, Values], account: Account) -> None:
+    """No entry is moved: a value that names an adopted entry stays in its attribute."""
+    name, _, rest = account.dn.partition("=")
+    for attribute, values in whole.items():
+        if attribute.lower() == name.strip().lower():
+            rdn = rest.lstrip().casefold()
+            for value in account.values(attribute):
+                names_it = rdn.startswith(value.casefold()) and rdn[len(value) :][:1] in (
+                    "",
+                    ",",
+                    "+",
+                )
+                if names_it and value not in values:
+                    whole[attribute] = (*values, value)
+            return
+
+
+def _missing_identifiers(
+    facts: Facts, account: Account, taken: Taken, rules: Rules
+) -> dict[str, Values]:
+    """Identifiers that an adopted entry lacks; those that stand are kept as they are."""
+    given: dict[str, Values] = {}
+    uid = account.first("uid")
+    if uid is None:
+        uid = uid_of(facts.number, rules.identifiers.uid)
+        if uid.lower() not in taken.uids:
+            given["uid"] = (uid,)
+            taken.uids[uid.lower()] = account.dn
+    names = entry.ADDRESSES[:3]
+    lacking = [name for name in names if not account.values(name)]
+    if lacking:
+        domain = "@" + rules.institution.mail_domain
+        standing = (account.first(name) for name in names)
+        own = next((v for v in standing if v and v.lower().endswith(domain)), None)
+        for given_once in (facts.known, facts.reservation):
+            own = own or (given_once.address if given_once else None)
+        own = (own or _new_address(_identity_row(facts), uid, taken, rules)).lower()
+        taken.addresses.add(own)
+        given |= dict.fromkeys(lacking, (own,))
+    return given
+
+
+def _new_address(row: Enrolment | None, uid: str, taken: Taken, rules: Rules) -> str:
+    return address(
+        row.first_name if row else "",
+        (row.usual_name or row.family_name) if row else "",
+        uid,
+        rules.institution.mail_domain,
+        lambda candidate: candidate in taken.addresses or candidate in taken.reserved,
+    )
+
+
+def _identity_row(facts: Facts) -> Enrolment | None:
+    """The row whose identity counts, of this feed and of what is remembered beside it."""
+    present, remembered = facts.student.present, facts.student.remembered
+    if remembered and not (present and facts.override.force):
+        keys = {row.key for row in present}
+        present = (*(row for row in remembered if row.key not in keys), *present)
+    return identity(present) if present else None
+
+
+def _disagreement(facts: Facts) -> tuple[str, ...]:
+    if len(facts.student.present) > 1 and disagreement(facts.student.present):
+        row = identity(facts.student.present)
+        name = f"{row.first_name} {row.usual_name or row.family_name}"
+        return (f"{facts.number}: rows disagree on identity; {name}, the latest, is taken",)
+    return ()
+
+
+# --- the change ---------------------------------------------------------------------------------
+
+
+def _guard(
+    account: Account, changed: Difference, decision: Decision, action: Action
+) -> tuple[str, ...]:
+    filters = entry.guard(account, changed, lifecycle=not decision.shared_person)
+    if action in _ENDINGS:
+        roles = (f"(!{entry.holds('eduPersonAffiliation', role)})" for role in _ROLES)
+        filters = (*filters, *roles)
+    return filters
+
+
+def _fate(facts: Facts, account: Account, decision: Decision) -> Fate:
+    """What becomes of the sealed provisional password."""
+    if decision.draws_password:
+        return Fate.DRAWN
+    if facts.sealed is None or decision.shared_person:
+        return Fate.KEPT
+    if decision.action is Action.EXPIRE:
+        by_calendar = decision.ending is Ending.CALENDAR
+        return Fate.DESTROYED if by_calendar else Fate.HIDDEN
+    if decision.state is State.EXPIRED:
+        return Fate.KEPT
+    if not account.must_change:
+        return Fate.DESTROYED
+    return Fate.KEPT if facts.sealed.printable else Fate.SHOWN
+
+
+def _reason(facts: Facts, decision: Decision, changed: Mapping[str, tuple[Values, Values]]) -> str:
+    """Why a change is made, in words for the person who reads the plan."""
+    if decision.action is not None:
+        return decision.reason
+    parts = []
+    if facts.known is None:
+        parts.append(f"adopted as it stands; {decision.reason}")
+    names = ", ".join(name for name in entry.IDENTITY if name in changed)
+    if names and facts.known is not None:
+        parts.append(f"identity differs from the register ({names})")
+    if any(name in changed for name in entry.ENROLMENT):
+        parts.append(f"enrolled in {decision.year}/{(decision.year or 0) + 1}")
+    known = facts.known
+    if decision.end and known and known.cutoff and known.cutoff != decision.end:
+        parts.append(f"the cutoff moves from {known.cutoff} to {decision.end}")
+    if "userPassword" in changed:
+        parts.append("no password yet: a provisional one is given")
+    elif decision.policy is False and "pwdPolicySubentry" in changed:
+        parts.append("the student has changed her password")
+    if not parts:
+        parts.append(f"{', '.join(sorted(changed))} differ from what is right")
+    return "; ".join(parts)
+
+
+# --- what is remembered -------------------------------------------------------------------------
+
+
+def _remember(
+    facts: Facts,
+    decision: Decision,
+    whole: Mapping[str, Values],
+    rules: Rules,
+    today: date,
+    *,
+    written: bool,
+) -> Known:
+    """What the journal is to know of the account once the decision holds in the directory."""
+    account = facts.account
+    known = facts.known
+    if known is None:
+        assert account is not None
+        known = Known(
+            dn=account.dn,
+            uid=account.first("uid") or (whole.get("uid") or ("",))[0],
+            address=(account.first("mail") or (whole.get("mail") or ("",))[0]).lower(),
+        )
+    named = entry.OPTIONAL & whole.keys()
+    wrote = (known.wrote - named) | {name for name in named if whole[name]}
+    known = replace(
+        known,
+        dn=account.dn if account else known.dn,
+        directory_year=None if facts.override.force else directory_year(facts, rules.lifecycle),
+        wrote=frozenset(wrote),
+    )
+    if decision.shared_person:
+        return replace(known, state=None, since=None)
+    expired = decision.state is State.EXPIRED
+    end = decision.end
+    if not written and account is not None:
+        end = entry.standing(account).end
+    announced = known.announced_on if end == known.announced_end else today
+    restarted = decision.action is Action.RESTORE and decision.draws_password
+    return replace(
+        known,
+        state=decision.state,
+        since=decision.start,
+        cutoff=decision.end or known.cutoff,
+        adopted_active=(known.adopted_active or decision.adopted_active) and not restarted,
+        adopted_suspended=known.adopted_suspended or decision.adopted_suspended,
+        ending=(decision.ending or known.ending) if expired else None,
+        expiry_written_on=(known.expiry_written_on or today) if expired else None,
+        announced_end=end,
+        announced_on=announced if end is not None else None,
+    )

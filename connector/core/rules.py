@@ -1,0 +1,175 @@
+"""The rules an institution sets and the core reasons with: frozen sections of the configuration.
+
+``settings.py`` composes these models; they are defined once, here.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from fractions import Fraction
+from functools import cached_property
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+EVIDENCE = ("password_changed", "backup_mail", "charter")
+
+
+class Section(BaseModel):
+    """A frozen table of the configuration; unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+def _month_day(value: str) -> str:
+    if not re.fullmatch(r"\d{2}-\d{2}", value):
+        raise ValueError('expected "MM-DD", such as "12-31"')
+    try:
+        date(2001, int(value[:2]), int(value[3:]))  # 29 February is no day of every year
+    except ValueError:
+        raise ValueError('expected a day that every year has, such as "12-31"') from None
+    return value
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError('expected an IANA time zone, such as "Europe/Paris"') from None
+    return value
+
+
+def _domain(value: str) -> str:
+    if not re.fullmatch(
+        r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+",
+        value,
+    ):
+        raise ValueError('expected a lower-case domain name, such as "etu.umontpellier.fr"')
+    return value
+
+
+def _budget(value: str) -> str:
+    if not re.fullmatch(r"\d+(\.\d+)?%|\d+", value) or (
+        value.endswith("%") and Fraction(value[:-1]) > 100
+    ):
+        raise ValueError('expected a percentage such as "2%" or a count such as "100"')
+    return value
+
+
+MonthDay = Annotated[str, AfterValidator(_month_day)]
+Zone = Annotated[str, AfterValidator(_zone)]
+Domain = Annotated[str, AfterValidator(_domain)]
+Budget = Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(_budget)]
+
+
+class Institution(Section):
+    """Who the university is, and its calendar."""
+
+    name: str = Field(min_length=1)
+    uai: str = Field(pattern=r"^\d{7}[A-Z]$")
+    mail_domain: Domain
+    own_domains: tuple[Domain, ...] = ()
+    timezone: Zone = "Europe/Paris"
+    academic_year_start: MonthDay = "09-01"
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The institution's time zone."""
+        return ZoneInfo(self.timezone)
+
+
+class Identifiers(Section):
+    """How a uid is made of a student number."""
+
+    uid: str = "e{student_number}"
+
+    @model_validator(mode="after")
+    def _one_placeholder(self) -> Identifiers:
+        if self.uid.count("{student_number}") != 1 or not re.fullmatch(
+            r"[A-Za-z0-9._-]*\{student_number\}[A-Za-z0-9._-]*", self.uid
+        ):
+            raise ValueError(
+                'uid: expected a template with {student_number}, such as "e{student_number}"'
+            )
+        return self
+
+
+class Provisional(Section):
+    """The provisional password: how it is drawn, hashed, and how long it is good."""
+
+    length: int = Field(default=6, ge=4, le=64)
+    alphabet: str = "0123456789"
+    valid_days: int = Field(default=90, ge=0, le=3650)  # 0: until the cutoff
+    policy_dn: str = Field(min_length=3)
+    memory_cost: int = Field(default=19456, ge=8)  # argon2id, KiB
+    time_cost: int = Field(default=2, ge=1)
+
+    @model_validator(mode="after")
+    def _distinct_signs(self) -> Provisional:
+        if len(self.alphabet) < 2 or len(set(self.alphabet)) != len(self.alphabet):
+            raise ValueError("alphabet: expected at least two different signs, each once")
+        if not all(33 <= ord(sign) <= 126 for sign in self.alphabet):
+            raise ValueError("alphabet: expected printable ASCII signs without blanks")
+        return self
+
+
+class Password(Section):
+    """Passwords that scolpass hands out."""
+
+    provisional: Provisional
+
+
+class Activation(Section):
+    """What makes an account active."""
+
+    require: tuple[Literal["password_changed", "backup_mail", "charter"], ...] = EVIDENCE  # type: ignore[assignment]
+    charter_version: str = "2026"
+    second_factor: Literal["none", "birth_date"] = "none"
+    verify_backup_mail: bool = False
+
+
+class Forwarding(Section):
+    """Where mail of a redirected account also stays."""
+
+    local_copy: str = "{local}@mailbox.{mail_domain}"
+
+
+class Lifecycle(Section):
+    """The cutoff, and how long what remains is kept."""
+
+    cutoff: MonthDay = "12-31"
+    retention_days: int = Field(default=365, ge=0)
+    archive_days: int = Field(default=30, ge=0)
+
+
+class Safety(Section):
+    """Budgets: the most a pass may do without somebody's approval."""
+
+    max_feed_drop: Budget = "10%"
+    max_create: Budget | None = None
+    max_update: Budget | None = "50%"
+    max_activate: Budget | None = None
+    max_grace: Budget | None = None
+    max_restore: Budget | None = None
+    max_expire: Budget | None = "2%"
+    max_purge: Budget | None = "2%"
+    max_suspend: Budget | None = None
+    max_resume: Budget | None = None
+    floor: int = Field(default=5, ge=0)
+
+
+class Rules(BaseModel):
+    """All the rules the core reasons with."""
+
+    model_config = ConfigDict(frozen=True)
+
+    institution: Institution
+    people_dn: str
+    identifiers: Identifiers
+    provisional: Provisional
+    activation: Activation
+    forwarding: Forwarding
+    lifecycle: Lifecycle
+    safety: Safety
