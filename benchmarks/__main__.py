@@ -1,0 +1,166 @@
+"""``make bench``: a sync beside ldapadd, a sync that changes nothing beside ldapsearch.
+
+Both pairs run in one sitting against the same private slapd, so that their ratio holds on a
+machine whose speed does not. ``make bench BENCH="create"`` runs one of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.register import write_register
+from connector.clock import instant
+from connector.sandbox import Sandbox
+
+CREATE_RATIO, CREATE_STUDENTS = 2.0, 5_000
+SAME_RATIO, SAME_STUDENTS, SAME_MEGABYTES = 30.0, 50_000, 250
+
+
+def main() -> int:
+    """Run the benchmarks that are named, all by default; 1 if one misses its bound."""
+    benchmarks: dict[str, Callable[[int], bool]] = {"create": create, "unchanged": unchanged}
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(benchmarks))
+    parser.add_argument("--rounds", type=int, default=3, help="pairs to run (default 3)")
+    options = parser.parse_args()
+    held = [benchmarks[name](options.rounds) for name in options.names or benchmarks]
+    return 0 if all(held) else 1
+
+
+def create(rounds: int) -> bool:
+    """5,000 new students by sync, beside ldapadd of the same entries with ready hashes."""
+    print(f"create: sync of {CREATE_STUDENTS:,} new students, argon2id m=1024,t=1")
+    ratios = []
+    for _ in range(rounds):
+        with _sandbox() as sandbox:
+            write_register(sandbox.folder / "enrolments.csv", CREATE_STUDENTS, _year())
+            ours = _sync(sandbox)
+            entries = _dump(sandbox)
+        with _sandbox() as sandbox:
+            theirs = _timed(_ldap("ldapadd", sandbox), stdin=entries)
+        ratios.append(ours.seconds / theirs.seconds)
+        print(
+            f"  sync {ours.seconds:6.2f} s   ldapadd {theirs.seconds:6.2f} s   ratio {ratios[-1]:.2f}"
+        )
+    return _judge("create", ratios, CREATE_RATIO)
+
+
+def unchanged(rounds: int) -> bool:
+    """A sync that changes nothing among 50,000, beside ldapsearch of the branch."""
+    print(f"unchanged: sync that changes nothing among {SAME_STUDENTS:,} entries")
+    ratios, megabytes = [], []
+    with _sandbox() as sandbox:
+        write_register(sandbox.folder / "enrolments.csv", SAME_STUDENTS, _year())
+        first = _sync(sandbox)
+        print(f"  (made in {first.seconds:.0f} s)")
+        for _ in range(rounds):
+            ours = _sync(sandbox)
+            theirs = _timed([*_ldap("ldapsearch", sandbox), "-b", sandbox.names.people_dn])
+            ratios.append(ours.seconds / theirs.seconds)
+            megabytes.append(ours.megabytes)
+            print(
+                f"  sync {ours.seconds:6.2f} s, {ours.megabytes:.0f} MB   "
+                f"ldapsearch {theirs.seconds:6.2f} s   ratio {ratios[-1]:.1f}"
+            )
+    small = max(megabytes) <= SAME_MEGABYTES
+    if not small:
+        print(f"  MISSED: {max(megabytes):.0f} MB, at most {SAME_MEGABYTES} MB")
+    return _judge("unchanged", ratios, SAME_RATIO) and small
+
+
+def _judge(name: str, ratios: list[float], bound: float) -> bool:
+    median = sorted(ratios)[len(ratios) // 2]
+    held = median <= bound
+    print(f"  {'held' if held else 'MISSED'}: {name} median ratio {median:.2f}, at most {bound:g}")
+    return held
+
+
+class _Run:
+    def __init__(self, seconds: float, megabytes: float) -> None:
+        self.seconds = seconds
+        self.megabytes = megabytes
+
+
+def _timed(command: list[str], *, stdin: str | None = None, **environment: str) -> _Run:
+    """Run a command to its end: wall clock, and the largest memory of any child so far."""
+    began = time.perf_counter()
+    pid = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | environment,
+    )
+    _, said = pid.communicate(stdin)
+    seconds = time.perf_counter() - began
+    if pid.returncode != 0:
+        raise SystemExit(f"{command[0]} ended {pid.returncode}: {said[-500:]}")
+    return _Run(seconds, 0)
+
+
+def _sync(sandbox: Sandbox) -> _Run:
+    """One ``scolpass sync`` as a process of its own, with its own peak memory."""
+    measured = sandbox.folder / "measured.json"
+    code = (
+        "import json, resource, subprocess, sys, time\n"
+        "began = time.perf_counter()\n"
+        "done = subprocess.run(sys.argv[2:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)\n"
+        "seconds = time.perf_counter() - began\n"
+        "peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss\n"
+        "json.dump([done.returncode, seconds, peak, done.stderr.decode()[-500:]], "
+        "open(sys.argv[1], 'w'))\n"
+    )
+    command = [sys.executable, "-c", code, str(measured), sys.executable, "-m", "connector"]
+    _timed(
+        [*command, "--config", str(sandbox.config), "sync"],
+        SCOLPASS_PASSWORD__PROVISIONAL__MEMORY_COST="1024",
+        SCOLPASS_PASSWORD__PROVISIONAL__TIME_COST="1",
+    )
+    status, seconds, kilobytes, said = json.loads(measured.read_text())
+    if status != 0:
+        raise SystemExit(f"scolpass sync ended {status}: {said}")
+    return _Run(seconds, kilobytes / 1024)
+
+
+@contextmanager
+def _sandbox() -> Iterator[Sandbox]:
+    folder = Path(tempfile.mkdtemp(prefix="scolpass-bench-"))
+    try:
+        with Sandbox.prepare(folder / "sandbox") as sandbox:
+            yield sandbox
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _ldap(tool: str, sandbox: Sandbox) -> list[str]:
+    """One of OpenLDAP's tools, bound as the directory's administrator."""
+    who = ["-D", sandbox.admin_dn, "-y", str(sandbox.admin_password_file)]
+    quiet = ["-LLL", "-E", "pr=1000/noprompt"] if tool == "ldapsearch" else ["-c"]
+    return [tool, "-x", "-H", sandbox.uri, *who, *quiet]
+
+
+def _dump(sandbox: Sandbox) -> str:
+    """The students' entries as they stand, ready for ldapadd: hashes, pwd* and all."""
+    wanted = ["*", "pwdReset", "pwdEndTime", "pwdPolicySubentry"]
+    command = [*_ldap("ldapsearch", sandbox), "-b", sandbox.names.people_dn, "-s", "one", *wanted]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def _year() -> int:
+    today = instant()
+    return today.year if today.month >= 9 else today.year - 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,6 @@
+"""``python -m connector`` is ``scolpass``."""
+
+from connector.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,257 @@
+"""Applying a plan: per change intend, write, conclude; one failing entry stops no other.
+
+Changes go in batches: their intentions are committed to the journal together, written by a few
+threads with a connection each, and concluded together. While one batch is written the next one
+is intended, its passwords hashed, and the one before concluded. Only Transient is retried, and
+only after the entry was read again.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from pydantic import SecretStr
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from connector.clock import instant
+from connector.core import entry
+from connector.core.model import Action, Change, Outcome
+from connector.core.rules import Provisional
+from connector.edges.directory import Directory
+from connector.edges.journal import Journal
+from connector.edges.passwords import Sealer, draw, hash_argon2id
+from connector.edges.writer import write
+from connector.errors import DirectoryUntrusted, EntryError, Transient
+
+BATCH = 250
+ATTEMPTS = 4
+LOST_AFTER = 3  # entries in a row without any answer: the directory is away
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Applied:
+    """What became of the changes, and the passwords drawn for them."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    passwords: dict[str, SecretStr] = field(default_factory=dict)  # by student number
+
+
+@dataclass(slots=True)
+class _Drawn:
+    password: SecretStr
+    sealed: bytes
+    hashed: Future[SecretStr]
+
+
+@dataclass(slots=True)
+class _Intended:
+    batch: Sequence[Change]
+    ids: list[int]  # in the journal
+    drawn: dict[str, _Drawn]
+
+
+@dataclass(slots=True)
+class _Written:
+    intended: _Intended
+    errors: list[str | None]
+
+
+class Applier:
+    """Applies changes of one run to one directory, under one journal."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        journal: Journal,
+        sealer: Sealer,
+        provisional: Provisional,
+        *,
+        run: int,
+        actor: str,
+        connections: int,
+    ) -> None:
+        self._directory = directory
+        self._journal = journal
+        self._sealer = sealer
+        self._provisional = provisional
+        self._run = run
+        self._actor = actor
+        self._connections = connections
+        self._local = threading.local()
+        self._siblings: list[Directory] = []
+        self._lost = 0  # entries in a row that heard no answer
+        self.stop = threading.Event()
+
+    def apply(
+        self, changes: Sequence[Change], progress: Callable[[int], None] = lambda _: None
+    ) -> Applied:
+        """Make the changes, and tell of each what became of it.
+
+        Raises:
+            JournalUntrusted: the journal failed; nothing is written that it does not know of.
+        """
+        applied = Applied()
+        batches = [changes[at : at + BATCH] for at in range(0, len(changes), BATCH)]
+        with (
+            ThreadPoolExecutor(2, "hash") as hashing,
+            ThreadPoolExecutor(self._connections, "write") as writing,
+        ):
+            try:
+                ahead = self._intend(batches[0], hashing) if batches else None
+                behind: _Written | None = None
+                for position in range(len(batches)):
+                    assert ahead is not None
+                    intended = ahead
+                    writes = [
+                        writing.submit(self._write, change, intended.drawn)
+                        for change in intended.batch
+                    ]
+                    if position + 1 < len(batches):
+                        ahead = self._intend(batches[position + 1], hashing)
+                    if behind is not None:
+                        self._conclude(behind, applied)
+                    behind = _Written(intended, [write.result() for write in writes])
+                    progress(len(intended.batch))
+                if behind is not None:
+                    self._conclude(behind, applied)
+            finally:
+                for sibling in self._siblings:
+                    sibling.__exit__()
+        return applied
+
+    def _intend(self, batch: Sequence[Change], hashing: ThreadPoolExecutor) -> _Intended:
+        """Register a batch with the journal: its passwords, and copies of what it deletes."""
+        drawn = self._draw(batch, hashing)
+        archived = {
+            change.student_number: _archive(self._directory.everything_at(change.dn))
+            for change in batch
+            if change.action is Action.PURGE
+        }
+        ids = self._journal.intend(
+            batch,
+            run=self._run,
+            actor=self._actor,
+            at=instant(),
+            sealed={number: one.sealed for number, one in drawn.items()},
+            archived=archived,
+        )
+        return _Intended(batch, ids, drawn)
+
+    def _conclude(self, written: _Written, applied: Applied) -> None:
+        """Tell journal and log what became of a batch."""
+        intended, errors = written.intended, written.errors
+        batch = intended.batch
+        self._journal.conclude(list(zip(intended.ids, batch, errors, strict=True)))
+        for change, error in zip(batch, errors, strict=True):
+            outcome = "applied" if error is None else "failed"
+            applied.outcomes.append(Outcome(change, outcome, error))
+            if error is None and change.draws_password:
+                number = change.student_number
+                applied.passwords[number] = intended.drawn[number].password
+            tell = log.info if error is None else log.error
+            tell(
+                "change",
+                action=change.action.value,
+                student=change.student_number,
+                dn=change.dn,
+                outcome=outcome,
+                reason=change.reason,
+                **({"error": error} if error else {}),
+            )
+
+    def _draw(self, batch: Iterable[Change], hashing: ThreadPoolExecutor) -> dict[str, _Drawn]:
+        """A password for each change that wants one; one drawn before a crash is used again.
+
+        So a request that was sent and never answered can do no harm when it is sent again.
+        """
+        wanting = [change.student_number for change in batch if change.draws_password]
+        pending = self._journal.ciphertexts(wanting, "next") if wanting else {}
+        drawn = {}
+        rules = self._provisional
+        for number in wanting:
+            sealed = pending.get(number)
+            password = self._opened(number, sealed) if sealed else None
+            if sealed is None or password is None:
+                password = draw(rules.length, rules.alphabet)
+                sealed = self._sealer.seal(number, password)
+            hashed = hashing.submit(hash_argon2id, password, rules.memory_cost, rules.time_cost)
+            drawn[number] = _Drawn(password, sealed, hashed)
+        return drawn
+
+    def _opened(self, number: str, sealed: bytes) -> SecretStr | None:
+        """A pending password, or None where its key is gone: then nobody can print it either."""
+        try:
+            return self._sealer.unseal(number, sealed)
+        except EntryError as error:
+            log.warning("pending password lost", student=number, error=str(error))
+            return None
+
+    def _write(self, change: Change, drawn: dict[str, _Drawn]) -> str | None:
+        """One change, tried a few times; None, or why it failed."""
+        if self.stop.is_set():
+            return "stopped before it was made; the next sync makes it"
+        if self._lost >= LOST_AFTER:
+            return "the directory went away during the run; the next sync makes it"
+        password = drawn.get(change.student_number)
+        hashed = password.hashed.result() if password else None
+        unsure = False
+        try:
+            for attempt in Retrying(
+                stop=stop_after_attempt(ATTEMPTS),
+                wait=wait_random_exponential(multiplier=0.2, max=2),
+                retry=retry_if_exception_type(Transient),
+                reraise=True,
+            ):
+                with attempt:
+                    directory = self._sibling()
+                    if unsure and entry.is_done(change, directory.account_at(change.dn)):
+                        break
+                    unsure = True
+                    write(directory.connection, change, hashed)
+        except EntryError as error:
+            if isinstance(error, Transient):
+                self._lost += 1
+            return str(error)
+        self._lost = 0
+        return None
+
+    def _sibling(self) -> Directory:
+        """This thread's own connection, to the server that the run has read from.
+
+        Raises:
+            Transient: the server does not answer.
+        """
+        try:
+            found: Directory | None = getattr(self._local, "directory", None)
+            if found is None:
+                found = self._directory.sibling()
+                self._local.directory = found
+                self._siblings.append(found)
+            found.connection  # noqa: B018 - connects again where the connection was lost
+        except DirectoryUntrusted as error:
+            raise Transient(error.message, error.cure) from error
+        return found
+
+
+def _archive(attributes: dict[str, list[bytes]]) -> str:
+    """An entry as JSON; values that are no text are given in base64."""
+    copy: dict[str, list[Any]] = {}
+    for name, values in sorted(attributes.items()):
+        copy[name] = [_text_or_base64(value) for value in values]
+    return json.dumps(copy, ensure_ascii=False)
+
+
+def _text_or_base64(value: bytes) -> str | dict[str, str]:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return {"base64": b64encode(value).decode()}

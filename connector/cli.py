@@ -1,0 +1,414 @@
+"""The commands: each opens what it needs, calls one function, and renders what came back."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import structlog
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+import connector
+from connector import check as checking
+from connector import demo as story
+from connector import desk, init, render, sandbox, sync
+from connector import log as logs
+from connector.core.model import Action
+from connector.edges.journal import run_lock
+from connector.errors import ScolpassError, UsageError
+from connector.settings import Settings, load_settings
+
+app = typer.Typer(
+    name="scolpass",
+    help="Keeps a university's OpenLDAP directory true to its student register.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+stdout = Console(highlight=False)
+stderr = Console(stderr=True, highlight=False)
+log = structlog.get_logger()
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        help="Configuration file; else $SCOLPASS_CONFIG, ./config/scolpass.toml, "
+        "/etc/scolpass/scolpass.toml.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is kept in the history.")]
+StudentsArgument = Annotated[
+    list[str] | None, typer.Argument(help="Student numbers, uids, logins or addresses.")
+]
+StudentArgument = Annotated[str, typer.Argument(help="Student number, uid, login or address.")]
+
+
+def _example(text: str) -> str:
+    return f"Example: [bold]{text}[/bold]"
+
+
+# --- what every command shares --------------------------------------------------------------------
+
+
+@app.callback()
+def _main(
+    context: typer.Context,
+    config: ConfigOption = None,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+) -> None:
+    context.obj = config
+    if version:
+        stdout.print(f"scolpass {connector.__version__}")
+        raise typer.Exit
+
+
+def _settings(context: typer.Context, config: Path | None) -> Settings:
+    settings = load_settings(config or context.obj)
+    logs.configure(settings.log)
+    for warning in settings.warnings:
+        log.warning("configuration", trouble=warning)
+    return settings
+
+
+def _actor() -> str:
+    """Who is at the keyboard, also behind sudo."""
+    return os.environ.get("SUDO_USER") or getpass.getuser()
+
+
+@contextlib.contextmanager
+def _opened(context: typer.Context, config: Path | None) -> Iterator[sync.Context]:
+    with sync.open_context(_settings(context, config), _actor()) as opened:
+        yield opened
+
+
+@contextlib.contextmanager
+def _writing(opened: sync.Context, command: str, *, wait: float = 0) -> Iterator[None]:
+    """Hold the run lock for a pass."""
+    url = opened.settings.journal.url.get_secret_value()
+    holder = (
+        f"{command} by {opened.actor}, process {os.getpid()}, since {opened.moment.now:%H:%M} UTC"
+    )
+    with run_lock(url, holder, wait=wait):
+        yield
+
+
+@contextlib.contextmanager
+def _bar(what: str) -> Iterator[tuple[Callable[[int], None], Callable[[int], None]]]:
+    """Progress on a terminal: (set the count read, advance the count written)."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as bar:
+        reading = bar.add_task("reading the directory", total=None)
+        writing = bar.add_task(what, total=None, visible=False)
+        yield (
+            lambda count: bar.update(reading, completed=count),
+            lambda count: bar.update(writing, advance=count, visible=True),
+        )
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+
+def _end(status: int) -> NoReturn:
+    raise typer.Exit(status)
+
+
+# --- the walk -------------------------------------------------------------------------------------
+
+
+@app.command(epilog=_example("scolpass plan --at 2027-01-01"))
+def plan(
+    context: typer.Context,
+    students: StudentsArgument = None,
+    at: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Plan for another day.")
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show what a sync would do, with reasons and differences. Writes nothing."""
+    with _opened(context, config) as opened, _bar("planning") as (read, _):
+        scope = [sync.resolve(opened, one) for one in students] if students else None
+        day: date | None = at.date() if at else None
+        prepared = sync.prepare(opened, scope, at=day, progress=read)
+    if as_json:
+        _print_json(render.plan_json(prepared.plan, prepared.verdict.held))
+    else:
+        render.show_plan(stdout, prepared, day or opened.moment.today)
+    _end(sync.plan_status(prepared))
+
+
+@app.command("sync", epilog=_example("scolpass sync --approve DIGEST --reason 'read by A. Roux'"))
+def sync_command(
+    context: typer.Context,
+    approve: Annotated[
+        str | None, typer.Option(help="Apply exactly the held plan with this digest.")
+    ] = None,
+    accept_feed: Annotated[
+        bool, typer.Option("--accept-feed", help="Take a feed refused for its size, once.")
+    ] = False,
+    reason: ReasonOption = "",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Make one pass: read the register and the directory, plan, judge, apply."""
+    if accept_feed and not reason:
+        raise UsageError("--accept-feed wants to know why", "Add --reason '...'")
+    with _opened(context, config) as opened, _writing(opened, "sync"), _bar("applying") as bars:
+        read, written = bars
+        sync.recover(opened)
+        prepared = sync.prepare(opened, approve=approve, accept_feed=accept_feed, progress=read)
+        report = sync.carry_out(opened, prepared, command="sync", reason=reason, progress=written)
+    if as_json:
+        _print_json(render.report_json(report))
+    else:
+        render.show_report(stdout, report)
+    _end(report.exit_status)
+
+
+@app.command(epilog=_example("scolpass resync 22300001"))
+def resync(
+    context: typer.Context,
+    students: Annotated[
+        list[str], typer.Argument(help="Student numbers, uids, logins or addresses.")
+    ],
+    force: Annotated[
+        bool, typer.Option("--force", help="Take the rows of the moment as the whole truth.")
+    ] = False,
+    reason: ReasonOption = "",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Bring one student up to date now, step by step."""
+    with _opened(context, config) as opened, _writing(opened, "resync", wait=60):
+        numbers = [sync.resolve(opened, one) for one in students]
+        results = [desk.resync(opened, n, force=force, reason=reason) for n in numbers]
+    if as_json:
+        _print_json(render.resync_json(results))
+    else:
+        for one in results:
+            render.show_resync(stdout, one)
+    _end(max(one.report.exit_status for one in results if one.report))
+
+
+# --- looking --------------------------------------------------------------------------------------
+
+
+@app.command(epilog=_example("scolpass show lea.martin@etu.umontpellier.fr"))
+def show(
+    context: typer.Context,
+    student: StudentArgument,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show one student: register, entry, state and why, what is missing, history."""
+    with _opened(context, config) as opened:
+        found = desk.portrait(opened, sync.resolve(opened, student))
+    if as_json:
+        _print_json(render.portrait_json(found))
+    else:
+        render.show_portrait(stdout, found)
+
+
+_ACTIONS = (
+    *(action.value for action in Action),
+    "rename",
+    "erase",
+    "print",
+    "undo",
+    "rebuild",
+    "approve",
+)
+
+
+def _known_action(value: str | None) -> str | None:
+    if value is not None and value not in _ACTIONS:
+        raise typer.BadParameter(f"expected one of {', '.join(_ACTIONS)}")
+    return value
+
+
+@app.command(epilog=_example("scolpass history --student 22300001 --since 2026-09-01"))
+def history(
+    context: typer.Context,
+    student: Annotated[str | None, typer.Option(help="Of one student.")] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="From this time on (UTC)."),
+    ] = None,
+    run: Annotated[int | None, typer.Option(help="Of one run.")] = None,
+    action: Annotated[
+        str | None, typer.Option(help="Of one action.", callback=_known_action)
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="The latest only.")] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show what was done, when, why and by whom."""
+    with _opened(context, config) as opened:
+        number = sync.resolve(opened, student) if student else None
+        start = since.replace(tzinfo=UTC) if since else None
+        found = opened.journal.history(
+            student_number=number, run=run, action=action, since=start, limit=limit
+        )
+    if as_json:
+        _print_json(found)
+    else:
+        render.show_history(stdout, found)
+
+
+# --- the desk -------------------------------------------------------------------------------------
+
+
+@app.command(epilog=_example("scolpass reissue 22300001 --reason 'lost her SCOL'PASS'"))
+def reissue(
+    context: typer.Context,
+    student: StudentArgument,
+    reason: Annotated[str, typer.Option("--reason", help="Why; it is kept in the history.")],
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Hand out a new provisional password; it is shown once, here."""
+    if not reason.strip():
+        raise UsageError("--reason is empty", "Say why the password is handed out anew")
+    with _opened(context, config) as opened, _writing(opened, "reissue", wait=60):
+        number = sync.resolve(opened, student)
+        report, password, last_day = desk.reissue(opened, number, reason.strip())
+    if as_json:
+        found = render.report_json(report)
+        found["student_number"] = number
+        found["provisional_password"] = password.get_secret_value()
+        found["last_day"] = last_day.isoformat()
+        _print_json(found)
+    else:
+        stdout.print(f"{number}: provisional password [bold]{password.get_secret_value()}[/bold]")
+        stdout.print(
+            f"It opens nothing but its own change, and is good through {last_day:%d/%m/%Y}."
+        )
+
+
+# --- setting up -----------------------------------------------------------------------------------
+
+
+@app.command("init", epilog=_example("scolpass init --dir /etc/scolpass --suffix dc=univ,dc=fr"))
+def init_command(
+    folder: Annotated[
+        Path, typer.Option("--dir", help="The folder to write into.", show_default=True)
+    ] = Path("config"),
+    suffix: Annotated[
+        str, typer.Option(help="The directory's suffix; the other names follow from it.")
+    ] = sandbox.DEFAULT_SUFFIX,
+    name: Annotated[str | None, typer.Option(help="The institution's name.")] = None,
+    uai: Annotated[str | None, typer.Option(help="Its UAI: seven digits and a letter.")] = None,
+    mail_domain: Annotated[
+        str | None, typer.Option(help="Of students' addresses; else etu. and the suffix's domain.")
+    ] = None,
+    uri: Annotated[
+        list[str] | None, typer.Option(help="The directory's address, again for each replica.")
+    ] = None,
+    people_dn: Annotated[
+        str | None, typer.Option(help="The students' branch; else ou=people.")
+    ] = None,
+    service_dn: Annotated[
+        str | None, typer.Option(help="scolpass' own account; else cn=scolpass,ou=services.")
+    ] = None,
+    policy_dn: Annotated[
+        str | None, typer.Option(help="The provisional policy; else cn=provisional,ou=policies.")
+    ] = None,
+    database: Annotated[
+        str, typer.Option(help="The suffix's database in cn=config.")
+    ] = "olcDatabase={1}mdb,cn=config",
+    as_json: JsonOption = False,
+) -> None:
+    """Write a configuration, a key, and what the directory needs as LDIF. Overwrites nothing."""
+    wishes = init.Wishes(
+        suffix,
+        name,
+        uai,
+        mail_domain,
+        tuple(uri or ()),
+        people_dn,
+        service_dn,
+        policy_dn,
+        database,
+    )
+    made = init.make(folder, wishes)
+    if as_json:
+        _print_json(init.made_json(made))
+    else:
+        stdout.print("\n".join(init.describe(made)), markup=False, soft_wrap=True)
+
+
+@app.command("check", epilog=_example("scolpass check --json"))
+def check_command(
+    context: typer.Context, as_json: JsonOption = False, config: ConfigOption = None
+) -> None:
+    """See whether configuration, directory, source and journal are sound, and how to mend them."""
+    definition = checking.Definition(
+        indexes=sandbox.required_indexes(),
+        unique=sandbox.definition_values("olcUniqueURI"),
+        schema=sandbox.schema_files(),
+    )
+    checkup = checking.examine(config or context.obj, definition)
+    if as_json:
+        _print_json(checking.checkup_json(checkup))
+    else:
+        checking.show_checkup(stdout, checkup)
+    _end(checkup.exit_status)
+
+
+@app.command("sandbox", epilog=_example("scolpass sandbox --dir /tmp/sandbox"))
+def sandbox_command(
+    folder: Annotated[Path, typer.Option("--dir", help="The folder it lives in.")],
+    port: Annotated[int | None, typer.Option(help="A port on loopback; else a free one.")] = None,
+) -> None:
+    """Run a private slapd with schema, policies and tree, in the foreground."""
+    sandbox.serve(folder, port)
+
+
+@app.command("demo", epilog=_example("scolpass demo"))
+def demo_command(
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the folder there when the story is told.")
+    ] = False,
+) -> None:
+    """Tell the life of a few students against a throw-away directory."""
+    _end(story.tell(stdout, keep=keep))
+
+
+# --- the entrance ---------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Run a command; every error of ours ends in one line on stderr and its exit status."""
+    try:
+        app()
+    except ScolpassError as error:
+        _fail(error)
+    except BrokenPipeError:
+        # The reader has gone: nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _fail(error: ScolpassError) -> NoReturn:
+    stderr.print(f"[bold red]scolpass:[/bold red] {escape(logs.scrub(str(error)))}", soft_wrap=True)
+    sys.exit(error.exit_status)

@@ -1,0 +1,1 @@
+"""The outside worlds, one a module; they decide nothing and do not know each other."""

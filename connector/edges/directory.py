@@ -1,0 +1,858 @@
+"""The directory: connecting, reading whole or one entry, and what its result codes mean.
+
+A read ends in success or in an error, never in less than all: a size, time or administrative
+limit, a lost connection or a referral raises. ldap3 is used without its own schema checks
+(``get_info=NONE``): the server has the last word, and reading is several times faster.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import re
+import ssl
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import ldap3
+from ldap3.core.exceptions import LDAPException, LDAPExceptionError
+from ldap3.core.results import RESULT_CODES
+from pydantic import SecretStr
+
+from connector.core import entry
+from connector.core.guessing import DEFAULT_THREADS, Guessing, lock_of, reckon
+from connector.core.model import Account
+from connector.core.rules import Provisional
+from connector.errors import DirectoryUntrusted, EntryError, Refused, Transient
+from connector.settings import Directory as DirectorySettings
+
+PAGE = 1000
+SEARCH_RESULT_ENTRY = 4
+PAGED = "1.2.840.113556.1.4.319"
+ASSERTION = "1.3.6.1.1.12"
+PPOLICY = "1.3.6.1.4.1.42.2.27.8.5.1"
+MANAGE_DSA_IT = ("2.16.840.1.113730.3.4.2", False, None)  # referral objects are entries, too
+NO_OP = ("1.3.6.1.4.1.4203.666.5.2", True, None)  # draft-zeilenga-ldap-noop, ldapmodify -e '!noop'
+SAMPLE = 200  # entries looked at where one that is shown is one too many
+
+# RFC 4511, 4.1.9: another try may succeed at once.
+_TRANSIENT = {51: "busy", 52: "unavailable"}
+_MEANINGS = {
+    3: ("the time limit was exceeded", "Give the service account `limits ... time=unlimited`."),
+    4: ("the size limit was exceeded", "Give the service account `limits ... size=unlimited`."),
+    10: ("a referral", "Name the server that holds the data in directory.uris."),
+    11: (
+        "an administrative limit was exceeded",
+        "Give the service account `limits ... size.prtotal=unlimited`.",
+    ),
+    19: ("a constraint was violated", "See whether another entry holds the same value."),
+    20: ("a value is there already", "Somebody else added it; the next sync sees it."),
+    32: ("no such entry", "It was deleted in between; the next sync sees it."),
+    50: ("insufficient access rights", "Give the service account the rights of deploy/openldap."),
+    53: ("the server is unwilling (read-only?)", "See olcReadOnly and the server's log."),
+    65: ("an object class was violated", "See the entry's structural class and the schema."),
+    68: ("the entry exists already", "The next sync looks at it again."),
+    80: (
+        "an internal error of the server (disk full?)",
+        "See the server's log and its olcDbMaxSize.",
+    ),
+    122: (
+        "the entry changed between plan and write",
+        "Nothing was overwritten; the next sync plans it anew.",
+    ),
+}
+
+ldap3.set_config_parameter("CASE_INSENSITIVE_ATTRIBUTE_NAMES", False)  # plain dicts: faster reads
+
+# Answers to what is only tried; the first is LDAP_X_NO_OPERATION of OpenLDAP's ldap.h.
+_NOT_DONE = 0x410E
+_NO_SUCH_ATTRIBUTE = 16
+_VALUE_EXISTS = 20
+_FORBIDDEN = 50
+_UNAVAILABLE_CRITICAL_EXTENSION = 12
+_NO_SUCH_VALUE = "scolpass-check-0"
+RESULT_CODES.setdefault(_NOT_DONE, "noOperation")  # ldap3 has no name for it, and wants one
+# Success, more than were asked for, strongerAuthRequired, confidentialityRequired, no such object,
+# inappropriateAuthentication, insufficientAccessRights: the server has shown all it will show.
+_SHOWN_OR_REFUSED = frozenset({0, 4, 8, 13, 32, 48, 50})
+_CENSUS = (
+    "supannEtuId",
+    "supannEmpId",
+    "eduPersonAffiliation",
+    "supannRessourceEtatDate",
+    "pwdReset",
+    "pwdPolicySubentry",
+)
+
+_SPELLING = {name.lower(): name for name in (*entry.READ, "entryUUID")}
+
+
+def _raw_entries(decode: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+    """ldap3's decoder of responses, without the decoded copy that it makes of every value."""
+
+    def decode_response(message: dict[str, Any]) -> dict[str, Any]:
+        """One response; of an entry (RFC 4511, 4.5.2) its DN and its attributes' octets."""
+        if message["protocolOp"] != SEARCH_RESULT_ENTRY:
+            return decode(message)
+        dn, attributes = (part[3] for part in message["payload"])
+        return {
+            "type": "searchResEntry",
+            "dn": dn.decode("utf-8", "surrogateescape"),
+            "raw_attributes": {
+                parts[0][3].decode(): [value[3] for value in parts[1][3]]
+                for _, _, _, parts in attributes
+            },
+        }
+
+    return decode_response
+
+
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """What a run must know of the directory before it reads a single student."""
+
+    identity: str  # entryUUID of the base entry
+    populated: bool  # the people branch has children, whether or not we may see them
+    troubles: tuple[str, ...]  # nothing may be written while one of them stands
+    password_troubles: tuple[str, ...]  # no provisional password may be given
+    warnings: tuple[str, ...]  # said in every run
+
+
+class BindRefused(DirectoryUntrusted):
+    """The server answers and does not let the service account in; another try may lock it."""
+
+
+class Directory:
+    """One server of the directory, for one run; reads and writes are never mixed with another's."""
+
+    def __init__(self, settings: DirectorySettings, password: SecretStr) -> None:
+        self._settings = settings
+        self._password = password
+        self._uri: str | None = None
+        self._connection: ldap3.Connection | None = None
+
+    # --- connecting -----------------------------------------------------------------------------
+
+    @property
+    def uri(self) -> str:
+        """The server that this run works with."""
+        return self._uri or self._settings.uris[0]
+
+    @property
+    def people_dn(self) -> str:
+        """The branch under which students live."""
+        return self._settings.people_dn
+
+    def __enter__(self) -> Directory:
+        self._connection = self.connect()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._connection is not None:
+            disconnect(self._connection)
+            self._connection = None
+
+    def sibling(self) -> Directory:
+        """Another connection to the very server this run works with, for another thread."""
+        other = Directory(self._settings, self._password)
+        other._uri = self.uri
+        return other
+
+    @property
+    def connection(self) -> ldap3.Connection:
+        """The bound connection; a lost one is made again, to the same server.
+
+        Raises:
+            DirectoryUntrusted: the server does not answer.
+        """
+        if self._connection is None or self._connection.closed:
+            self._connection = self.connect()
+        return self._connection
+
+    def connect(self) -> ldap3.Connection:
+        """A bound connection: to the first server that answers, later always to that one.
+
+        Raises:
+            DirectoryUntrusted: no server answers, TLS fails, or the bind is refused.
+        """
+        failures: list[str] = []
+        for uri in (self._uri,) if self._uri else self._settings.uris:
+            try:
+                connection = self._bind(uri)
+            except LDAPExceptionError as error:
+                failures.append(f"{uri}: {_first_line(error)}")
+                continue
+            self._uri = uri
+            return connection
+        raise DirectoryUntrusted(
+            "the directory cannot be reached: " + "; ".join(failures),
+            "Start the server, or mend directory.uris, and run again; nothing was written.",
+        )
+
+    def _bind(self, uri: str) -> ldap3.Connection:
+        connection = self._open(uri)
+        bound = connection.rebind(
+            user=self._settings.bind_dn, password=self._password.get_secret_value()
+        )
+        if not bound:
+            result = connection.result
+            disconnect(connection)
+            raise BindRefused(
+                f"{uri} refused the bind as {self._settings.bind_dn}: {result['description']}",
+                "See directory.bind_dn and the password in directory.bind_password_file; "
+                "one try was made, so that the account is not locked.",
+            )
+        return connection
+
+    def _open(self, uri: str) -> ldap3.Connection:
+        """An anonymous connection, its TLS in place and checked."""
+        tls = ldap3.Tls(
+            validate=ssl.CERT_REQUIRED,
+            ca_certs_file=str(self._settings.ca_file) if self._settings.ca_file else None,
+            version=ssl.PROTOCOL_TLS_CLIENT,
+            valid_names=[_host(uri)] if _is_address(_host(uri)) else None,
+        )
+        server = ldap3.Server(
+            uri,
+            use_ssl=uri.lower().startswith("ldaps://"),
+            tls=tls,
+            get_info=ldap3.NONE,
+            connect_timeout=self._settings.connect_timeout,
+        )
+        connection = ldap3.Connection(
+            server,
+            client_strategy=ldap3.SYNC,
+            receive_timeout=self._settings.receive_timeout,
+            check_names=False,
+            auto_range=False,
+            auto_referrals=False,
+            return_empty_attributes=False,
+        )
+        strategy = connection.strategy
+        strategy.decode_response_fast = _raw_entries(strategy.decode_response_fast)
+        connection.open(read_server_info=False)
+        if self._settings.starttls and not uri.lower().startswith("ldaps://"):
+            connection.start_tls(read_server_info=False)
+        return connection
+
+    def accepts(self, dn: str, password: SecretStr) -> bool:
+        """Whether the directory lets this person in: one bind, counted by its policy."""
+        connection = self._open(self.uri)
+        try:
+            return bool(connection.rebind(user=dn, password=password.get_secret_value()))
+        except LDAPExceptionError:
+            return False
+        finally:
+            disconnect(connection)
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def _page(self, base: str, doing: str, **search: Any) -> tuple[list[dict[str, Any]], Any]:
+        """One page of a search: its entries and the cookie of the next; all or an error."""
+        connection = self.connection
+        try:
+            connection.search(
+                base, dereference_aliases=ldap3.DEREF_NEVER, controls=[MANAGE_DSA_IT], **search
+            )
+        except LDAPException as error:
+            raise DirectoryUntrusted(
+                f"{doing} under {base} on {self.uri} failed: {_first_line(error)}",
+                "Nothing was taken for absent and nothing was written; run again.",
+            ) from error
+        result = connection.result
+        code = result["result"]
+        if code != 0:
+            meaning, cure = _MEANINGS.get(code, (result["description"], "See the server's log."))
+            raise DirectoryUntrusted(
+                f"{doing} under {base} on {self.uri} gave less than all: {meaning} (result {code})",
+                f"{cure} Nothing was taken for absent and nothing was written.",
+            )
+        cookie = None
+        if "paged_size" in search:
+            control = (result.get("controls") or {}).get(PAGED)
+            cookie = control["value"]["cookie"] if control else None
+        found = [item for item in connection.response or () if item["type"] == "searchResEntry"]
+        return found, cookie
+
+    def _search(
+        self, base: str, filters: str, attributes: Sequence[str], doing: str
+    ) -> Iterator[dict[str, Any]]:
+        """Every entry of a subtree, page by page."""
+        cookie: Any = None
+        while True:
+            found, cookie = self._page(
+                base,
+                doing,
+                search_filter=filters,
+                search_scope=ldap3.SUBTREE,
+                attributes=list(attributes),
+                paged_size=PAGE,
+                paged_cookie=cookie,
+            )
+            yield from found
+            if not cookie:
+                return
+
+    def _base(
+        self, dn: str, attributes: Sequence[str], doing: str
+    ) -> dict[str, list[bytes]] | None:
+        """One entry's raw attributes, or None where there is no such entry."""
+        connection = self.connection
+        try:
+            connection.search(
+                dn,
+                "(objectClass=*)",
+                search_scope=ldap3.BASE,
+                dereference_aliases=ldap3.DEREF_NEVER,
+                attributes=list(attributes),
+                controls=[MANAGE_DSA_IT],
+            )
+        except LDAPException as error:
+            raise DirectoryUntrusted(
+                f"{doing} ({dn}) on {self.uri} failed: {_first_line(error)}",
+                "Nothing was written; run again.",
+            ) from error
+        code = connection.result["result"]
+        if code == 32:
+            return None
+        if code != 0:
+            meaning, cure = _MEANINGS.get(code, (connection.result["description"], ""))
+            raise DirectoryUntrusted(
+                f"{doing} ({dn}) on {self.uri} failed: {meaning} (result {code})", cure
+            )
+        for item in connection.response or ():
+            if item["type"] == "searchResEntry":
+                raw: dict[str, list[bytes]] = item["raw_attributes"]
+                return raw
+        return None
+
+    def context(self) -> str:
+        """The naming context that holds the people branch (root DSE, RFC 4512, 5.1)."""
+        root = self._base("", ["namingContexts"], "reading the root DSE")
+        contexts = [raw.decode() for raw in (root or {}).get("namingContexts", [])]
+        for context in contexts:
+            if entry.same_dn(self.people_dn, context) or entry.is_below(self.people_dn, context):
+                return context
+        raise DirectoryUntrusted(
+            f"{self.uri} holds no tree with {self.people_dn} "
+            f"(it has {', '.join(contexts) or 'none'})",
+            "See directory.uris and directory.people_dn.",
+        )
+
+    def accounts(self, context: str) -> Iterator[Account]:
+        """Every entry of the tree that carries a student number, a uid or an address.
+
+        Raises:
+            DirectoryUntrusted: anything but a whole answer.
+        """
+        lacking = self._without_password(context)
+        filters = "(|(supannEtuId=*)(uid=*)" + "".join(f"({n}=*)" for n in entry.ADDRESSES) + ")"
+        for item in self._search(context, filters, entry.READ, "reading the accounts"):
+            yield _account(item, lacking)
+
+    def accounts_of(self, context: str, numbers: Sequence[str]) -> list[Account]:
+        """The entries with these student numbers, wherever in the tree."""
+        lacking = self._without_password(context, numbers)
+        found: list[Account] = []
+        for number in numbers:
+            filters = entry.holds("supannEtuId", number)
+            items = self._search(context, filters, entry.READ, "reading one account")
+            found.extend(_account(item, lacking) for item in items)
+        return found
+
+    def account_at(self, dn: str) -> Account | None:
+        """The entry with this DN, or None where there is none."""
+        raw = self._base(dn, entry.READ, "reading one account")
+        if raw is None:
+            return None
+        with_password = self._matches(dn, "(userPassword=*)")
+        return Account(dn=dn, attributes=_decode(raw), password=with_password)
+
+    def everything_at(self, dn: str) -> dict[str, list[bytes]]:
+        """All attributes of an entry that the service account may read, for the archive."""
+        return self._base(dn, ["*", "+"], "reading an entry whole") or {}
+
+    def _matches(self, dn: str, filters: str) -> bool:
+        found, _ = self._page(
+            dn,
+            "looking for a password",
+            search_filter=filters,
+            search_scope=ldap3.BASE,
+            attributes=["1.1"],
+        )
+        return bool(found)
+
+    def _without_password(
+        self, context: str, numbers: Sequence[str] | None = None
+    ) -> frozenset[str]:
+        """The DNs of students' entries that have no userPassword (its value is unreadable)."""
+        wanted = ["(supannEtuId=*)"]
+        if numbers is not None:
+            wanted = [entry.holds("supannEtuId", number) for number in numbers]
+        found: set[str] = set()
+        for one in wanted:
+            filters = f"(&{one}(!(userPassword=*)))"
+            for item in self._search(
+                context, filters, ["1.1"], "looking for entries without password"
+            ):
+                found.add(item["dn"])
+        return frozenset(found)
+
+    def holders(self, context: str, names: Sequence[str], value: str) -> list[str]:
+        """The DNs of the entries on which one of the attributes has this value."""
+        filters = "(|" + "".join(entry.holds(name, value) for name in names) + ")"
+        return [
+            item["dn"]
+            for item in self._search(context, filters, ["1.1"], "looking up an identifier")
+        ]
+
+    def addresses_from(self, context: str, start: str) -> Iterator[tuple[str, str]]:
+        """(DN, address) of every address that begins with ``start``, in any case, and of others."""
+        names = entry.ADDRESSES
+        starts = [(name, start) for name in names if name != CASE_SENSITIVE]
+        spellings = itertools.product(*({sign, sign.upper()} for sign in start[:3]))
+        starts += [(CASE_SENSITIVE, "".join(signs)) for signs in sorted(spellings)]
+        filters = "(|" + "".join(f"({name}={entry.escape(text)}*)" for name, text in starts) + ")"
+        for item in self._search(context, filters, names, "looking up addresses"):
+            for values in item["raw_attributes"].values():
+                for raw in values:
+                    yield item["dn"], raw.decode("utf-8", "surrogateescape")
+
+    def numbers_of(self, context: str, identifier: str) -> list[str]:
+        """The student numbers of the entries that a number, uid, login or address names."""
+        names = ("supannEtuId", "uid", *entry.ADDRESSES)
+        filters = "(|" + "".join(entry.holds(name, identifier) for name in names) + ")"
+        found: dict[str, None] = {}
+        for item in self._search(context, filters, ["supannEtuId"], "looking up a student"):
+            for raw in item["raw_attributes"].get("supannEtuId", []):
+                found[raw.decode()] = None
+        return list(found)
+
+    # --- is it the directory we expect? ---------------------------------------------------------
+
+    def preflight(self, context: str, policy_dn: str) -> Preflight:
+        """What stands in the way of a run, found before the first write.
+
+        Raises:
+            DirectoryUntrusted: the people branch is not there or cannot be read.
+        """
+        people = self._base(
+            self.people_dn, ["entryUUID", "hasSubordinates"], "reading the people branch"
+        )
+        if not people or "entryUUID" not in people:
+            raise DirectoryUntrusted(
+                f"{self.people_dn} is not on {self.uri}, or the service account may not read it",
+                "See directory.people_dn and the ACLs of deploy/openldap; nothing was written.",
+            )
+        root = self._base(
+            "",
+            ["supportedControl", "supportedExtension", "subschemaSubentry"],
+            "reading the root DSE",
+        )
+        controls = {raw.decode() for raw in (root or {}).get("supportedControl", [])}
+        troubles = []
+        if ASSERTION not in controls:
+            troubles.append(
+                "the server has no assertion control (RFC 4528), which guards every write"
+            )
+        lacking = self._lacking_schema((root or {}).get("subschemaSubentry", []))
+        if lacking:
+            troubles.append("the schema lacks " + ", ".join(lacking))
+        passwords = []
+        if PPOLICY not in controls:
+            passwords.append("the password policy overlay (ppolicy) is not loaded")
+        passwords += [
+            f"the password policy {dn} is not there"
+            for dn in (policy_dn, default_policy_of(policy_dn))
+            if self._base(dn, ["1.1"], "reading a password policy") is None
+        ]
+        overlay_troubles, warnings = self._configured(context)
+        populated = people.get("hasSubordinates", [b"FALSE"])[0] == b"TRUE"
+        return Preflight(
+            identity=people["entryUUID"][0].decode(),
+            populated=populated,
+            troubles=tuple(troubles),
+            password_troubles=(*passwords, *overlay_troubles),
+            warnings=warnings,
+        )
+
+    def _lacking_schema(self, subentry: list[bytes]) -> list[str]:
+        """Attributes and classes of ours that the server's schema does not have."""
+        if not subentry:
+            return []
+        schema = self._base(
+            subentry[0].decode(), ["attributeTypes", "objectClasses"], "reading the schema"
+        )
+        if not schema or "attributeTypes" not in schema:
+            return []
+        text = b"\n".join((*schema["attributeTypes"], *schema.get("objectClasses", []))).decode()
+        named = {
+            name.lower()
+            for names in re.findall(r"\bNAME (?:'([^']+)'|\(([^)]*)\))", text)
+            for name in re.findall(r"[A-Za-z][\w-]*", names[0] or names[1])
+        }
+        return [n for n in (*entry.READ, *entry.OBJECT_CLASSES) if n.lower() not in named]
+
+    def configuration(self, context: str) -> list[dict[str, list[bytes]]] | None:
+        """The database's part of cn=config as far as it is readable; None where it is not."""
+        connection = self.connection
+        try:
+            connection.search(
+                "cn=config",
+                "(|(objectClass=olcGlobal)(objectClass=olcDatabaseConfig)(objectClass=olcOverlayConfig)"
+                "(objectClass=olcModuleList))",
+                search_scope=ldap3.SUBTREE,
+                dereference_aliases=ldap3.DEREF_NEVER,
+                attributes=["*"],
+            )
+        except LDAPException:
+            return None
+        if connection.result["result"] != 0:
+            return None
+        items = [i for i in connection.response or () if i["type"] == "searchResEntry"]
+        databases = [
+            item
+            for item in items
+            if any(
+                entry.same_dn(suffix.decode(), context)
+                for suffix in item["raw_attributes"].get("olcSuffix", [])
+            )
+        ]
+        if not databases:
+            return None
+        base = databases[0]["dn"]
+        return [
+            item["raw_attributes"]
+            for item in items
+            if item["dn"] == base
+            or item["dn"].endswith("," + base)
+            or item["dn"] in ("cn=config", FRONTEND)
+            or "olcModuleLoad" in item["raw_attributes"]
+        ]
+
+    def _configured(self, context: str) -> tuple[list[str], tuple[str, ...]]:
+        """Overlays and indexes, where cn=config is readable: (no passwords, warnings)."""
+        entries = self.configuration(context)
+        if entries is None:
+            return [], ()
+        overlays = {
+            raw.decode().split("}")[-1].lower(): attributes
+            for attributes in entries
+            for raw in attributes.get("olcOverlay", [])
+        }
+        troubles = []
+        warnings = []
+        ppolicy = overlays.get("ppolicy")
+        if ppolicy is None:
+            troubles.append("the password policy overlay (ppolicy) is not on the database")
+        else:
+            for raw in ppolicy.get("olcPPolicyDefault", []):
+                dn = raw.decode()
+                if self._base(dn, ["1.1"], "reading the default password policy") is None:
+                    troubles.append(f"the default password policy {dn} is not there")
+        if "unique" not in overlays:
+            warnings.append(
+                "the overlay unique is off: the directory itself no longer refuses twins"
+            )
+        indexed = {
+            name.strip().lower()
+            for attributes in entries
+            for raw in attributes.get("olcDbIndex", [])
+            for name in raw.decode().split()[0].split(",")
+        }
+        lacking = [n for n in INDEXED if n.lower() not in indexed]
+        if lacking:
+            warnings.append("no index on " + ", ".join(lacking) + ": reads and writes get slow")
+        return troubles, tuple(warnings)
+
+    def policy(self, dn: str) -> dict[str, list[bytes]] | None:
+        """A password policy entry's attributes."""
+        return self._base(dn, ["*"], "reading a password policy")
+
+    def count_inactive(self, context: str) -> int:
+        """How many accounts still open with a provisional password."""
+        filters = "(&(supannEtuId=*)(pwdReset=TRUE))"
+        return sum(1 for _ in self._search(context, filters, ["1.1"], "counting inactive accounts"))
+
+    # --- what `scolpass check` looks at ---------------------------------------------------------
+
+    def line(self) -> Line:
+        """How this connection is protected.
+
+        Raises:
+            DirectoryUntrusted: the server does not answer.
+        """
+        sock = self.connection.socket
+        if not isinstance(sock, ssl.SSLSocket):
+            return Line(None, None)
+        until = str((sock.getpeercert() or {}).get("notAfter", ""))
+        seconds = ssl.cert_time_to_seconds(until) if until else None
+        return Line(
+            sock.version(), datetime.fromtimestamp(seconds, UTC) if seconds is not None else None
+        )
+
+    def controls(self) -> frozenset[str]:
+        """The controls that the server advertises (root DSE, RFC 4512, 5.1)."""
+        root = self._base("", ["supportedControl"], "reading the root DSE")
+        return frozenset(raw.decode() for raw in (root or {}).get("supportedControl", []))
+
+    def schema(self) -> tuple[str, ...]:
+        """The definitions of attribute types and object classes (RFC 4512, 4.2), unordered."""
+        root = self._base("", ["subschemaSubentry"], "reading the root DSE")
+        subentry = (root or {}).get("subschemaSubentry", [])
+        if not subentry:
+            return ()
+        found = self._base(
+            subentry[0].decode(), ["attributeTypes", "objectClasses"], "reading the schema"
+        )
+        return tuple(raw.decode() for values in (found or {}).values() for raw in values)
+
+    def exists(self, dn: str) -> bool:
+        """Whether there is such an entry and the service account sees it."""
+        return self._base(dn, ["1.1"], "looking for an entry") is not None
+
+    def policy_of(self, dn: str) -> str | None:
+        """The policy that an entry names for itself (``pwdPolicySubentry``)."""
+        raw = self._base(dn, ["pwdPolicySubentry"], "looking for an entry's policy")
+        named = (raw or {}).get("pwdPolicySubentry", [])
+        return named[0].decode() if named else None
+
+    def census(self, context: str) -> Iterator[Account]:
+        """Every entry with a student number, with what tells whose it is and how it opens."""
+        for item in self._search(context, "(supannEtuId=*)", _CENSUS, "counting the accounts"):
+            yield Account(dn=item["dn"], attributes=_decode(item["raw_attributes"]))
+
+    def first_of(self, base: str, filters: str) -> str | None:
+        """The DN of some entry that a filter finds, or None."""
+        found = self._some(self.connection, base, filters, ["1.1"], 1)
+        return found[0]["dn"] if found else None
+
+    def passwords_shown(self, context: str) -> int:
+        """How many values of userPassword a search gives the service account; none should be."""
+        found = self._some(self.connection, context, "(userPassword=*)", ["userPassword"], SAMPLE)
+        return sum(bool(item["raw_attributes"].get("userPassword")) for item in found)
+
+    def stranger(self, context: str) -> tuple[int, int]:
+        """What somebody without a name is shown: students' entries, and values of userPassword."""
+        connection = self._open(self.uri)
+        try:
+            if not connection.bind():
+                return 0, 0
+            students = self._some(connection, context, "(supannEtuId=*)", ["1.1"], SAMPLE)
+            filters = "(|(userPassword=*)(objectClass=*))"
+            found = self._some(connection, context, filters, ["userPassword"], SAMPLE)
+        except LDAPException as error:
+            raise DirectoryUntrusted(
+                f"looking at {self.uri} without a name failed: {_first_line(error)}"
+            ) from error
+        finally:
+            disconnect(connection)
+        shown = sum(bool(item["raw_attributes"].get("userPassword")) for item in found)
+        return len(students), shown
+
+    def _some(
+        self,
+        connection: ldap3.Connection,
+        base: str,
+        filters: str,
+        attributes: Sequence[str],
+        limit: int,
+    ) -> list[dict[str, Any]]:
+        """A few entries, to look at and never to count; a refusal shows none."""
+        try:
+            connection.search(
+                base,
+                filters,
+                dereference_aliases=ldap3.DEREF_NEVER,
+                attributes=list(attributes),
+                size_limit=limit,
+                controls=[MANAGE_DSA_IT],
+            )
+        except LDAPException as error:
+            raise DirectoryUntrusted(
+                f"a search under {base} on {self.uri} failed: {_first_line(error)}"
+            ) from error
+        code = connection.result["result"]
+        if code not in _SHOWN_OR_REFUSED:
+            meaning, cure = _MEANINGS.get(code, (connection.result["description"], ""))
+            raise DirectoryUntrusted(
+                f"a search under {base} on {self.uri} failed: {meaning} (result {code})", cure
+            )
+        return [item for item in connection.response or () if item["type"] == "searchResEntry"]
+
+    def would_add(self, dn: str, attributes: Mapping[str, Sequence[str]]) -> Answer:
+        """What the server would answer to an add; it is not made.
+
+        The no-op control (``ldapmodify -e noop``) has slapd go all the way, schema, overlays and
+        rights included, and then drop the transaction. It is critical: a server that does not
+        know it refuses. (A false assertion would be no use: slapd 2.5 answers it, 122, before it
+        looks at rights.)
+        """
+        return self._tried(
+            lambda c: c.add(
+                dn,
+                attributes={name: list(values) for name, values in attributes.items()},
+                controls=[NO_OP],
+            )
+        )
+
+    def would_modify(
+        self,
+        dn: str,
+        replace: Mapping[str, str],
+        add: Mapping[str, str] | None = None,
+        *,
+        fails_at: str = "objectClass",
+    ) -> Answer:
+        """What the server would answer to a modify; it is not made.
+
+        Doubly so: by the no-op control, and because the request also deletes a value, of
+        ``fails_at``, that the entry has not. slapd looks at the rights to all of a modify first,
+        then fails at that value, and a modify that fails in part fails whole (RFC 4511, 4.6).
+        """
+        changes: dict[str, list[tuple[Any, list[str]]]] = {
+            name: [(ldap3.MODIFY_REPLACE, [value])] for name, value in replace.items()
+        }
+        changes |= {name: [(ldap3.MODIFY_ADD, [value])] for name, value in (add or {}).items()}
+        nowhere = "country" if fails_at == "objectClass" else _NO_SUCH_VALUE
+        changes.setdefault(fails_at, []).append((ldap3.MODIFY_DELETE, [nowhere]))
+        return self._tried(lambda c: c.modify(dn, changes, controls=[NO_OP]))
+
+    def _tried(self, request: Callable[[ldap3.Connection], Any]) -> Answer:
+        connection = self.connection
+        try:
+            request(connection)
+        except LDAPException as error:
+            raise DirectoryUntrusted(
+                f"asking {self.uri} what the service account may do failed: {_first_line(error)}"
+            ) from error
+        finally:
+            connection.request = None
+        result = connection.result
+        said = (result.get("message") or "").strip()
+        meaning, _ = _MEANINGS.get(result["result"], (result["description"], ""))
+        return Answer(result["result"], f"{meaning}: {said}" if said else meaning)
+
+    def guessing(self, context: str, rules: Provisional) -> Guessing:
+        """What guessing could open, from the policy, the threads and the accounts as they are."""
+        raw = self.policy(rules.policy_dn)
+        entries = self.configuration(context) or []
+        threads = [int(t) for attributes in entries for t in attributes.get("olcThreads", [])]
+        return reckon(
+            self.count_inactive(context),
+            lock_of(first_values(raw) if raw is not None else None),
+            threads[0] if threads else DEFAULT_THREADS,
+            rules,
+        )
+
+
+def first_values(raw: Mapping[str, Sequence[bytes]]) -> dict[str, str]:
+    """An entry's attributes, each by its first value."""
+    return {name: values[0].decode("utf-8", "replace") for name, values in raw.items() if values}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How a connection is protected: TLS' version and the certificate's end; None: in clear."""
+
+    tls: str | None
+    certificate_end: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server would say to a write that is not made."""
+
+    code: int
+    words: str
+
+    @property
+    def allowed(self) -> bool:
+        """Whether it would be made: all checks passed, up to where it was meant to stop."""
+        return self.code in (_NOT_DONE, _NO_SUCH_ATTRIBUTE, _VALUE_EXISTS)
+
+    @property
+    def forbidden(self) -> bool:
+        """Whether the rights are lacking (insufficientAccessRights)."""
+        return self.code == _FORBIDDEN
+
+    @property
+    def unknown(self) -> bool:
+        """Whether the server does not know the no-op control, so that nothing was tried."""
+        return self.code == _UNAVAILABLE_CRITICAL_EXTENSION
+
+
+CASE_SENSITIVE = "supannAliasLogin"  # caseExactMatch; every other address is compared in any case
+FRONTEND = "olcDatabase={-1}frontend,cn=config"
+INDEXED = ("supannEtuId", "uid", "mail", "eduPersonPrincipalName", "supannAliasLogin")
+
+
+def default_policy_of(policy_dn: str) -> str:
+    """The default policy's DN: ``cn=default`` beside the provisional one."""
+    _, _, parent = policy_dn.partition(",")
+    return f"cn=default,{parent}"
+
+
+def disconnect(connection: ldap3.Connection) -> None:
+    """Close a connection, whatever state it is in."""
+    with suppress(LDAPException, OSError):
+        connection.unbind()
+
+
+def entry_error(doing: str, dn: str, result: dict[str, Any]) -> EntryError:
+    """The error that a result code (RFC 4511, 4.1.9) of one write stands for."""
+    code = result["result"]
+    said = (result.get("message") or "").strip()
+    if code in _TRANSIENT:
+        return Transient(f"{doing} {dn}: the server is {_TRANSIENT[code]} (result {code})")
+    meaning, cure = _MEANINGS.get(code, (result["description"], "See the server's log."))
+    detail = f": {said}" if said else ""
+    return Refused(f"{doing} {dn}: {meaning} (result {code}){detail}", cure)
+
+
+def communication_error(doing: str, dn: str, error: LDAPException) -> Transient:
+    """The error for a request whose answer never came: only a read can tell what happened."""
+    return Transient(f"{doing} {dn}: no answer ({_first_line(error)})")
+
+
+def _account(item: dict[str, Any], lacking: frozenset[str]) -> Account:
+    dn = item["dn"]
+    return Account(dn=dn, attributes=_decode(item["raw_attributes"]), password=dn not in lacking)
+
+
+def _decode(raw: dict[str, list[bytes]]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for name, values in raw.items():
+        spelled = name if name in _KNOWN else _SPELLING.get(name.lower())
+        if spelled is not None and values:
+            if len(values) == 1:
+                found[spelled] = (values[0].decode("utf-8", "surrogateescape"),)
+            else:
+                found[spelled] = tuple(v.decode("utf-8", "surrogateescape") for v in values)
+    return found
+
+
+_KNOWN = frozenset(_SPELLING.values())
+
+
+def _host(uri: str) -> str:
+    rest = uri.partition("://")[2].rstrip("/")
+    if rest.startswith("["):
+        return rest[1:].partition("]")[0]
+    return rest.partition(":")[0]
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0]

@@ -1,0 +1,130 @@
+"""Provisional passwords: drawn, hashed for the directory, and sealed for the letter.
+
+Drawn uniformly from the operating system's CSPRNG. Hashed with argon2id (at least m=19456 KiB,
+t=2, p=1 by OWASP ASVS 5.0, V11.4.2). Sealed with Fernet (AES-128-CBC and HMAC-SHA-256), under
+keys that lie outside the journal: the first key seals, every key opens, so that keys can change
+while sealed passwords stand.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+
+from argon2.low_level import Type, hash_secret
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from pydantic import SecretStr
+
+from connector.errors import ConfigurationError, EntryError
+
+_SALT_BYTES = 16
+_HASH_BYTES = 32
+# Heads every sealed text: another layout will get another head.
+_LAYOUT = "scolpass:1"
+_CURE = (
+    "Put the key it was sealed with back into the key file, on a line after the current key, "
+    "or give a new password with `scolpass reissue`"
+)
+
+
+def draw(length: int, alphabet: str) -> SecretStr:
+    """A new password of ``length`` signs, each drawn uniformly from ``alphabet``."""
+    return SecretStr("".join(secrets.choice(alphabet) for _ in range(length)))
+
+
+def hash_argon2id(password: SecretStr, memory_cost: int, time_cost: int) -> SecretStr:
+    """The userPassword value for slapd's argon2 module: ``{ARGON2}$argon2id$v=19$m=...``.
+
+    The work runs outside the GIL, so threads hash in parallel.
+
+    Args:
+        password: what is hashed, as UTF-8.
+        memory_cost: KiB, at least 8.
+        time_cost: passes over that memory, at least 1.
+    """
+    encoded = hash_secret(
+        password.get_secret_value().encode(),
+        secrets.token_bytes(_SALT_BYTES),
+        time_cost=time_cost,
+        memory_cost=memory_cost,
+        parallelism=1,
+        hash_len=_HASH_BYTES,
+        type=Type.ID,
+    )
+    return SecretStr("{ARGON2}" + encoded.decode("ascii"))
+
+
+def new_key() -> str:
+    """A new sealing key, as one line of the key file."""
+    return Fernet.generate_key().decode("ascii")
+
+
+class Sealer:
+    """Seals passwords and opens them again, each bound to its student number."""
+
+    def __init__(self, keys: Sequence[SecretStr]) -> None:
+        """Take the keys in the order of the key file, the current one first.
+
+        Raises:
+            ConfigurationError: no key, or a line that is none.
+        """
+        if not keys:
+            raise ConfigurationError(
+                "no key to seal provisional passwords with", "Make one with `scolpass init`"
+            )
+        fernets = []
+        for position, key in enumerate(keys, start=1):
+            try:
+                fernets.append(Fernet(key.get_secret_value().encode()))
+            except ValueError:
+                raise ConfigurationError(
+                    f"key {position} of the key file is no key",
+                    "A key is a line of 44 signs, as `scolpass init` makes it; restore the line "
+                    "from your copy: without it sealed passwords cannot be printed",
+                ) from None
+        self._current = fernets[0]
+        self._all = MultiFernet(fernets)
+
+    def seal(self, student_number: str, password: SecretStr) -> bytes:
+        """``password`` encrypted and authenticated under the current key, for this student."""
+        text = json.dumps([_LAYOUT, student_number, password.get_secret_value()])
+        return self._current.encrypt(text.encode())
+
+    def unseal(self, student_number: str, sealed: bytes) -> SecretStr:
+        """The password that :meth:`seal` sealed for this student.
+
+        Raises:
+            EntryError: no key opens it, it was altered, or it was sealed for another student.
+        """
+        try:
+            layout, number, password = json.loads(self._all.decrypt(sealed))
+        except (InvalidToken, ValueError, TypeError):
+            raise EntryError(
+                f"the sealed password of {student_number} does not open with any key", _CURE
+            ) from None
+        if layout != _LAYOUT or number != student_number:
+            raise EntryError(
+                f"the sealed password kept for {student_number} was sealed for another student",
+                "Give a new password with `scolpass reissue`, and find out who changed the journal",
+            )
+        return SecretStr(password)
+
+    def needs_rotation(self, sealed: bytes) -> bool:
+        """Whether another key than the current one is needed to open it."""
+        try:
+            self._current.decrypt(sealed)
+        except InvalidToken:
+            return True
+        return False
+
+    def rotate(self, sealed: bytes) -> bytes:
+        """The same password for the same student under the current key.
+
+        Raises:
+            EntryError: no key opens it.
+        """
+        try:
+            return self._all.rotate(sealed)
+        except InvalidToken:
+            raise EntryError("a sealed password does not open with any key", _CURE) from None

@@ -1,0 +1,123 @@
+"""The only add, modify and delete of scolpass: one change, one guarded request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import ldap3
+from ldap3.core.exceptions import LDAPException
+from ldap3.operation.search import compile_filter, parse_filter
+from ldap3.protocol.controls import build_control
+from pyasn1.type.univ import Any as Encoded
+from pydantic import SecretStr
+
+from connector.core import entry
+from connector.core.model import Action, Change
+from connector.edges.directory import ASSERTION, communication_error, entry_error
+
+
+def write(connection: Any, change: Change, password_hash: SecretStr | None) -> None:
+    """Make one change; ``password_hash`` takes the place of the plan's marker.
+
+    Raises:
+        Transient: no answer, or the server was busy; the entry must be read before another try.
+        Refused: the server said no, also because the guard no longer holds (RFC 4528).
+    """
+    doing = {Action.CREATE: "adding", Action.PURGE: "deleting"}.get(change.action, "modifying")
+    try:
+        if change.action is Action.CREATE:
+            _add(connection, change.dn, _values(change, password_hash))
+        elif change.action is Action.PURGE:
+            connection.delete(change.dn, controls=[_assertion(change)])
+        else:
+            connection.modify(
+                change.dn, _modifications(change, password_hash), controls=[_assertion(change)]
+            )
+    except LDAPException as error:
+        raise communication_error(doing, change.dn, error) from error
+    finally:
+        connection.request = None  # ldap3 keeps the request, hash and all
+    if connection.result["result"] != 0:
+        raise entry_error(doing, change.dn, connection.result)
+
+
+def _add(connection: Any, dn: str, attributes: Mapping[str, Sequence[bytes]]) -> None:
+    """Send an AddRequest and wait for its answer, as ``connection.add`` does.
+
+    ldap3 builds and encodes an object for every value, a millisecond of processor time for an
+    entry of ours: more than slapd needs to store it. The request is encoded here instead, and
+    everything else (socket, TLS, message numbers, answer) stays ldap3's.
+    """
+    strategy = connection.strategy
+    number = connection.server.next_message_id()
+    connection.request = strategy._outstanding[number] = {"type": "addRequest", "controls": None}
+    strategy.sending(Encoded(add_request(number, dn, attributes)))
+    connection.post_send_single_response(number)
+
+
+def add_request(number: int, dn: str, attributes: Mapping[str, Sequence[bytes]]) -> bytes:
+    """The LDAPMessage of an AddRequest in BER (RFC 4511, 4.1.1 and 4.7; definite lengths)."""
+    listed = b"".join(
+        _ber(0x30, _ber(0x04, name.encode()) + _ber(0x31, b"".join(_ber(0x04, v) for v in values)))
+        for name, values in attributes.items()
+    )
+    operation = _ber(0x68, _ber(0x04, dn.encode("utf-8", "surrogateescape")) + _ber(0x30, listed))
+    octets = number.to_bytes(number.bit_length() // 8 + 1, "big")
+    return _ber(0x30, _ber(0x02, octets) + operation)
+
+
+def _ber(tag: int, content: bytes) -> bytes:
+    """One element: tag, length, content (X.690, 8.1)."""
+    length = len(content)
+    if length < 0x80:
+        return bytes((tag, length)) + content
+    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return bytes((tag, 0x80 | len(octets))) + octets + content
+
+
+def _values(change: Change, password_hash: SecretStr | None) -> dict[str, list[bytes]]:
+    return {
+        name: _encode(name, after, password_hash)
+        for name, (_, after) in change.attributes.items()
+        if after
+    }
+
+
+def _modifications(
+    change: Change, password_hash: SecretStr | None
+) -> dict[str, list[tuple[Any, list[bytes]]]]:
+    """Whole attributes are replaced, shared ones changed value by value."""
+    found: dict[str, list[tuple[Any, list[bytes]]]] = {}
+    for name, (before, after) in change.attributes.items():
+        if name not in entry.SHARED:
+            found[name] = [(ldap3.MODIFY_REPLACE, _encode(name, after, password_hash))]
+            continue
+        standing = {value.lower() for value in before}
+        wanted = {value.lower() for value in after}
+        gone = tuple(value for value in before if value.lower() not in wanted)
+        new = tuple(value for value in after if value.lower() not in standing)
+        operations: list[tuple[Any, list[bytes]]] = []
+        if gone:
+            operations.append((ldap3.MODIFY_DELETE, _encode(name, gone, None)))
+        if new:
+            operations.append((ldap3.MODIFY_ADD, _encode(name, new, None)))
+        found[name] = operations
+    return found
+
+
+def _encode(name: str, values: tuple[str, ...], password_hash: SecretStr | None) -> list[bytes]:
+    if name == "userPassword":
+        assert password_hash is not None
+        return [password_hash.get_secret_value().encode()]
+    return [value.encode("utf-8", "surrogateescape") for value in values]
+
+
+def _assertion(change: Change) -> Any:
+    text = change.guard[0] if len(change.guard) == 1 else "(&" + "".join(change.guard) + ")"
+    return build_control(ASSERTION, True, _filter(text))
+
+
+def _filter(text: str) -> Any:
+    parsed = parse_filter(text, None, False, False, None, False)
+    return compile_filter(parsed.elements[0])

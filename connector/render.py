@@ -1,0 +1,401 @@
+"""What a person reads and what a machine reads: plan, report, portrait, history."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from connector.core import entry
+from connector.core.model import Action, Change, Enrolment, Held, Plan, Rejection, State
+from connector.desk import Portrait, Resynced
+from connector.sync import Prepared, Report
+
+SHOWN = 20  # changes that a person is shown before the rest is counted
+FEW = 5  # refused rows and notes, likewise
+REASONS = 3  # the commonest, of each kind of change
+_COLOURS = {
+    "create": "green",
+    "activate": "green",
+    "restore": "green",
+    "update": "cyan",
+    "grace": "yellow",
+    "expire": "red",
+    "purge": "red",
+    "suspend": "red",
+    "resume": "green",
+    "reissue": "cyan",
+}
+_WORDS = {
+    Action.CREATE: ("account is created", "accounts are created"),
+    Action.UPDATE: ("entry is brought up to date", "entries are brought up to date"),
+    Action.ACTIVATE: ("account becomes active", "accounts become active"),
+    Action.GRACE: ("account goes into grace", "accounts go into grace"),
+    Action.RESTORE: ("account is restored", "accounts are restored"),
+    Action.EXPIRE: ("account expires", "accounts expire"),
+    Action.PURGE: ("entry is deleted for good", "entries are deleted for good"),
+    Action.SUSPEND: ("account is suspended", "accounts are suspended"),
+    Action.RESUME: ("suspension is taken back", "suspensions are taken back"),
+    Action.REISSUE: ("new password is handed out", "new passwords are handed out"),
+}
+
+
+# --- for machines ---------------------------------------------------------------------------------
+
+
+def change_json(change: Change) -> dict[str, Any]:
+    """One change, as in ``plan --json``."""
+    return {
+        "action": change.action.value,
+        "student_number": change.student_number,
+        "dn": change.dn,
+        "reason": change.reason,
+        "attributes": {
+            name: {"before": list(before), "after": list(after)}
+            for name, (before, after) in change.attributes.items()
+        },
+    }
+
+
+def rejection_json(rejection: Rejection) -> dict[str, Any]:
+    """One refused row, as in ``plan --json``."""
+    return {
+        "file": rejection.file,
+        "line": rejection.line,
+        "field": rejection.field,
+        "value": rejection.value,
+        "reason": rejection.reason,
+    }
+
+
+def plan_json(plan: Plan, held: Sequence[Held]) -> dict[str, Any]:
+    """The plan, as ``plan --json`` prints it."""
+    return _plan_json(plan, held, [change_json(change) for change in plan.changes])
+
+
+def _plan_json(plan: Plan, held: Sequence[Held], changes: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "digest": plan.digest,
+        "counts": dict(plan.counts),
+        "changes": changes,
+        "rejected": [rejection_json(rejection) for rejection in plan.rejected],
+        "notices": list(plan.notices),
+        "held": [item.action.value for item in held],
+    }
+
+
+def report_json(report: Report) -> dict[str, Any]:
+    """The report, as ``sync --json`` prints it: the plan's keys, the run, and outcomes."""
+    changes = [
+        {**change_json(one.change), "outcome": one.outcome, "error": one.error}
+        for one in report.outcomes
+    ]
+    return {"run": report.run, **_plan_json(report.plan, report.verdict.held, changes)}
+
+
+def portrait_json(portrait: Portrait) -> dict[str, Any]:
+    """One student, as ``show --json`` prints it."""
+    account = portrait.facts.account
+    known = portrait.facts.known
+    standing = entry.standing(account) if account else entry.Standing()
+    state: str | None = standing.state.value if standing.state else None
+    if account is None and known is not None and known.state is State.PURGED:
+        state = State.PURGED.value
+    return {
+        "student_number": portrait.number,
+        "uid": account.first("uid") if account else (known.uid if known else None),
+        "mail": account.first("mail") if account else (known.address if known else None),
+        "dn": account.dn if account else None,
+        "state": state,
+        "since": _iso(standing.start),
+        "until": _iso(standing.end),
+        "why": portrait.why,
+        "missing": list(portrait.decision.missing),
+        "evidence": {name: _iso(at) for name, at in portrait.evidence.items()},
+        "enrolments": [_enrolment_json(row) for row in portrait.rows],
+        "history": portrait.history,
+    }
+
+
+def _enrolment_json(row: Enrolment) -> dict[str, Any]:
+    return {
+        "academic_year": row.academic_year,
+        "step_code": row.step_code,
+        "step_name": row.step_name,
+        "component_code": row.component_code,
+        "component_name": row.component_name,
+        "status": row.status.value,
+        "enrolled_on": _iso(row.enrolled_on),
+    }
+
+
+def resync_json(results: Sequence[Resynced]) -> dict[str, Any]:
+    """A resync of one or several students, as ``resync --json`` prints it."""
+    students = []
+    for one in results:
+        found = report_json(one.report) if one.report else plan_json(one.prepared.plan, ())
+        account = one.facts.account
+        students.append(
+            {
+                "student_number": one.facts.number,
+                "dn": account.dn if account else None,
+                "state": one.decision.state.value if one.decision.state else None,
+                "reason": one.decision.reason,
+                **found,
+            }
+        )
+    return {"students": students}
+
+
+def _iso(value: date | datetime | None) -> str | None:
+    if value is None:
+        return None
+    return f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else value.isoformat()
+
+
+# --- for people -----------------------------------------------------------------------------------
+
+
+def show_plan(console: Console, prepared: Prepared, today: date) -> None:
+    """The plan: first in sentences that can be read aloud, then change by change."""
+    plan, held = prepared.plan, prepared.verdict.held
+    console.print(f"[bold]Plan for {today.day} {today:%B %Y}[/bold]")
+    console.print(f"The directory holds {_entries(plan.managed)} that scolpass looks after.")
+    console.print("If this plan is applied:" if plan.changes else "Nothing is to be changed.")
+    _say_counts(console, plan, held)
+    _say_held(console, plan, held)
+    _say_rejected(console, plan.rejected)
+    _say_notices(console, plan.notices)
+    if plan.changes and not held:
+        console.print("Apply it with: scolpass sync")
+    console.print(f"Digest: {plan.digest}", soft_wrap=True)
+    _show_changes(console, [(change, "", None) for change in plan.changes])
+
+
+def show_report(console: Console, report: Report) -> None:
+    """What a pass did: first in sentences, then change by change, failures first."""
+    plan, held = report.plan, report.verdict.held
+    applied = sum(one.outcome == "applied" for one in report.outcomes)
+    failed = sum(one.outcome == "failed" for one in report.outcomes)
+    if report.refused_approval:
+        console.print(
+            "[bold red]Nothing was applied:[/bold red] the digest given is not the one of this "
+            "plan; register or directory have changed since it was printed."
+        )
+    if not plan.changes:
+        console.print(
+            f"[green]Nothing to do:[/green] {_entries(plan.managed)} looked at, all are right."
+        )
+    else:
+        rest = len(plan.changes) - applied - failed
+        console.print(
+            f"[bold]Run {report.run}:[/bold] of {len(plan.changes):,} changes {applied:,} applied, "
+            f"{failed:,} failed, {rest:,} held."
+        )
+        _say_counts(console, plan, held)
+    _say_held(console, plan, held)
+    _say_rejected(console, plan.rejected)
+    _say_notices(console, plan.notices)
+    if plan.changes:
+        console.print(f"Digest: {plan.digest}", soft_wrap=True)
+    gravest = sorted(
+        report.outcomes, key=lambda one: ("failed", "held", "applied").index(one.outcome)
+    )
+    _show_changes(console, [(one.change, one.outcome, one.error) for one in gravest])
+
+
+def _entries(count: int) -> str:
+    return f"{count:,} {'entry' if count == 1 else 'entries'}"
+
+
+def _say_counts(console: Console, plan: Plan, held: Sequence[Held]) -> None:
+    """How many changes of each kind, and the commonest reasons."""
+    holding = {item.action for item in held}
+    for action in Action:
+        reasons = Counter(c.reason for c in plan.changes if c.action is action)
+        count = reasons.total()
+        if not count:
+            continue
+        words = _WORDS[action][count != 1]
+        note = ", held for approval" if action in holding else ""
+        line = Text(f"{count:>8,} ", style=_COLOURS[action.value])
+        console.print(line.append(words + note, style="bold yellow" if note else "default"))
+        for reason, often in reasons.most_common(REASONS):
+            console.print(Text(f"{often:>12,} × {printable(reason)}", style="dim"))
+        if len(reasons) > REASONS:
+            others = count - sum(often for _, often in reasons.most_common(REASONS))
+            console.print(Text(f"{others:>12,} × for other reasons", style="dim"))
+
+
+def _say_held(console: Console, plan: Plan, held: Sequence[Held]) -> None:
+    for item in held:
+        console.print(f"[bold yellow]Held:[/bold yellow] {escape(item.explanation)}.")
+    if held:
+        console.print("If that is right, read the plan and approve it, as it stands, with:")
+        console.print(f"  scolpass sync --approve {plan.digest} --reason '...'", soft_wrap=True)
+
+
+def _say_rejected(console: Console, rejected: Sequence[Rejection]) -> None:
+    if not rejected:
+        return
+    count = len(rejected)
+    what = "1 row is" if count == 1 else f"{count:,} rows are"
+    console.print(f"[magenta]{what} refused[/magenta]; those students keep what they have:")
+    for row in rejected[:FEW]:
+        place = f"{Path(row.file).name} line {row.line}" if row.file else "directory"
+        value = f" {row.value!r}" if row.value else ""
+        text = f"  {place}: {row.field or 'row'}{value}: {row.reason}"
+        console.print(Text(printable(text)))
+    _say_more(console, count)
+
+
+def _say_notices(console: Console, notices: Sequence[str]) -> None:
+    if notices:
+        console.print(f"{len(notices):,} {'note' if len(notices) == 1 else 'notes'}:")
+    for notice in notices[:FEW]:
+        console.print(Text("  " + printable(notice), style="dim"))
+    _say_more(console, len(notices))
+
+
+def _say_more(console: Console, count: int) -> None:
+    if count > FEW:
+        console.print(f"  and {count - FEW:,} more (--json has them all)")
+
+
+def _show_changes(console: Console, rows: Sequence[tuple[Change, str, str | None]]) -> None:
+    if not rows:
+        return
+    table = Table(box=None, pad_edge=False, title="In detail", title_justify="left")
+    table.add_column("action", no_wrap=True)
+    table.add_column("student", no_wrap=True)
+    table.add_column("why and what", overflow="fold")
+    for change, outcome, error in rows[:SHOWN]:
+        what = Text(printable(change.reason))
+        if error:
+            what.append(f"\nfailed: {printable(error)}", style="bold red")
+        for line in _differences(change):
+            what.append("\n" + printable(line), style="dim")
+        action = Text(change.action.value, style=_COLOURS[change.action.value])
+        if outcome and outcome != "applied":
+            action.append(f" ({outcome})", style="bold yellow")
+        table.add_row(action, change.student_number, what)
+    console.print()
+    console.print(table)
+    if len(rows) > SHOWN:
+        console.print(f"and {len(rows) - SHOWN:,} more changes (--json has them all)")
+
+
+def _differences(change: Change) -> list[str]:
+    """The differences of one change; a new or deleted entry is told by its address."""
+    if change.action in (Action.CREATE, Action.PURGE):
+        side = 1 if change.action is Action.CREATE else 0
+        names = ("displayName", "mail", "supannRessourceEtatDate")
+        values = (change.attributes.get(name, ((), ()))[side] for name in names)
+        return ["  " + ", ".join(value[0] for value in values if value)]
+    return [
+        f"  {name}: {_joined(before)} → {_joined(after)}"
+        for name, (before, after) in change.attributes.items()
+    ]
+
+
+def _joined(values: Sequence[str]) -> str:
+    return " | ".join(values) if values else "(none)"
+
+
+def printable(text: str) -> str:
+    """Text that cannot play with the terminal: control and bidi signs are shown, not obeyed."""
+    return "".join(
+        sign if sign == "\n" or sign.isprintable() else f"\\u{ord(sign):04x}" for sign in text
+    )
+
+
+def show_portrait(console: Console, portrait: Portrait) -> None:
+    """One student for the person at the desk."""
+    data = portrait_json(portrait)
+    console.print(f"[bold]{printable(portrait.number)}[/bold]  {data['uid']}  {data['mail']}")
+    console.print(Text(printable(portrait.why), style="bold"))
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    table.add_row("entry", Text(data["dn"] or "none"))
+    table.add_row("state", f"{data['state'] or 'none'}, since {data['since'] or 'unknown'}")
+    table.add_row("until", data["until"] or "no cutoff stands in the entry")
+    table.add_row("missing", ", ".join(data["missing"]) or "nothing")
+    table.add_row("provisional password", _password_line(portrait))
+    for row in data["enrolments"]:
+        year = f"{row['academic_year']}/{row['academic_year'] + 1}"
+        name = row["step_name"] or row["step_code"] or ""
+        table.add_row("enrolment", Text(printable(f"{year} {row['status']} {name}")))
+    console.print(table)
+    show_history(console, portrait.history)
+
+
+def _password_line(portrait: Portrait) -> str:
+    account = portrait.facts.account
+    if account is None or not account.must_change:
+        return "none stands"
+    if portrait.facts.sealed is None:
+        return "stands, but the journal does not know it: only a reissue gives one to print"
+    until = portrait.password_until or portrait.until
+    return f"stands, good through {until:%d/%m/%Y}" if until else "stands"
+
+
+def show_history(console: Console, history: Sequence[Mapping[str, Any]]) -> None:
+    """Changes, the latest last."""
+    if not history:
+        console.print("No change is recorded.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in ("when", "run", "by", "action", "student", "outcome", "why"):
+        table.add_column(name, overflow="fold", no_wrap=name in ("when", "action"))
+    for row in history:
+        why = row["reason"] + (f" ({row['error']})" if row.get("error") else "")
+        cells = (row["at"], row["run"], row["actor"], row["action"], row["student_number"])
+        table.add_row(*(Text(printable(str(c))) for c in (*cells, row["outcome"], why)))
+    console.print(table)
+
+
+def show_resync(console: Console, one: Resynced) -> None:
+    """One student's walk: register, match, identifiers, state, plan, result."""
+    facts, decision = one.facts, one.decision
+    student = facts.student
+    console.print(f"[bold]{printable(facts.number)}[/bold]")
+
+    def step(name: str, text: str) -> None:
+        console.print(Text(f"  {name:<12}", style="cyan").append(printable(text), style="default"))
+
+    rows = "; ".join(
+        f"{r.academic_year} {r.step_code or '-'} {r.status.value}" for r in student.present
+    )
+    kept = f"; remembered: {len(student.remembered)}" if student.remembered else ""
+    step("register", (rows or "no row in this feed") + kept)
+    for row in one.prepared.plan.rejected:
+        step("", f"refused: {row.file or 'directory'}:{row.line or ''} {row.field}: {row.reason}")
+    account = facts.account
+    step("match", facts.conflict or (account.dn if account else "no entry carries this number"))
+    change = one.prepared.plan.changes[0] if one.prepared.plan.changes else None
+    if account is not None:
+        step("identifiers", f"{account.first('uid')}, {account.first('mail')}")
+    elif change is not None:
+        given = [change.attributes.get(n, ((), ()))[1] for n in ("uid", "mail")]
+        step("identifiers", ", ".join(values[0] for values in given if values))
+    step("state", f"{decision.state.value if decision.state else 'none'}: {decision.reason}")
+    for name in decision.missing:
+        step("", f"still missing: {name}")
+    for notice in one.prepared.plan.notices:
+        step("note", notice)
+    if change is None:
+        step("plan", "nothing to change")
+        return
+    step("plan", f"{change.action.value}: {change.reason}")
+    for line in _differences(change):
+        step("", line.strip())
+    for outcome in one.report.outcomes if one.report else ():
+        step("result", outcome.error or outcome.outcome)
