@@ -1,0 +1,127 @@
+"""What all tests share: a directory of their own, a workspace around it, and the real command.
+
+- ``directory``: a fresh slapd for this test, in a container or as a local process
+  (``SCOLPASS_TEST_DIRECTORY``; see `tests.support.directory`). The test may break it.
+- ``own_directory``: a second one, and ``make_directory()`` as many as a test likes.
+- ``workspace``: a folder with configuration, key, password and register for ``directory``.
+- ``scolpass``: runs the real command there.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from tests.support.directory import Directory, Stock, Way, choose_way
+from tests.support.workspace import Result, Workspace
+
+hypothesis.settings.register_profile(
+    # Each run tries other examples; a failing one is printed so that it can be put into the code.
+    "scolpass",
+    deadline=None,
+    print_blob=True,
+    derandomize=False,
+)
+hypothesis.settings.register_profile(
+    "thorough", hypothesis.settings.get_profile("scolpass"), max_examples=2000
+)
+
+_way = pytest.StashKey[Way]()
+
+
+_label = pytest.StashKey[str | None]()
+
+
+@pytest.hookimpl(tryfirst=True)  # before hypothesis' own, which reads the seed
+def pytest_configure(config: pytest.Config) -> None:
+    try:
+        config.stash[_way] = choose_way(os.environ.get("SCOLPASS_TEST_DIRECTORY"))
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+    config.stash[_label] = os.environ.get("SCOLPASS_ENGINE_LABEL")
+    # What a developer's shell sets for scolpass is no part of a test.
+    for name in [name for name in os.environ if name.startswith("SCOLPASS_")]:
+        del os.environ[name]
+    if config.getoption("--hypothesis-profile", None) is None:
+        hypothesis.settings.load_profile("scolpass")
+    if config.getoption("--hypothesis-seed", None) is None:
+        config.option.hypothesis_seed = str(secrets.randbelow(2**32))
+
+
+def _how(config: pytest.Config) -> list[str]:
+    engine = os.environ.get("DOCKER_HOST", "the default engine")
+    way = f"a container ({engine})" if config.stash[_way] == "container" else "a local process"
+    return [
+        f"directory: slapd as {way}",
+        f"hypothesis: seed {config.getoption('--hypothesis-seed')} (--hypothesis-seed)",
+    ]
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    return _how(config)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    if not terminalreporter.showheader:  # -q leaves the header out
+        for line in _how(config):
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def _stock(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stock]:
+    stock = Stock(
+        request.config.stash[_way],
+        tmp_path_factory.mktemp("directories"),
+        request.config.stash[_label],
+    )
+    yield stock
+    stock.close()
+
+
+@pytest.fixture
+def make_directory(_stock: Stock) -> Iterator[Callable[[], Directory]]:
+    """Makes as many fresh directories as the test asks for; they end with it."""
+    made: list[Directory] = []
+
+    def make(suffix: str | None = None) -> Directory:
+        made.append(_stock.make(suffix))
+        return made[-1]
+
+    yield make
+    for directory in made:
+        _stock.take_back(directory)
+
+
+@pytest.fixture
+def directory(make_directory: Callable[[], Directory]) -> Directory:
+    """A fresh directory for this test, which may break it."""
+    return make_directory()
+
+
+@pytest.fixture
+def own_directory(make_directory: Callable[[], Directory]) -> Directory:
+    """Another fresh directory, beside `directory`."""
+    return make_directory()
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, directory: Directory) -> Workspace:
+    """A folder with all that a scolpass for `directory` needs."""
+    folder = tmp_path / "workspace"
+    folder.mkdir(mode=0o700)
+    return Workspace(folder, directory)
+
+
+@pytest.fixture
+def scolpass(workspace: Workspace) -> Callable[..., Result]:
+    """The real command in `workspace`: ``scolpass("sync", "--json")``."""
+    return workspace.scolpass

@@ -1,0 +1,131 @@
+"""The walk in this process: what the commands do, without a process for each.
+
+Every call opens its own context, as every command does, and leaves nothing open behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from connector import desk, log, sync
+from connector.core.model import Moment
+from connector.settings import load_settings
+from tests.support.invariants import Invariants
+from tests.support.workspace import Workspace
+
+PARIS = ZoneInfo("Europe/Paris")
+TODAY = datetime.now(PARIS).date()
+# The academic year of today: tests that bind need days that the directory's clock believes in.
+YEAR = TODAY.year if TODAY >= date(TODAY.year, 9, 1) else TODAY.year - 1
+
+Row = Mapping[str, object]
+
+
+def student(number: str, first: str = "Léa", last: str = "Martin", **fields: object) -> Row:
+    """A row of the register: enrolled this academic year unless it says otherwise."""
+    return {
+        "student_number": number,
+        "family_name": last,
+        "first_name": first,
+        "birth_date": "29/02/2008",
+        "academic_year": YEAR,
+        **fields,
+    }
+
+
+def students(count: int, start: int = 22600001, **fields: object) -> list[Row]:
+    """Rows of as many students, each with a name of its own."""
+    numbers = range(start, start + count)
+    return [student(str(n), f"P{n}", f"N{n}", **fields) for n in numbers]
+
+
+class Walk:
+    """A workspace's syncs and plans, on the day of the clock or on another."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.directory = workspace.directory
+        self.today = TODAY  # the day that runs believe in, at noon
+        workspace.configure({"log": {"file": "scolpass.log", "level": "debug"}})
+
+    @contextmanager
+    def context(self) -> Iterator[sync.Context]:
+        """What a command works with."""
+        settings = load_settings(self.workspace.config, {})
+        log.configure(settings.log)
+        try:
+            with sync.open_context(settings, "tester") as opened:
+                noon = datetime.combine(self.today, time(12), settings.institution.zone)
+                opened.moment = Moment(now=noon.astimezone(UTC), today=self.today)
+                yield opened
+        finally:
+            structlog.contextvars.clear_contextvars()
+            structlog.reset_defaults()
+
+    def plan(self, *numbers: str, at: date | None = None, **options: Any) -> sync.Prepared:
+        """What a sync would do; nothing is written."""
+        with self.context() as opened:
+            return sync.prepare(opened, numbers or None, at=at, **options)
+
+    def sync(
+        self, rows: list[Row] | None = None, *, reason: str = "", **options: Any
+    ) -> sync.Report:
+        """One pass; ``rows`` are written as the register first."""
+        if rows is not None:
+            self.workspace.write_register(rows)
+        with self.context() as opened:
+            sync.recover(opened)
+            prepared = sync.prepare(opened, **options)
+            return sync.carry_out(opened, prepared, command="sync", reason=reason)
+
+    def synced(self, rows: list[Row] | None = None, **options: Any) -> sync.Report:
+        """A sync that does all of its plan, refuses nothing, and leaves the invariants whole."""
+        report = self.sync(rows, **options)
+        trouble = [o.error for o in report.outcomes if o.outcome != "applied"]
+        assert report.exit_status == 0, (trouble, report.plan.rejected, report.verdict.held)
+        self.invariants().check()
+        return report
+
+    def resync(self, number: str, *, force: bool = False) -> desk.Resynced:
+        """One student's walk."""
+        with self.context() as opened:
+            return desk.resync(opened, number, force=force, reason="tested")
+
+    def show(self, number: str) -> desk.Portrait:
+        """What is known of one student."""
+        with self.context() as opened:
+            return desk.portrait(opened, number)
+
+    def history(self, **options: Any) -> list[dict[str, Any]]:
+        """The journal's changes."""
+        with self.context() as opened:
+            return opened.journal.history(**options)
+
+    def password(self, number: str) -> str:
+        """The provisional password that is printed for a student."""
+        with self.context() as opened:
+            sealed = opened.journal.ciphertexts([number], "live")[number]
+            return opened.sealer.unseal(number, sealed).get_secret_value()
+
+    def invariants(self) -> Invariants:
+        """The checker, on the day that runs believe in."""
+        return Invariants(self.workspace, self.today)
+
+    def writes_nothing(self, run: Callable[[], object] | None = None) -> None:
+        """Another sync (or what is given) moves no entryCSN."""
+        self.invariants().second_run_writes_nothing(run or self.sync)
+
+    def people(self) -> dict[str, dict[str, list[str]]]:
+        """Students' entries by number, as the administrator sees them."""
+        return self.directory.students()
+
+
+def actions(report: sync.Report | sync.Prepared) -> list[tuple[str, str]]:
+    """(action, student number) of what is planned, in its order."""
+    return [(change.action.value, change.student_number) for change in report.plan.changes]
