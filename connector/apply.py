@@ -3,16 +3,19 @@
 Changes go in batches: their intentions are committed to the journal together, written by a few
 threads with a connection each, and concluded together. While one batch is written the next one
 is intended, its passwords hashed, and the one before concluded. Only Transient is retried, and
-only after the entry was read again.
+only after the entry was read again. A change of which nobody can say whether it was made stays
+an intention: the next run compares it with the entry, and keeps the password drawn for it.
 """
 
 from __future__ import annotations
 
 import json
+import signal
 import threading
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,15 +27,16 @@ from connector.clock import instant
 from connector.core import entry
 from connector.core.model import Action, Change, Outcome
 from connector.core.rules import Provisional
-from connector.edges.directory import Directory
+from connector.edges.directory import BindRefused, Directory
 from connector.edges.journal import Journal
 from connector.edges.passwords import Sealer, draw, hash_argon2id
 from connector.edges.writer import write
-from connector.errors import DirectoryUntrusted, EntryError, Transient
+from connector.errors import DirectoryUntrusted, EntryError, Refused, Transient
 
 BATCH = 250
 ATTEMPTS = 4
 LOST_AFTER = 3  # entries in a row without any answer: the directory is away
+STOPPED = "stopped before it was made; the next sync makes it"
 
 log = structlog.get_logger()
 
@@ -89,6 +93,10 @@ class Applier:
         self._local = threading.local()
         self._siblings: list[Directory] = []
         self._lost = 0  # entries in a row that heard no answer
+        self._unsettled: set[str] = set()  # students whose change may have been made or not
+        self._connecting = threading.Lock()
+        self._unreachable = 0  # connections that failed
+        self._shut_out: BindRefused | None = None
         self.stop = threading.Event()
 
     def apply(
@@ -99,6 +107,28 @@ class Applier:
         Raises:
             JournalUntrusted: the journal failed; nothing is written that it does not know of.
         """
+        with self._stopping_on_signals():
+            return self._apply(changes, progress)
+
+    @contextmanager
+    def _stopping_on_signals(self) -> Iterator[None]:
+        """SIGTERM and SIGINT let what is being written end, and stop before the next entry."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        asked = (signal.SIGTERM, signal.SIGINT)
+        numbers = [n for n in asked if signal.getsignal(n) is not signal.SIG_IGN]  # nohup
+        before = {number: signal.signal(number, self._stop) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _stop(self, *_: object) -> None:
+        self.stop.set()
+
+    def _apply(self, changes: Sequence[Change], progress: Callable[[int], None]) -> Applied:
         applied = Applied()
         batches = [changes[at : at + BATCH] for at in range(0, len(changes), BATCH)]
         with (
@@ -109,13 +139,17 @@ class Applier:
                 ahead = self._intend(batches[0], hashing) if batches else None
                 behind: _Written | None = None
                 for position in range(len(batches)):
-                    assert ahead is not None
+                    if ahead is None:  # stopped: the journal does not even hear of the rest
+                        rest = changes[position * BATCH :]
+                        applied.outcomes += [Outcome(c, "failed", STOPPED) for c in rest]
+                        break
                     intended = ahead
                     writes = [
                         writing.submit(self._write, change, intended.drawn)
                         for change in intended.batch
                     ]
-                    if position + 1 < len(batches):
+                    ahead = None
+                    if position + 1 < len(batches) and not self.stop.is_set():
                         ahead = self._intend(batches[position + 1], hashing)
                     if behind is not None:
                         self._conclude(behind, applied)
@@ -124,6 +158,8 @@ class Applier:
                 if behind is not None:
                     self._conclude(behind, applied)
             finally:
+                if self.stop.is_set():
+                    hashing.shutdown(wait=False, cancel_futures=True)
                 for sibling in self._siblings:
                     sibling.__exit__()
         return applied
@@ -150,7 +186,8 @@ class Applier:
         """Tell journal and log what became of a batch."""
         intended, errors = written.intended, written.errors
         batch = intended.batch
-        self._journal.conclude(list(zip(intended.ids, batch, errors, strict=True)))
+        results = zip(intended.ids, batch, errors, strict=True)
+        self._journal.conclude([r for r in results if r[1].student_number not in self._unsettled])
         for change, error in zip(batch, errors, strict=True):
             outcome = "applied" if error is None else "failed"
             applied.outcomes.append(Outcome(change, outcome, error))
@@ -198,7 +235,7 @@ class Applier:
     def _write(self, change: Change, drawn: dict[str, _Drawn]) -> str | None:
         """One change, tried a few times; None, or why it failed."""
         if self.stop.is_set():
-            return "stopped before it was made; the next sync makes it"
+            return STOPPED
         if self._lost >= LOST_AFTER:
             return "the directory went away during the run; the next sync makes it"
         password = drawn.get(change.student_number)
@@ -213,32 +250,63 @@ class Applier:
             ):
                 with attempt:
                     directory = self._sibling()
-                    if unsure and entry.is_done(change, directory.account_at(change.dn)):
+                    if unsure and self._is_done(change, directory):
                         break
                     unsure = True
                     write(directory.connection, change, hashed)
         except EntryError as error:
             if isinstance(error, Transient):
                 self._lost += 1
+                if unsure:
+                    self._unsettled.add(change.student_number)
+                    return f"{error.message}; whether it was made, the next run will see"
             return str(error)
         self._lost = 0
         return None
 
+    def _is_done(self, change: Change, directory: Directory) -> bool:
+        """Whether a change whose answer was lost has been made.
+
+        Raises:
+            Transient: the entry cannot be read now.
+        """
+        try:
+            return entry.is_done(change, directory.account_at(change.dn))
+        except DirectoryUntrusted as error:
+            raise Transient(error.message, error.cure) from error
+
     def _sibling(self) -> Directory:
         """This thread's own connection, to the server that the run has read from.
 
+        Threads connect one at a time and learn from each other: a password that is refused is
+        tried once, not once by each, or the account would be locked; and a server that hangs is
+        waited for once.
+
         Raises:
             Transient: the server does not answer.
+            Refused: it no longer takes the password.
         """
-        try:
-            found: Directory | None = getattr(self._local, "directory", None)
-            if found is None:
-                found = self._directory.sibling()
-                self._local.directory = found
-                self._siblings.append(found)
-            found.connection  # noqa: B018 - connects again where the connection was lost
-        except DirectoryUntrusted as error:
-            raise Transient(error.message, error.cure) from error
+        found: Directory | None = getattr(self._local, "directory", None)
+        if found is None:
+            found = self._directory.sibling()
+            self._local.directory = found
+            self._siblings.append(found)
+        if found.connected:
+            return found
+        failed_before = self._unreachable
+        with self._connecting:
+            if self._shut_out is not None:
+                raise Refused(self._shut_out.message, self._shut_out.cure)
+            if self._unreachable != failed_before:
+                raise Transient(f"{found.uri} cannot be reached")
+            try:
+                found.connection  # noqa: B018 - connects
+            except BindRefused as error:
+                self._shut_out = error
+                raise Refused(error.message, error.cure) from error
+            except DirectoryUntrusted as error:
+                self._unreachable += 1
+                raise Transient(error.message, error.cure) from error
         return found
 
 

@@ -21,7 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import connector
 from connector import check as checking
 from connector import demo as story
-from connector import desk, init, render, sandbox, sync
+from connector import desk, events, init, render, sandbox, sync
 from connector import log as logs
 from connector.core.model import Action
 from connector.edges.journal import run_lock
@@ -36,6 +36,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+inbox = typer.Typer(help="The inbox: events that arrived.", no_args_is_help=True)
+app.add_typer(inbox, name="events")
 stdout = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
 log = structlog.get_logger()
@@ -51,6 +53,9 @@ ConfigOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is kept in the history.")]
+RequiredReason = Annotated[
+    str, typer.Option("--reason", help="Why; it is kept in the history.", show_default=False)
+]
 StudentsArgument = Annotated[
     list[str] | None, typer.Argument(help="Student numbers, uids, logins or addresses.")
 ]
@@ -64,16 +69,24 @@ def _example(text: str) -> str:
 # --- what every command shares --------------------------------------------------------------------
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        stdout.print(f"scolpass {connector.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _main(
     context: typer.Context,
     config: ConfigOption = None,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_say_version, is_eager=True, help="Print the version and end."
+        ),
+    ] = False,
 ) -> None:
     context.obj = config
-    if version:
-        stdout.print(f"scolpass {connector.__version__}")
-        raise typer.Exit
 
 
 def _settings(context: typer.Context, config: Path | None) -> Settings:
@@ -125,7 +138,9 @@ def _bar(what: str) -> Iterator[tuple[Callable[[int], None], Callable[[int], Non
 
 
 def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    text = json.dumps(value, ensure_ascii=False)
+    # Octets that are no text stand in it as lone surrogates, which JSON knows as escapes only.
+    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
 
 
 def _end(status: int) -> NoReturn:
@@ -176,12 +191,15 @@ def sync_command(
     with _opened(context, config) as opened, _writing(opened, "sync"), _bar("applying") as bars:
         read, written = bars
         sync.recover(opened)
+        taken = events.take_spool(opened)
         prepared = sync.prepare(opened, approve=approve, accept_feed=accept_feed, progress=read)
         report = sync.carry_out(opened, prepared, command="sync", reason=reason, progress=written)
     if as_json:
         _print_json(render.report_json(report))
     else:
         render.show_report(stdout, report)
+    if report.exit_status == 0 and any(one.reason is not None for one in taken):
+        _end(1)
     _end(report.exit_status)
 
 
@@ -207,7 +225,7 @@ def resync(
     else:
         for one in results:
             render.show_resync(stdout, one)
-    _end(max(one.report.exit_status for one in results if one.report))
+    _end(max(one.report.exit_status for one in results))
 
 
 # --- looking --------------------------------------------------------------------------------------
@@ -270,7 +288,7 @@ def history(
             student_number=number, run=run, action=action, since=start, limit=limit
         )
     if as_json:
-        _print_json(found)
+        _print_json(render.history_json(found))
     else:
         render.show_history(stdout, found)
 
@@ -278,7 +296,7 @@ def history(
 # --- the desk -------------------------------------------------------------------------------------
 
 
-@app.command(epilog=_example("scolpass reissue 22300001 --reason 'lost her SCOL'PASS'"))
+@app.command(epilog=_example("scolpass reissue 22300001 --reason 'lost her letter'"))
 def reissue(
     context: typer.Context,
     student: StudentArgument,
@@ -303,6 +321,187 @@ def reissue(
         stdout.print(
             f"It opens nothing but its own change, and is good through {last_day:%d/%m/%Y}."
         )
+
+
+def _account_command(
+    context: typer.Context,
+    config: Path | None,
+    student: str,
+    reason: str,
+    name: str,
+    act: Callable[[sync.Context, str, str], sync.Report | None],
+    *,
+    as_json: bool,
+) -> None:
+    """One command on one account: name a reason, hold the lock, act, tell."""
+    if not reason.strip():
+        raise UsageError("--reason is empty", "Say why; it is kept in the history")
+    with _opened(context, config) as opened, _writing(opened, name, wait=60):
+        number = sync.resolve(opened, student)
+        report = act(opened, number, reason.strip())
+    if as_json:
+        found: dict[str, Any] = render.report_json(report) if report else {}
+        _print_json({"student_number": number, **found})
+    elif report is not None and report.outcomes:
+        render.show_report(stdout, report)
+    else:
+        stdout.print(f"{number}: {name} is recorded; no entry had to be changed.")
+
+
+@app.command(epilog=_example("scolpass suspend 22300001 --reason 'charter abuse, case 12'"))
+def suspend(
+    context: typer.Context,
+    student: StudentArgument,
+    reason: RequiredReason,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Close one account until it is resumed."""
+    _account_command(context, config, student, reason, "suspend", desk.suspend, as_json=as_json)
+
+
+@app.command(epilog=_example("scolpass resume 22300001 --reason 'case 12 is closed'"))
+def resume(
+    context: typer.Context,
+    student: StudentArgument,
+    reason: RequiredReason,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Take a suspension back."""
+    _account_command(context, config, student, reason, "resume", desk.resume, as_json=as_json)
+
+
+@app.command(epilog=_example("scolpass rename 22300001 --reason 'married in June'"))
+def rename(
+    context: typer.Context,
+    student: StudentArgument,
+    reason: RequiredReason,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Give login and address by the name of today; the old address still finds her."""
+    _account_command(context, config, student, reason, "rename", desk.rename, as_json=as_json)
+
+
+@app.command(epilog=_example("scolpass erase 22300001 --reason 'request of 3 May, letter 45'"))
+def erase(
+    context: typer.Context,
+    student: StudentArgument,
+    reason: RequiredReason,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Erase an expired account and all that is known of the person, on her request."""
+    _account_command(context, config, student, reason, "erase", desk.erase, as_json=as_json)
+
+
+@app.command(epilog=_example("scolpass undo 1204 --reason 'the feed was broken'"))
+def undo(
+    context: typer.Context,
+    run: Annotated[int, typer.Argument(help="The run's number, as in the history.")],
+    reason: ReasonOption = "",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Reverse what a run changed, where nothing newer stands on it."""
+    with _opened(context, config) as opened, _writing(opened, "undo", wait=60):
+        found = desk.undo(opened, run, reason.strip())
+    status = found.report.exit_status if found.report else 0
+    if as_json:
+        told: dict[str, Any] = render.report_json(found.report) if found.report else {}
+        left = [{"student_number": number, "reason": why} for number, why in found.left]
+        _print_json({**told, "left": left})
+    else:
+        if found.report is not None:
+            render.show_report(stdout, found.report)
+        elif not found.left:
+            stdout.print(f"Run {run} changed nothing that could be undone.")
+        render.show_undone(stdout, found.left)
+    _end(max(status, 1 if found.left else 0))
+
+
+@app.command(epilog=_example("scolpass rebuild --reservations journal.db.reservations"))
+def rebuild(
+    context: typer.Context,
+    reservations: Annotated[
+        Path | None,
+        typer.Option(help="The file beside the lost journal: identifiers of the purged."),
+    ] = None,
+    reason: ReasonOption = "",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Restore to the journal what the directory knows. It only adds."""
+    with _opened(context, config) as opened, _writing(opened, "rebuild"):
+        added = desk.rebuild(opened, reason, reservations)
+    if as_json:
+        _print_json({"added": added})
+    else:
+        stdout.print(f"{added:,} accounts were added to the journal.")
+
+
+# --- the inbox ------------------------------------------------------------------------------------
+
+
+@inbox.command("submit", epilog=_example("scolpass events submit activated.json"))
+def events_submit(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A JSON file with one event, or a list of them.")],
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Take events from a file and apply them at once."""
+    try:
+        body = events.parse(file.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+    if isinstance(body, events.Garbled):
+        raise UsageError(f"{file}: {body.reason}", "Name a file with one event, or a list of them.")
+    bodies = [(file.name, one) for one in (body if isinstance(body, list) else [body])]
+    with _opened(context, config) as opened, _writing(opened, "events", wait=60):
+        rows, report = events.submit(opened, bodies)
+    if as_json:
+        _print_json([render.event_json(row) for row in rows])
+    else:
+        render.show_events(stdout, rows)
+    rejected = any(row["status"] == "rejected" for row in rows)
+    _end(max(report.exit_status if report else 0, 1 if rejected else 0))
+
+
+@inbox.command("list", epilog=_example("scolpass events list --limit 20"))
+def events_list(
+    context: typer.Context,
+    limit: Annotated[int | None, typer.Option(min=1, help="The latest only.")] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show the events that arrived, and what became of them."""
+    with _opened(context, config) as opened:
+        rows = opened.journal.events(limit)
+    if as_json:
+        _print_json([render.event_json(row) for row in rows])
+    else:
+        render.show_events(stdout, rows)
+
+
+@inbox.command("retry", epilog=_example("scolpass events retry 7f3a --reason 'domain corrected'"))
+def events_retry(
+    context: typer.Context,
+    event: Annotated[str, typer.Argument(help="The event's id.")],
+    reason: ReasonOption = "",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Look at one event again, as if it came now."""
+    with _opened(context, config) as opened, _writing(opened, "events", wait=60):
+        row = events.retry(opened, event, reason)
+    if as_json:
+        _print_json(render.event_json(row))
+    else:
+        why = f", {render.printable(row['reason'])}" if row["reason"] else ""
+        stdout.print(f"{render.printable(event)}: {row['status']}{why}", markup=False)
+    _end(1 if row["status"] == "rejected" else 0)
 
 
 # --- setting up -----------------------------------------------------------------------------------
@@ -390,7 +589,7 @@ def demo_command(
         bool, typer.Option("--keep", help="Leave the folder there when the story is told.")
     ] = False,
 ) -> None:
-    """Tell the life of a few students against a throw-away directory."""
+    """Tell a story of some fifty students against a throw-away directory, and check each claim."""
     _end(story.tell(stdout, keep=keep))
 
 
@@ -400,13 +599,22 @@ def demo_command(
 def main() -> None:
     """Run a command; every error of ours ends in one line on stderr and its exit status."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except ScolpassError as error:
         _fail(error)
-    except BrokenPipeError:
-        # The reader has gone: nobody is left to tell.
+    except OSError as error:
+        # What was to be done is done; its answer does not get through (the reader has gone, or
+        # the disk is full), and the interpreter is not to try again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        if isinstance(error, BrokenPipeError):
+            sys.exit(1)
+        _fail(ScolpassError(f"the answer could not be written: {error.strerror}", _ANSWER_LOST))
+
+
+_ANSWER_LOST = "What was done stands in `scolpass history`."
 
 
 def _fail(error: ScolpassError) -> NoReturn:

@@ -46,6 +46,8 @@ _PATIENCE = 60.0  # seconds that one command may take
 _SUFFIX = "dc=umontpellier,dc=fr"
 _PEOPLE = f"ou=people,{_SUFFIX}"
 _DOMAIN = "etu.umontpellier.fr"
+_DETAILS = "In detail"  # what stands above the changes one by one in a plan or a report
+_SHORT = 14  # lines of a command's output
 _WIDEST = 96  # columns: longer lines of prose are hard to read
 
 # The students that the story follows; the others are in demo.csv.
@@ -157,7 +159,7 @@ class Narrator:
     def chapter(self, number: int, title: str) -> None:
         """A numbered title."""
         self._console.print()
-        self._put(f"{number}. {title}", style="bold")
+        self._put(f"{number}. {title}", style="bold underline")
         self._console.print()
 
     def say(self, text: str) -> None:
@@ -166,21 +168,18 @@ class Narrator:
 
     def command(self, command: str) -> None:
         """A command line, broken where the reader's shell would take it up again."""
-        lines = _broken(command, self.width - 8)
+        lines = broken(command, self.width - 6)
         for position, line in enumerate(lines):
-            self._put(f"{'    ' if position else '$ '}{line}", indent=4, style="cyan")
+            shown = f"{'        ' if position else '    $ '}{self._fit(line)}"
+            self._console.print(Text(shown, style="bold"), soft_wrap=True)  # whole, to be copied
 
-    def output(self, lines: Sequence[str], limit: int, tail: str = "") -> None:
-        """What a command said, shortened to its first lines, and those from ``tail`` on."""
-        starts = (n for n, line in enumerate(lines) if tail and line.startswith(tail))
-        end = max(next(starts, len(lines)), limit)
+    def output(self, lines: Sequence[str], limit: int) -> None:
+        """What a command said, shortened to its first lines."""
         for line in lines[:limit]:
             self._put(line, indent=6)
-        if end > limit:
-            left = end - limit
+        if len(lines) > limit:
+            left = len(lines) - limit
             self._put(f"{self._more} {left} more {'line' if left == 1 else 'lines'}", indent=6)
-        for line in lines[end:]:
-            self._put(line, indent=6)
 
     def note(self, text: str) -> None:
         """A word of ours among what a command said."""
@@ -220,15 +219,18 @@ class Narrator:
 _WORDS = re.compile(r"(?:(?:-[DTbesty]|--[a-z]+) )?(?:'[^']*'|[^\s'])+")
 
 
-def _broken(command: str, width: int) -> list[str]:
+def broken(command: str, width: int) -> list[str]:
     """A command line in pieces that a shell reads as one, broken after an operator if possible."""
+    if len(command) <= width:
+        return [command]
     lines = [""]
     for part in re.findall(r".+?(?: \||&&|;)(?= )|.+", command):
         room = width - len(lines[-1]) - 1
-        if lines[-1] and len(part.strip()) > room and len(part.strip()) < width - 2:
+        if lines[-1] and len(part.strip()) > room and len(part.strip()) < width - 4:
             lines.append("")
-        for word in _WORDS.findall(part):
-            if lines[-1].strip() and len(lines[-1]) + 1 + len(word) > width - 2:
+        units = _WORDS.findall(part)
+        for word in (w for u in units for w in ([u] if len(u) < width - 6 else u.split(" ", 1))):
+            if lines[-1].strip() and len(lines[-1]) + 1 + len(word) > width - 4:
                 lines.append("")
             lines[-1] += f" {word}" if lines[-1] else word
     return [*(f"{line} \\" for line in lines[:-1]), lines[-1]]
@@ -326,17 +328,19 @@ class Story:
                 process.wait()
         return Ran(command, process.returncode, stdout, stderr)
 
-    def do(self, command: str, *, status: int = 0, limit: int = 12, tail: str = "") -> Ran:
+    def do(self, command: str, *, status: int = 0, whole: bool = False) -> Ran:
         """Run a command as a user would, and see that it ends as it should.
 
-        Of what it says the first ``limit`` lines are shown, and those from ``tail`` on.
+        Of a plan or a report only the summary is shown, unless ``whole``.
         """
         self.narrator.command(command)
         ran = self.run(command)
+        lines = ran.lines
         if ran.status == status:
-            self.narrator.output(ran.lines, limit, tail)
+            details = lines.index(_DETAILS) if _DETAILS in lines and not whole else _SHORT
+            self.narrator.output(lines, len(lines) if whole else min(details, _SHORT))
         else:
-            self.narrator.output(ran.lines[-30:], 30)
+            self.narrator.output(lines[-30:], 30)
         if ran.status:
             self.narrator.note(f"exit status {ran.status}")
         if ran.status != status:
@@ -436,8 +440,8 @@ def _an_empty_directory(story: Story) -> None:
         lambda ran: ran.status == 0 and not ran.entries,
     )
     story.say(
-        """The directory's administrator, whom scolpass never is, adds a lecturer. She studied
-        here, and has kept her address of then."""
+        """The directory's administrator (scolpass never signs in as such) adds a lecturer. She once
+        studied here, and has kept her student address."""
     )
     (story.folder / "lecturer.ldif").write_text(_LECTURER, encoding="utf-8")
     story.do("ldapadd -x -y admin.password -f lecturer.ldif")
@@ -461,20 +465,20 @@ def _the_register(story: Story) -> None:
         "first-day.csv", _export(story.rows, story.year), shows="head -n 9 enrolments.csv"
     )
     story.say("What would a sync do? Nothing is written yet.")
-    story.do("scolpass plan", limit=15)
+    story.do("scolpass plan")
 
 
 def _one_sync(story: Story) -> None:
     expected = {row["student_number"]: row for row in story.rows if row["status"] == "E"}
-    story.do("scolpass sync", limit=2)
+    story.do("scolpass sync")
     story.claim(
-        f"{len(expected)} students have an account, and it is inactive.",
+        f"{len(expected)} accounts stand in the directory, all of them inactive.",
         f"{_READ} '(supannRessourceEtat={{COMPTE}}I:SupannCree)' 1.1 | grep -c ^dn:",
         lambda ran: ran.stdout.strip() == str(len(expected)),
     )
     story.claim(
-        """All names stand as the register writes them, but for accents composed and blanks made
-        one; each has an address of its own, in ASCII.""",
+        """Every name stands as the register writes it (combining accents composed, each run of
+        blanks made one), under an address of its own, in ASCII.""",
         f"{_READ} '(supannEtuId=*)' supannEtuId sn givenName mail",
         lambda ran: _all_named(ran.entries, expected),
         shows=_named_lines,
@@ -614,7 +618,7 @@ def _somebody_guesses(story: Story) -> None:
     password = (story.folder / "lukasz.password").read_text(encoding="ascii")
     story.secret("wrong.password", f"{(int(password) + 1) % 10**6:06}")
     story.export(HIM=_dn(_LUKASZ))
-    story.say("Somebody tries five others.")
+    story.say("Somebody tries a wrong one five times.")
     story.do("for guess in 1 2 3 4 5; do ldapwhoami -x -D $HIM -y wrong.password; done", status=49)
     story.claim(
         "Now slapd refuses even the right one.",
@@ -622,9 +626,11 @@ def _somebody_guesses(story: Story) -> None:
         lambda ran: ran.status == 49,
     )
     story.claim(
-        "The lock has no end: this time, 1 January of the year 0, is slapd's word for it.",
-        f"{_READ} -b $HIM -s base pwdAccountLockedTime",
-        lambda ran: _value(ran, "pwdAccountLockedTime") == "000001010000Z",
+        "That lock has no end: the policy of provisional passwords gives it no duration.",
+        f"{_READ} -b cn=provisional,ou=policies,{_SUFFIX} pwdMaxFailure pwdLockoutDuration",
+        lambda ran: (
+            _value(ran, "pwdMaxFailure") == "5" and _value(ran, "pwdLockoutDuration") == "0"
+        ),
     )
     story.say("He comes to the desk.")
     story.reissue(_LUKASZ, "locked by guesses", "lukasz.password")
@@ -642,7 +648,7 @@ def _step_by_step(story: Story) -> None:
     (story.folder / "by-hand.ldif").write_text(_BY_HAND, encoding="utf-8")
     story.do("ldapmodify -x -y admin.password -f by-hand.ldif")
     story.say("The desk resyncs her: what a sync does for everybody, shown for one.")
-    story.do(f"scolpass resync {_ISIL}", limit=40)
+    story.do(f"scolpass resync {_ISIL}", whole=True)
     story.claim(
         "Her name is right again; the telephone number is not scolpass's business, and stands.",
         f"{_READ} -b $HER -s base displayName telephoneNumber",
@@ -688,7 +694,7 @@ def _bad_rows(story: Story) -> None:
         name, an LDAP filter for a student number. Its last row is a new student's, and good."""
     )
     story.register("bad-rows.csv", _export(bad, story.year))
-    story.do("scolpass sync", status=1, limit=30)
+    story.do("scolpass sync", status=1)
     story.claim(
         "The new student has her account.",
         f"{_READ} '(supannEtuId={_ANA})' mail",
@@ -704,7 +710,7 @@ def _bad_rows(story: Story) -> None:
     )
     known = len({row["student_number"] for row in story.rows if row["status"] == "E"}) + 1
     story.claim(
-        "Nobody was made of the other two.",
+        "No account was made of the other two rows.",
         f"{_READ} '(supannEtuId=*)' 1.1 | grep -c ^dn:",
         lambda ran: ran.stdout.strip() == str(known),
     )
@@ -724,7 +730,7 @@ def _a_bad_feed(story: Story) -> None:
     story.register("a-third.csv", _export(third, story.year))
     story.do("scolpass sync", status=4)
     story.claim(
-        "Nothing was written, to no entry: every entryCSN is that of before.",
+        "Neither feed changed anything: every entryCSN is that of before.",
         f"{_READ} entryCSN | cmp - before.ldif && echo identical",
         lambda ran: ran.status == 0 and ran.stdout.strip() == "identical",
     )
@@ -736,7 +742,7 @@ def _a_new_name(story: Story) -> None:
     story.register(
         "a-new-name.csv", _export(story.rows, story.year), shows="grep Haddad enrolments.csv"
     )
-    story.do("scolpass sync", limit=20)
+    story.do("scolpass sync", whole=True)
     story.claim(
         "Her name has changed; her uid and her address have not.",
         f"{_READ} '(supannEtuId={_INES})' displayName supannNomDeNaissance uid mail",
@@ -754,7 +760,7 @@ def _a_cancelled_enrolment(story: Story) -> None:
     cancelled = _changed(story.rows, _LUKASZ, status="A")
     shows = f"grep {_LUKASZ} enrolments.csv"
     story.register("cancelled.csv", _export(cancelled, story.year), shows=shows)
-    story.do("scolpass sync", limit=2)
+    story.do("scolpass sync")
     story.claim(
         "His account is expired.",
         f"{_READ} '(supannEtuId={_LUKASZ})' supannRessourceEtat",
@@ -767,7 +773,7 @@ def _a_cancelled_enrolment(story: Story) -> None:
     )
     story.say("He pays, and the enrolment is valid again.")
     story.register("paid.csv", _export(story.rows, story.year), shows=shows)
-    story.do("scolpass sync", limit=2)
+    story.do("scolpass sync")
     story.claim(
         "The same password opens again.",
         "ldapwhoami -x -e ppolicy -D $HIM -y lukasz.password",
@@ -782,10 +788,11 @@ def _twelve_at_once(story: Story) -> None:
     expired = "'(supannRessourceEtat={COMPTE}I:SupannExpire)'"
     story.say(
         f"""The register cancels a whole programme, {len(law)} students. It may be so, or it may be
-        a mistake: by default a run expires 2% of the accounts, at least five, and holds more."""
+        a mistake. By itself a run expires at most 2% of the accounts, or five if that is more;
+        beyond that it asks."""
     )
     story.register("programme-closed.csv", _export(story.rows, story.year))
-    held = story.do("scolpass sync", status=3, limit=6, tail="Held:")
+    held = story.do("scolpass sync", status=3)
     digest = re.search(r"--approve ([0-9a-f]{64})", held.stdout)
     if digest is None:
         raise Stuck("the report names no digest to approve the plan by")
@@ -795,7 +802,7 @@ def _twelve_at_once(story: Story) -> None:
         lambda ran: ran.status == 0 and not ran.entries,
     )
     story.say("Somebody reads the plan, asks the faculty, and approves exactly that plan.")
-    story.do(f"scolpass sync --approve {digest[1]} --reason 'programme closed, A. Roux'", limit=2)
+    story.do(f"scolpass sync --approve {digest[1]} --reason 'programme closed, A. Roux'")
     story.claim(
         f"The {len(law)} have expired, and nobody else.",
         f"{_READ} {expired} supannEtuId | grep -c supannEtuId:",
@@ -805,7 +812,7 @@ def _twelve_at_once(story: Story) -> None:
 
 def _on_record(story: Story) -> None:
     story.say("What was done, when, why and by whom is kept. Łukasz's account:")
-    story.do(f"scolpass show {_LUKASZ}", limit=50)
+    story.do(f"scolpass show {_LUKASZ}", whole=True)
 
 
 def _nothing_to_do(story: Story) -> None:
@@ -881,7 +888,8 @@ def _prologue(narrator: Narrator) -> None:
     narrator.say(
         f"""Every line marked {narrator.holds} is a claim. Under it stand the command that was run
         to see whether it holds, most often OpenLDAP's own ldapsearch or ldapwhoami, and the answer
-        (base64 decoded). A claim that does not hold is said to be so, and the demo ends 1."""
+        (base64 decoded). A claim that does not hold is said to be so, and the demo
+        ends with exit status 1."""
     )
 
 
@@ -894,8 +902,8 @@ def _epilogue(narrator: Narrator, seconds: float, uri: str, kept: Path | None) -
         narrator.say(f"{total} claims, and all of them hold. {seconds:.0f} s.")
     if kept is not None:
         narrator.say(
-            """The directory is stopped, and its folder kept. This starts it again; with the
-            variables of chapter 1 every command can be repeated."""
+            """The directory is stopped, and its folder kept. This starts it again, and with the
+            variables of chapter 1 the commands can be run again."""
         )
         narrator.command(f"scolpass sandbox --dir {kept} --port {uri.rpartition(':')[2]}")
 

@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
+import structlog
 from pydantic import SecretStr
 
 from connector.clock import instant
 from connector.core import entry, evidence
-from connector.core.lifecycle import decide, rows_of, why
-from connector.core.model import Decision, Enrolment, Facts, Override, State
-from connector.errors import ScolpassError, Untrustworthy
-from connector.sync import Context, Prepared, Report, carry_out, prepare, recover
+from connector.core.lifecycle import decide, rows_of, why, year_of_cutoff
+from connector.core.model import (
+    Account,
+    Action,
+    Change,
+    Decision,
+    Enrolment,
+    Facts,
+    Feed,
+    Known,
+    Override,
+    Plan,
+    State,
+    Student,
+    Verdict,
+)
+from connector.core.plan import digest, reverse
+from connector.errors import FeedRefused, ScolpassError, UsageError
+from connector.sync import Context, Prepared, Report, carry_out, prepare, recover, rows_digest
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,42 +59,60 @@ class Resynced:
     """One student's walk, step by step."""
 
     prepared: Prepared
-    report: Report | None
+    report: Report
     facts: Facts
     decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What became of taking a run back."""
+
+    report: Report | None
+    left: tuple[tuple[str, str], ...]  # student number, and why its change stands
+
+
+# --- looking --------------------------------------------------------------------------------------
 
 
 def portrait(context: Context, number: str) -> Portrait:
     """What register, directory and journal say of one student, and why.
 
+    A register that cannot be read is said in the portrait, which then rests on what was
+    remembered.
+
     Raises:
-        Untrustworthy: directory or journal cannot be read. A register that cannot be read is
-            said in the portrait, which then rests on what was remembered.
+        Untrustworthy: directory or journal cannot be read.
     """
-    prepared = prepare(context, [number])
+    trouble = None
+    try:
+        prepared = prepare(context, [number])
+    except FeedRefused as error:
+        trouble = error.message
+        prepared = prepare(context, [number], feed=Feed({}, (), 0))
     facts = prepared.facts[number]
     today = context.moment.today
     decision = decide(facts, context.rules, today)
+    student = facts.student
+    if facts.override.undone:  # the rows do not count now, and are shown all the same
+        remembered = tuple(context.journal.enrolments([number]))
+        student = Student(number, prepared.feed.students.get(number, ()), remembered)
     account = facts.account
-    found: dict[str, datetime | None] = dict(facts.evidence)
-    if account is not None:
-        missing = evidence.missing(account, {}, context.rules.activation)
-        for name in context.rules.activation.require:
-            if name not in missing:
-                found.setdefault(name, None)
-        if facts.known is not None and facts.known.adopted_active:
-            found.setdefault("adopted", None)
+    found = evidence.found(account, facts.gifts)
+    if facts.known is not None and facts.known.adopted_active:
+        found["adopted"] = None
     return Portrait(
         number=number,
         facts=facts,
         decision=decision,
         why=why(facts, decision, context.rules, today),
-        rows=rows_of(facts.student),
+        rows=rows_of(student),
         evidence=found,
         until=entry.standing(account).end if account else None,
         password_until=facts.sealed.last_day if facts.sealed else None,
         password_printable=facts.sealed is not None and facts.sealed.printable,
         history=context.journal.history(student_number=number),
+        register_trouble=trouble,
     )
 
 
@@ -89,10 +128,19 @@ def resync(context: Context, number: str, *, force: bool, reason: str) -> Resync
         standing = context.journal.overrides([number]).get(number, Override())
         overrides[number] = replace(standing, force=True)
     prepared = prepare(context, [number], overrides=overrides)
+    if force and number in prepared.feed.spoiled:
+        bad = prepared.feed.spoiled[number][0]
+        raise ScolpassError(
+            f"{number} is not forced: {bad.file}:{bad.line} {bad.field or 'row'}: {bad.reason}",
+            "A row that was refused is no truth: mend it in the register first.",
+        )
     facts = prepared.facts[number]
     decision = decide(facts, context.rules, context.moment.today)
     report = carry_out(context, prepared, command="resync", reason=reason)
     return Resynced(prepared, report, facts, decision)
+
+
+# --- acting on one account ------------------------------------------------------------------------
 
 
 def reissue(context: Context, number: str, reason: str) -> tuple[Report, SecretStr, date]:
@@ -104,49 +152,391 @@ def reissue(context: Context, number: str, reason: str) -> tuple[Report, SecretS
     Raises:
         ScolpassError: the account may not be given one, or the directory refused it.
     """
-    recover(context)
-    facts = prepare(context, [number]).facts[number]
-    _must_be_open(facts, context)
+    doing = f"no new password for {number}"
+    _, decision = _standing(context, number, doing)
+    if decision.state not in (State.INACTIVE, State.ACTIVE, State.GRACE):
+        state = decision.state.value if decision.state else "without a state"
+        raise ScolpassError(f"{doing}: the account is {state}", "See `scolpass show`.")
     context.journal.override(number, "reissue", reason, context.actor, instant())
     try:
-        prepared = prepare(context, [number])
-        report = carry_out(context, prepared, command="reissue", reason=reason)
-        failed = [outcome for outcome in report.outcomes if outcome.outcome != "applied"]
-        if failed or number not in report.passwords:
-            cause = failed[0].error if failed else "the plan has no change for this account"
-            raise ScolpassError(f"no new password for {number}: {cause}")
-    except Untrustworthy:
-        context.journal.take_back(number, "reissue")
-        raise
+        report = _walk(context, number, "reissue", reason, doing)
+        if number not in report.passwords:
+            raise ScolpassError(f"{doing}: the plan has no change for this account")
     except ScolpassError:
-        context.journal.take_back(number, "reissue")
+        if not _may_be_made(context, number):
+            context.journal.take_back(number, "reissue")
         raise
     change = report.outcomes[0].change
-    last = [day for day in (change.password_last_day, _end_of(change.after)) if day is not None]
+    cutoff = change.after.cutoff if change.after else None
+    last = [day for day in (change.password_last_day, cutoff) if day is not None]
     return report, report.passwords[number], min(last)
 
 
-def _end_of(known: Any) -> date | None:
-    return known.cutoff if known is not None else None
+def suspend(context: Context, number: str, reason: str) -> Report:
+    """Close one account until ``resume``; on an expired one the suspension is remembered.
+
+    Raises:
+        ScolpassError: there is no entry, it is also somebody else's, or the directory refused.
+    """
+    doing = f"{number} is not suspended"
+    facts, decision = _standing(context, number, doing)
+    if decision.state is None:
+        raise ScolpassError(f"{doing}: {decision.reason}", "See `scolpass show`.")
+    context.journal.override(number, "suspended", reason, context.actor, instant())
+    try:
+        return _walk(context, number, "suspend", reason, doing)
+    except ScolpassError:
+        if not facts.override.suspended:
+            context.journal.take_back(number, "suspended")
+        raise
 
 
-def _must_be_open(facts: Facts, context: Context) -> None:
-    """A new password is for accounts that may be used: inactive, active or in grace."""
-    account = facts.account
-    if facts.conflict:
-        raise ScolpassError(f"no new password for {facts.number}: {facts.conflict}")
-    if account is None:
+def resume(context: Context, number: str, reason: str) -> Report:
+    """Take a suspension back; an expired account only forgets it.
+
+    Raises:
+        ScolpassError: the account is not suspended, or the directory refused.
+    """
+    doing = f"{number} is not resumed"
+    facts, _ = _standing(context, number, doing)
+    met = facts.known if facts.known and facts.known.adopted_suspended else None
+    if not facts.override.suspended and met is None:
+        raise ScolpassError(f"{doing}: no suspension stands", "See `scolpass show`.")
+    _resumed(context, number, met)
+    return _walk(context, number, "resume", reason, doing)
+
+
+def _resumed(context: Context, number: str, known: Known | None) -> None:
+    """Forget a suspension, whoever decided it."""
+    context.journal.take_back(number, "suspended")
+    if known is not None and known.adopted_suspended:
+        context.journal.remember_accounts({number: replace(known, adopted_suspended=False)})
+
+
+def rename(context: Context, number: str, reason: str) -> Report:
+    """Login and address by the name of today; the old address is kept as a former one.
+
+    Raises:
+        ScolpassError: there is no entry, it is also somebody else's, or the directory refused.
+    """
+    doing = f"{number} is not renamed"
+    facts, decision = _standing(context, number, doing)
+    if decision.state in (State.EXPIRED, State.PURGED):
+        raise ScolpassError(f"{doing}: the account has expired", "See `scolpass show`.")
+    if decision.state is None or not rows_of(facts.student):
+        trouble = "an undo stands" if facts.override.undone else decision.reason
         raise ScolpassError(
-            f"no new password for {facts.number}: there is no entry", "Run `scolpass resync` first."
+            f"{doing}: no row of the register tells her name: {trouble}",
+            "See `scolpass show`; `scolpass resync --force` takes the rows of the moment.",
         )
+    return _walk(context, number, "rename", reason, doing, rename=True)
+
+
+def erase(context: Context, number: str, reason: str) -> Report | None:
+    """A person's request for erasure: on an expired account only; None: the entry was gone.
+
+    Raises:
+        ScolpassError: the account has not expired, or the directory refused.
+    """
+    recover(context)
+    doing = f"{number} is not erased"
+    facts = prepare(context, [number]).facts[number]
+    if facts.account is None and facts.known is not None and facts.known.gone:
+        context.connect()
+        run = context.journal.begin_run(
+            "erase", context.actor, reason, whole=False, at=context.moment.now
+        )
+        context.journal.forget(number)
+        context.journal.record(
+            run, "erase", reason, actor=context.actor, at=instant(), number=number
+        )
+        context.journal.end_run(run, at=instant(), exit_status=0)
+        return None
+    _, decision = _standing(context, number, doing)
+    due = decision.action is Action.EXPIRE
+    if due or decision.state not in (State.EXPIRED, State.PURGED):
+        if due:
+            raise ScolpassError(f"{doing}: it expires with the next sync", "Run it first.")
+        raise ScolpassError(
+            f"{doing}: the account is {decision.state.value if decision.state else 'in use'}",
+            "Only an expired account is erased on request.",
+        )
+    return _walk(context, number, "erase", reason, doing, erase=True)
+
+
+def _may_be_made(context: Context, number: str) -> bool:
+    """Whether a change of this student stands open: the next run finishes it as it was begun."""
+    left = context.journal.interrupted()
+    return any(one.change.student_number == number for one in left)
+
+
+def _standing(context: Context, number: str, doing: str) -> tuple[Facts, Decision]:
+    """One student's account and what it is to be today, if it may be acted on at all."""
+    recover(context)
+    facts = prepare(context, [number]).facts[number]
+    if facts.conflict:
+        raise ScolpassError(f"{doing}: {facts.conflict}")
+    if facts.account is None:
+        raise ScolpassError(f"{doing}: there is no entry", "Run `scolpass resync` first.")
     decision = decide(facts, context.rules, context.moment.today)
     if decision.shared_person:
         raise ScolpassError(
-            f"no new password for {facts.number}: {account.dn} is also somebody else's",
+            f"{doing}: {facts.account.dn} is also somebody else's",
             "Ask those who look after staff accounts.",
         )
-    if decision.state not in (State.INACTIVE, State.ACTIVE, State.GRACE):
-        state = decision.state.value if decision.state else "without a state"
-        raise ScolpassError(
-            f"no new password for {facts.number}: the account is {state}", "See `scolpass show`."
+    return facts, decision
+
+
+def _walk(
+    context: Context,
+    number: str,
+    command: str,
+    reason: str,
+    doing: str,
+    *,
+    rename: bool = False,
+    erase: bool = False,
+) -> Report:
+    """The walk over one student, after its fact was recorded; a change that fails raises."""
+    standing = context.journal.overrides([number]).get(number, Override())
+    override = replace(standing, rename=rename, erase=erase, reason=reason)
+    prepared = prepare(context, [number], overrides={number: override})
+    report = carry_out(context, prepared, command=command, reason=reason)
+    for outcome in report.outcomes:
+        if outcome.outcome != "applied":
+            raise ScolpassError(f"{doing}: {outcome.error}")
+    if not any(o.change.action.value == command for o in report.outcomes):
+        context.journal.record(
+            report.run, command, reason, actor=context.actor, at=instant(), number=number
         )
+    return report
+
+
+# --- taking a run back ----------------------------------------------------------------------------
+
+
+def undo(context: Context, run: int, reason: str) -> Undone:
+    """Reverse what a run changed, where nothing newer stands on it.
+
+    What is restored stands until the register's rows of that student change. To undo an undo
+    does again what it had taken back, and the rows count again.
+
+    Raises:
+        UsageError: there was no such run.
+        Untrustworthy: a source, the directory or the journal is not to be trusted.
+    """
+    recover(context)
+    if not context.journal.has_run(run):
+        raise UsageError(f"there was no run {run}", "See `scolpass history`.")
+    done = context.journal.changes_of(run)
+    numbers = list(dict.fromkeys(change.student_number for change, _, _ in done))
+    if not numbers:
+        return Undone(None, ())
+    prepared = prepare(context, numbers)
+    why = f"run {run} is undone" + (f": {reason}" if reason else "")
+    undone: dict[str, Change] = {}
+    changes: dict[str, Change] = {}
+    left: list[tuple[str, str]] = []
+    for change, before, newer in done:
+        number = change.student_number
+        found = _reversed(context, change, before, prepared.facts[number], why)
+        if newer and not isinstance(found, str):
+            found = "something newer stands on it"
+        if isinstance(found, str):
+            left.append((number, found))
+        else:
+            undone[number], changes[number] = change, found
+    ordered = tuple(changes[number] for number in numbers if number in changes)
+    for number in changes:
+        _let_stand(context, prepared, undone[number])
+    report = carry_out(context, _only(prepared, ordered), command="undo", reason=reason)
+    for outcome in report.outcomes:
+        number = outcome.change.student_number
+        if outcome.outcome != "applied":
+            context.journal.take_back(number, "undone")
+        else:
+            _settle(context, undone[number], outcome.change)
+    return Undone(report, tuple(left))
+
+
+def _let_stand(context: Context, prepared: Prepared, undone: Change) -> None:
+    """The register's rows do not count until they change, and nothing does it again till then."""
+    if undone.action is Action.UNDO:
+        return
+    number = undone.student_number
+    rows = rows_digest(prepared.feed.students.get(number, ()))
+    not_again: set[Action] = {undone.action}
+    standing = prepared.facts[number].override
+    if standing.undone:
+        not_again |= standing.not_again
+    text = " ".join([rows, *sorted(action.value for action in not_again)])
+    context.journal.override(number, "undone", text, context.actor, instant())
+
+
+def _settle(context: Context, undone: Change, change: Change) -> None:
+    """Decisions of admins follow what was taken back, so that the next sync finds them so."""
+    number = change.student_number
+    if undone.action is Action.UNDO:
+        context.journal.take_back(number, "undone")
+    was, now = (
+        entry.standing(Account(change.dn, {"supannRessourceEtatDate": values})).state
+        for values in change.attributes.get("supannRessourceEtatDate", ((), ()))
+    )
+    if was is now or State.EXPIRED in (was, now):
+        return
+    if was is State.SUSPENDED:
+        _resumed(context, number, context.journal.accounts([number]).get(number))
+    elif now is State.SUSPENDED:
+        context.journal.override(number, "suspended", change.reason, context.actor, instant())
+
+
+def _reversed(
+    context: Context, change: Change, before: Known | None, facts: Facts, reason: str
+) -> Change | str:
+    copy = None
+    if change.deletes:
+        archived = context.journal.archived(change.student_number)
+        copy = _values(archived[1]) if archived else None
+    account = _account(context, change, facts)
+    return reverse(change, before, account, copy, context.rules, context.moment.today, reason)
+
+
+def _account(context: Context, change: Change, facts: Facts) -> Account | None:
+    if facts.conflict is None:
+        return facts.account
+    return context.directory.account_at(change.dn)
+
+
+def _values(copy: Mapping[str, Sequence[Any]]) -> dict[str, tuple[str, ...]]:
+    """An archived entry's attributes; octets that are no text as surrogates."""
+    return {
+        name: tuple(
+            base64.b64decode(v["base64"]).decode("utf-8", "surrogateescape")
+            if isinstance(v, dict)
+            else v
+            for v in values
+        )
+        for name, values in copy.items()
+    }
+
+
+def _only(prepared: Prepared, changes: tuple[Change, ...]) -> Prepared:
+    """The walk with these changes in place of those planned, and nothing else learnt."""
+    counts = {"undo": len(changes)} if changes else {}
+    plan = Plan(
+        changes=changes,
+        rejected=(),
+        notices=(),
+        managed=prepared.plan.managed,
+        digest=digest(changes),
+        counts=counts,
+        memory={},
+        unsealed=frozenset(),
+        given={},
+    )
+    return Prepared(
+        plan=plan,
+        verdict=Verdict(go=changes, held=()),
+        facts=prepared.facts,
+        feed=prepared.feed,
+        rows=[],
+        forget=(),
+        distinct=None,
+    )
+
+
+# --- a journal from the directory -----------------------------------------------------------------
+
+
+def rebuild(context: Context, reason: str, reservations: Path | None) -> int:
+    """Restore to the journal what the directory knows; it only adds. The accounts added.
+
+    Raises:
+        UsageError: the reservations file cannot be read.
+        Untrustworthy: directory or journal cannot be read.
+    """
+    context.connect()
+    assert context.preflight is not None
+    on_file = _read_reservations(reservations) if reservations else []
+    given = list(on_file)
+    present = context.journal.accounts()
+    added: dict[str, Known] = {}
+    for account in context.directory.accounts(context.tree):
+        numbers = account.values("supannEtuId")
+        ours = any(c.lower() == "scolpassaccount" for c in account.values("objectClass"))
+        below = entry.is_below(account.dn, context.directory.people_dn)
+        if not ours or not below or len(numbers) != 1:
+            continue
+        number = numbers[0]
+        given.extend((number, "address", v) for n in entry.ADDRESSES for v in account.values(n))
+        if number not in present:
+            added[number] = _known(account, context)
+    for number, one in _purged(on_file, context.directory.people_dn).items():
+        if number not in present:
+            added.setdefault(number, one)
+    run = context.journal.begin_run(
+        "rebuild", context.actor, reason, whole=False, at=context.moment.now
+    )
+    context.journal.remember_directory(context.preflight.identity)
+    context.journal.remember_accounts(added)
+    context.journal.reserve(given)
+    context.journal.record(
+        run, "rebuild", f"{len(added)} accounts: {reason}", actor=context.actor, at=instant()
+    )
+    context.journal.end_run(run, at=instant(), exit_status=0)
+    return len(added)
+
+
+def _purged(given: Iterable[tuple[str, str, str]], people_dn: str) -> dict[str, Known]:
+    """Former accounts by the identifiers kept of them; of several addresses the last is theirs."""
+    found: dict[str, Known] = {}
+    for number, kind, value in given:
+        one = found.get(number, Known("", "", "", state=State.PURGED, gone=True))
+        if kind == "uid":
+            one = replace(one, uid=value, dn=f"uid={value},{people_dn}")
+        else:
+            one = replace(one, address=value)
+        found[number] = one
+    return {number: one for number, one in found.items() if one.uid}
+
+
+def _known(account: Account, context: Context) -> Known:
+    """An account as the journal would remember it, from its entry alone."""
+    today = context.moment.today
+    standing = entry.standing(account)
+    expired = standing.state is State.EXPIRED
+    lifecycle = context.rules.lifecycle
+    return Known(
+        dn=account.dn,
+        uid=account.first("uid") or "",
+        address=(account.first("mail") or "").lower(),
+        state=standing.state,
+        since=standing.start,
+        cutoff=standing.end,
+        directory_year=year_of_cutoff(standing.end, lifecycle) if standing.end else None,
+        adopted_active=standing.state in (State.ACTIVE, State.GRACE),
+        adopted_suspended=standing.state is State.SUSPENDED,
+        expiry_written_on=today if expired else None,
+        announced_end=standing.end,
+        announced_on=today if standing.end else None,
+    )
+
+
+def _read_reservations(file: Path) -> list[tuple[str, str, str]]:
+    """The lines of a reservations file: student number, kind and identifier."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"{file} cannot be read: {error}", "Name the file beside the journal."
+        ) from error
+    found = []
+    for position, line in enumerate(lines, start=1):
+        parts = tuple(line.split("\t"))
+        if len(parts) != 3 or parts[1] not in ("uid", "address"):
+            raise UsageError(
+                f"{file}:{position}: expected number, kind and identifier between tabs",
+                "Name the file beside the journal.",
+            )
+        found.append((parts[0], parts[1], parts[2]))
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,9 @@ _COLOURS = {
     "suspend": "red",
     "resume": "green",
     "reissue": "cyan",
+    "rename": "cyan",
+    "erase": "red",
+    "undo": "yellow",
 }
 _WORDS = {
     Action.CREATE: ("account is created", "accounts are created"),
@@ -44,6 +47,9 @@ _WORDS = {
     Action.SUSPEND: ("account is suspended", "accounts are suspended"),
     Action.RESUME: ("suspension is taken back", "suspensions are taken back"),
     Action.REISSUE: ("new password is handed out", "new passwords are handed out"),
+    Action.RENAME: ("account gets another address", "accounts get other addresses"),
+    Action.ERASE: ("entry is erased on request", "entries are erased on request"),
+    Action.UNDO: ("change is taken back", "changes are taken back"),
 }
 
 
@@ -120,7 +126,7 @@ def portrait_json(portrait: Portrait) -> dict[str, Any]:
         "missing": list(portrait.decision.missing),
         "evidence": {name: _iso(at) for name, at in portrait.evidence.items()},
         "enrolments": [_enrolment_json(row) for row in portrait.rows],
-        "history": portrait.history,
+        "history": history_json(portrait.history),
     }
 
 
@@ -136,11 +142,17 @@ def _enrolment_json(row: Enrolment) -> dict[str, Any]:
     }
 
 
+def event_json(row: Mapping[str, Any]) -> dict[str, Any]:
+    """One event of the inbox, as ``events list --json`` prints it."""
+    names = ("id", "source", "type", "time", "received_at", "status", "reason")
+    return {name: row[name] for name in names}
+
+
 def resync_json(results: Sequence[Resynced]) -> dict[str, Any]:
     """A resync of one or several students, as ``resync --json`` prints it."""
     students = []
     for one in results:
-        found = report_json(one.report) if one.report else plan_json(one.prepared.plan, ())
+        found = report_json(one.report)
         account = one.facts.account
         students.append(
             {
@@ -158,6 +170,11 @@ def _iso(value: date | datetime | None) -> str | None:
     if value is None:
         return None
     return f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else value.isoformat()
+
+
+def history_json(history: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Changes, as ``history --json`` prints them; why one failed stands in its run's report."""
+    return [{name: value for name, value in row.items() if name != "error"} for row in history]
 
 
 # --- for people -----------------------------------------------------------------------------------
@@ -294,8 +311,8 @@ def _show_changes(console: Console, rows: Sequence[tuple[Change, str, str | None
 
 def _differences(change: Change) -> list[str]:
     """The differences of one change; a new or deleted entry is told by its address."""
-    if change.action in (Action.CREATE, Action.PURGE):
-        side = 1 if change.action is Action.CREATE else 0
+    if change.adds or change.deletes:
+        side = 1 if change.adds else 0
         names = ("displayName", "mail", "supannRessourceEtatDate")
         values = (change.attributes.get(name, ((), ()))[side] for name in names)
         return ["  " + ", ".join(value[0] for value in values if value)]
@@ -362,6 +379,28 @@ def show_history(console: Console, history: Sequence[Mapping[str, Any]]) -> None
     console.print(table)
 
 
+def show_events(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    """The inbox, the latest last."""
+    if not rows:
+        console.print("No event has arrived.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in ("received", "id", "type", "status", "whom", "reason"):
+        table.add_column(name, overflow="fold", no_wrap=name in ("received", "status"))
+    for row in rows:
+        kind = (row["type"] or "").removeprefix("fr.scolpass.")
+        whom = row["student_number"] or row["identifier"] or ""
+        cells = (row["received_at"], row["id"], kind, row["status"], whom, row["reason"] or "")
+        table.add_row(*(Text(printable(cell)) for cell in cells))
+    console.print(table)
+
+
+def show_undone(console: Console, left: Sequence[tuple[str, str]]) -> None:
+    """The changes that an undo left as they are, and why."""
+    for number, reason in left:
+        console.print(Text(f"  {number} stays as it is: {printable(reason)}"))
+
+
 def show_resync(console: Console, one: Resynced) -> None:
     """One student's walk: register, match, identifiers, state, plan, result."""
     facts, decision = one.facts, one.decision
@@ -397,5 +436,5 @@ def show_resync(console: Console, one: Resynced) -> None:
     step("plan", f"{change.action.value}: {change.reason}")
     for line in _differences(change):
         step("", line.strip())
-    for outcome in one.report.outcomes if one.report else ():
+    for outcome in one.report.outcomes:
         step("result", outcome.error or outcome.outcome)

@@ -6,10 +6,12 @@ A sync, a plan, one student's resync and the service desk's commands all come he
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from datetime import date, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 
 import structlog
 from pydantic import SecretStr
@@ -18,14 +20,17 @@ from connector.apply import Applied, Applier
 from connector.clock import instant, read_moment
 from connector.core import entry
 from connector.core.enrolment import feed_drop
+from connector.core.evidence import WAITING, BadEvent, fold, read_event
 from connector.core.identifiers import local_part, uid_of
 from connector.core.lifecycle import rows_of
 from connector.core.model import (
     Account,
     Action,
+    Change,
     Enrolment,
     Facts,
     Feed,
+    Gift,
     Known,
     Moment,
     Outcome,
@@ -131,9 +136,13 @@ class Prepared:
     plan: Plan
     verdict: Verdict
     facts: dict[str, Facts]  # of a pass over a few
+    feed: Feed
     rows: list[Enrolment]  # to be remembered
     forget: tuple[str, ...]  # numbers whose remembered rows give way to these
     distinct: int | None  # students in the feed, in a pass over everyone
+    assigned: dict[int, str] = field(default_factory=dict)  # events, to whom they name
+    gifts: dict[str, tuple[Gift, ...]] = field(default_factory=dict)  # what is newly given
+    lifted: tuple[str, ...] = ()  # numbers whose rows have changed since an undo
     approved: bool = False
     refused_approval: bool = False
 
@@ -162,6 +171,7 @@ def prepare(
     approve: str | None = None,
     accept_feed: bool = False,
     overrides: Mapping[str, Override] | None = None,
+    feed: Feed | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Prepared:
     """Read register, directory and journal, plan and judge; nothing is written.
@@ -177,9 +187,10 @@ def prepare(
     whole = scope is None
     if whole and at is None:
         _check_clock(last, context.moment)
-    feed = read_register(
-        context.settings.source, today=today, institution=context.rules.institution
-    )
+    if feed is None:
+        feed = read_register(
+            context.settings.source, today=today, institution=context.rules.institution
+        )
     if whole and not accept_feed:
         _check_feed(feed, last, context)
     context.connect()
@@ -198,11 +209,16 @@ def prepare(
         verdict = judge(
             plan, context.rules.safety, approved=approved, after_long_gap=gap and at is None
         )
+    gathering.assign_made(verdict.go)
     return Prepared(
         plan=plan,
         verdict=verdict,
         facts=gathering.facts,
-        rows=gathering.rows_to_remember(),
+        feed=feed,
+        rows=gathering.rows_to_remember(plan),
+        assigned=gathering.assigned,
+        gifts=gathering.given,
+        lifted=tuple(gathering.lifted),
         forget=gathering.forget,
         distinct=feed.distinct if whole else None,
         approved=approved,
@@ -233,7 +249,7 @@ def _rejected(feed: Feed, scope: Sequence[str] | None) -> Sequence[Rejection]:
     """The rows refused alone; in a pass over a few, those that name one of the few."""
     if scope is None:
         return feed.rejected
-    return [row for row in feed.rejected if row.field == "student_number" and row.value in scope]
+    return [row for number in scope for row in feed.spoiled.get(number, ())]
 
 
 def _approval(context: Context, plan: Plan, approve: str | None) -> tuple[bool, bool]:
@@ -269,12 +285,82 @@ class _Gathering:
         self._sealed: dict[str, Sealed] = journal.sealed(numbers)
         self._overrides = {**journal.overrides(numbers), **overrides}
         self._reservations = self._reserved_only(journal.reservations(numbers) if scope else None)
+        self._gifts = journal.gifts(numbers)
+        self._unassigned = self._read_unassigned()
+        self.assigned: dict[int, str] = {}
+        self.given: dict[str, tuple[Gift, ...]] = {}
+        self.lifted: list[str] = []
+        self._lift_what_changed()
         self._remembered: dict[str, list[Enrolment]] = {}
         self._changed: set[str] = set()
         self._read_remembered(numbers)
         self.facts: dict[str, Facts] = {}
         self.forget = tuple(n for n, o in self._overrides.items() if o.force)
-        self.taken = Taken(reserved=journal.reserved())
+        self.taken = Taken(
+            reserved=journal.reserved(),
+            waiting={
+                name: tuple(gift for _, gifts in events for gift in gifts)
+                for name, events in self._unassigned.items()
+            },
+        )
+
+    def _read_unassigned(self) -> dict[str, list[tuple[int, tuple[Gift, ...]]]]:
+        """Events of which it is not known whom they name, by their identifier."""
+        found: dict[str, list[tuple[int, tuple[Gift, ...]]]] = {}
+        domains = self._context.rules.institution.inside
+        for row in self._context.journal.unassigned_events():
+            arrived = datetime.fromisoformat(row["received_at"])
+            try:
+                event = read_event(json.loads(row["body"]), arrived, domains)
+            except BadEvent:  # by rules that have changed since: it waits until it is forgotten
+                continue
+            found.setdefault(row["identifier"], []).append((row["number"], event.gifts))
+        return found
+
+    def _lift_what_changed(self) -> None:
+        """An undo stands until the register's rows for that student change."""
+        for number, override in self._overrides.items():
+            present = self._feed.students.get(number)
+            if override.undone and (
+                override.force or (present and rows_digest(present) != override.rows)
+            ):
+                self._overrides[number] = replace(override, undone=False)
+                self.lifted.append(number)
+
+    def _gifts_of(self, number: str, account: Account | None) -> tuple[Gift, ...]:
+        """What the student gave, with what the events that name her give now."""
+        standing = self._gifts.get(number, ())
+        if not self._unassigned:
+            return standing
+        names = {uid_of(number, self._context.rules.identifiers.uid)}
+        for one in (self._known.get(number), self._reservations.get(number)):
+            if one is not None:
+                names |= {one.uid, one.address}
+        if account is not None:
+            for name in ("uid", *entry.ADDRESSES):
+                names.update(account.values(name))
+        others = (name for name in names if not self._is_managed(name))  # a number names first
+        return self._assign(number, standing, (number, *others))
+
+    def _assign(
+        self, number: str, standing: tuple[Gift, ...], names: Iterable[str]
+    ) -> tuple[Gift, ...]:
+        """Give a student the events that name her so; each names one student."""
+        found = [one for name in names if name for one in self._unassigned.pop(name.lower(), ())]
+        if not found:
+            return standing
+        self.assigned.update((event, number) for event, _ in found)
+        folded = fold(standing, [gift for _, gifts in found for gift in gifts])
+        self.given[number] = folded
+        return folded
+
+    def assign_made(self, changes: Iterable[Change]) -> None:
+        """Events that name students by the addresses which these changes give them."""
+        for change in changes:
+            if change.adds and change.after is not None:
+                number = change.student_number
+                standing = self.given.get(number) or self._gifts.get(number, ())
+                self._assign(number, standing, (change.after.address,))
 
     def _reserved_only(self, found: dict[str, Reservation] | None) -> dict[str, Reservation]:
         """Identifiers of students whose account the journal no longer keeps as present."""
@@ -299,17 +385,25 @@ class _Gathering:
             if matched.get(number, 0) != len(rows) and (numbers is None or number in numbers):
                 self._changed.add(number)
 
-    def rows_to_remember(self) -> list[Enrolment]:
-        """The rows of this feed that the journal does not hold as they are."""
+    def rows_to_remember(self, plan: Plan) -> list[Enrolment]:
+        """The rows of this feed that the journal does not hold as they are.
+
+        Of somebody whose entry is gone and not to be made again nothing is remembered anew: what
+        was erased stays erased, though the register may still list her.
+        """
         found: list[Enrolment] = []
-        for number in sorted(self._changed | set(self.forget)):
+        gone = {number for number, known in self._known.items() if known.gone}
+        gone -= plan.memory.keys() | {change.student_number for change in plan.changes}
+        for number in sorted((self._changed | set(self.forget)) - gone):
             student = self._student(number)
             known = set(student.remembered)
-            force = self._overrides.get(number, Override()).force
+            force = self._overrides.get(number, _NO_OVERRIDE).force
             found.extend(row for row in rows_of(student, force=force) if force or row not in known)
         return found
 
     def _student(self, number: str) -> Student:
+        if self._overrides.get(number, _NO_OVERRIDE).undone:
+            return Student(number)
         return Student(
             number,
             present=self._feed.students.get(number, ()),
@@ -325,6 +419,7 @@ class _Gathering:
             sealed=self._sealed.get(number),
             reservation=self._reservations.get(number),
             override=self._overrides.get(number) or _NO_OVERRIDE,
+            gifts=self._gifts_of(number, account),
             conflict=conflict,
         )
         if self._scope is not None:
@@ -475,6 +570,8 @@ def carry_out(
     whole = prepared.distinct is not None
     if not prepared.refused_approval:
         _check_policies(context, verdict)
+    if whole:
+        _warn_of_guessing(context)
     journal = context.journal
     assert context.preflight is not None
     journal.remember_directory(context.preflight.identity)
@@ -488,10 +585,17 @@ def carry_out(
     go = () if prepared.refused_approval else verdict.go
     try:
         if not prepared.refused_approval:
-            if prepared.rows or prepared.forget:
-                journal.remember_enrolments(prepared.rows, prepared.forget)
-            if plan.memory or plan.unsealed:
-                journal.remember_accounts(plan.memory, plan.unsealed)
+            # What a held change was computed from is not remembered: nothing held is done.
+            going = {change.student_number for change in go}
+            waiting = {change.student_number for change in plan.changes} - going
+            rows = [row for row in prepared.rows if row.student_number not in waiting]
+            if rows or prepared.forget:
+                journal.remember_enrolments(rows, prepared.forget)
+            for number in prepared.lifted:
+                journal.take_back(number, "undone")
+            journal.assign_events(prepared.assigned, prepared.gifts)
+            if plan.memory or plan.unsealed or plan.given:
+                journal.remember_accounts(plan.memory, _changed(context, plan), plan.given)
         applier = Applier(
             context.directory,
             journal,
@@ -508,6 +612,11 @@ def carry_out(
             "the journal failed during the run; the next sync settles what was left open"
         )
         raise
+    if not prepared.refused_approval:
+        journal.settle_events(context.moment.now - WAITING)
+    if whole:
+        kept = timedelta(days=context.rules.lifecycle.archive_days)
+        journal.forget_archived(context.moment.today - kept)
     gone = {id(change) for change in go}
     held = tuple(Outcome(c, "held") for c in plan.changes if id(c) not in gone)
     outcomes = _in_order(plan, (*applied.outcomes, *held))
@@ -559,9 +668,36 @@ def _check_policies(context: Context, verdict: Verdict) -> None:
         log.warning("directory", trouble=trouble, cure="scolpass check")
 
 
+def _changed(context: Context, plan: Plan) -> list[str]:
+    """The students of whom it is certain that their sealed password opens nothing any more.
+
+    No request with a guard goes with it, so that a lost right to read ``pwdReset`` must not
+    pass for a password that was changed.
+    """
+    certain = []
+    for number in sorted(plan.unsealed):
+        if context.directory.hides_reset(context.tree, number):
+            log.warning("pwdReset cannot be read", student=number, cure="scolpass check")
+        else:
+            certain.append(number)
+    return certain
+
+
+def _warn_of_guessing(context: Context) -> None:
+    """Say what guessing could open, where that is more than six digits can bear."""
+    found = context.directory.guessing(context.tree, context.rules.provisional)
+    if found.too_many:
+        log.warning("directory", trouble=found.sentence, cure=found.cure)
+
+
 def _in_order(plan: Plan, outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
     by_change = {id(outcome.change): outcome for outcome in outcomes}
     return tuple(by_change[id(change)] for change in plan.changes if id(change) in by_change)
+
+
+def rows_digest(rows: Sequence[Enrolment]) -> str:
+    """SHA-256 over the register's rows of one student, whatever their order."""
+    return hashlib.sha256("\n".join(sorted(map(repr, rows))).encode()).hexdigest()
 
 
 def _exit_status(
@@ -581,8 +717,10 @@ def plan_status(prepared: Prepared) -> int:
 # --- who is meant -------------------------------------------------------------------------------
 
 
-def resolve(context: Context, identifier: str) -> str:
+def resolve(context: Context, identifier: str, feed: Feed | None = None) -> str:
     """The student number that a number, uid, login or address names.
+
+    ``feed``: the register, if it has been read already.
 
     Raises:
         UnknownStudent: nobody, or more than one.
@@ -603,10 +741,10 @@ def resolve(context: Context, identifier: str) -> str:
         raise UnknownStudent(f"{identifier} names several students: {', '.join(sorted(numbers))}")
     if next(context.journal.enrolments([text]), None) is not None:
         return text
-    feed = read_register(
+    feed = feed or read_register(
         context.settings.source, today=context.moment.today, institution=context.rules.institution
     )
-    if text in feed.students or _rejected(feed, [text]):
+    if text in feed.students or text in feed.spoiled:
         return text
     raise UnknownStudent(
         f"nobody has the student number, uid, login or address {identifier}",

@@ -223,14 +223,14 @@ def assemble(rows: Iterable[Row]) -> Feed:
     students: dict[str, tuple[Enrolment, ...]] = {}
     growing: dict[str, list[Enrolment]] = {}
     rejected: list[Rejection] = []
-    bad: set[str] = set()
+    spoiled: dict[str, list[Rejection]] = {}
     spellings: dict[str, dict[str, tuple[str, int]]] = {}  # folded: {as written: first place}
     for number, file, line, outcome in rows:
         if isinstance(outcome, Rejection):
             rejected.append(outcome)
             if not number:
                 continue
-            bad.add(number)
+            spoiled.setdefault(number, []).append(outcome)
         elif number in students:
             growing.setdefault(number, []).append(outcome)
             continue
@@ -244,18 +244,24 @@ def assemble(rows: Iterable[Row]) -> Feed:
         if len(written) == 1:
             continue
         twice_counted += max(0, sum(number in students for number in written) - 1)
-        bad.update(written)
         for number, (file, line) in written.items():
             others = ", ".join(sorted(other for other in written if other != number))
             reason = f"differs only in case from {others}"
-            rejected.append(Rejection(file, line, "student_number", number, reason))
+            clash = Rejection(file, line, "student_number", number, reason)
+            rejected.append(clash)
+            spoiled.setdefault(number, []).append(clash)
 
     distinct = len(students) - twice_counted
     for number, enrolments in growing.items():
         students[number] += tuple(enrolments)
-    for number in bad:
+    for number in spoiled:
         students.pop(number, None)
-    return Feed(students=students, rejected=tuple(rejected), distinct=distinct)
+    return Feed(
+        students=students,
+        rejected=tuple(rejected),
+        distinct=distinct,
+        spoiled={number: tuple(rows) for number, rows in spoiled.items()},
+    )
 
 
 def identity(rows: Sequence[Enrolment]) -> Enrolment:

@@ -18,14 +18,24 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from connector.core.model import Account, Action, Change, Enrolment, State
+from connector.core.model import Account, Change, Enrolment, State
 from connector.core.rules import Institution
 
 OBJECT_CLASSES = ("inetOrgPerson", "eduPerson", "supannPerson", "scolpassAccount")
 SHARED = frozenset(
-    {"objectClass", "eduPersonAffiliation", "supannRessourceEtatDate", "supannRessourceEtat"}
+    {
+        "objectClass",
+        "eduPersonAffiliation",
+        "supannRessourceEtatDate",
+        "supannRessourceEtat",
+        "supannMailPrive",
+        "supannMailPerso",
+        "supannAutreMail",
+        "eduPersonPrincipalNamePrior",
+    }
 )
 SECRET = "(provisional password)"  # noqa: S105 - stands for the hash that apply draws; plans hold no secret
+BACKUP_LABEL = "{SECOURS}"
 SUSPENDED_UNTIL = "20991231230000Z"  # slapd fails open on 9999...
 
 ADDRESSES = (
@@ -88,6 +98,10 @@ OPTIONAL = frozenset(
     }
 )
 
+SINGLE = frozenset(
+    {"displayName", "supannNomDeNaissance", "supannCivilite", "supannOIDCDateDeNaissance"}
+)
+
 OUR_AFFILIATIONS = ("student", "member")
 _STUDENT_AFFILIATIONS = frozenset({"student", "member", "alum"})
 _CIVILITIES = {
@@ -103,6 +117,9 @@ _STATE_DATE = re.compile(r"\{([^}]+)\}([^:]*):([^:]*):([^:]*):([^:]*)")
 _GENERALIZED = re.compile(
     r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)?(\d\d)?(?:[.,]\d+)?(Z|[+-]\d{2}(?:\d{2})?)"
 )
+
+_RDN_PART = re.compile(r"([^=,+]+)=((?:\\[0-9A-Fa-f]{2}|\\.|[^\\,+])*)", re.DOTALL)
+_ESCAPED = re.compile(rb"\\([0-9A-Fa-f]{2}|.)", re.DOTALL)
 
 Values = tuple[str, ...]
 Difference = dict[str, tuple[Values, Values]]
@@ -356,9 +373,49 @@ def distinct(values: Iterable[str]) -> Values:
     """The values without those that caseIgnoreMatch (RFC 4517) takes for the same."""
     seen: dict[str, str] = {}
     for value in values:
-        folded = value if value.isascii() else unicodedata.normalize("NFKC", value)
-        seen.setdefault(" ".join(folded.split()).casefold(), value)
+        seen.setdefault(_folded(value), value)
     return tuple(seen.values())
+
+
+def _folded(value: str) -> str:
+    """A value as caseIgnoreMatch compares it."""
+    normal = value if value.isascii() else unicodedata.normalize("NFKC", value)
+    return " ".join(normal.split()).casefold()
+
+
+def keep_rdn(whole: dict[str, Values], account: Account) -> None:
+    """No entry is moved: a value that names an adopted entry stays in its attribute.
+
+    An attribute that takes one value only is left as it is where that value names the entry.
+    """
+    for name, text in rdn_of(account.dn):
+        for attribute in [known for known in whole if known.lower() == name.lower()]:
+            kept = [v for v in account.values(attribute) if _folded(v) == _folded(text)]
+            if not kept or _folded(text) in map(_folded, whole[attribute]):
+                continue
+            if attribute in SINGLE:
+                del whole[attribute]
+            else:
+                whole[attribute] = (*whole[attribute], *kept)
+
+
+def rdn_of(dn: str) -> list[tuple[str, str]]:
+    """The attributes and values that name an entry (RFC 4514, section 3)."""
+    found: list[tuple[str, str]] = []
+    at = 0
+    while part := _RDN_PART.match(dn, at):
+        octets = _ESCAPED.sub(_octet, part[2].encode("utf-8", "surrogateescape"))
+        found.append((part[1].strip(), octets.decode("utf-8", "surrogateescape")))
+        at = part.end()
+        if dn[at : at + 1] != "+":
+            break
+        at += 1
+    return found
+
+
+def _octet(escaped: re.Match[bytes]) -> bytes:
+    text = escaped[1]
+    return bytes.fromhex(text.decode()) if len(text) == 2 else text
 
 
 # --- the state's attributes ---------------------------------------------------------------------
@@ -408,6 +465,25 @@ def class_wish(account: Account | None, wanted: Sequence[str]) -> tuple[Values, 
     folded = {name.lower() for name in wanted}
     values = account.values("objectClass") if account else ()
     return tuple(v for v in values if v.lower() in folded), tuple(wanted)
+
+
+# --- what the student gave ------------------------------------------------------------------------
+
+
+def backup_mail_wish(account: Account | None, address: str) -> dict[str, tuple[Values, Values]]:
+    """The backup mail, as (standing, wanted): the labelled value, and the plain one that was it."""
+    labelled: Values = ()
+    plain: Values = ()
+    if account is not None:
+        labelled = tuple(
+            v for v in account.values("supannMailPrive") if v.upper().startswith(BACKUP_LABEL)
+        )
+        former = {v[len(BACKUP_LABEL) :].lower() for v in labelled} | {address.lower()}
+        plain = tuple(v for v in account.values("supannMailPerso") if v.lower() in former)
+    return {
+        "supannMailPrive": (labelled, (BACKUP_LABEL + address,)),
+        "supannMailPerso": (plain, (address,)),
+    }
 
 
 # --- the difference -----------------------------------------------------------------------------
@@ -484,7 +560,9 @@ def guard(account: Account, changed: Difference, *, lifecycle: bool) -> tuple[st
             continue
         if before:
             filters.update((holds(name, value), None) for value in before)
-        elif name not in SHARED:
+        elif name == "supannMailPrive":
+            filters[f"(!({name}={BACKUP_LABEL}*))"] = None
+        elif name not in SHARED and not _has_subtypes(account, name):
             filters[absent(name)] = None
     if lifecycle:
         dated = _ours_of(account.values("supannRessourceEtatDate"))
@@ -500,6 +578,13 @@ def guard(account: Account, changed: Difference, *, lifecycle: bool) -> tuple[st
     return tuple(filters)
 
 
+def _has_subtypes(account: Account, name: str) -> bool:
+    """Whether ``(name=*)`` finds the entry by a subtype or an option (RFC 4512, 2.5)."""
+    if name == "mail" and account.values("supannAutreMail"):
+        return True
+    return any(other.startswith(name + ";") for other in account.attributes)
+
+
 # --- was it done? -------------------------------------------------------------------------------
 
 
@@ -508,8 +593,8 @@ def is_done(change: Change, account: Account | None) -> bool:
 
     A new password cannot be read back: it tells nothing unless something else changed with it.
     """
-    if change.action is Action.PURGE or account is None:
-        return account is None and change.action is Action.PURGE
+    if change.deletes or account is None:
+        return account is None and change.deletes
     telling = False
     for name, (before, after) in change.attributes.items():
         if name == "userPassword":

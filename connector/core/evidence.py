@@ -1,12 +1,263 @@
-"""What proves that a student has taken possession of the account, and what is missing."""
+"""What a student gives: events, the evidence in them, and what is still missing.
+
+Events are CloudEvents 1.0 in JSON. One that holds something bad is rejected with its reason,
+and the good that it holds still counts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from connector.core.model import Account
+from connector.core.model import Account, Gift
 from connector.core.rules import Activation
+
+ACTIVATED = "fr.scolpass.account.activated"
+FORWARDING = "fr.scolpass.forwarding.changed"
+BACKUP_MAIL = "fr.scolpass.backup_mail.changed"
+TYPES = (ACTIVATED, FORWARDING, BACKUP_MAIL)
+
+AHEAD = timedelta(minutes=5)  # a time further ahead counts as the arrival ...
+FAR_AHEAD = timedelta(days=1)  # ... and further than this rejects
+WAITING = timedelta(days=30)  # an event for a person nobody knows waits so long
+
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+# RFC 5321, 4.1.2 without quoted local parts and address literals; two labels at least, of which
+# the last is no number (RFC 3696, 2): lea@127.0.0.1 names a machine.
+_ADDRESS = re.compile(
+    rf"({_ATOM}(?:\.{_ATOM})*)@((?:{_LABEL}\.)+(?!\d+\.?\Z){_LABEL})\.?", re.ASCII
+)
+_INSTANT = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
+)  # RFC 3339, 5.6
+_DEEPEST = 16  # nested values in an event; it needs three
+_VERSION = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class BadEvent(ValueError):
+    """An event that can never be taken, with the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event: whom it names, what is good in it, and what is not."""
+
+    id: str
+    source: str
+    type: str
+    time: datetime
+    identifier: str
+    gifts: tuple[Gift, ...]
+    trouble: str | None = None  # why it is rejected, though its good part counts
+
+
+# --- reading an event -----------------------------------------------------------------------------
+
+
+def nested_too_deep(body: object) -> bool:
+    """Whether a parsed JSON value would break whoever walks it value by value."""
+    level = [body]
+    for _ in range(_DEEPEST):
+        tables = [one for one in level if isinstance(one, dict | list)]
+        level = [v for one in tables for v in (one.values() if isinstance(one, dict) else one)]
+    return bool(level)
+
+
+def event_digest(body: object) -> str:
+    """SHA-256 over an event's content, by which the same event is known again."""
+    text = json.dumps(body, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_event(body: object, arrived: datetime, own_domains: Iterable[str]) -> Event:
+    """The event in a parsed JSON value.
+
+    Raises:
+        BadEvent: nothing in it can be used; the text says why.
+    """
+    if not isinstance(body, dict):
+        raise BadEvent("an event is a JSON object")
+    if body.get("specversion") != "1.0":
+        raise BadEvent('specversion: expected "1.0" (CloudEvents)')
+    identity, source, kind = (_text(body, name) for name in ("id", "source", "type"))
+    if kind not in TYPES:
+        raise BadEvent(f"type: expected one of {', '.join(TYPES)}")
+    time = _time(body.get("time"), arrived)
+    data = body.get("data")
+    if not isinstance(data, dict):
+        raise BadEvent("data: expected a JSON object")
+    identifier = _text(data, "identifier", "data.").strip()
+    if not identifier:
+        raise BadEvent("data.identifier: expected a login, address, uid or student number")
+    reader = _Reader(kind, data, time, source, identity, tuple(own_domains))
+    gifts, troubles = reader.read()
+    if not gifts and not troubles:
+        raise BadEvent("data: it holds nothing to do")
+    return Event(identity, source, kind, time, identifier, gifts, "; ".join(troubles) or None)
+
+
+def _text(table: Mapping[str, Any], name: str, prefix: str = "") -> str:
+    value = table.get(name)
+    if not isinstance(value, str) or not value:
+        raise BadEvent(f"{prefix}{name}: expected text")
+    if len(value) > 1024 or not value.isprintable():
+        raise BadEvent(f"{prefix}{name}: expected at most 1024 printable signs")
+    return value
+
+
+def _time(value: object, arrived: datetime) -> datetime:
+    """When it happened; never later than a few minutes after its arrival."""
+    if value is None:
+        return arrived
+    found = instant_of(value)
+    if found is None:
+        raise BadEvent("time: expected RFC 3339, such as 2026-10-01T07:00:00Z")
+    if found - arrived > FAR_AHEAD:
+        raise BadEvent(f"time: {value} is more than a day ahead of its arrival")
+    return arrived if found - arrived > AHEAD else found
+
+
+def instant_of(value: object) -> datetime | None:
+    """An RFC 3339 time as an instant in UTC, or None where it is none."""
+    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
+        return None
+    try:
+        return datetime.fromisoformat(value.upper().replace(" ", "T")).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def zulu(at: datetime) -> str:
+    """An instant as RFC 3339 in UTC, with the fraction of a second that it has."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads the data of one event, field by field, so that one bad field spoils no other."""
+
+    kind: str
+    data: Mapping[str, Any]
+    time: datetime
+    source: str
+    id: str
+    own_domains: tuple[str, ...]
+
+    def read(self) -> tuple[tuple[Gift, ...], list[str]]:
+        """What is given, and what is wrong."""
+        readers = {
+            ACTIVATED: (self._backup_mail, self._charter, self._forwarding),
+            FORWARDING: (self._forwarding,),
+            BACKUP_MAIL: (self._backup_mail,),
+        }[self.kind]
+        gifts: list[Gift] = []
+        troubles: list[str] = []
+        for read in readers:
+            try:
+                gift = read()
+            except BadEvent as error:
+                troubles.append(str(error))
+                continue
+            if gift is not None:
+                gifts.append(gift)
+        return tuple(gifts), troubles
+
+    def _gift(self, field: str, value: str, *, keep_copy: bool = False) -> Gift:
+        return Gift(field, value, self.time, self.source, self.id, keep_copy)
+
+    def _backup_mail(self) -> Gift | None:
+        if self.kind == ACTIVATED and self.data.get("backup_mail") is None:
+            return None
+        return self._gift("backup_mail", self._address("backup_mail"))
+
+    def _charter(self) -> Gift | None:
+        charter = self.data.get("charter")
+        if charter is None:
+            return None
+        if not isinstance(charter, dict):
+            raise BadEvent("data.charter: expected version and accepted_at")
+        version = charter.get("version")
+        if not isinstance(version, str) or not _VERSION.fullmatch(version):
+            raise BadEvent("data.charter.version: expected letters and digits, such as 2026")
+        accepted = instant_of(charter.get("accepted_at"))
+        if accepted is None:
+            raise BadEvent("data.charter.accepted_at: expected RFC 3339")
+        return self._gift("charter", f"{version} {zulu(accepted.replace(microsecond=0))}")
+
+    def _forwarding(self) -> Gift | None:
+        if "forward_to" not in self.data:
+            if self.kind == FORWARDING:
+                raise BadEvent("data.forward_to: expected an address or null")
+            return None
+        keep_copy = self.data.get("keep_copy", False)
+        if not isinstance(keep_copy, bool):
+            raise BadEvent("data.keep_copy: expected true or false")
+        if self.data["forward_to"] is None:
+            return self._gift("forwarding", "")
+        return self._gift("forwarding", self._address("forward_to"), keep_copy=keep_copy)
+
+    def _address(self, name: str) -> str:
+        reason = refused_address(self.data.get(name), self.own_domains)
+        if reason is not None:
+            raise BadEvent(f"data.{name}: {reason}")
+        return str(self.data[name]).rstrip(".")
+
+
+def refused_address(value: object, own_domains: Iterable[str]) -> str | None:
+    """Why mail may not be sent to this address (RFC 5321), or None where it may.
+
+    An address inside the institution would loop, or make a mailbox vouch for itself.
+    """
+    if not isinstance(value, str):
+        return "expected an address"
+    if not value.isascii():
+        return "the address is not ASCII"
+    found = _ADDRESS.fullmatch(value)
+    if not found or len(value) > 254 or len(found[1]) > 64:
+        return "the address is malformed"
+    domain = _plain_domain(found[2])
+    for own in own_domains:
+        plain = _plain_domain(own)
+        if domain == plain or domain.endswith("." + plain):
+            return f"the address lies inside the institution ({own})"
+    return None
+
+
+def _plain_domain(domain: str) -> str:
+    """A domain without the disguises of case, a trailing dot and punycode (RFC 3492)."""
+    labels = []
+    for label in domain.lower().rstrip(".").split("."):
+        plain = label
+        if label.startswith("xn--"):
+            try:
+                plain = label[4:].encode("ascii").decode("punycode")
+            except (UnicodeError, ValueError, OverflowError):
+                plain = label
+        labels.append(unicodedata.normalize("NFKC", plain).casefold())
+    return ".".join(labels)
+
+
+# --- folding --------------------------------------------------------------------------------------
+
+
+def fold(standing: Sequence[Gift], given: Sequence[Gift]) -> tuple[Gift, ...]:
+    """The latest gift of each field, whatever the order in which they came."""
+    latest: dict[str, Gift] = {}
+    for gift in (*standing, *given):
+        other = latest.get(gift.field)
+        if other is None or gift.rank > other.rank:
+            latest[gift.field] = gift
+    return tuple(latest[name] for name in sorted(latest))
+
+
+# --- what is missing ------------------------------------------------------------------------------
 
 
 def password_changed(account: Account) -> bool:
@@ -14,17 +265,25 @@ def password_changed(account: Account) -> bool:
     return account.password and not account.must_change
 
 
-def missing(
-    account: Account | None, stored: Mapping[str, datetime], activation: Activation
-) -> tuple[str, ...]:
-    """The required evidence that neither the entry nor the journal holds, in order."""
-    found = set(stored)
-    found.discard("password_changed")  # read from the directory alone
+def found(account: Account | None, gifts: Sequence[Gift]) -> dict[str, datetime | None]:
+    """The evidence that entry and journal hold, with its time where one is known."""
+    evidence: dict[str, datetime | None] = {}
+    for gift in gifts:
+        if gift.field in ("backup_mail", "charter"):
+            evidence[gift.field] = gift.time
     if account is not None:
         if password_changed(account):
-            found.add("password_changed")
+            evidence["password_changed"] = None
         if any(v[:9].upper() == "{SECOURS}" for v in account.values("supannMailPrive")):
-            found.add("backup_mail")
+            evidence.setdefault("backup_mail", None)
         if account.values("scolpassCharter"):
-            found.add("charter")
-    return tuple(name for name in activation.require if name not in found)
+            evidence.setdefault("charter", None)
+    return evidence
+
+
+def missing(
+    account: Account | None, gifts: Sequence[Gift], activation: Activation
+) -> tuple[str, ...]:
+    """The required evidence that neither the entry nor the journal holds, in order."""
+    there = found(account, gifts)
+    return tuple(name for name in activation.require if name not in there)

@@ -71,7 +71,8 @@ class Guessing:
         return (
             f"guessing could open {number(self.figure)} accounts a day "
             f"(at most {LIMIT} may be): {self._accounts}, {self.length} signs of {self.signs}, "
-            f"{kind} after {self.lock.failures} failures, {self.threads} threads"
+            f"{kind} after {self.lock.failures} failures, which lets up to "
+            f"{max(self.lock.failures, 2 * self.threads)} through at once"
         )
 
     @property

@@ -28,6 +28,7 @@ from connector.core.model import (
 from connector.core.rules import Institution, Lifecycle, Rules
 
 ONE_DAY = timedelta(days=1)
+_BY_ITSELF = frozenset({Action.ACTIVATE, Action.GRACE})  # evidence and calendar would do it again
 _PRECEDENCE = {Status.PENDING: 0, Status.CANCELLED: 1, Status.WITHDRAWN: 2, Status.VALIDATED: 2}
 
 
@@ -118,7 +119,7 @@ def decide(facts: Facts, rules: Rules, today: date) -> Decision:
             enrolled=live or (unknown and entry.is_student(account)),
             shared_person=True,
         )
-    base = replace(base, missing=evidence.missing(account, facts.evidence, rules.activation))
+    base = replace(base, missing=evidence.missing(account, facts.gifts, rules.activation))
     if standing.state is State.EXPIRED and (not live or _clock_went_back(facts, standing, today)):
         return _still_expired(facts, account, rules, today, base)
     if live:
@@ -182,8 +183,13 @@ def _without_entry(
     assert base.year is not None
     reason = f"enrolled in {_named(base.year)}"
     if facts.known is not None:
-        gone = facts.known.gone
-        reason += "; back after the purge" if gone else "; the entry was deleted by hand"
+        reason += "; " + (
+            "the entry was deleted by hand"
+            if not facts.known.gone
+            else "back after the purge"
+            if facts.known.state is State.PURGED
+            else "the entry had been taken back"
+        )
     state = State.INACTIVE
     if _is_suspended(facts):
         state, reason = State.SUSPENDED, reason + "; the suspension stands"
@@ -252,7 +258,8 @@ def _live(facts: Facts, account: Account, rules: Rules, today: date, base: Decis
         was_active = entry.standing(account, "MAIL").state in (State.ACTIVE, State.GRACE)
         state = working if complete or was_active else State.INACTIVE
         start = began if state is working else today
-        decision = to(state, Action.RESUME, start, "the suspension was taken back")
+        why_resumed = f": {facts.override.reason}" if facts.override.reason else ""
+        decision = to(state, Action.RESUME, start, f"the suspension was taken back{why_resumed}")
     elif now is None and own_password:
         decision = to(working, None, began, f"{enrolled}; adopted with its own password")
         decision = replace(decision, adopted_active=True)
@@ -274,6 +281,9 @@ def _live(facts: Facts, account: Account, rules: Rules, today: date, base: Decis
         decision = to(State.GRACE, Action.GRACE, began, f"{finished} and no later one counts")
     else:
         decision = to(State.ACTIVE, Action.RESTORE, today, f"{enrolled} again")
+    undone = facts.override.not_again if facts.override.undone else frozenset()
+    if decision.action in undone & _BY_ITSELF and now is not None:
+        decision = to(now, None, standing.start, decision.reason)
     if facts.known is None and now is not State.EXPIRED:
         calendar = decision.action in (Action.ACTIVATE, Action.GRACE, Action.RESTORE)
         was_active = now in (State.ACTIVE, State.GRACE) or (met_suspended and own_password)
@@ -360,12 +370,13 @@ def _still_expired(
     since = standing.start or written
     retention = timedelta(days=rules.lifecycle.retention_days)
     decision = replace(base, state=State.EXPIRED, start=standing.start, end=None, enrolled=False)
-    if since is not None and written is not None and today - since > retention and written < today:
+    over = since is not None and today - since > retention
+    if over and written is not None and written < today and not facts.override.undone:
         return replace(
             decision,
             state=State.PURGED,
             action=Action.PURGE,
-            reason=f"expired since {since.isoformat()}; the retention is over",
+            reason=f"expired since {_shown(since)}; the retention is over",
         )
     closed_since = (standing.start or today) - ONE_DAY
     last_day = None if _ends_by(account, closed_since, rules) else closed_since
@@ -415,14 +426,14 @@ def _shown(day: date | None) -> str:
 def why(facts: Facts, decision: Decision, rules: Rules, today: date) -> str:
     """One sentence that tells an admin why the account is as it is."""
     account = facts.account
+    undone = "; an undo stands until the register's rows for her change"
+    undone = undone if facts.override.undone else ""
     if facts.conflict:
         return f"Left alone: {facts.conflict}."
     if account is None and decision.action is not None:
         return f"No entry yet: {decision.reason}; the next sync makes it."
-    if account is None:
-        return f"{decision.reason[:1].upper()}{decision.reason[1:]}."
-    if decision.shared_person:
-        return f"{decision.reason[:1].upper()}{decision.reason[1:]}."
+    if account is None or decision.shared_person:
+        return f"{decision.reason[:1].upper()}{decision.reason[1:]}{undone}."
     state = entry.standing(account).state
     words = {
         State.INACTIVE: "Inactive",
@@ -441,6 +452,9 @@ def why(facts: Facts, decision: Decision, rules: Rules, today: date) -> str:
         midnight = entry.instant(entry.end_of_day(today - ONE_DAY, rules.institution.zone))
         if end is not None and midnight is not None and end <= midnight:
             sentence += "; the provisional password is over: it takes a reissue"
+    if state is not State.EXPIRED and account.must_change and facts.sealed is None:
+        sentence += "; nobody knows its provisional password: it takes a reissue to have one"
+    sentence += undone
     if decision.action is not None and decision.state is not state and decision.state is not None:
         sentence += f"; the next sync makes it {decision.state.value}"
     return sentence + "."

@@ -51,6 +51,9 @@ class Action(StrEnum):
     SUSPEND = "suspend"
     RESUME = "resume"
     REISSUE = "reissue"
+    RENAME = "rename"
+    ERASE = "erase"
+    UNDO = "undo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,8 @@ class Feed:
     students: Mapping[str, tuple[Enrolment, ...]]  # without students who have a bad row
     rejected: tuple[Rejection, ...]
     distinct: int  # numbers with at least one good row, whatever its status
+    spoiled: Mapping[str, tuple[Rejection, ...]] = field(default_factory=dict, compare=False)
+    """The refused rows of the students who were left out for them, by student number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +199,31 @@ class Override:
 
     suspended: bool = False
     reissue: bool = False
+    rename: bool = False
+    erase: bool = False
+    undone: bool = False  # the register's rows do not count until they change ...
+    rows: str = ""  # ... from these (a digest)
+    not_again: frozenset[Action] = frozenset()  # what was undone, and until then stays so
     force: bool = False  # the rows of the moment are the whole truth
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gift:
+    """What a student gave by an event: her backup mail, her charter, or her forwarding."""
+
+    field: str  # "backup_mail", "charter" or "forwarding"
+    value: str  # the address; "" takes a redirection back; the charter's version and time
+    time: datetime  # of the event: the greatest (time, source, id) of a field wins
+    source: str
+    id: str
+    keep_copy: bool = False
+    applied: bool = False  # written to the entry, or found there
+
+    @property
+    def rank(self) -> tuple[datetime, str, str]:
+        """By which the gifts of one field are ordered."""
+        return (self.time, self.source, self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +237,7 @@ class Facts:
     sealed: Sealed | None = None
     reservation: Reservation | None = None
     override: Override = field(default_factory=Override)
-    evidence: Mapping[str, datetime] = field(default_factory=dict)
+    gifts: tuple[Gift, ...] = ()  # the latest of each field
     conflict: str | None = None  # why this student cannot be matched to one entry
 
 
@@ -265,6 +293,19 @@ class Change:
     sealed: Fate = Fate.KEPT
     password_last_day: date | None = None  # of the password drawn; None: until the cutoff
     after: Known | None = None  # what the journal remembers once the change is applied
+    gifts: tuple[str, ...] = ()  # the fields of gifts that this change writes
+
+    @property
+    def adds(self) -> bool:
+        """Whether this change makes an entry: a student number is never modified."""
+        before, after = self.attributes.get("supannEtuId", ((), ()))
+        return bool(after) and not before
+
+    @property
+    def deletes(self) -> bool:
+        """Whether this change deletes an entry."""
+        before, after = self.attributes.get("supannEtuId", ((), ()))
+        return bool(before) and not after
 
     @property
     def draws_password(self) -> bool:
@@ -284,6 +325,7 @@ class Plan:
     counts: Mapping[str, int]
     memory: Mapping[str, Known]  # by number: what to remember though nothing is written
     unsealed: frozenset[str]  # numbers whose sealed password no longer opens anything
+    given: Mapping[str, tuple[str, ...]]  # by number: gifts that stand in the entry already
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from datetime import date
 from connector.core import entry
 from connector.core.enrolment import disagreement, identity
 from connector.core.entry import Difference, Values
+from connector.core.evidence import fold
 from connector.core.identifiers import address, serving_order, uid_of
-from connector.core.lifecycle import decide, directory_year, met_anew
+from connector.core.lifecycle import decide, directory_year, met_anew, year_of_cutoff
 from connector.core.model import (
     Account,
     Action,
@@ -23,6 +24,7 @@ from connector.core.model import (
     Enrolment,
     Facts,
     Fate,
+    Gift,
     Known,
     Plan,
     Rejection,
@@ -44,7 +46,7 @@ _ROLES = (
     "teacher",
     "registered-reader",
 )
-_ENDINGS = (Action.EXPIRE, Action.PURGE, Action.SUSPEND)
+_ENDINGS = (Action.EXPIRE, Action.PURGE, Action.ERASE, Action.SUSPEND)
 
 
 @dataclass(slots=True)
@@ -54,6 +56,8 @@ class Taken:
     addresses: set[str] = field(default_factory=set)  # standing in the directory, lower case
     uids: dict[str, str] = field(default_factory=dict)  # standing uid, lower case, to its DN
     reserved: dict[str, str] = field(default_factory=dict)  # uid or address to student number
+    # ... and what events give to whoever is given an identifier: by it, in lower case
+    waiting: dict[str, tuple[Gift, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ class Planned:
     notices: tuple[str, ...] = ()
     rejection: Rejection | None = None
     unsealed: bool = False
+    given: tuple[str, ...] = ()
 
 
 _NOTHING = Planned()
@@ -115,6 +120,7 @@ def make_plan(
         counts=dict(sorted(Counter(change.action.value for change in changes).items())),
         memory={n: known for n in numbers if (known := planned[n].known)},
         unsealed=frozenset(n for n in numbers if planned[n].unsealed),
+        given={n: planned[n].given for n in numbers if planned[n].given},
     )
 
 
@@ -152,11 +158,24 @@ def plan_one(facts: Facts, taken: Taken, rules: Rules, today: date) -> Planned:
     account = facts.account
     if account is None:
         return _plan_without_entry(facts, decision, taken, rules, today)
-    if decision.action is Action.PURGE:
+    has_expired = decision.state in (State.EXPIRED, State.PURGED)
+    if facts.override.erase and has_expired and decision.action is not Action.EXPIRE:
+        reason = f"erased on request: {facts.override.reason}"
+        decision = replace(decision, action=Action.ERASE, reason=reason)
+    if decision.action in (Action.PURGE, Action.ERASE):
         return Planned(change=_purge(facts, account, decision, today))
     if decision.state is None and not decision.shared_person:
         return Planned(notices=decision.notices)
+    if not (account.values("uid") or decision.shared_person or decision.state is State.EXPIRED):
+        uid = uid_of(facts.number, rules.identifiers.uid)
+        owner = _owner_of(uid, facts, taken)
+        if owner != facts.number:
+            return _refuse(facts, f"the uid {uid}, which {account.dn} lacks, is taken by {owner}")
     whole, shared, notices = _wish(facts, account, decision, taken, rules)
+    given = _give(facts, account, decision, rules, whole, shared)
+    renamed = facts.override.rename and not decision.shared_person
+    if renamed:
+        _rename(facts, account, taken, rules, whole, shared)
     changed = entry.difference(account, whole, shared)
     if decision.draws_password:
         before = (PASSWORD,) if account.password else ()
@@ -167,8 +186,9 @@ def plan_one(facts: Facts, taken: Taken, rules: Rules, today: date) -> Planned:
     sealed = _fate(facts, account, decision)
     if not changed:
         news = known if known != facts.known else None
-        return Planned(known=news, notices=notices, unsealed=sealed is Fate.DESTROYED)
-    action = decision.action or Action.UPDATE
+        unsealed = sealed is Fate.DESTROYED
+        return Planned(known=news, notices=notices, unsealed=unsealed, given=given)
+    action = decision.action or (Action.RENAME if renamed else Action.UPDATE)
     change = Change(
         action=action,
         student_number=facts.number,
@@ -180,9 +200,11 @@ def plan_one(facts: Facts, taken: Taken, rules: Rules, today: date) -> Planned:
         sealed=sealed,
         password_last_day=decision.password_last_day,
         after=known,
+        gifts=given,
     )
     if facts.known is not None and ("sn" in changed or "givenName" in changed):
-        old, new = account.first("displayName") or account.first("cn"), whole["displayName"][0]
+        old = account.first("displayName") or account.first("cn")
+        new = (whole.get("displayName") or whole["cn"])[0]
         kept = account.first("mail") or account.first("uid")
         notices = (*notices, f"{facts.number}: name changed from {old} to {new}; {kept} stays")
     return Planned(change=change, notices=notices)
@@ -190,6 +212,11 @@ def plan_one(facts: Facts, taken: Taken, rules: Rules, today: date) -> Planned:
 
 def _refuse(facts: Facts, reason: str) -> Planned:
     return Planned(rejection=Rejection(None, None, "student_number", facts.number, reason))
+
+
+def _owner_of(uid: str, facts: Facts, taken: Taken) -> str:
+    """The DN on which a uid stands, or the student number that it is reserved for."""
+    return taken.uids.get(uid.lower()) or taken.reserved.get(uid.lower(), facts.number)
 
 
 def _needs_identifiers(facts: Facts) -> bool:
@@ -215,7 +242,7 @@ def _plan_without_entry(
         reserved = Reservation(known.uid, known.address)
     row = _identity_row(facts)
     uid = reserved.uid if reserved else uid_of(facts.number, rules.identifiers.uid)
-    owner = taken.uids.get(uid.lower()) or taken.reserved.get(uid.lower(), facts.number)
+    owner = _owner_of(uid, facts, taken)
     if owner != facts.number:
         return _refuse(facts, f"the uid {uid} is taken by {owner}")
     mail = (
@@ -224,6 +251,7 @@ def _plan_without_entry(
     if reserved and mail in taken.addresses:
         return _refuse(facts, f"the address {mail}, hers by reservation, stands on another entry")
     taken.addresses.add(mail)
+    facts = replace(facts, gifts=fold(facts.gifts, taken.waiting.get(mail, ())))
     whole, notices = _register_wish(facts, decision, row, rules)
     whole |= {
         "uid": (uid,),
@@ -239,6 +267,7 @@ def _plan_without_entry(
     if decision.state is State.SUSPENDED:
         whole["pwdStartTime"] = (entry.SUSPENDED_UNTIL,)
     shared = _shared_wish(None, decision)
+    given = _give(facts, None, decision, rules, whole, shared)
     changed = entry.difference(None, whole, shared)
     dn = f"uid={uid},{rules.people_dn}"
     if known is not None and known.dn.lower().startswith(f"uid={uid},".lower()):
@@ -260,6 +289,7 @@ def _plan_without_entry(
         sealed=Fate.DRAWN,
         password_last_day=decision.password_last_day,
         after=after,
+        gifts=given,
     )
     return Planned(change=change, notices=(*_disagreement(facts), *notices))
 
@@ -269,13 +299,14 @@ def _purge(facts: Facts, account: Account, decision: Decision, today: date) -> C
     known = facts.known or Known(
         account.dn, account.first("uid") or "", account.first("mail") or ""
     )
+    assert decision.action is not None
     return Change(
-        action=Action.PURGE,
+        action=decision.action,
         student_number=facts.number,
         dn=account.dn,
         reason=decision.reason,
         attributes=dict(sorted(attributes.items())),
-        guard=_guard(account, {}, decision, Action.PURGE),
+        guard=_guard(account, {}, decision, decision.action),
         after=replace(known, gone=True, state=State.PURGED, since=today),
         sealed=Fate.DESTROYED,
     )
@@ -293,7 +324,7 @@ def _wish(
     if decision.enrolled:
         whole, notices = _register_wish(facts, decision, _identity_row(facts), rules)
         _spare_what_others_wrote(whole, facts.known)
-        _keep_rdn(whole, account)
+        entry.keep_rdn(whole, account)
     if decision.shared_person:
         whole.pop("supannEtablissement", None)
         return whole, _shared_wish(account, decision), notices
@@ -349,29 +380,98 @@ def _shared_wish(account: Account | None, decision: Decision) -> dict[str, tuple
     return shared
 
 
+def _give(
+    facts: Facts,
+    account: Account | None,
+    decision: Decision,
+    rules: Rules,
+    whole: dict[str, Values],
+    shared: dict[str, tuple[Values, Values]],
+) -> tuple[str, ...]:
+    """Add what the student gave and what is not yet written; the fields that this settles.
+
+    Backup mail and charter are written as they come, and again where the entry is made again;
+    forwarding while the account works.
+    """
+    if decision.shared_person or decision.state is State.EXPIRED:
+        return ()
+    given = []
+    for gift in facts.gifts:
+        if gift.applied and account is not None:
+            continue
+        if gift.field == "backup_mail":
+            shared.update(entry.backup_mail_wish(account, gift.value))
+        elif gift.field == "charter":
+            whole["scolpassCharter"] = (gift.value,)
+        elif decision.state in (State.ACTIVE, State.GRACE) and account is not None:
+            whole["mailForwardingAddress"] = _forwarding(gift, account, whole, rules)
+        else:
+            continue
+        given.append(gift.field)
+    return tuple(given)
+
+
+def _forwarding(gift: Gift, account: Account, whole: Mapping[str, Values], rules: Rules) -> Values:
+    """Where mail goes: the address given and, with a copy, the local mailbox; nothing if taken
+    back."""
+    if not gift.value:
+        return ()
+    if not gift.keep_copy:
+        return (gift.value,)
+    mail, uid = (whole.get(name, account.values(name))[0] for name in ("mail", "uid"))
+    copy = rules.forwarding.local_copy.format(
+        local=mail.partition("@")[0], uid=uid, mail_domain=rules.institution.mail_domain
+    )
+    return (gift.value, copy)
+
+
+def _rename(
+    facts: Facts,
+    account: Account,
+    taken: Taken,
+    rules: Rules,
+    whole: dict[str, Values],
+    shared: dict[str, tuple[Values, Values]],
+) -> None:
+    """Login and address by the name of today; the old address stays hers, as a former one."""
+    old = account.first("mail") or ""
+    mine = {v.lower() for name in entry.ADDRESSES for v in account.values(name)}
+    row = _identity_row(facts)
+    uid = account.first("uid") or ""
+
+    def is_taken(candidate: str) -> bool:
+        if candidate in mine or taken.reserved.get(candidate) == facts.number:
+            return False
+        return candidate in taken.addresses or candidate in taken.reserved
+
+    new = address(
+        row.first_name if row else "",
+        (row.usual_name or row.family_name) if row else "",
+        uid,
+        rules.institution.mail_domain,
+        is_taken,
+    )
+    if not old or new == old.lower():
+        return
+    taken.addresses.add(new)
+    mail, principal, login = entry.ADDRESSES[:3]
+    whole |= dict.fromkeys((mail, principal, login), (new,))
+    for name, held in (
+        ("supannAutreMail", (mail, login)),
+        ("eduPersonPrincipalNamePrior", (principal,)),
+    ):
+        values = [v for one in held for v in account.values(one) if "@" in v]
+        former = entry.distinct(v for v in values if v.lower() != new)
+        folded = {v.lower() for v in former} | {new}
+        shared[name] = (tuple(v for v in account.values(name) if v.lower() in folded), former)
+
+
 def _spare_what_others_wrote(whole: dict[str, Values], known: Known | None) -> None:
     """An empty column removes what scolpass wrote, and nothing of anybody else."""
     wrote = known.wrote if known else frozenset()
     for name in entry.OPTIONAL & whole.keys():
         if not whole[name] and name not in wrote:
             del whole[name]
-
-
-def _keep_rdn(whole: dict[str, Values], account: Account) -> None:
-    """No entry is moved: a value that names an adopted entry stays in its attribute."""
-    name, _, rest = account.dn.partition("=")
-    for attribute, values in whole.items():
-        if attribute.lower() == name.strip().lower():
-            rdn = rest.lstrip().casefold()
-            for value in account.values(attribute):
-                names_it = rdn.startswith(value.casefold()) and rdn[len(value) :][:1] in (
-                    "",
-                    ",",
-                    "+",
-                )
-                if names_it and value not in values:
-                    whole[attribute] = (*values, value)
-            return
 
 
 def _missing_identifiers(
@@ -382,9 +482,8 @@ def _missing_identifiers(
     uid = account.first("uid")
     if uid is None:
         uid = uid_of(facts.number, rules.identifiers.uid)
-        if uid.lower() not in taken.uids:
-            given["uid"] = (uid,)
-            taken.uids[uid.lower()] = account.dn
+        given["uid"] = (uid,)
+        taken.uids[uid.lower()] = account.dn
     names = entry.ADDRESSES[:3]
     lacking = [name for name in names if not account.values(name)]
     if lacking:
@@ -459,6 +558,8 @@ def _reason(facts: Facts, decision: Decision, changed: Mapping[str, tuple[Values
     """Why a change is made, in words for the person who reads the plan."""
     if decision.action is not None:
         return decision.reason
+    if "eduPersonPrincipalNamePrior" in changed:
+        return f"renamed: {facts.override.reason}"
     parts = []
     if facts.known is None:
         parts.append(f"adopted as it stands; {decision.reason}")
@@ -474,9 +575,142 @@ def _reason(facts: Facts, decision: Decision, changed: Mapping[str, tuple[Values
         parts.append("no password yet: a provisional one is given")
     elif decision.policy is False and "pwdPolicySubentry" in changed:
         parts.append("the student has changed her password")
+    if any(name in changed for name in ("supannMailPrive", "scolpassCharter")):
+        parts.append("the student gave evidence")
+    if "mailForwardingAddress" in changed:
+        parts.append("the student changed her forwarding")
     if not parts:
         parts.append(f"{', '.join(sorted(changed))} differ from what is right")
     return "; ".join(parts)
+
+
+# --- undoing ------------------------------------------------------------------------------------
+
+
+# What slapd keeps itself, or never gave: no part of an entry that is added again.
+_NOT_ADDED = frozenset(
+    {
+        "userpassword",
+        "structuralobjectclass",
+        "entryuuid",
+        "creatorsname",
+        "createtimestamp",
+        "modifiersname",
+        "modifytimestamp",
+        "entrycsn",
+        "entrydn",
+        "subschemasubentry",
+        "hassubordinates",
+        "memberof",
+        "pwdchangedtime",
+        "pwdfailuretime",
+        "pwdhistory",
+        "pwdgraceusetime",
+        "pwdlastsuccess",
+        "pwdaccountlockedtime",
+        "authtimestamp",
+    }
+)
+
+
+def reverse(
+    done: Change,
+    before: Known | None,
+    account: Account | None,
+    copy: Mapping[str, Values] | None,
+    rules: Rules,
+    today: date,
+    reason: str,
+) -> Change | str:
+    """The change that takes ``done`` back, or why there is none.
+
+    ``before`` is the account as it was remembered until then, ``copy`` the archived entry of
+    one that was deleted.
+    """
+    number = done.student_number
+    if not done.attributes:
+        return "what it changed is erased"
+    if done.deletes:
+        if account is not None or copy is None:
+            return "the entry is there again" if account else "its copy is erased"
+        added = {n: ((), v) for n, v in copy.items() if n.lower() not in _NOT_ADDED}
+        return Change(Action.UNDO, number, done.dn, reason, added, after=before)
+    if account is None:
+        return "the entry is gone"
+    if done.adds:
+        return _reversed_creation(done, account, reason)
+    if not entry.is_done(done, account):
+        return "something newer stands on it"
+    swapped = {name: (new, old) for name, (old, new) in done.attributes.items()}
+    restored = _standing_after(account, swapped)
+    if restored.state is not State.EXPIRED and restored.end and restored.end < today:
+        return f"the cutoff {restored.end.isoformat()} has passed"
+    fate = {Fate.HIDDEN: Fate.SHOWN, Fate.SHOWN: Fate.HIDDEN}.get(done.sealed, Fate.KEPT)
+    if "pwdPolicySubentry" in swapped and not account.must_change:
+        # Her own password is not put under the provisional one's policy, nor under its last day.
+        del swapped["pwdPolicySubentry"]
+        swapped.pop("pwdEndTime", None)
+        if not swapped:
+            return "the student has a password of her own"
+    if "userPassword" in swapped:
+        fate = Fate.DESTROYED
+        if swapped["userPassword"][1]:
+            if restored.state is not State.EXPIRED:
+                return "a password cannot be given back"
+            for name in ("userPassword", "pwdReset", "pwdPolicySubentry"):
+                swapped.pop(name, None)  # the old one is gone; closed, the new one opens nothing
+    return Change(
+        Action.UNDO,
+        number,
+        done.dn,
+        reason,
+        swapped,
+        entry.guard(account, swapped, lifecycle=not entry.is_shared_person(account)),
+        sealed=fate,
+        after=_known_again(done, before, rules),
+        gifts=() if done.action is Action.UNDO else done.gifts,
+    )
+
+
+def _reversed_creation(done: Change, account: Account, reason: str) -> Change | str:
+    """The deletion of an entry that was made, if nobody has used it."""
+    state = entry.standing(account).state
+    if state in (State.EXPIRED, State.SUSPENDED):
+        return f"the account is {state.value}"
+    if state is not State.INACTIVE or not account.must_change:
+        return "the student has taken possession of the account"
+    if not entry.is_done(done, account):
+        return "something newer stands on it"
+    return Change(
+        action=Action.UNDO,
+        student_number=done.student_number,
+        dn=done.dn,
+        reason=reason,
+        attributes={name: (values, ()) for name, values in account.attributes.items()},
+        guard=entry.guard(account, {}, lifecycle=True),
+        sealed=Fate.DESTROYED,
+        after=replace(done.after, gone=True) if done.after else None,
+    )
+
+
+def _standing_after(account: Account, changed: Difference) -> entry.Standing:
+    """The account's state once these attributes are changed."""
+    name = "supannRessourceEtatDate"
+    states = changed[name][1] if name in changed else account.values(name)
+    return entry.standing(replace(account, attributes={name: states}))
+
+
+def _known_again(done: Change, before: Known | None, rules: Rules) -> Known | None:
+    """What the journal is to remember again; what was adopted is only known to be there.
+
+    The register's rows will not count: the cutoff that stands tells the academic year.
+    """
+    if before is None:
+        return done.after and Known(done.after.dn, done.after.uid, done.after.address)
+    open_until = None if before.state is State.EXPIRED else before.cutoff
+    if before.directory_year is None and open_until is not None:
+        return replace(before, directory_year=year_of_cutoff(open_until, rules.lifecycle))
+    return before
 
 
 # --- what is remembered -------------------------------------------------------------------------
@@ -501,16 +735,19 @@ def _remember(
             uid=account.first("uid") or (whole.get("uid") or ("",))[0],
             address=(account.first("mail") or (whole.get("mail") or ("",))[0]).lower(),
         )
+    standing = account.values("mail") if account else ()
+    mail = [value.lower() for value in whole.get("mail", standing)]
     named = entry.OPTIONAL & whole.keys()
     wrote = (known.wrote - named) | {name for name in named if whole[name]}
     known = replace(
         known,
         dn=account.dn if account else known.dn,
+        address=mail[0] if mail and known.address not in mail else known.address,
         directory_year=None if facts.override.force else directory_year(facts, rules.lifecycle),
         wrote=frozenset(wrote),
     )
     if decision.shared_person:
-        return replace(known, state=None, since=None)
+        return replace(known, state=None, since=None, cutoff=decision.end or known.cutoff)
     expired = decision.state is State.EXPIRED
     end = decision.end
     if not written and account is not None:

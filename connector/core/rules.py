@@ -75,6 +75,11 @@ class Institution(Section):
     academic_year_start: MonthDay = "09-01"
 
     @cached_property
+    def inside(self) -> tuple[Domain, ...]:
+        """The domains whose mail this institution delivers itself."""
+        return tuple(dict.fromkeys((*self.own_domains, self.mail_domain)))
+
+    @cached_property
     def zone(self) -> ZoneInfo:
         """The institution's time zone."""
         return ZoneInfo(self.timezone)

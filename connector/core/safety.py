@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from connector.core.model import Action, Held, Plan, Verdict
+from connector.core.model import Action, Change, Held, Plan, Verdict
 from connector.core.rules import Safety
+
+# What a student's own event may bring about, with the change of her password beside it.
+_HERS = frozenset(
+    {
+        "supannMailPrive",
+        "supannMailPerso",
+        "scolpassCharter",
+        "mailForwardingAddress",
+        "pwdPolicySubentry",
+        "pwdEndTime",
+    }
+)
 
 
 def limit_of(budget: str, managed: int, floor: int) -> int:
@@ -21,7 +33,8 @@ def judge(
     """What of ``plan`` may go.
 
     An expiry that was announced (its END has stood in the directory for a day) spends nothing,
-    unless the last good run lies so far back that the clock may have jumped.
+    unless the last good run lies so far back that the clock may have jumped. Nor does a change
+    that only writes what the student gave by events.
     """
     held: list[Held] = []
     if not approved:
@@ -30,7 +43,9 @@ def judge(
             if budget is None:
                 continue
             spending = sum(
-                change.action is action and (after_long_gap or not change.announced)
+                change.action is action
+                and (after_long_gap or not change.announced)
+                and not _is_hers(change)
                 for change in plan.changes
             )
             limit = limit_of(budget, plan.managed, safety.floor)
@@ -46,3 +61,7 @@ def judge(
         go=tuple(change for change in plan.changes if change.action not in actions),
         held=tuple(held),
     )
+
+
+def _is_hers(change: Change) -> bool:
+    return bool(change.gifts) and change.attributes.keys() <= _HERS

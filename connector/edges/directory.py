@@ -11,7 +11,7 @@ import ipaddress
 import itertools
 import re
 import ssl
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,23 +19,21 @@ from typing import Any
 
 import ldap3
 from ldap3.core.exceptions import LDAPException, LDAPExceptionError
-from ldap3.core.results import RESULT_CODES
 from pydantic import SecretStr
 
 from connector.core import entry
 from connector.core.guessing import DEFAULT_THREADS, Guessing, lock_of, reckon
 from connector.core.model import Account
 from connector.core.rules import Provisional
+from connector.edges.ber import found_entry
 from connector.errors import DirectoryUntrusted, EntryError, Refused, Transient
 from connector.settings import Directory as DirectorySettings
 
 PAGE = 1000
-SEARCH_RESULT_ENTRY = 4
 PAGED = "1.2.840.113556.1.4.319"
 ASSERTION = "1.3.6.1.1.12"
 PPOLICY = "1.3.6.1.4.1.42.2.27.8.5.1"
 MANAGE_DSA_IT = ("2.16.840.1.113730.3.4.2", False, None)  # referral objects are entries, too
-NO_OP = ("1.3.6.1.4.1.4203.666.5.2", True, None)  # draft-zeilenga-ldap-noop, ldapmodify -e '!noop'
 SAMPLE = 200  # entries looked at where one that is shown is one too many
 
 # RFC 4511, 4.1.9: another try may succeed at once.
@@ -67,14 +65,10 @@ _MEANINGS = {
 
 ldap3.set_config_parameter("CASE_INSENSITIVE_ATTRIBUTE_NAMES", False)  # plain dicts: faster reads
 
-# Answers to what is only tried; the first is LDAP_X_NO_OPERATION of OpenLDAP's ldap.h.
-_NOT_DONE = 0x410E
+# Answers to a modify that cannot succeed (RFC 4511, 4.1.9).
 _NO_SUCH_ATTRIBUTE = 16
 _VALUE_EXISTS = 20
 _FORBIDDEN = 50
-_UNAVAILABLE_CRITICAL_EXTENSION = 12
-_NO_SUCH_VALUE = "scolpass-check-0"
-RESULT_CODES.setdefault(_NOT_DONE, "noOperation")  # ldap3 has no name for it, and wants one
 # Success, more than were asked for, strongerAuthRequired, confidentialityRequired, no such object,
 # inappropriateAuthentication, insufficientAccessRights: the server has shown all it will show.
 _SHOWN_OR_REFUSED = frozenset({0, 4, 8, 13, 32, 48, 50})
@@ -90,24 +84,47 @@ _CENSUS = (
 _SPELLING = {name.lower(): name for name in (*entry.READ, "entryUUID")}
 
 
-def _raw_entries(decode: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
-    """ldap3's decoder of responses, without the decoded copy that it makes of every value."""
+class _Entries:
+    """Takes the entries out of a connection's messages, before ldap3 looks at each value."""
 
-    def decode_response(message: dict[str, Any]) -> dict[str, Any]:
-        """One response; of an entry (RFC 4511, 4.5.2) its DN and its attributes' octets."""
-        if message["protocolOp"] != SEARCH_RESULT_ENTRY:
-            return decode(message)
-        dn, attributes = (part[3] for part in message["payload"])
-        return {
-            "type": "searchResEntry",
-            "dn": dn.decode("utf-8", "surrogateescape"),
-            "raw_attributes": {
-                parts[0][3].decode(): [value[3] for value in parts[1][3]]
-                for _, _, _, parts in attributes
-            },
-        }
+    def __init__(self, connection: Any) -> None:
+        self._receive = connection.strategy.receiving
+        self._found: list[dict[str, Any]] = []
+        connection.strategy.receiving = self._receiving
 
-    return decode_response
+    def _receiving(self) -> Any:
+        """The messages that are no entries: at least one, or nothing where the session ended."""
+        while True:
+            messages = self._receive()
+            others = []
+            for message in messages or ():
+                entry_found = found_entry(message)
+                if entry_found is None:
+                    others.append(message)
+                else:
+                    dn, attributes = entry_found
+                    self._found.append({"dn": dn, "raw_attributes": attributes})
+            if others or not messages:
+                return others or messages
+
+    def take(self) -> list[dict[str, Any]]:
+        """The entries found since the last time."""
+        found, self._found = self._found, []
+        return found
+
+
+def _ask(connection: ldap3.Connection, base: str, **search: Any) -> list[dict[str, Any]]:
+    """One search and the entries it found; its result code is the connection's.
+
+    Aliases are not followed, and referral objects are entries like others.
+    """
+    entries = connection.strategy.entries
+    entries.take()  # what a search that failed half-way has left
+    connection.search(
+        base, dereference_aliases=ldap3.DEREF_NEVER, controls=[MANAGE_DSA_IT], **search
+    )
+    taken: list[dict[str, Any]] = entries.take()
+    return taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +189,11 @@ class Directory:
             self._connection = self.connect()
         return self._connection
 
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection that has not been seen to be lost."""
+        return self._connection is not None and not self._connection.closed
+
     def connect(self) -> ldap3.Connection:
         """A bound connection: to the first server that answers, later always to that one.
 
@@ -231,8 +253,7 @@ class Directory:
             auto_referrals=False,
             return_empty_attributes=False,
         )
-        strategy = connection.strategy
-        strategy.decode_response_fast = _raw_entries(strategy.decode_response_fast)
+        connection.strategy.entries = _Entries(connection)
         connection.open(read_server_info=False)
         if self._settings.starttls and not uri.lower().startswith("ldaps://"):
             connection.start_tls(read_server_info=False)
@@ -254,9 +275,7 @@ class Directory:
         """One page of a search: its entries and the cookie of the next; all or an error."""
         connection = self.connection
         try:
-            connection.search(
-                base, dereference_aliases=ldap3.DEREF_NEVER, controls=[MANAGE_DSA_IT], **search
-            )
+            found = _ask(connection, base, **search)
         except LDAPException as error:
             raise DirectoryUntrusted(
                 f"{doing} under {base} on {self.uri} failed: {_first_line(error)}",
@@ -274,7 +293,6 @@ class Directory:
         if "paged_size" in search:
             control = (result.get("controls") or {}).get(PAGED)
             cookie = control["value"]["cookie"] if control else None
-        found = [item for item in connection.response or () if item["type"] == "searchResEntry"]
         return found, cookie
 
     def _search(
@@ -302,13 +320,12 @@ class Directory:
         """One entry's raw attributes, or None where there is no such entry."""
         connection = self.connection
         try:
-            connection.search(
+            found = _ask(
+                connection,
                 dn,
-                "(objectClass=*)",
+                search_filter="(objectClass=*)",
                 search_scope=ldap3.BASE,
-                dereference_aliases=ldap3.DEREF_NEVER,
                 attributes=list(attributes),
-                controls=[MANAGE_DSA_IT],
             )
         except LDAPException as error:
             raise DirectoryUntrusted(
@@ -323,11 +340,7 @@ class Directory:
             raise DirectoryUntrusted(
                 f"{doing} ({dn}) on {self.uri} failed: {meaning} (result {code})", cure
             )
-        for item in connection.response or ():
-            if item["type"] == "searchResEntry":
-                raw: dict[str, list[bytes]] = item["raw_attributes"]
-                return raw
-        return None
+        return found[0]["raw_attributes"] if found else None
 
     def context(self) -> str:
         """The naming context that holds the people branch (root DSE, RFC 4512, 5.1)."""
@@ -371,6 +384,19 @@ class Directory:
         with_password = self._matches(dn, "(userPassword=*)")
         return Account(dn=dn, attributes=_decode(raw), password=with_password)
 
+    def hides_reset(self, context: str, number: str) -> bool:
+        """Whether an entry with this number keeps its ``pwdReset`` from the service account.
+
+        What may not be read looks absent, but in a filter it is neither there nor not there.
+        """
+        mine = entry.holds("supannEtuId", number)
+        told = f"(&{mine}(|(pwdReset=*)(!(pwdReset=*))))"
+        there, answering = (
+            sum(1 for _ in self._search(context, filters, ["1.1"], "looking at one password"))
+            for filters in (mine, told)
+        )
+        return answering < there
+
     def everything_at(self, dn: str) -> dict[str, list[bytes]]:
         """All attributes of an entry that the service account may read, for the archive."""
         return self._base(dn, ["*", "+"], "reading an entry whole") or {}
@@ -412,9 +438,10 @@ class Directory:
     def addresses_from(self, context: str, start: str) -> Iterator[tuple[str, str]]:
         """(DN, address) of every address that begins with ``start``, in any case, and of others."""
         names = entry.ADDRESSES
-        starts = [(name, start) for name in names if name != CASE_SENSITIVE]
+        cased = "supannAliasLogin"  # caseExactMatch; the others are compared in any case
+        starts = [(name, start) for name in names if name != cased]
         spellings = itertools.product(*({sign, sign.upper()} for sign in start[:3]))
-        starts += [(CASE_SENSITIVE, "".join(signs)) for signs in sorted(spellings)]
+        starts += [(cased, "".join(signs)) for signs in sorted(spellings)]
         filters = "(|" + "".join(f"({name}={entry.escape(text)}*)" for name, text in starts) + ")"
         for item in self._search(context, filters, names, "looking up addresses"):
             for values in item["raw_attributes"].values():
@@ -464,18 +491,26 @@ class Directory:
         passwords = []
         if PPOLICY not in controls:
             passwords.append("the password policy overlay (ppolicy) is not loaded")
+        configuration = self.configuration(context)
+        policies = [policy_dn]
+        warnings: tuple[str, ...] = ()
+        if configuration is None:
+            policies.append(default_policy_of(policy_dn))  # by its usual name: it cannot be read
+        else:
+            default, overlay_troubles, warnings = _configured(configuration)
+            policies += default
+            passwords += overlay_troubles
         passwords += [
             f"the password policy {dn} is not there"
-            for dn in (policy_dn, default_policy_of(policy_dn))
+            for dn in policies
             if self._base(dn, ["1.1"], "reading a password policy") is None
         ]
-        overlay_troubles, warnings = self._configured(context)
         populated = people.get("hasSubordinates", [b"FALSE"])[0] == b"TRUE"
         return Preflight(
             identity=people["entryUUID"][0].decode(),
             populated=populated,
             troubles=tuple(troubles),
-            password_troubles=(*passwords, *overlay_troubles),
+            password_troubles=tuple(passwords),
             warnings=warnings,
         )
 
@@ -500,19 +535,18 @@ class Directory:
         """The database's part of cn=config as far as it is readable; None where it is not."""
         connection = self.connection
         try:
-            connection.search(
+            items = _ask(
+                connection,
                 "cn=config",
-                "(|(objectClass=olcGlobal)(objectClass=olcDatabaseConfig)(objectClass=olcOverlayConfig)"
-                "(objectClass=olcModuleList))",
+                search_filter="(|(objectClass=olcGlobal)(objectClass=olcDatabaseConfig)"
+                "(objectClass=olcOverlayConfig)(objectClass=olcModuleList))",
                 search_scope=ldap3.SUBTREE,
-                dereference_aliases=ldap3.DEREF_NEVER,
                 attributes=["*"],
             )
         except LDAPException:
             return None
         if connection.result["result"] != 0:
             return None
-        items = [i for i in connection.response or () if i["type"] == "searchResEntry"]
         databases = [
             item
             for item in items
@@ -532,41 +566,6 @@ class Directory:
             or item["dn"] in ("cn=config", FRONTEND)
             or "olcModuleLoad" in item["raw_attributes"]
         ]
-
-    def _configured(self, context: str) -> tuple[list[str], tuple[str, ...]]:
-        """Overlays and indexes, where cn=config is readable: (no passwords, warnings)."""
-        entries = self.configuration(context)
-        if entries is None:
-            return [], ()
-        overlays = {
-            raw.decode().split("}")[-1].lower(): attributes
-            for attributes in entries
-            for raw in attributes.get("olcOverlay", [])
-        }
-        troubles = []
-        warnings = []
-        ppolicy = overlays.get("ppolicy")
-        if ppolicy is None:
-            troubles.append("the password policy overlay (ppolicy) is not on the database")
-        else:
-            for raw in ppolicy.get("olcPPolicyDefault", []):
-                dn = raw.decode()
-                if self._base(dn, ["1.1"], "reading the default password policy") is None:
-                    troubles.append(f"the default password policy {dn} is not there")
-        if "unique" not in overlays:
-            warnings.append(
-                "the overlay unique is off: the directory itself no longer refuses twins"
-            )
-        indexed = {
-            name.strip().lower()
-            for attributes in entries
-            for raw in attributes.get("olcDbIndex", [])
-            for name in raw.decode().split()[0].split(",")
-        }
-        lacking = [n for n in INDEXED if n.lower() not in indexed]
-        if lacking:
-            warnings.append("no index on " + ", ".join(lacking) + ": reads and writes get slow")
-        return troubles, tuple(warnings)
 
     def policy(self, dn: str) -> dict[str, list[bytes]] | None:
         """A password policy entry's attributes."""
@@ -663,13 +662,12 @@ class Directory:
     ) -> list[dict[str, Any]]:
         """A few entries, to look at and never to count; a refusal shows none."""
         try:
-            connection.search(
+            found = _ask(
+                connection,
                 base,
-                filters,
-                dereference_aliases=ldap3.DEREF_NEVER,
+                search_filter=filters,
                 attributes=list(attributes),
                 size_limit=limit,
-                controls=[MANAGE_DSA_IT],
             )
         except LDAPException as error:
             raise DirectoryUntrusted(
@@ -681,23 +679,7 @@ class Directory:
             raise DirectoryUntrusted(
                 f"a search under {base} on {self.uri} failed: {meaning} (result {code})", cure
             )
-        return [item for item in connection.response or () if item["type"] == "searchResEntry"]
-
-    def would_add(self, dn: str, attributes: Mapping[str, Sequence[str]]) -> Answer:
-        """What the server would answer to an add; it is not made.
-
-        The no-op control (``ldapmodify -e noop``) has slapd go all the way, schema, overlays and
-        rights included, and then drop the transaction. It is critical: a server that does not
-        know it refuses. (A false assertion would be no use: slapd 2.5 answers it, 122, before it
-        looks at rights.)
-        """
-        return self._tried(
-            lambda c: c.add(
-                dn,
-                attributes={name: list(values) for name, values in attributes.items()},
-                controls=[NO_OP],
-            )
-        )
+        return found
 
     def would_modify(
         self,
@@ -705,32 +687,32 @@ class Directory:
         replace: Mapping[str, str],
         add: Mapping[str, str] | None = None,
         *,
-        fails_at: str = "objectClass",
+        fails_at: tuple[str, str, str],
     ) -> Answer:
-        """What the server would answer to a modify; it is not made.
+        """What the server says to a modify that cannot succeed, whoever asks and on any entry.
 
-        Doubly so: by the no-op control, and because the request also deletes a value, of
-        ``fails_at``, that the entry has not. slapd looks at the rights to all of a modify first,
-        then fails at that value, and a modify that fails in part fails whole (RFC 4511, 4.6).
+        With ``fails_at`` (attribute, value, other) it ends by leaving an attribute one value and
+        deleting another one. slapd looks at the rights to all of a modify first, then fails at
+        that, and a modify that fails in part fails whole (RFC 4511, 4.6).
+
+        The two other ways were tried on slapd 2.5.13. A false assertion is answered (122) before
+        rights are looked at. The no-op control destroys data: an add under it leaves attribute
+        types registered in memory that were never stored, and the next entry that is written with
+        one of them cannot be read any more (back-mdb, "internal error in mdb_entry_decode").
         """
+        name, value, other = fails_at
         changes: dict[str, list[tuple[Any, list[str]]]] = {
-            name: [(ldap3.MODIFY_REPLACE, [value])] for name, value in replace.items()
+            key: [(ldap3.MODIFY_REPLACE, [new])] for key, new in replace.items() if key != name
         }
-        changes |= {name: [(ldap3.MODIFY_ADD, [value])] for name, value in (add or {}).items()}
-        nowhere = "country" if fails_at == "objectClass" else _NO_SUCH_VALUE
-        changes.setdefault(fails_at, []).append((ldap3.MODIFY_DELETE, [nowhere]))
-        return self._tried(lambda c: c.modify(dn, changes, controls=[NO_OP]))
-
-    def _tried(self, request: Callable[[ldap3.Connection], Any]) -> Answer:
+        changes |= {key: [(ldap3.MODIFY_ADD, [new])] for key, new in (add or {}).items()}
+        changes[name] = [(ldap3.MODIFY_REPLACE, [value]), (ldap3.MODIFY_DELETE, [other])]
         connection = self.connection
         try:
-            request(connection)
+            connection.modify(dn, changes)
         except LDAPException as error:
             raise DirectoryUntrusted(
                 f"asking {self.uri} what the service account may do failed: {_first_line(error)}"
             ) from error
-        finally:
-            connection.request = None
         result = connection.result
         said = (result.get("message") or "").strip()
         meaning, _ = _MEANINGS.get(result["result"], (result["description"], ""))
@@ -749,6 +731,38 @@ class Directory:
         )
 
 
+def _configured(
+    entries: Sequence[Mapping[str, Sequence[bytes]]],
+) -> tuple[list[str], list[str], tuple[str, ...]]:
+    """What cn=config says: the default policy, why no password may be given, and warnings."""
+    overlays = {
+        raw.decode().split("}")[-1].lower(): attributes
+        for attributes in entries
+        for raw in attributes.get("olcOverlay", [])
+    }
+    troubles = []
+    warnings = []
+    default: list[str] = []
+    if "ppolicy" not in overlays:
+        troubles.append("the password policy overlay (ppolicy) is not on the database")
+    else:
+        default = [raw.decode() for raw in overlays["ppolicy"].get("olcPPolicyDefault", [])]
+        if not default:
+            troubles.append("no default password policy is named (olcPPolicyDefault)")
+    if "unique" not in overlays:
+        warnings.append("the overlay unique is off: the directory itself no longer refuses twins")
+    indexed = {
+        name.strip().lower()
+        for attributes in entries
+        for raw in attributes.get("olcDbIndex", [])
+        for name in raw.decode().split()[0].split(",")
+    }
+    lacking = [name for name in INDEXED if name.lower() not in indexed]
+    if lacking:
+        warnings.append("no index on " + ", ".join(lacking) + ": reads and writes get slow")
+    return default, troubles, tuple(warnings)
+
+
 def first_values(raw: Mapping[str, Sequence[bytes]]) -> dict[str, str]:
     """An entry's attributes, each by its first value."""
     return {name: values[0].decode("utf-8", "replace") for name, values in raw.items() if values}
@@ -764,28 +778,22 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server would say to a write that is not made."""
+    """What the server said to a write that could not succeed."""
 
     code: int
     words: str
 
     @property
     def allowed(self) -> bool:
-        """Whether it would be made: all checks passed, up to where it was meant to stop."""
-        return self.code in (_NOT_DONE, _NO_SUCH_ATTRIBUTE, _VALUE_EXISTS)
+        """Whether the rights are there: it went as far as it was meant to go, or nearly."""
+        return self.code in (_NO_SUCH_ATTRIBUTE, _VALUE_EXISTS)
 
     @property
     def forbidden(self) -> bool:
         """Whether the rights are lacking (insufficientAccessRights)."""
         return self.code == _FORBIDDEN
 
-    @property
-    def unknown(self) -> bool:
-        """Whether the server does not know the no-op control, so that nothing was tried."""
-        return self.code == _UNAVAILABLE_CRITICAL_EXTENSION
 
-
-CASE_SENSITIVE = "supannAliasLogin"  # caseExactMatch; every other address is compared in any case
 FRONTEND = "olcDatabase={-1}frontend,cn=config"
 INDEXED = ("supannEtuId", "uid", "mail", "eduPersonPrincipalName", "supannAliasLogin")
 
@@ -826,7 +834,7 @@ def _account(item: dict[str, Any], lacking: frozenset[str]) -> Account:
 def _decode(raw: dict[str, list[bytes]]) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for name, values in raw.items():
-        spelled = name if name in _KNOWN else _SPELLING.get(name.lower())
+        spelled = name if name in _KNOWN or ";" in name else _SPELLING.get(name.lower())
         if spelled is not None and values:
             if len(values) == 1:
                 found[spelled] = (values[0].decode("utf-8", "surrogateescape"),)

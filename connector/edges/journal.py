@@ -12,7 +12,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,14 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import SQLAlchemyError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from connector.core import entry
 from connector.core.model import (
     Action,
     Change,
     Ending,
     Enrolment,
     Fate,
+    Gift,
     Known,
     Override,
     Reservation,
@@ -129,6 +131,34 @@ _archive = sa.Table(
     sa.Column("attributes", sa.String, nullable=False),
     sa.Column("purged_on", sa.String, nullable=False),
 )
+_events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.String, nullable=False, index=True),  # of what is no JSON, its file name
+    sa.Column("source", sa.String),
+    sa.Column("type", sa.String),
+    sa.Column("time", sa.String),
+    sa.Column("received_at", sa.String, nullable=False),
+    sa.Column("status", sa.String, nullable=False, index=True),  # applied, waiting, rejected
+    sa.Column("reason", sa.String),
+    sa.Column("identifier", sa.String, index=True),  # lower case
+    sa.Column("student_number", sa.String, index=True),  # once it is known whom it names
+    sa.Column("digest", sa.String),
+    sa.Column("body", sa.String),
+)
+_gifts = sa.Table(
+    "gifts",
+    metadata,
+    sa.Column("student_number", sa.String, primary_key=True),
+    sa.Column("field", sa.String, primary_key=True),
+    sa.Column("value", sa.String, nullable=False),
+    sa.Column("keep_copy", sa.Boolean, nullable=False),
+    sa.Column("time", sa.String, nullable=False),
+    sa.Column("source", sa.String, nullable=False),
+    sa.Column("event", sa.String, nullable=False),
+    sa.Column("applied", sa.Boolean, nullable=False),
+)
 _runs = sa.Table(
     "runs",
     metadata,
@@ -159,8 +189,10 @@ _changes = sa.Table(
     sa.Column("outcome", sa.String, nullable=False, index=True),  # intended, applied, failed
     sa.Column("error", sa.String),
     sa.Column("attributes", sa.String, nullable=False),
-    sa.Column("after", sa.String),  # the account as remembered once applied
+    sa.Column("before", sa.String),  # the account as remembered until then
+    sa.Column("after", sa.String),  # ... and once applied
     sa.Column("sealed", sa.String, nullable=False),
+    sa.Column("gifts", sa.String, nullable=False),
 )
 
 _ENROLMENT_TEXTS = (
@@ -359,7 +391,17 @@ class Journal:
             found: dict[str, Override] = {}
             for row in connection.execute(query):
                 before = found.get(row.student_number, Override())
-                found[row.student_number] = Override(
+                if row.kind == "undone":
+                    rows, *actions = row.reason.split(" ")
+                    found[row.student_number] = replace(
+                        before,
+                        undone=True,
+                        rows=rows,
+                        not_again=frozenset(Action(action) for action in actions),
+                    )
+                    continue
+                found[row.student_number] = replace(
+                    before,
                     suspended=before.suspended or row.kind == "suspended",
                     reissue=before.reissue or row.kind == "reissue",
                     reason=row.reason,
@@ -440,6 +482,143 @@ class Journal:
             for row in reversed(rows)
         ]
 
+    # --- events ---------------------------------------------------------------------------------
+
+    def known_events(
+        self, ids: Sequence[str]
+    ) -> dict[tuple[str, str | None], dict[str, str | None]]:
+        """The events that are here already, by (id, source): their digests, each with the reason
+        if it was rejected."""
+        found: dict[tuple[str, str | None], dict[str, str | None]] = {}
+        columns = (_events.c.id, _events.c.source, _events.c.digest, _events.c.reason)
+        with self._begin("reading events") as connection:
+            for chunk in _chunks(ids):
+                for row in connection.execute(sa.select(*columns).where(_events.c.id.in_(chunk))):
+                    found.setdefault((row.id, row.source), {})[row.digest] = row.reason
+        return found
+
+    def add_events(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Store arrivals, in one transaction: only then may they be acknowledged."""
+        if events:
+            with self._begin("storing events") as connection:
+                connection.execute(sa.insert(_events), list(events))
+
+    def unassigned_events(self) -> list[dict[str, Any]]:
+        """Events of which it is not known whom they name, the earliest first."""
+        columns = (_events.c.number, _events.c.received_at, _events.c.identifier, _events.c.body)
+        with self._begin("reading events") as connection:
+            query = (
+                sa.select(*columns)
+                .where(_events.c.student_number.is_(None), _events.c.identifier.is_not(None))
+                .order_by(_events.c.number)
+            )
+            return [dict(row._mapping) for row in connection.execute(query)]
+
+    def events(self, limit: int | None = None) -> list[dict[str, Any]]:
+        """The inbox, the latest last."""
+        query = sa.select(_events).order_by(_events.c.number.desc())
+        if limit is not None:
+            query = query.limit(limit)
+        with self._begin("reading events") as connection:
+            rows = [dict(row._mapping) for row in connection.execute(query)]
+        return rows[::-1]
+
+    def events_with_ids(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """The events with these ids, whatever their source."""
+        found: list[dict[str, Any]] = []
+        with self._begin("reading events") as connection:
+            for chunk in _chunks(ids):
+                query = sa.select(_events).where(_events.c.id.in_(chunk)).order_by(_events.c.number)
+                found += (dict(row._mapping) for row in connection.execute(query))
+        return found
+
+    def update_event(self, number: int, **values: Any) -> None:
+        """Change what is noted of one event."""
+        with self._begin("noting an event") as connection:
+            connection.execute(sa.update(_events).where(_events.c.number == number).values(values))
+
+    def assign_events(
+        self, assigned: Mapping[int, str], gifts: Mapping[str, Sequence[Gift]]
+    ) -> None:
+        """Note whom events name, and what their students thereby gave: the latest of each field."""
+        if not assigned and not gifts:
+            return
+        with self._begin("noting whom events name") as connection:
+            for number, student in assigned.items():
+                connection.execute(
+                    sa.update(_events)
+                    .where(_events.c.number == number)
+                    .values(student_number=student)
+                )
+            rows = [
+                {
+                    "student_number": student,
+                    "field": gift.field,
+                    "value": gift.value,
+                    "keep_copy": gift.keep_copy,
+                    "time": _exact(gift.time),
+                    "source": gift.source,
+                    "event": gift.id,
+                    "applied": gift.applied,
+                }
+                for student, given in gifts.items()
+                for gift in given
+            ]
+            self._upsert(connection, _gifts, rows)
+
+    def settle_events(self, forget_before: datetime) -> None:
+        """An event is applied once nothing it gave is pending; one for nobody waits so long."""
+        with self._begin("settling events") as connection:
+            pending = (
+                sa.select(_gifts.c.event)
+                .where(
+                    _gifts.c.student_number == _events.c.student_number,
+                    _gifts.c.source == _events.c.source,
+                    _gifts.c.event == _events.c.id,
+                    sa.not_(_gifts.c.applied),
+                )
+                .exists()
+            )
+            waiting = _events.c.status == "waiting"
+            connection.execute(
+                sa.update(_events)
+                .where(waiting, _events.c.student_number.is_not(None), sa.not_(pending))
+                .values(status="applied", reason=None)
+            )
+            connection.execute(
+                sa.update(_events)
+                .where(
+                    _events.c.identifier.is_not(None),
+                    _events.c.student_number.is_(None),
+                    _events.c.received_at < _stamp(forget_before),
+                )
+                .values(
+                    status="rejected",
+                    identifier=None,
+                    reason=sa.func.coalesce(
+                        _events.c.reason, "nobody was known by that identifier for 30 days"
+                    ),
+                )
+            )
+
+    def gifts(self, numbers: Sequence[str] | None = None) -> dict[str, tuple[Gift, ...]]:
+        """What students gave by events, the latest of each field, by student number."""
+        with self._begin("reading what students gave") as connection:
+            query = _restricted(sa.select(_gifts), _gifts.c.student_number, numbers)
+            found: dict[str, list[Gift]] = {}
+            for row in connection.execute(query.order_by(_gifts.c.field)):
+                gift = Gift(
+                    field=row.field,
+                    value=row.value,
+                    time=datetime.fromisoformat(row.time),
+                    source=row.source,
+                    id=row.event,
+                    keep_copy=row.keep_copy,
+                    applied=row.applied,
+                )
+                found.setdefault(row.student_number, []).append(gift)
+        return {number: tuple(given) for number, given in found.items()}
+
     # --- writing --------------------------------------------------------------------------------
 
     def begin_run(self, command: str, actor: str, reason: str, *, whole: bool, at: datetime) -> int:
@@ -472,10 +651,30 @@ class Journal:
                 )
             self._upsert(connection, _enrolments, [_enrolment_values(row) for row in rows])
 
-    def remember_accounts(self, known: Mapping[str, Known], unsealed: Iterable[str] = ()) -> None:
+    def reserve(self, identifiers: Iterable[tuple[str, str, str]]) -> None:
+        """Reserve (student number, "uid" or "address", identifier); what is reserved stays so."""
+        rows = [
+            {
+                "identifier": value.lower(),
+                "kind": kind,
+                "value": value,
+                "student_number": number,
+            }
+            for number, kind, value in identifiers
+        ]
+        with self._begin("reserving identifiers") as connection:
+            _reserve(connection, rows)
+
+    def remember_accounts(
+        self,
+        known: Mapping[str, Known],
+        unsealed: Iterable[str] = (),
+        given: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
         """Store what is known of accounts though nothing was written to the directory."""
         with self._begin("remembering accounts") as connection:
             self._remember(connection, known)
+            _mark_given(connection, given or {})
             for number in unsealed:
                 _destroy(connection, number)
 
@@ -495,7 +694,7 @@ class Journal:
                             "student_number": number,
                         }
                     )
-        self._upsert(connection, _reservations, reserve)
+        _reserve(connection, reserve)
 
     def _upsert(
         self, connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]
@@ -527,6 +726,7 @@ class Journal:
         With them go the passwords drawn and the copies of entries to be deleted. The
         identifiers of a creation are reserved here, before anybody can see them.
         """
+        before = self.accounts([change.student_number for change in changes])
         with self._begin("registering changes before they are made") as connection:
             first = (connection.scalar(sa.select(sa.func.max(_changes.c.id))) or 0) + 1
             rows = [
@@ -542,8 +742,10 @@ class Journal:
                     "outcome": "intended",
                     "error": None,
                     "attributes": _attributes_text(change),
+                    "before": _known_text(before.get(change.student_number)),
                     "after": _known_text(change.after),
                     "sealed": change.sealed.value,
+                    "gifts": " ".join(change.gifts),
                 }
                 for offset, change in enumerate(changes)
             ]
@@ -578,7 +780,7 @@ class Journal:
                                 "student_number": change.student_number,
                             }
                         )
-            self._upsert(connection, _reservations, reserve)
+            _reserve(connection, reserve)
             copies = [
                 {
                     "student_number": change.student_number,
@@ -592,8 +794,10 @@ class Journal:
             self._upsert(connection, _archive, copies)
             return [first + offset for offset in range(len(rows))]
 
-    def record(self, run: int, action: str, reason: str, *, actor: str, at: datetime) -> None:
-        """Note in the history what concerns no single account, such as an approval."""
+    def record(
+        self, run: int, action: str, reason: str, *, actor: str, at: datetime, number: str = ""
+    ) -> None:
+        """Note in the history what changes no entry, such as an approval."""
         with self._begin("noting a decision") as connection:
             connection.execute(
                 sa.insert(_changes).values(
@@ -601,12 +805,13 @@ class Journal:
                     at=_stamp(at),
                     actor=actor,
                     action=action,
-                    student_number="",
+                    student_number=number,
                     dn="",
                     reason=reason,
                     outcome="applied",
                     attributes="{}",
                     sealed=Fate.KEPT.value,
+                    gifts="",
                 )
             )
 
@@ -634,13 +839,113 @@ class Journal:
             applied = [change for _, change, error in results if error is None]
             self._remember(connection, {c.student_number: c.after for c in applied if c.after})
             self._settle_sealed(connection, applied)
+            undone = [c for c in applied if c.action is Action.UNDO]
+            given = [c for c in applied if c.action is not Action.UNDO]
+            _mark_given(connection, {c.student_number: c.gifts for c in given if c.gifts})
+            _take_back_given(connection, {c.student_number: c.gifts for c in undone if c.gifts})
+            _begin_anew(connection, applied)
             for _, change, error in results:
-                if change.action is Action.PURGE and error is not None:
+                if change.deletes and error is not None:
                     connection.execute(
                         sa.delete(_archive).where(
                             _archive.c.student_number == change.student_number
                         )
                     )
+                elif change.deletes:
+                    _reserve(connection, _addresses_on(change))
+                    self._append_reservations(connection, change.student_number)
+                if change.action is Action.PURGE and error is None:
+                    # What she gave has gone with the entry; what never reached it waits on.
+                    connection.execute(
+                        sa.delete(_gifts).where(
+                            _gifts.c.student_number == change.student_number, _gifts.c.applied
+                        )
+                    )
+                if change.action is Action.ERASE and error is None:
+                    _forget(connection, change.student_number)
+                if change.action is Action.UNDO and change.adds and error is None:
+                    connection.execute(
+                        sa.delete(_archive).where(
+                            _archive.c.student_number == change.student_number
+                        )
+                    )
+
+    def _append_reservations(self, connection: sa.Connection, number: str) -> None:
+        """Keep the identifiers of a deleted entry in a plain file too: the journal may be lost.
+
+        The uid comes first, the address that she had at last comes last.
+        """
+        hers = _reservations.c.student_number == number
+        query = sa.select(_reservations).where(hers).order_by(_reservations.c.identifier)
+        known = sa.select(_accounts.c.address).where(_accounts.c.student_number == number)
+        address = connection.scalar(known)
+        rows = sorted(
+            connection.execute(query).all(), key=lambda r: (r.kind != "uid", r.value == address)
+        )
+        with self.reservations_file.open("a", encoding="utf-8") as file:
+            file.writelines(f"{number}\t{row.kind}\t{row.value}\n" for row in rows)
+            file.flush()
+            os.fsync(file.fileno())
+
+    @property
+    def reservations_file(self) -> Path:
+        """The plain file beside the journal with the identifiers of the purged."""
+        return Path(f"{self._engine.url.database}.reservations")
+
+    def archived(self, number: str) -> tuple[str, dict[str, list[Any]]] | None:
+        """DN and attributes of a purged entry, while its copy is kept."""
+        with self._begin("reading the archive") as connection:
+            row = connection.execute(
+                sa.select(_archive).where(_archive.c.student_number == number)
+            ).first()
+        return (row.dn, json.loads(row.attributes)) if row else None
+
+    def forget_archived(self, before: date) -> None:
+        """Erase the copies of entries purged before a day, and what else is known of them."""
+        with self._begin("erasing old copies") as connection:
+            old = _archive.c.purged_on < before.isoformat()
+            came_back = sa.select(_accounts.c.student_number).where(sa.not_(_accounts.c.gone))
+            back = _archive.c.student_number.in_(came_back)
+            connection.execute(sa.delete(_archive).where(old, back))
+            for number in connection.scalars(sa.select(_archive.c.student_number).where(old)).all():
+                _forget(connection, number)
+
+    def forget(self, number: str) -> None:
+        """Erase what is known of a person; number and identifiers stay reserved."""
+        with self._begin("erasing a person") as connection:
+            self._append_reservations(connection, number)
+            _forget(connection, number)
+
+    def changes_of(self, run: int) -> list[tuple[Change, Known | None, bool]]:
+        """What a run applied, the latest first: the change, the account as it was remembered
+        before, and whether a newer change stands on it."""
+        latest = (
+            sa.select(_changes.c.student_number, sa.func.max(_changes.c.id).label("id"))
+            .where(_changes.c.outcome == "applied", _changes.c.dn != "")
+            .group_by(_changes.c.student_number)
+            .subquery()
+        )
+        query = (
+            sa.select(_changes, latest.c.id.label("latest"))
+            .join(latest, latest.c.student_number == _changes.c.student_number)
+            .where(_changes.c.run == run, _changes.c.outcome == "applied", _changes.c.dn != "")
+            .order_by(_changes.c.id.desc())
+        )
+        with self._begin("reading a run") as connection:
+            rows = connection.execute(query).all()
+        return [
+            (
+                _change(row),
+                _known_of(json.loads(row.before)) if row.before else None,
+                row.latest != row.id,
+            )
+            for row in rows
+        ]
+
+    def has_run(self, run: int) -> bool:
+        """Whether there was a run of this number."""
+        with self._begin("reading the runs") as connection:
+            return connection.scalar(sa.select(_runs.c.id).where(_runs.c.id == run)) is not None
 
     def _settle_sealed(self, connection: sa.Connection, applied: Sequence[Change]) -> None:
         """Carry out what the changes said of the sealed passwords."""
@@ -667,7 +972,7 @@ class Journal:
     def override(
         self, student_number: str, kind: str, reason: str, actor: str, at: datetime
     ) -> None:
-        """Record what an admin decided: "suspended" or "reissue"."""
+        """Record what an admin decided: "suspended", "reissue" or "undone"."""
         with self._begin("recording a decision") as connection:
             self._upsert(
                 connection,
@@ -792,6 +1097,7 @@ def _sqlite_settings(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode = WAL")  # readers do not wait for the run
     cursor.execute("PRAGMA synchronous = FULL")  # what is committed survives a power cut
+    cursor.execute("PRAGMA secure_delete = ON")  # what is erased is gone from the file, too
     cursor.close()
 
 
@@ -806,6 +1112,83 @@ def _restricted(query: Any, column: Any, numbers: Sequence[str] | None) -> Any:
 
 def _destroy(connection: sa.Connection, number: str) -> None:
     connection.execute(sa.delete(_sealed).where(_sealed.c.student_number == number))
+
+
+def _reserve(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
+    """Reserve identifiers; what is reserved for somebody stays hers."""
+    if rows:
+        connection.execute(insert(_reservations).on_conflict_do_nothing(), rows)
+
+
+def _addresses_on(change: Change) -> list[dict[str, Any]]:
+    """The institution's addresses on an entry that is deleted, also those that others gave."""
+    _, _, domain = (change.after.address if change.after else "").lower().partition("@")
+    values = {v.lower() for name in entry.ADDRESSES for v in change.attributes.get(name, ((),))[0]}
+    return [
+        {
+            "identifier": value,
+            "kind": "address",
+            "value": value,
+            "student_number": change.student_number,
+        }
+        for value in sorted(values)
+        if domain and value.endswith(f"@{domain}")
+    ]
+
+
+def _forget(connection: sa.Connection, number: str) -> None:
+    """Erase a person: rows, gifts, copies, events, and the values in the history."""
+    for table in (_enrolments, _gifts, _sealed, _overrides, _archive):
+        connection.execute(sa.delete(table).where(table.c.student_number == number))
+    connection.execute(
+        sa.update(_events)
+        .where(_events.c.student_number == number)
+        .values(body=None, identifier=None)
+    )
+    connection.execute(
+        sa.update(_changes)
+        .where(_changes.c.student_number == number)
+        .values(attributes="{}", before=None, after=None)
+    )
+
+
+def _take_back_given(connection: sa.Connection, given: Mapping[str, tuple[str, ...]]) -> None:
+    """What was given and is undone is no evidence any more: it takes another event."""
+    for number, fields in given.items():
+        mine = _gifts.c.student_number == number
+        connection.execute(sa.delete(_gifts).where(mine, _gifts.c.field.in_(fields)))
+
+
+def _mark_given(connection: sa.Connection, given: Mapping[str, tuple[str, ...]]) -> None:
+    """What was given stands in the entry now: it is the student's, and not written again."""
+    for number, fields in given.items():
+        connection.execute(
+            sa.update(_gifts)
+            .where(_gifts.c.student_number == number, _gifts.c.field.in_(fields))
+            .values(applied=True)
+        )
+
+
+def _begin_anew(connection: sa.Connection, applied: Sequence[Change]) -> None:
+    """What was given and stood in an entry went with it: forwarding waits for the next activation,
+    and after a purge nothing of an earlier life is evidence."""
+    made = [change.student_number for change in applied if change.action is Action.CREATE]
+    purged = [change.student_number for change in applied if change.action is Action.PURGE]
+    for chunk in _chunks(made):
+        connection.execute(
+            sa.update(_gifts)
+            .where(_gifts.c.student_number.in_(chunk), _gifts.c.field == "forwarding")
+            .values(applied=False)
+        )
+    for chunk in _chunks(purged):
+        connection.execute(
+            sa.delete(_gifts).where(_gifts.c.student_number.in_(chunk), _gifts.c.applied)
+        )
+
+
+def _exact(at: datetime) -> str:
+    """An instant with its fraction of a second, ordered as text like as time."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _stamp(at: datetime) -> str:
@@ -912,8 +1295,7 @@ def _attributes_text(change: Change) -> str:
         {
             name: {"before": list(before), "after": list(after)}
             for name, (before, after) in change.attributes.items()
-        },
-        ensure_ascii=False,
+        }
     )
 
 
@@ -930,4 +1312,5 @@ def _change(row: Any) -> Change:
         attributes=attributes,
         sealed=Fate(row.sealed),
         after=_known_of(json.loads(row.after)) if row.after else None,
+        gifts=tuple(row.gifts.split()),
     )

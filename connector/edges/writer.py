@@ -13,8 +13,11 @@ from pyasn1.type.univ import Any as Encoded
 from pydantic import SecretStr
 
 from connector.core import entry
-from connector.core.model import Action, Change
+from connector.core.model import Change
+from connector.edges.ber import add_request
 from connector.edges.directory import ASSERTION, communication_error, entry_error
+
+UNIQUE = frozenset({"uid", "mail", "supannEtuId"})  # what the overlay unique watches over
 
 
 def write(connection: Any, change: Change, password_hash: SecretStr | None) -> None:
@@ -24,11 +27,11 @@ def write(connection: Any, change: Change, password_hash: SecretStr | None) -> N
         Transient: no answer, or the server was busy; the entry must be read before another try.
         Refused: the server said no, also because the guard no longer holds (RFC 4528).
     """
-    doing = {Action.CREATE: "adding", Action.PURGE: "deleting"}.get(change.action, "modifying")
+    doing = "adding" if change.adds else "deleting" if change.deletes else "modifying"
     try:
-        if change.action is Action.CREATE:
+        if change.adds:
             _add(connection, change.dn, _values(change, password_hash))
-        elif change.action is Action.PURGE:
+        elif change.deletes:
             connection.delete(change.dn, controls=[_assertion(change)])
         else:
             connection.modify(
@@ -45,35 +48,13 @@ def write(connection: Any, change: Change, password_hash: SecretStr | None) -> N
 def _add(connection: Any, dn: str, attributes: Mapping[str, Sequence[bytes]]) -> None:
     """Send an AddRequest and wait for its answer, as ``connection.add`` does.
 
-    ldap3 builds and encodes an object for every value, a millisecond of processor time for an
-    entry of ours: more than slapd needs to store it. The request is encoded here instead, and
-    everything else (socket, TLS, message numbers, answer) stays ldap3's.
+    Only the request is encoded here (:mod:`connector.edges.ber` says why).
     """
     strategy = connection.strategy
     number = connection.server.next_message_id()
     connection.request = strategy._outstanding[number] = {"type": "addRequest", "controls": None}
     strategy.sending(Encoded(add_request(number, dn, attributes)))
     connection.post_send_single_response(number)
-
-
-def add_request(number: int, dn: str, attributes: Mapping[str, Sequence[bytes]]) -> bytes:
-    """The LDAPMessage of an AddRequest in BER (RFC 4511, 4.1.1 and 4.7; definite lengths)."""
-    listed = b"".join(
-        _ber(0x30, _ber(0x04, name.encode()) + _ber(0x31, b"".join(_ber(0x04, v) for v in values)))
-        for name, values in attributes.items()
-    )
-    operation = _ber(0x68, _ber(0x04, dn.encode("utf-8", "surrogateescape")) + _ber(0x30, listed))
-    octets = number.to_bytes(number.bit_length() // 8 + 1, "big")
-    return _ber(0x30, _ber(0x02, octets) + operation)
-
-
-def _ber(tag: int, content: bytes) -> bytes:
-    """One element: tag, length, content (X.690, 8.1)."""
-    length = len(content)
-    if length < 0x80:
-        return bytes((tag, length)) + content
-    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(octets))) + octets + content
 
 
 def _values(change: Change, password_hash: SecretStr | None) -> dict[str, list[bytes]]:
@@ -107,7 +88,7 @@ def _modifications(
 
 
 def _encode(name: str, values: tuple[str, ...], password_hash: SecretStr | None) -> list[bytes]:
-    if name == "userPassword":
+    if name == "userPassword" and values:
         assert password_hash is not None
         return [password_hash.get_secret_value().encode()]
     return [value.encode("utf-8", "surrogateescape") for value in values]
@@ -115,6 +96,10 @@ def _encode(name: str, values: tuple[str, ...], password_hash: SecretStr | None)
 
 def _assertion(change: Change) -> Any:
     text = change.guard[0] if len(change.guard) == 1 else "(&" + "".join(change.guard) + ")"
+    if UNIQUE & change.attributes.keys():
+        # slapo-unique looks for twins under the request's own controls, so slapd asserts the
+        # guard of the branch's top entry, too, which is no person and must pass.
+        text = f"(|(!(objectClass=person)){text})"
     return build_control(ASSERTION, True, _filter(text))
 
 

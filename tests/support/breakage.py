@@ -33,18 +33,35 @@ def rights_taken(directory: Directory, what: str) -> Iterator[None]:
 
 
 @contextmanager
-def answering(directory: Directory, parent: str, *items: str) -> Iterator[None]:
-    """slapd gives the result codes of slapo-retcode's items, such as ``uid=e1 51 op=add``."""
-    change(directory, "cn=module{0},cn=config", "add", "olcModuleLoad", "retcode")
+def answering(directory: Directory, dn: str, code: int, operation: str) -> Iterator[None]:
+    """slapd answers one kind of operation on one entry with this result (slapo-retcode).
+
+    Requests with the control ManageDsaIT, which scolpass reads with, are not.
+    """
+    dn_of_overlay = _retcode(directory)
     directory.modify(
-        f"dn: olcOverlay=retcode,{DATABASE}\n"
-        "objectClass: olcOverlayConfig\n"
-        "objectClass: olcRetcodeConfig\n"
-        "olcOverlay: retcode\n"
-        f"olcRetcodeParent: {parent}\n" + "".join(f"olcRetcodeItem: {item}\n" for item in items)
+        f"dn: {dn}\nchangetype: modify\nadd: objectClass\nobjectClass: errAuxObject\n-\n"
+        f"add: errCode\nerrCode: {code}\n-\nadd: errOp\nerrOp: {operation}\n"
     )
-    dn = next(dn for dn in directory.entries(base="cn=config") if "retcode," in dn)
+    change(directory, dn_of_overlay, "replace", "olcRetcodeInDir", "TRUE")
     try:
         yield
     finally:
-        change(directory, dn, "delete", "olcRetcodeItem")
+        change(directory, dn_of_overlay, "replace", "olcRetcodeInDir", "FALSE")
+        directory.modify(
+            f"dn: {dn}\nchangetype: modify\ndelete: objectClass\nobjectClass: errAuxObject\n-\n"
+            "delete: errCode\n-\ndelete: errOp\n"
+        )
+
+
+def _retcode(directory: Directory) -> str:
+    """The DN of the overlay, which is loaded if it is not there yet."""
+    overlay = f"olcOverlay={{4}}retcode,{DATABASE}"
+    if overlay not in directory.entries(base="cn=config", attributes=("1.1",)):
+        change(directory, "cn=module{0},cn=config", "add", "olcModuleLoad", "retcode")
+        directory.modify(
+            f"dn: {overlay}\nobjectClass: olcOverlayConfig\nobjectClass: olcRetcodeConfig\n"
+            f"olcOverlay: {{4}}retcode\nolcRetcodeParent: cn=nowhere,{directory.suffix}\n"
+            "olcRetcodeInDir: FALSE\n"
+        )
+    return overlay

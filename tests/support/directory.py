@@ -276,6 +276,11 @@ class LocalDirectory(Directory):
         )
         self._sandbox.start()
 
+    @property
+    def pid(self) -> int:
+        """The process number of slapd, for tools that inject faults into a process."""
+        return self._sandbox.pid
+
     def signal(self, number: signal.Signals) -> None:
         os.kill(self._sandbox.pid, number)
 

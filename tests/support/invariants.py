@@ -59,6 +59,8 @@ OURS = frozenset(
         "pwdPolicySubentry",
         "pwdReset",
         "userPassword",
+        "scolpassCharter",
+        "mailForwardingAddress",
     }
 )
 # Where others have values beside ours: the values that are ours.
@@ -68,6 +70,12 @@ SHARED: Mapping[str, re.Pattern[str]] = {
     "supannRessourceEtatDate": re.compile(r"\{(COMPTE|MAIL)\}.*", re.I),
     "supannRessourceEtat": re.compile(r"\{(COMPTE|MAIL)\}.*", re.I),
     "supannMailPrive": re.compile(r"\{SECOURS\}.*", re.I),
+}
+# Likewise, where ours are known by another attribute: the backup mail, and former addresses.
+BESIDE: Mapping[str, str] = {
+    "supannMailPerso": "supannMailPrive",
+    "supannAutreMail": "mail",
+    "eduPersonPrincipalNamePrior": "mail",
 }
 # Of an entry that is also somebody else's we keep these true, and of the affiliations `student`.
 STATE = ("pwdEndTime", "pwdStartTime", "pwdPolicySubentry", "pwdReset", "userPassword")
@@ -352,15 +360,20 @@ def _uniqueness(
             for value in entry.get(name, []):
                 holders.setdefault((kind, value.casefold()), set()).add(dn)
     for (kind, value), dns in sorted(holders.items()):
-        new = {dn for dn in dns if dn not in before}
-        if len(dns) > 1 and (new or not before) and dns & managed.keys():
+        old = {dn for dn in dns if _has(before.get(dn, {}), kind, value)}
+        if len(dns) > 1 and dns != old and dns & managed.keys():
             yield f"{kind} {value} is shared by {sorted(dns)}"
         owner = journal.reserved.get(value)
         if owner is None or kind == "supannEtuId":
             continue
-        for dn in dns:
-            if owner not in entries[dn].get("supannEtuId", []) and dn not in before:
+        for dn in dns - old:
+            if owner not in entries[dn].get("supannEtuId", []):
                 yield f"{kind} {value} belongs to student {owner} and is on {dn}"
+
+
+def _has(entry: Attributes, kind: str, value: str) -> bool:
+    names = ADDRESSES if kind == "address" else (kind,)
+    return any(value == one.casefold() for name in names for one in entry.get(name, []))
 
 
 def _is_shared_person(entry: Attributes) -> bool:
@@ -463,17 +476,16 @@ def _replayed(
     written = False
     for change in changes:
         written = True
-        if change["action"] == "purge":
+        number = change["attributes"].get("supannEtuId")
+        if change["action"] in ("purge", "erase") or (number and not number["after"]):
             now = None
             continue
         now = now or {}
         for name, sides in change["attributes"].items():
-            if name in SHARED:
+            if name in SHARED or name in BESIDE:
                 gone, new = _folded(sides["before"]), _folded(sides["after"])
                 kept = [
-                    v
-                    for v in now.get(name, [])
-                    if v.casefold() not in gone or v.casefold() in new
+                    v for v in now.get(name, []) if v.casefold() not in gone or v.casefold() in new
                 ]
                 standing_already = _folded(kept)
                 more = [v for v in sides["after"] if v.casefold() not in standing_already]
@@ -549,6 +561,11 @@ def _others(
                 new = [v for v in new if not pattern.fullmatch(v)]
                 if name == "objectClass" and not set(was[name]) <= set(stands[name]):
                     yield f"{dn} lost the object classes {set(was[name]) - set(stands[name])}"
+            elif name in BESIDE and not shared_person:
+                both = (*was.get(BESIDE[name], []), *stands.get(BESIDE[name], []))
+                ours = {re.sub(r"^\{SECOURS\}", "", value, flags=re.I) for value in both}
+                old = [v for v in old if v not in ours]
+                new = [v for v in new if v not in ours]
             elif name in IDENTIFIERS:
                 if not old or numbers[0] in renamed:
                     continue
@@ -580,7 +597,9 @@ def _spilled(
     texts.extend(_columns(workspace.journal))
     whole = [workspace.key.read_text().strip(), workspace.directory.service_password, "$argon2"]
     for where, text in texts:
-        words = set(re.findall(r"[0-9A-Za-z]+", text))
+        # In the raw file of a journal its columns touch, so that two dates make six digits.
+        word = r"[0-9A-Za-z-]+" if ".db" in where else "[0-9A-Za-z]+"
+        words = set(re.findall(word, text))
         for password in passwords:
             spilled = password in words if password.isalnum() else password in text
             if spilled:

@@ -91,7 +91,7 @@ class Proxy:
         self._ready = threading.Event()
         self._asking = asyncio.Lock()
         self._live = 0
-        self._trouble: BaseException | None = None
+        self._trouble: Exception | None = None
 
     @property
     def uri(self) -> str:
@@ -163,7 +163,7 @@ class Proxy:
         async with self._asking:
             try:
                 return await self._loop.run_in_executor(None, hook, request)
-            except BaseException as error:
+            except Exception as error:  # noqa: BLE001 - told by whoever leaves the proxy
                 self._trouble = self._trouble or error
                 raise _Ended(Cut.RESET) from error
 
@@ -222,9 +222,7 @@ class _Connection:
         await _end(cut, to_client)
         await _end(Cut.CLOSE, to_server)
 
-    async def _requests(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def _requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         proxy = self._proxy
         while message := await self._read(reader):
             if proxy.framed:

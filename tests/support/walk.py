@@ -5,7 +5,7 @@ Every call opens its own context, as every command does, and leaves nothing open
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -16,6 +16,7 @@ import structlog
 from connector import desk, log, sync
 from connector.core.model import Moment
 from connector.settings import load_settings
+from connector.sync import Context, Prepared, Report
 from tests.support.invariants import Invariants
 from tests.support.workspace import Workspace
 
@@ -52,12 +53,13 @@ class Walk:
         self.workspace = workspace
         self.directory = workspace.directory
         self.today = TODAY  # the day that runs believe in, at noon
+        self.environment: dict[str, str] = {}  # as the variables of a command
         workspace.configure({"log": {"file": "scolpass.log", "level": "debug"}})
 
     @contextmanager
-    def context(self) -> Iterator[sync.Context]:
+    def context(self) -> Iterator[Context]:
         """What a command works with."""
-        settings = load_settings(self.workspace.config, {})
+        settings = load_settings(self.workspace.config, self.environment)
         log.configure(settings.log)
         try:
             with sync.open_context(settings, "tester") as opened:
@@ -68,14 +70,14 @@ class Walk:
             structlog.contextvars.clear_contextvars()
             structlog.reset_defaults()
 
-    def plan(self, *numbers: str, at: date | None = None, **options: Any) -> sync.Prepared:
+    def plan(self, *numbers: str, at: date | None = None, **options: Any) -> Prepared:
         """What a sync would do; nothing is written."""
         with self.context() as opened:
             return sync.prepare(opened, numbers or None, at=at, **options)
 
     def sync(
-        self, rows: list[Row] | None = None, *, reason: str = "", **options: Any
-    ) -> sync.Report:
+        self, rows: Sequence[Row] | None = None, *, reason: str = "", **options: Any
+    ) -> Report:
         """One pass; ``rows`` are written as the register first."""
         if rows is not None:
             self.workspace.write_register(rows)
@@ -84,7 +86,7 @@ class Walk:
             prepared = sync.prepare(opened, **options)
             return sync.carry_out(opened, prepared, command="sync", reason=reason)
 
-    def synced(self, rows: list[Row] | None = None, **options: Any) -> sync.Report:
+    def synced(self, rows: Sequence[Row] | None = None, **options: Any) -> Report:
         """A sync that does all of its plan, refuses nothing, and leaves the invariants whole."""
         report = self.sync(rows, **options)
         trouble = [o.error for o in report.outcomes if o.outcome != "applied"]
@@ -126,6 +128,6 @@ class Walk:
         return self.directory.students()
 
 
-def actions(report: sync.Report | sync.Prepared) -> list[tuple[str, str]]:
+def actions(report: Report | Prepared) -> list[tuple[str, str]]:
     """(action, student number) of what is planned, in its order."""
     return [(change.action.value, change.student_number) for change in report.plan.changes]

@@ -7,19 +7,20 @@ would, and hands back what is known the day after.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 from connector.core import entry
+from connector.core.evidence import fold
 from connector.core.lifecycle import rows_of
 from connector.core.model import (
     Account,
-    Action,
     Change,
     Enrolment,
     Facts,
     Fate,
+    Gift,
     Known,
     Override,
     Plan,
@@ -154,7 +155,7 @@ def facts(
     sealed: Sealed | None = None,
     reservation: Reservation | None = None,
     override: Override | None = None,
-    evidence: Mapping[str, datetime] | None = None,
+    gifts: Iterable[Gift] = (),
     conflict: str | None = None,
     absent: bool = False,
 ) -> Facts:
@@ -172,7 +173,7 @@ def facts(
         sealed=sealed,
         reservation=reservation,
         override=override or Override(),
-        evidence=evidence or {},
+        gifts=tuple(gifts),
         conflict=conflict,
     )
 
@@ -189,7 +190,7 @@ def having(entry_: Account, **attributes: str | Sequence[str]) -> Account:
 
 def applied(change: Change, standing: Account | None) -> Account | None:
     """The entry once the change is made: whole attributes replaced, shared ones value by value."""
-    if change.action is Action.PURGE:
+    if change.deletes:
         return None
     attributes = dict(standing.attributes) if standing else {}
     password = standing is not None and standing.password
@@ -224,11 +225,13 @@ def after(before: Facts, planned: Planned) -> Facts:
     rows = rows_of(before.student, force=before.override.force)
     present = before.student.present
     override = replace(before.override, force=False)
+    given = planned.change.gifts if planned.change else planned.given
     found = replace(
         before,
         student=replace(before.student, remembered=tuple(r for r in rows if r not in present)),
         known=planned.known or before.known,
         sealed=None if planned.unsealed else before.sealed,
+        gifts=tuple(replace(g, applied=g.applied or g.field in given) for g in before.gifts),
     )
     if (change := planned.change) is not None:
         if change.draws_password:
@@ -290,6 +293,11 @@ class Life:
             supannMailPerso="lea@example.org",
             scolpassCharter="2026 2026-10-01T07:00:00Z",
         )
+
+    def gives(self, *given: Gift) -> Life:
+        """Events of hers come in."""
+        self.facts = replace(self.facts, gifts=fold(self.facts.gifts, given))
+        return self
 
     def admin(self, **override: bool | str) -> Life:
         """An admin decides something."""
@@ -377,6 +385,15 @@ def plan(
     return make_plan(stream, taken or Taken(), rules, today)
 
 
-def noon(day: date) -> datetime:
-    """An instant within a day."""
-    return datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+def gift(field: str, value: str, day: date = ENROLLED, *, keep_copy: bool = False) -> Gift:
+    """What an event of that day gave."""
+    time = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+    return Gift(field, value, time, "portal", f"{field}-{value}-{day}", keep_copy)
+
+
+def gifts(day: date = ENROLLED) -> tuple[Gift, ...]:
+    """All that an activation asks for but the password."""
+    return (
+        gift("backup_mail", "lea@example.org", day),
+        gift("charter", "2026 2026-10-01T07:00:00Z", day),
+    )

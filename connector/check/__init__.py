@@ -1,0 +1,94 @@
+"""Is the set-up sound? One line for each thing examined: what was seen, and how to mend it.
+
+Nothing is written, neither to the directory nor to the journal, and each examination fails
+alone: what cannot be seen is said so, and the table is always whole. Rights are found by modifies
+that cannot succeed (:meth:`~connector.edges.directory.Directory.would_modify`).
+
+Exit status: 2 where configuration, schema, rights or policies are wrong; 4 where directory,
+register or journal cannot be reached or not be trusted; 1 where something wants a hand while a
+sync goes on; 0 else. Hints and what was not seen change nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from connector.check import (
+    local,
+    people,
+    policies,
+    reaching,
+    records,
+    register,
+    rights,
+    schemas,
+    server,
+)
+from connector.check.case import Case, Findings, alone
+from connector.check.findings import Checkup, Definition, unseen, wrong
+from connector.check.report import checkup_json, show_checkup
+from connector.clock import read_moment
+from connector.errors import ConfigurationError
+from connector.settings import load_settings
+
+__all__ = ["Checkup", "Definition", "checkup_json", "examine", "show_checkup"]
+
+
+_OF_THE_DIRECTORY: tuple[tuple[str, Callable[[Case], Findings]], ...] = (
+    ("accounts", people.accounts),
+    ("rights", rights.rights),
+    ("schema", schemas.schema),
+    ("database", server.database),
+    ("indexes", server.indexes),
+    ("overlays", server.overlays),
+    ("policies", policies.policies),
+    ("guessing", policies.guessing),
+)
+_OF_THE_JOURNAL = (records.belongs, records.runs, records.sealed, records.compared)
+
+
+def examine(
+    file: Path | None, definition: Definition, environ: Mapping[str, str] = os.environ
+) -> Checkup:
+    """Examine configuration, directory, register and journal; nothing is written.
+
+    Args:
+        file: the configuration file, or None for the usual ones.
+        definition: what a directory should have.
+        environ: the environment, whose SCOLPASS_ variables count.
+    """
+    checkup = Checkup()
+    found = checkup.findings
+    try:
+        settings = load_settings(file, environ)
+    except ConfigurationError as error:
+        found.append(wrong("configuration", error.message, error.cure))
+        waiting = "not examined, as the configuration cannot be read"
+        found += [unseen(area, waiting) for area in ("directory", "source", "journal")]
+        return checkup
+    case = Case(settings, definition, read_moment(settings.institution))
+    found += alone("configuration", case, local.configuration)
+    found += alone("secrets", case, local.secrets)
+    # Opened first and told last: what source and directory hold is compared with it.
+    journal = alone("journal", case, records.open_it)
+    try:
+        found += alone("directory", case, reaching.reach)
+        for area, examination in _OF_THE_DIRECTORY:
+            if case.directory is None or case.lost:
+                found.append(unseen(area, "not examined, as the directory cannot be used"))
+            else:
+                found += alone(area, case, examination)
+        found += alone("source", case, register.source)
+        found += journal
+        if case.journal is not None:
+            for examination in _OF_THE_JOURNAL:
+                found += alone("journal", case, examination)
+    finally:
+        if case.directory is not None:
+            case.directory.__exit__()
+        if case.journal is not None:
+            case.journal.close()
+    checkup.guessing = case.guessing
+    return checkup

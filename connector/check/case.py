@@ -1,0 +1,87 @@
+"""What is examined, and what one examination leaves for the next."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from connector.check.findings import Definition, Finding, wrong
+from connector.core.guessing import Guessing
+from connector.core.model import Moment
+from connector.edges.directory import Directory
+from connector.edges.journal import Journal, LastRuns
+from connector.edges.passwords import Sealer
+from connector.errors import DirectoryUntrusted, ScolpassError
+from connector.settings import Settings
+
+Findings = Iterator[Finding]
+Config = list[dict[str, list[bytes]]]
+
+
+@dataclass(slots=True)
+class Census:
+    """The entries with a student number, in short."""
+
+    dns: dict[str, str] = field(default_factory=dict)  # by number
+    twins: list[str] = field(default_factory=list)  # numbers on several entries, or several on one
+    outside: list[str] = field(default_factory=list)  # DNs that are not under the people branch
+    shared: int = 0  # entries that are also somebody else's
+    must_change: set[str] = field(default_factory=set)  # numbers with pwdReset TRUE
+    unguarded: list[str] = field(default_factory=list)  # of those, not under the provisional policy
+    policies: dict[str, int] = field(default_factory=dict)  # by pwdPolicySubentry
+    example: str | None = None  # the DN of a student who is nobody else
+
+
+@dataclass(slots=True)
+class Case:
+    """What is examined, and what one examination leaves for the next."""
+
+    settings: Settings
+    definition: Definition
+    moment: Moment
+    sealer: Sealer | None = None
+    journal: Journal | None = None
+    last: LastRuns | None = None
+    directory: Directory | None = None
+    lost: bool = False  # the connection broke
+    tree: str = ""
+    identity: str | None = None  # entryUUID of the people branch
+    populated: bool = False  # the people branch has children, seen or not
+    config: Config | None = None
+    census: Census | None = None
+    guessing: Guessing | None = None
+
+    @property
+    def server(self) -> Directory:
+        """The directory, in an examination that is made only where there is one."""
+        assert self.directory is not None
+        return self.directory
+
+    def of_config(self, name: str) -> list[str]:
+        """Every value of an attribute in what we read of cn=config, without its ``{n}``."""
+        return [
+            re.sub(r"^\{-?\d+\}", "", raw.decode("utf-8", "replace"))
+            for attributes in self.config or ()
+            for raw in attributes.get(name, [])
+        ]
+
+
+def alone(area: str, case: Case, examination: Callable[[Case], Findings]) -> list[Finding]:
+    """One examination's findings; if it fails, that is the last of them and no other's."""
+    found: list[Finding] = []
+    try:
+        found.extend(examination(case))
+    except ScolpassError as error:
+        found.append(failed(area, error))
+        # An error with a cause is a connection that broke: each next try would wait as long.
+        if isinstance(error, DirectoryUntrusted) and error.__cause__ is not None:
+            case.lost = True
+    return found
+
+
+def failed(area: str, error: ScolpassError) -> Finding:
+    """An error as a finding."""
+    # Nothing is ever written here, so it need not be said.
+    cure = re.sub(r"[;,]? *(and )?nothing was written", "", error.cure, flags=re.IGNORECASE)
+    return wrong(area, error.message, cure, status=error.exit_status)

@@ -1,0 +1,85 @@
+"""One line of the table, and all of them: what every examination says its findings in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from connector.core.guessing import Guessing
+
+GRAVITY = (2, 4, 3, 1, 0)  # of exit statuses, the gravest first
+SHOWN = 10  # names that a person is shown; --json has them all
+
+INIT = "the LDIF that `scolpass init` writes"
+
+
+class Mark(StrEnum):
+    """How a thing was found."""
+
+    OK = "ok"
+    HINT = "hint"
+    WARNING = "warning"
+    WRONG = "wrong"
+    UNSEEN = "not seen"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the table."""
+
+    area: str
+    seen: str
+    mark: Mark = Mark.OK
+    cure: str = ""
+    status: int = 0  # the exit status that it asks for
+    names: tuple[str, ...] = ()  # of the students or entries concerned
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What the definition in ``deploy/openldap`` asks of a directory, to be compared with it."""
+
+    indexes: Mapping[str, frozenset[str]]
+    unique: tuple[str, ...]  # values of olcUniqueURI
+    schema: tuple[str, ...]  # the schema files, as LDIF
+
+
+@dataclass(slots=True)
+class Checkup:
+    """All that was examined."""
+
+    findings: list[Finding] = field(default_factory=list)
+    guessing: Guessing | None = None
+
+    @property
+    def exit_status(self) -> int:
+        """The gravest status that any finding asks for."""
+        return min((f.status for f in self.findings), key=GRAVITY.index, default=0)
+
+
+def hint(area: str, seen: str, cure: str = "") -> Finding:
+    """Worth knowing; nothing is wrong."""
+    return Finding(area, seen, Mark.HINT, cure)
+
+
+def warning(area: str, seen: str, cure: str, names: Iterable[str] = ()) -> Finding:
+    """Wants a hand, while a sync goes on."""
+    return Finding(area, seen, Mark.WARNING, cure, 1, tuple(names))
+
+
+def wrong(
+    area: str, seen: str, cure: str, names: Iterable[str] = (), *, status: int = 2
+) -> Finding:
+    """Must be mended; by default a mistake in the set-up."""
+    return Finding(area, seen, Mark.WRONG, cure, status, tuple(names))
+
+
+def unseen(area: str, why: str, cure: str = "") -> Finding:
+    """What could not be looked at, and why."""
+    return Finding(area, why, Mark.UNSEEN, cure)
+
+
+def many(count: int, one: str, several: str = "") -> str:
+    """A count with its noun."""
+    return f"{count:,} {one if count == 1 else several or one + 's'}"

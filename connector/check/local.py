@@ -1,0 +1,74 @@
+"""Configuration and secret files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from connector.check.case import Case, Findings, failed
+from connector.check.findings import Finding, hint, warning, wrong
+from connector.edges.passwords import Sealer
+from connector.errors import ConfigurationError
+from connector.settings import SqlSource, read_secret
+
+_LEAST_MEMORY, _LEAST_TIME = 19456, 2  # argon2id: OWASP ASVS 5.0, V11.4.2
+
+
+def configuration(case: Case) -> Findings:
+    """The configuration file, variables, and what in it is odd."""
+    settings = case.settings
+    yield Finding("configuration", f"{settings.file}: read, every key is known")
+    for trouble in settings.warnings:
+        yield warning("configuration", trouble, "Correct the variable's name, or unset it.")
+    provisional = settings.password.provisional
+    if provisional.memory_cost < _LEAST_MEMORY or provisional.time_cost < _LEAST_TIME:
+        yield hint(
+            "configuration",
+            f"provisional passwords are hashed with m={provisional.memory_cost} KiB, "
+            f"t={provisional.time_cost}, less than a leaked hash should cost a guesser",
+            f"Set memory_cost = {_LEAST_MEMORY} and time_cost = {_LEAST_TIME}, or more, under "
+            "[password.provisional].",
+        )
+    log_file = settings.log.file
+    if log_file is not None:
+        place = log_file if log_file.exists() else log_file.parent
+        if not os.access(place, os.W_OK):
+            yield wrong(
+                "configuration",
+                f"the log file {log_file} cannot be written",
+                f"Let the user of scolpass write to {place}, or mend log.file.",
+            )
+
+
+def secrets(case: Case) -> Findings:
+    """Every secret file: there, closed to others, and usable."""
+    settings = case.settings
+    directory, keys, events = settings.directory, settings.keys, settings.events
+    yield from _secret(directory.bind_password_file, settings.directory_password)
+    yield from _secret(keys.file, lambda: _sealing_keys(case))
+    if events.webhook.secrets_file is not None:
+        yield from _secret(events.webhook.secrets_file, settings.webhook_secrets)
+    if events.amqp.url_file is not None:
+        yield from _secret(events.amqp.url_file, settings.amqp_url)
+    if isinstance(settings.source, SqlSource) and settings.source.url_file is not None:
+        url_file = settings.source.url_file
+        yield from _secret(url_file, lambda: read_secret(url_file))
+
+
+def _sealing_keys(case: Case) -> tuple[SecretStr, ...]:
+    keys = case.settings.sealing_keys()
+    case.sealer = Sealer(keys)
+    return keys
+
+
+def _secret(path: Path, read: Callable[[], Any]) -> Findings:
+    """A secret file; one that may be absent and is reads as nothing."""
+    try:
+        if read():
+            yield Finding("secrets", f"{path}: can be used, and is closed to others")
+    except ConfigurationError as error:
+        yield failed("secrets", error)

@@ -1,0 +1,93 @@
+"""The accounts: whose they are, and under which policy."""
+
+from __future__ import annotations
+
+from connector.check.case import Case, Census, Findings
+from connector.check.findings import Finding, hint, many, warning, wrong
+from connector.core import entry
+from connector.core.model import State
+
+
+def accounts(case: Case) -> Findings:
+    """Every entry with a student number, counted."""
+    census = _count_accounts(case)
+    case.census = census
+    total = len(census.dns)
+    yield Finding(
+        "accounts", f"{many(total, 'entry', 'entries')} with a student number: read whole"
+    )
+    if case.populated and not total:
+        yield hint(
+            "accounts",
+            f"{case.settings.directory.people_dn} has entries, and the service account sees no "
+            "student among them",
+            "If students are there, see the access rules: what it may not see it takes for absent.",
+        )
+    if census.shared:
+        yield Finding(
+            "accounts",
+            f"also somebody else's (staff), so that only identity and enrolment are kept true: "
+            f"{many(census.shared, 'entry', 'entries')}",
+        )
+    if census.twins:
+        yield warning(
+            "accounts",
+            f"on several entries, or on one with several: {many(len(census.twins), 'student')}, "
+            "whom every sync leaves alone",
+            "Find out whose entries they are, and take the number off the wrong one.",
+            census.twins,
+        )
+    if census.outside:
+        yield warning(
+            "accounts",
+            f"not under {case.settings.directory.people_dn}: "
+            f"{many(len(census.outside), 'entry', 'entries')} with a student number, which every "
+            "sync leaves alone",
+            "Move them there, or mend directory.people_dn.",
+            census.outside,
+        )
+    dangling = [dn for dn in census.policies if case.server.policy(dn) is None]
+    for dn in dangling:
+        yield wrong(
+            "accounts",
+            f"never locked nor closed, as the policy {dn} that they name is not there: "
+            f"{many(census.policies[dn], 'account')}",
+            "Add that policy, or take pwdPolicySubentry off those entries.",
+        )
+    if census.unguarded:
+        yield warning(
+            "accounts",
+            "not under the provisional policy, which alone guards six digits: "
+            f"{many(len(census.unguarded), 'inactive account')}",
+            "Run `scolpass sync`, which puts them back under it; else see `scolpass show NUMBER`.",
+            census.unguarded,
+        )
+
+
+def _count_accounts(case: Case) -> Census:
+    census = Census()
+    people = case.settings.directory.people_dn
+    provisional = case.settings.password.provisional.policy_dn
+    for account in case.server.census(case.tree):
+        numbers = account.values("supannEtuId")
+        for number in numbers:
+            if number in census.dns or len(numbers) > 1:
+                census.twins.append(number)
+            census.dns.setdefault(number, account.dn)
+        if not entry.is_below(account.dn, people):
+            census.outside.append(account.dn)
+        policy = account.first("pwdPolicySubentry")
+        if policy is not None:
+            census.policies[policy] = census.policies.get(policy, 0) + 1
+        if entry.is_shared_person(account):
+            census.shared += 1
+            continue
+        if census.example is None and entry.is_below(account.dn, people):
+            census.example = account.dn
+        if account.must_change:
+            census.must_change.add(numbers[0])
+            inactive = entry.standing(account).state is State.INACTIVE
+            if inactive and not entry.has_policy(account, provisional):
+                census.unguarded.append(numbers[0])
+    census.twins = sorted(set(census.twins))
+    return census

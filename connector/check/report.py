@@ -1,0 +1,87 @@
+"""The table, for machines and for people."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from connector.check.findings import SHOWN, Checkup, Mark
+from connector.core.guessing import LIMIT
+
+
+def checkup_json(checkup: Checkup) -> dict[str, Any]:
+    """The table as ``check --json`` prints it; ``figure`` is null where nothing limits it."""
+    guessing = checkup.guessing
+    return {
+        "exit_status": checkup.exit_status,
+        "findings": [
+            {
+                "area": one.area,
+                "seen": one.seen,
+                "verdict": one.mark.value,
+                "cure": one.cure,
+                "status": one.status,
+                "names": list(one.names),
+            }
+            for one in checkup.findings
+        ],
+        "guessing": None
+        if guessing is None
+        else {
+            "accounts_a_day": None if math.isinf(guessing.figure) else guessing.figure,
+            "limit": LIMIT,
+            "inactive": guessing.inactive,
+            "max_failure": guessing.lock.failures,
+            "lockout_duration": guessing.lock.seconds,
+            "threads": guessing.threads,
+            "length": guessing.length,
+            "alphabet": guessing.signs,
+            "length_needed": guessing.length_needed,
+        },
+    }
+
+
+_COLOURS = {
+    Mark.OK: "green",
+    Mark.HINT: "cyan",
+    Mark.WARNING: "yellow",
+    Mark.WRONG: "bold red",
+    Mark.UNSEEN: "dim",
+}
+
+
+def show_checkup(console: Console, checkup: Checkup) -> None:
+    """The table, and in one line what it comes to."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    table.add_column("area", no_wrap=True)
+    table.add_column("what was seen, and how to mend it", overflow="fold")
+    for one in checkup.findings:
+        what = Text(_printable(one.seen))
+        if one.names:
+            more = f" and {len(one.names) - SHOWN:,} more" if len(one.names) > SHOWN else ""
+            what.append("\n  " + _printable(", ".join(one.names[:SHOWN])) + more, style="dim")
+        if one.cure:
+            what.append("\n→ " + _printable(one.cure), style="italic")
+        table.add_row(Text(one.mark.value, style=_COLOURS[one.mark]), one.area, what)
+    console.print(table)
+    counts = [
+        f"{count} {mark.value}"
+        for mark in (Mark.WRONG, Mark.WARNING, Mark.HINT, Mark.UNSEEN)
+        if (count := sum(one.mark is mark for one in checkup.findings))
+    ]
+    if checkup.exit_status == 0:
+        console.print("; ".join(["[bold green]In order[/bold green]", *counts]) + ".")
+    else:
+        console.print(f"[bold]{', '.join(counts)}.[/bold] Mend it from the top downwards.")
+
+
+def _printable(text: str) -> str:
+    """Text that cannot play with the terminal: control and bidi signs are shown, not obeyed."""
+    return "".join(
+        sign if sign == "\n" or sign.isprintable() else f"\\u{ord(sign):04x}" for sign in text
+    )

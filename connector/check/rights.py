@@ -1,0 +1,167 @@
+"""What the service account may do and may not, and what a stranger is shown."""
+
+from __future__ import annotations
+
+from connector.check.case import Case, Findings
+from connector.check.findings import INIT, Finding, hint, unseen, warning, wrong
+from connector.edges.directory import SAMPLE, first_values
+
+# A hash that no password verifies against: its digest is no argon2 output but zeros.
+_NO_HASH = "{ARGON2}$argon2id$v=19$m=8,t=1,p=1$c2NvbHBhc3MtY2hlY2s$" + "A" * 43
+_NEVER = "20991231230000Z"
+# What scolpass writes into a student's entry: whole attributes, and values among others'.
+WHOLE = {
+    "userPassword": _NO_HASH,
+    "pwdReset": "TRUE",
+    "pwdEndTime": _NEVER,
+    "pwdStartTime": _NEVER,
+    "sn": "Check",
+    "givenName": "Scolpass",
+    "cn": "Check Scolpass",
+    "displayName": "Scolpass Check",
+    "supannNomDeNaissance": "Check",
+    "supannCivilite": "Mme",
+    "supannOIDCDateDeNaissance": "2000-01-01",
+    "supannCodeINE": "SCOLPASSCHECK",
+    "mail": "scolpass-check@scolpass.invalid",
+    "eduPersonPrincipalName": "scolpass-check@scolpass.invalid",
+    "supannAliasLogin": "scolpass-check@scolpass.invalid",
+    "supannAutreMail": "scolpass-check-0@scolpass.invalid",
+    "eduPersonPrincipalNamePrior": "scolpass-check-0@scolpass.invalid",
+    "supannEtablissement": "{UAI}0000000A",
+    "supannEntiteAffectation": "CHECK",
+    "supannEntiteAffectationPrincipale": "CHECK",
+    "supannEtuAnneeInscription": "2000",
+    "supannEtuEtape": "{UAI:0000000A}CHECK",
+    "supannEtuInscription": "[etab={UAI}0000000A][anneeinsc=2000][regimeinsc={INCONNU}]"
+    "[sectdisc={INCONNU}][typedip={INCONNU}][cursusann={INCONNU}]",
+    "eduPersonPrimaryAffiliation": "student",
+    "supannMailPerso": "scolpass-check@scolpass.invalid",
+    "mailForwardingAddress": "scolpass-check@scolpass.invalid",
+    "scolpassCharter": "2000 2000-01-01T00:00:00Z",
+}
+AMONG_OTHERS = {
+    "objectClass": "scolpassAccount",
+    "eduPersonAffiliation": "student",
+    "supannRessourceEtatDate": "{COMPTE}I:SupannCree:20000101:20000101",
+    "supannRessourceEtat": "{COMPTE}I:SupannCree",
+    "supannMailPrive": "{SECOURS}scolpass-check@scolpass.invalid",
+}
+
+
+_NAMES = ("cn", "Check Scolpass", "scolpass-check-0")  # what no student's entry can be left with
+
+
+def rights(case: Case) -> Findings:
+    """What the service account may do and may not, and what a stranger is shown."""
+    directory, settings = case.server, case.settings
+    if case.census is None or case.census.example is None:
+        yield unseen(
+            "rights",
+            "what the service account may write: there is no student yet to try on, so the first "
+            "sync tells",
+        )
+    else:
+        yield _may_change(case, case.census.example)
+    yield from _forbidden(case)
+    shown = directory.passwords_shown(case.tree)
+    if shown:
+        yield wrong(
+            "rights",
+            f"the service account can read passwords: it was given {shown} hashes among "
+            f"{SAMPLE} entries",
+            f"Put the access rules of {INIT} before your own, and see that the service account "
+            "is not the rootdn.",
+        )
+    else:
+        yield Finding("rights", "the service account is shown no password")
+    students, hashes = directory.stranger(case.tree)
+    if hashes:
+        yield wrong(
+            "rights",
+            f"a stranger can read passwords: {hashes} hashes were given without signing in",
+            "Close userPassword: olcAccess: to attrs=userPassword by self =xw by anonymous auth "
+            "by * none",
+        )
+    elif students:
+        yield hint(
+            "rights",
+            "a stranger is shown no password, but he is shown students' entries",
+            "If that is not meant, end your rules with: olcAccess: to * by self read by * none",
+        )
+    else:
+        yield Finding("rights", "a stranger is shown neither passwords nor students")
+    own = directory.policy_of(settings.directory.bind_dn)
+    policy = directory.policy(own) if own else None
+    if policy is None or first_values(policy).get("pwdLockout", "FALSE").upper() == "TRUE":
+        yield warning(
+            "rights",
+            f"{settings.directory.bind_dn} is not kept from being locked out: a few wrong "
+            "passwords of any stranger may stop scolpass",
+            "Give it pwdPolicySubentry: a policy with pwdLockout FALSE (5-tree.ldif of "
+            "`scolpass init`).",
+        )
+    else:
+        yield Finding("rights", "no stranger can lock the service account out")
+
+
+def _may_change(case: Case, dn: str) -> Finding:
+    directory = case.server
+    whole = WHOLE | {"pwdPolicySubentry": case.settings.password.provisional.policy_dn}
+    answer = directory.would_modify(dn, whole, AMONG_OTHERS, fails_at=_NAMES)
+    if answer.allowed:
+        count = len(whole) + len(AMONG_OTHERS)
+        return Finding(
+            "rights", f"all {count} attributes of ours can be changed (tried on {dn}, not made)"
+        )
+    if not answer.forbidden:
+        return wrong(
+            "rights",
+            f"the directory would refuse a change of {dn}: {answer.words} (result {answer.code})",
+            "See schema, overlays and policies below. For userPassword the service account needs "
+            f"`manage`, as in {INIT}.",
+        )
+    lacking = [
+        name
+        for name, value in whole.items()
+        if directory.would_modify(dn, {name: value}, fails_at=_NAMES).forbidden
+    ]
+    lacking += [
+        name
+        for name, value in AMONG_OTHERS.items()
+        if directory.would_modify(dn, {}, {name: value}, fails_at=_NAMES).forbidden
+    ]
+    return wrong(
+        "rights",
+        f"the service account may not change {', '.join(lacking)} (tried on {dn})",
+        f"Put the access rules of {INIT} (4-config.ldif) before your own.",
+    )
+
+
+def _forbidden(case: Case) -> Findings:
+    """What a service account with no more rights than it needs is refused."""
+    settings, directory = case.settings, case.server
+    policy_dn = settings.password.provisional.policy_dn
+    tries = {
+        "the provisional policy": (policy_dn, ("pwdMaxFailure", "5", "999999999")),
+        "its own entry": (settings.directory.bind_dn, ("cn", "x", "y")),
+        "the people branch": (settings.directory.people_dn, ("description", "x", "y")),
+    }
+    staff = directory.first_of(
+        settings.directory.people_dn, "(&(uid=*)(!(supannEtuId=*))(objectClass=person))"
+    )
+    if staff is not None:
+        tries["entries of staff"] = (staff, ("sn", "x", "y"))
+    allowed = [
+        what
+        for what, (dn, fails_at) in tries.items()
+        if directory.would_modify(dn, {}, fails_at=fails_at).allowed
+    ]
+    if allowed:
+        yield warning(
+            "rights",
+            f"the service account may do more than it needs: it can change {', '.join(allowed)}",
+            f"Do not use the rootdn; give the account only the rules of {INIT}.",
+        )
+    else:
+        yield Finding("rights", f"the service account is kept from {', '.join(tries)}")

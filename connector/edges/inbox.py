@@ -1,0 +1,124 @@
+"""The spool directory: events arrive as ``*.json`` files that appear by rename.
+
+A file leaves for ``done/`` or ``rejected/`` (there with a ``.reason`` beside it) once the journal
+has it. Links are not followed, and nothing but a regular file is read.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from connector.errors import ConfigurationError
+
+LARGEST = 1 << 20  # bytes; an event is a few hundred
+LONGEST = 255 - len(".reason")  # bytes of a name, so that the reason can stand beside it
+FOLDERS = ("done", "rejected")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One file in the spool."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The file's name, as the journal knows what is no JSON."""
+        return self.path.name.encode("utf-8", "replace").decode("utf-8", "replace")
+
+    def read(self) -> bytes:
+        """The file's content.
+
+        Raises:
+            OSError: it is no regular file, larger than an event can be, or cannot be read.
+        """
+        # Without O_NONBLOCK a FIFO would hold us up for ever.
+        handle = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise OSError("it is no regular file")
+            with os.fdopen(handle, "rb", closefd=False) as file:
+                content = file.read(LARGEST + 1)
+        finally:
+            os.close(handle)
+        if len(content) > LARGEST:
+            raise OSError(f"it is larger than {LARGEST} bytes")
+        return content
+
+    def acknowledge(self) -> None:
+        """Move the file to ``done/``.
+
+        Raises:
+            OSError: it cannot be moved.
+        """
+        self._move("done")
+
+    def reject(self, reason: str) -> None:
+        """Move the file to ``rejected/``, with the reason beside it.
+
+        Raises:
+            OSError: it cannot be moved, or no reason can be written.
+        """
+        moved = self._move("rejected")
+        if moved is not None:
+            # Whoever may write to the spool may have put a link there: it is not written through.
+            beside = moved.with_name(moved.name + ".reason")
+            with suppress(FileNotFoundError):
+                beside.unlink()
+            with beside.open("x", encoding="utf-8") as file:
+                file.write(reason + "\n")
+
+    def _move(self, folder: str) -> Path | None:
+        """Where the file is now; None where it was gone already."""
+        place = self.path.parent / folder
+        target = place / _fitting(self.path.stem, self.path.suffix)
+        number = 1
+        while os.path.lexists(target):
+            number += 1
+            target = place / _fitting(self.path.stem, f".{number}{self.path.suffix}")
+        with suppress(FileNotFoundError):
+            return self.path.rename(target)
+        return None
+
+
+def _fitting(stem: str, ending: str) -> str:
+    """A name that a file may have, cut in the stem if need be."""
+    return os.fsdecode(os.fsencode(stem)[: LONGEST - len(ending)]) + ending
+
+
+def arrivals(spool: Path) -> Iterator[Arrival]:
+    """What waits in the spool, by name; nothing where there is no spool.
+
+    Raises:
+        ConfigurationError: the spool is no folder, cannot be read, or has no room for what is done.
+    """
+    try:
+        with os.scandir(spool) as entries:
+            names = sorted(
+                entry.name
+                for entry in entries
+                if entry.name.endswith(".json") and not entry.name.startswith(".")
+            )
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _unusable(spool, "read", error) from error
+    for folder in FOLDERS if names else ():
+        try:
+            (spool / folder).mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise _unusable(spool / folder, "made", error) from error
+    for name in names:
+        yield Arrival(spool / name)
+
+
+def _unusable(folder: Path, done: str, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"events.spool.path: the folder {folder} cannot be {done}: {error.strerror}",
+        "Name a folder that scolpass may read and write; nothing was taken from it.",
+    )

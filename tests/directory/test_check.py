@@ -1,0 +1,606 @@
+"""`scolpass check` against a real directory: sound, then damaged in one way at a time."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from connector import check, sandbox
+from connector.check import rights, schemas
+from connector.core import entry
+from connector.edges.passwords import new_key
+from tests.support.breakage import DATABASE, change, delete
+from tests.support.directory import Directory, LocalDirectory
+from tests.support.people import put, stand
+from tests.support.walk import student, students
+from tests.support.workspace import Workspace, write_secret
+
+FRONTEND = "olcDatabase={-1}frontend,cn=config"
+PPOLICY = f"olcOverlay={{1}}ppolicy,{DATABASE}"
+UNIQUE = f"olcOverlay={{2}}unique,{DATABASE}"
+CONSTRAINT = f"olcOverlay={{3}}constraint,{DATABASE}"
+
+Finding = Mapping[str, Any]
+
+
+@pytest.fixture
+def ready(workspace: Workspace) -> Workspace:
+    """A workspace with two students, synced."""
+    workspace.write_register([student("22600001"), student("22600002", "Noé", "Durand")])
+    workspace.json("sync")
+    return workspace
+
+
+DEFINITION = check.Definition(
+    indexes=sandbox.required_indexes(),
+    unique=sandbox.definition_values("olcUniqueURI"),
+    schema=sandbox.schema_files(),
+)
+
+
+def examined(
+    workspace: Workspace, status: int = 0, environ: Mapping[str, str] | None = None
+) -> Any:
+    """What `check --json` prints, asked for in this process; and how it ends."""
+    checkup = check.examine(workspace.config, DEFINITION, environ or {})
+    assert checkup.exit_status == status, checkup.findings
+    return check.checkup_json(checkup)
+
+
+def troubles(
+    workspace: Workspace, status: int, environ: Mapping[str, str] | None = None
+) -> list[Finding]:
+    """The findings that are warnings or wrong."""
+    found = examined(workspace, status, environ)["findings"]
+    return [one for one in found if one["verdict"] in ("warning", "wrong")]
+
+
+def only(found: list[Finding], area: str, *words: str) -> Finding:
+    """The one finding of an area whose text holds these words; every trouble names a cure."""
+    assert all(one["cure"] for one in found), found
+    mine = [
+        one
+        for one in found
+        if one["area"] == area and all(word in one["seen"] + one["cure"] for word in words)
+    ]
+    assert len(mine) == 1, found
+    return mine[0]
+
+
+# --- a sound set-up -------------------------------------------------------------------------------
+
+
+def test_a_sound_set_up_is_in_order(ready: Workspace) -> None:
+    found = ready.json("check")
+    # The tests' own hashing is cheap on purpose.
+    others = [one for one in found["findings"] if one["verdict"] != "ok"]
+    assert [one["area"] for one in others] == ["configuration"]
+    assert "m=1024" in others[0]["seen"]
+    areas = {one["area"] for one in found["findings"]}
+    assert areas == {
+        "configuration",
+        "secrets",
+        "directory",
+        "accounts",
+        "rights",
+        "schema",
+        "database",
+        "indexes",
+        "overlays",
+        "policies",
+        "guessing",
+        "source",
+        "journal",
+    }
+    assert found["guessing"]["inactive"] == 2
+    assert found["guessing"]["accounts_a_day"] == pytest.approx(2 * 32 / 10**6 / 90)
+    assert found["guessing"]["threads"] == 16
+
+
+def test_the_first_check_before_any_sync_is_in_order_and_makes_no_journal(
+    workspace: Workspace,
+) -> None:
+    workspace.write_register([student("22600001")])
+    assert troubles(workspace, 0) == []
+    assert not workspace.journal.exists()
+
+
+def test_it_writes_nothing(ready: Workspace) -> None:
+    put(
+        ready.directory,
+        f"uid=prof,{ready.directory.people_dn}",
+        {
+            "objectClass": ["inetOrgPerson"],
+            "uid": "prof",
+            "cn": "Prof",
+            "sn": "Prof",
+        },
+    )
+    before = ready.directory.csns(), ready.directory.entries(base=ready.directory.suffix)
+    journal = list(sqlite3.connect(ready.journal).iterdump())
+    ready.json("check")
+    # Restarted, as slapd may not have told yet what it would no longer be able to read.
+    ready.directory.restart()
+    after = ready.directory.csns(), ready.directory.entries(base=ready.directory.suffix)
+    assert after == before
+    assert list(sqlite3.connect(ready.journal).iterdump()) == journal
+
+
+def test_what_it_tries_is_all_that_scolpass_writes() -> None:
+    tried = {*rights.WHOLE, *rights.AMONG_OTHERS, "pwdPolicySubentry"}
+    never_changed = {"uid", "supannEtuId", "supannEmpId"}
+    assert tried - {"userPassword"} == set(entry.READ) - never_changed
+
+
+def test_a_person_reads_a_table_and_one_last_line(ready: Workspace) -> None:
+    delete(ready.directory, ready.directory.policy_dn)
+    done = ready.scolpass("check")
+    assert done.returncode == 2
+    lines = done.stdout.splitlines()
+    assert any(line.startswith("wrong") and "policies" in line for line in lines)
+    assert any("→ Add it (5-tree.ldif" in line for line in lines)
+    assert lines[-1].endswith("Mend it from the top downwards.")
+    assert ready.directory.service_password not in done.stdout + done.stderr
+
+
+# --- the directory, damaged -----------------------------------------------------------------------
+
+
+def set_policy(directory: Directory, name: str, *values: str) -> None:
+    change(directory, directory.policy_dn, "replace", name, *values)
+
+
+Damage = Callable[[Directory], None]
+DAMAGES: dict[str, tuple[Damage, int, str, tuple[str, ...]]] = {
+    "the provisional policy is gone": (
+        lambda d: delete(d, d.policy_dn), 2, "policies", ("provisional policy", "not there"),
+    ),
+    "the default policy is gone": (
+        lambda d: delete(d, f"cn=default,ou=policies,{d.suffix}"),
+        2, "policies", ("default policy", "not there"),
+    ),
+    "no default policy is named": (
+        lambda d: change(d, PPOLICY, "delete", "olcPPolicyDefault"),
+        2, "policies", ("no default policy", "olcPPolicyDefault"),
+    ),
+    "the default policy dangles": (
+        lambda d: change(d, PPOLICY, "replace", "olcPPolicyDefault", f"cn=no,{d.suffix}"),
+        2, "policies", ("cn=no,", "not there"),
+    ),
+    "nothing is locked": (
+        lambda d: set_policy(d, "pwdLockout", "FALSE"), 2, "policies", ("nothing is ever locked",),
+    ),
+    "pwdReset is not looked at": (
+        lambda d: set_policy(d, "pwdMustChange", "FALSE"),
+        2, "policies", ("pwdReset", "pwdMustChange: TRUE"),
+    ),
+    "a lock ends": (
+        lambda d: set_policy(d, "pwdLockoutDuration", "900"), 1, "policies", ("after 900 s",),
+    ),
+    "many failures are allowed": (
+        lambda d: set_policy(d, "pwdMaxFailure", "50"), 1, "policies", ("50 failures",),
+    ),
+    "a provisional password has a pwdMaxAge": (
+        lambda d: set_policy(d, "pwdMaxAge", "86400"), 1, "policies", ("pwdMaxAge",),
+    ),
+    "students' own passwords are SSHA": (
+        lambda d: change(d, FRONTEND, "delete", "olcPasswordHash"), 1, "policies", ("SSHA",),
+    ),
+    "an index is gone": (
+        lambda d: change(d, DATABASE, "delete", "olcDbIndex", "uid,mail eq"),
+        1, "indexes", ("uid eq; mail eq",),
+    ),
+    "unique is off": (
+        lambda d: delete(d, UNIQUE), 1, "overlays", ("unique is off",),
+    ),
+    "unique does not serialize": (
+        lambda d: change(
+            d, UNIQUE, "replace", "olcUniqueURI",
+            *(f"ldap:///?{n}?sub" for n in ("uid", "mail", "supannEtuId")),
+        ),
+        1, "overlays", ("uid, mail, supannEtuId", "serialize"),
+    ),
+    "unique does not guard mail": (
+        lambda d: change(d, UNIQUE, "delete", "olcUniqueURI", "serialize ldap:///?mail?sub"),
+        1, "overlays", ("does not guard mail",),
+    ),
+    "reading is limited": (
+        lambda d: change(d, DATABASE, "delete", "olcLimits"), 1, "database", ("olcLimits",),
+    ),
+    "the database is small": (
+        lambda d: change(d, DATABASE, "replace", "olcDbMaxSize", "10485760"),
+        1, "database", ("10 MiB",),
+    ),
+    "the service account reads hashes": (
+        lambda d: change(
+            d, DATABASE, "add", "olcAccess",
+            f'{{0}}to attrs=userPassword by dn.exact="{d.service_dn}" manage by * break',
+        ),
+        2, "rights", ("service account can read passwords",),
+    ),
+    "strangers read hashes": (
+        lambda d: change(
+            d, DATABASE, "add", "olcAccess",
+            "{0}to attrs=entry,userPassword,objectClass by anonymous read by * break",
+        ),
+        2, "rights", ("a stranger can read passwords",),
+    ),
+    "an attribute cannot be written": (
+        lambda d: change(
+            d, DATABASE, "add", "olcAccess",
+            f'{{0}}to attrs=pwdEndTime,displayName by dn.exact="{d.service_dn}" read by * break',
+        ),
+        2, "rights", ("may not change pwdEndTime, displayName (",),
+    ),
+    "the service account may do everything": (
+        lambda d: change(
+            d, DATABASE, "add", "olcAccess",
+            f'{{0}}to dn.subtree="{d.people_dn}" attrs=description '
+            f'by dn.exact="{d.service_dn}" write by * break',
+        ),
+        1, "rights", ("may do more than it needs", "the people branch"),
+    ),
+    "strangers can lock the service account": (
+        lambda d: change(d, d.service_dn, "replace", "pwdPolicySubentry"),
+        1, "rights", ("locked out", "pwdLockout FALSE"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_each_damage_to_the_directory_is_named_with_its_cure(ready: Workspace, name: str) -> None:
+    damage, status, area, words = DAMAGES[name]
+    damage(ready.directory)
+    only(troubles(ready, status), area, *words)
+
+
+def test_without_a_policy_overlay_nothing_guards_a_password(ready: Workspace) -> None:
+    delete(ready.directory, PPOLICY)
+    only(troubles(ready, 2), "overlays", "ppolicy is not on the database")
+
+
+def test_where_cn_config_cannot_be_read_the_rest_is_still_examined(ready: Workspace) -> None:
+    change(ready.directory, "olcDatabase={0}config,cn=config", "delete", "olcAccess", "{0}")
+    found = examined(ready)
+    unseen = {one["area"] for one in found["findings"] if one["verdict"] == "not seen"}
+    assert unseen == {"database", "indexes", "overlays", "policies"}
+    assert found["guessing"]["threads"] == 16
+
+
+def test_a_definition_is_another_if_it_takes_other_values() -> None:
+    shape = schemas.shape("( 1 NAME 'supannEtuId' SYNTAX 1.2.3 SINGLE-VALUE )")
+    assert shape == schemas.shape(
+        "( 9 NAME 'supannEtuId' DESC 'x' SYNTAX '1.2.3{64}' SINGLE-VALUE)"
+    )
+    assert shape != schemas.shape("( 1 NAME 'supannEtuId' SYNTAX 1.2.4 SINGLE-VALUE )")
+    assert shape != schemas.shape("( 1 NAME 'supannEtuId' SYNTAX 1.2.3 )")
+    assert shape != schemas.shape("( 1 NAME 'supannEtuId' SUP name SINGLE-VALUE )")
+
+
+# --- what guessing could open ---------------------------------------------------------------------
+
+
+def test_a_lock_that_ends_opens_accounts_and_check_says_which_length_would_do(
+    ready: Workspace,
+) -> None:
+    set_policy(ready.directory, "pwdLockoutDuration", "60")
+    trouble = only(troubles(ready, 2), "guessing", "a lock of 60 s")
+    # 2 x max(5, 2 x 16) x 1440 / 10^6 = 0.092
+    assert "0.092 accounts a day" in trouble["seen"]
+    assert "7 digits would do" in trouble["cure"]
+    guessing = examined(ready, 2)["guessing"]
+    assert guessing["accounts_a_day"] == pytest.approx(2 * 32 * 1440 / 10**6)
+    assert guessing["length_needed"] == 7
+
+
+def test_the_figure_is_that_of_the_live_threads_alphabet_and_days(ready: Workspace) -> None:
+    change(ready.directory, "cn=config", "replace", "olcThreads", "64")
+    ready.configure({"password": {"provisional": {"length": 4, "valid_days": 0}}})
+    guessing = examined(ready)["guessing"]
+    assert guessing["threads"] == 64
+    assert guessing["accounts_a_day"] == pytest.approx(2 * 128 / 10**4 / 365)
+
+
+def test_a_policy_that_is_not_there_is_boundless(ready: Workspace) -> None:
+    delete(ready.directory, ready.directory.policy_dn)
+    found = examined(ready, 2)
+    assert found["guessing"]["accounts_a_day"] is None
+    assert found["guessing"]["length_needed"] is None
+
+
+# --- the accounts ---------------------------------------------------------------------------------
+
+
+def test_accounts_that_are_also_somebody_elses_are_counted(ready: Workspace) -> None:
+    stand(ready.directory, "22600003", supannEmpId="E1")
+    seen = [one["seen"] for one in examined(ready)["findings"] if one["area"] == "accounts"]
+    assert any("also somebody else's" in text and "1 entry" in text for text in seen)
+
+
+def test_an_account_whose_policy_is_not_there_is_found_and_a_sync_mends_it(
+    ready: Workspace,
+) -> None:
+    dn = f"uid=e22600001,{ready.directory.people_dn}"
+    change(ready.directory, dn, "replace", "pwdPolicySubentry", f"cn=no,{ready.directory.suffix}")
+    found = troubles(ready, 2)
+    only(found, "accounts", "never locked nor closed", "1 account")
+    assert only(found, "accounts", "not under the provisional policy")["names"] == ["22600001"]
+    ready.json("sync")
+    assert troubles(ready, 0) == []
+
+
+def test_two_entries_with_one_number_and_one_outside_are_named(ready: Workspace) -> None:
+    stand(ready.directory, uid="twin", mail="t@x.fr", eduPersonPrincipalName="t@x.fr")
+    put(
+        ready.directory,
+        f"cn=elsewhere,ou=services,{ready.directory.suffix}",
+        {
+            "objectClass": ["inetOrgPerson", "supannPerson"],
+            "cn": "elsewhere",
+            "sn": "x",
+            "supannEtuId": "22600009",
+        },
+    )
+    found = troubles(ready, 1)
+    assert only(found, "accounts", "on several entries")["names"] == ["22600001"]
+    assert "elsewhere" in only(found, "accounts", "not under")["names"][0]
+
+
+# --- reaching it ----------------------------------------------------------------------------------
+
+
+def test_a_directory_that_is_away_hides_neither_source_nor_journal(ready: Workspace) -> None:
+    ready.directory.stop()
+    found = examined(ready, 4)
+    by_area: dict[str, set[str]] = {}
+    for one in found["findings"]:
+        by_area.setdefault(one["area"], set()).add(one["verdict"])
+    assert by_area["directory"] == {"wrong"}
+    assert by_area["policies"] == {"not seen"}
+    assert by_area["source"] == {"ok"}
+    assert by_area["journal"] == {"ok", "not seen"}
+    ready.directory.start()
+
+
+def test_a_directory_that_hangs_costs_one_time_out(ready: Workspace) -> None:
+    ready.configure({"directory": {"receive_timeout": 1}})
+    with ready.directory.paused():
+        only(troubles(ready, 4), "directory", "cannot be reached")
+
+
+def test_a_dead_server_does_not_hide_the_living_one(ready: Workspace) -> None:
+    ready.configure({"directory": {"uris": ["ldap://127.0.0.1:9", ready.directory.uri]}})
+    found = troubles(ready, 4)
+    assert only(found, "directory", "127.0.0.1:9") == found[0]
+    assert len(found) == 1
+
+
+def test_a_refused_password_is_tried_once(ready: Workspace) -> None:
+    write_secret(ready.password, "wrong")
+    ready.configure({"directory": {"uris": [ready.directory.uri] * 3}})
+    change(ready.directory, ready.directory.service_dn, "replace", "pwdPolicySubentry")
+    only(troubles(ready, 4), "directory", "refused the bind")
+    seen = ready.directory.entries(base=ready.directory.service_dn)
+    assert len(seen[ready.directory.service_dn]["pwdFailureTime"]) == 1
+
+
+def test_servers_of_two_directories_are_not_taken_for_replicas(
+    ready: Workspace, own_directory: Directory
+) -> None:
+    with own_directory.connect() as admin:
+        admin.modify(
+            own_directory.service_dn,
+            {"userPassword": [("MODIFY_REPLACE", [ready.directory.service_password])]},
+        )
+    ready.configure({"directory": {"uris": [ready.directory.uri, own_directory.uri]}})
+    only(troubles(ready, 4), "directory", "not the same directory")
+
+
+def test_another_branch_is_named(ready: Workspace) -> None:
+    ready.configure({"directory": {"people_dn": f"ou=nobody,{ready.directory.suffix}"}})
+    only(troubles(ready, 4), "directory", "ou=nobody", "is not on")
+
+
+def certificate(folder: Path, days: int) -> tuple[Path, Path]:
+    """A key and a self-signed certificate for 127.0.0.1 that ends in so many days."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=100))
+        .not_valid_after(now + timedelta(days=days, hours=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.DNSName("127.0.0.1")]),
+            critical=False,
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    paths = folder / "tls.crt", folder / "tls.key"
+    paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    paths[1].write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return paths
+
+
+@pytest.mark.parametrize(
+    ("days", "status", "words"),
+    [(300, 0, "certificate good until"), (10, 1, "certificate ends on"), (-10, 4, "expired")],
+)
+def test_tls_is_told_with_its_certificate(
+    tmp_path: Path, days: int, status: int, words: str
+) -> None:
+    # Only a local process can be given a certificate from here.
+    directory = LocalDirectory(tmp_path / "directory")
+    try:
+        folder = tmp_path / "workspace"
+        folder.mkdir()
+        workspace = Workspace(folder, directory)
+        workspace.write_register([student("22600001")])
+        crt, key = certificate(tmp_path, days)
+        directory.modify(
+            "dn: cn=config\nchangetype: modify\n"
+            f"replace: olcTLSCertificateFile\nolcTLSCertificateFile: {crt}\n-\n"
+            f"replace: olcTLSCertificateKeyFile\nolcTLSCertificateKeyFile: {key}\n"
+        )
+        workspace.configure(
+            {
+                "directory": {
+                    "uris": [directory.uri.replace("127.0.0.1", "localhost")],
+                    "starttls": True,
+                    "ca_file": str(crt),
+                }
+            }
+        )
+        # In a process of its own: ldap3 2.9.1 calls ssl.match_hostname, a warning in Python 3.11.
+        found = workspace.json("check", status=status)
+        seen = [one["seen"] for one in found["findings"] if one["area"] == "directory"]
+        assert words in seen[0], seen
+        if status != 4:
+            assert "TLSv1.3" in seen[0]
+    finally:
+        directory.remove()
+
+
+# --- configuration, secrets, source, journal ------------------------------------------------------
+
+
+def test_a_mistake_in_the_configuration_is_named_and_the_rest_not_examined(
+    ready: Workspace,
+) -> None:
+    ready.configure({"safety": {"max_expier": "2%"}})
+    found = examined(ready, 2)["findings"]
+    assert "safety.max_expier" in found[0]["seen"]
+    assert {one["verdict"] for one in found[1:]} == {"not seen"}
+
+
+def test_an_unknown_variable_is_a_warning(ready: Workspace) -> None:
+    found = troubles(ready, 1, {"SCOLPASS_SAFETY__MAX_EXPIER": "2%"})
+    only(found, "configuration", "SCOLPASS_SAFETY__MAX_EXPIER", "did you mean")
+
+
+@pytest.mark.parametrize("which", ["key", "password"])
+def test_a_secret_that_is_open_to_others_is_wrong(ready: Workspace, which: str) -> None:
+    file: Path = getattr(ready, which)
+    file.chmod(0o644)
+    only(troubles(ready, 2), "secrets", file.name, "open to others", "chmod 600")
+
+
+def test_a_key_that_is_none_is_wrong(ready: Workspace) -> None:
+    write_secret(ready.key, "no key\n")
+    only(troubles(ready, 2), "secrets", "is no key")
+
+
+def test_another_key_than_the_one_that_sealed_is_wrong(ready: Workspace) -> None:
+    write_secret(ready.key, new_key() + "\n")
+    trouble = only(troubles(ready, 2), "journal", "does not open", "2 of 2 sealed passwords")
+    assert trouble["names"] == ["22600001", "22600002"]
+
+
+def test_a_rejected_row_is_a_warning(workspace: Workspace) -> None:
+    workspace.write_register([*students(2), student("22600003", birth_date="1/13/2000")])
+    only(troubles(workspace, 1), "source", "rejected: 1 row", "birth_date")
+
+
+def test_a_register_that_is_not_there_is_not_to_be_trusted(ready: Workspace) -> None:
+    ready.register.unlink()
+    only(troubles(ready, 4), "source", "no such file")
+
+
+def test_a_feed_that_a_sync_would_refuse_for_its_size_is_refused(workspace: Workspace) -> None:
+    workspace.write_register(students(20))
+    workspace.json("sync")
+    workspace.write_register(students(10))
+    only(troubles(workspace, 4), "source", "10 students", "--accept-feed")
+
+
+def test_the_journal_of_another_directory_is_not_to_be_trusted(
+    ready: Workspace, own_directory: Directory
+) -> None:
+    ready.configure({"directory": {"uris": [own_directory.uri]}})
+    write_secret(ready.password, own_directory.service_password)
+    found = troubles(ready, 4)
+    only(found, "journal", "belongs to another directory")
+
+
+def test_a_journal_that_cannot_be_opened_hides_nothing_else(ready: Workspace) -> None:
+    ready.journal.write_bytes(b"this is no database, and longer than a header" * 100)
+    for beside in ready.folder.glob("journal.db-*"):
+        beside.unlink()
+    found = troubles(ready, 4)
+    assert [one["area"] for one in found] == ["journal"]
+
+
+def test_a_journal_that_is_open_to_others_is_a_warning(ready: Workspace) -> None:
+    ready.journal.chmod(0o644)
+    only(troubles(ready, 1), "journal", "open to others", "chmod 640")
+
+
+def test_entries_that_are_gone_are_named(ready: Workspace) -> None:
+    delete(ready.directory, f"uid=e22600002,{ready.directory.people_dn}")
+    trouble = only(troubles(ready, 1), "journal", "gone from the directory", "makes them again")
+    assert trouble["names"] == ["22600002"]
+
+
+def test_more_missing_entries_than_a_sync_would_make_again_are_not_to_be_trusted(
+    workspace: Workspace,
+) -> None:
+    workspace.write_register(students(8))
+    workspace.json("sync")
+    for n in range(22600001, 22600007):
+        delete(workspace.directory, f"uid=e{n},{workspace.directory.people_dn}")
+    trouble = only(troubles(workspace, 4), "journal", "there were 8, 6 are gone")
+    assert len(trouble["names"]) == 6
+
+
+def test_provisional_passwords_that_the_journal_does_not_know_are_named(ready: Workspace) -> None:
+    with sqlite3.connect(ready.journal) as journal:
+        journal.execute("delete from sealed where student_number = '22600002'")
+    journal.close()
+    trouble = only(troubles(ready, 1), "journal", "does not know", "reissue")
+    assert trouble["names"] == ["22600002"]
+
+
+def test_changes_that_a_crash_left_open_are_named(ready: Workspace) -> None:
+    with sqlite3.connect(ready.journal) as journal:
+        journal.execute("update changes set outcome = 'intended' where student_number = '22600001'")
+        journal.execute("update runs set ended_at = null, exit_status = null")
+    journal.close()
+    trouble = only(troubles(ready, 1), "journal", "begun and not concluded: 1 change")
+    assert trouble["names"] == ["22600001"]
+
+
+def test_a_clock_that_has_gone_back_is_not_to_be_trusted(ready: Workspace) -> None:
+    later = (datetime.now(UTC) + timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    with sqlite3.connect(ready.journal) as journal:
+        journal.execute("update runs set started_at = ?", [later])
+    journal.close()
+    only(troubles(ready, 4), "journal", "the clock says")
+
+
+def test_the_gravest_finding_decides(ready: Workspace) -> None:
+    ready.journal.chmod(0o644)  # 1
+    ready.register.unlink()  # 4
+    assert len(troubles(ready, 4)) == 2
+    delete(ready.directory, ready.directory.policy_dn)  # 2
+    found = troubles(ready, 2)
+    assert {1, 2, 4} == {one["status"] for one in found}
