@@ -14,7 +14,7 @@ BIN := .venv/bin
 LOCK := requirements/dev.txt
 STAMP := .venv/.installed-$(shell { cat $(LOCK) deploy/dev/venv; sed '/^\[tool.ruff\]/,$$d' pyproject.toml; } | sha256sum | cut -c1-16)
 
-# Passed on to the command behind the target: make demo DEMO="--no-color", make test TEST="-k cutoff".
+# Passed on to the command behind the target: make demo DEMO="--keep", make test TEST="-k cutoff".
 DEMO ?=
 TEST ?= tests
 TESTFLAGS ?= -q -ra
@@ -58,7 +58,7 @@ $(STAMP):
 	@rm -f .venv/.installed-* && touch $@
 
 .PHONY: system
-system: ## what must come from Debian's packages: slapd, its tools, python3-venv
+system: ## what must come from Debian's packages: slapd, its tools, faketime, python3-venv
 	@deploy/dev/system-packages
 
 # `setup`, but after `system`: with `make -j`, too, the packages come first.

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -16,6 +17,7 @@ from rich.text import Text
 from connector.core import entry
 from connector.core.model import Action, Change, Enrolment, Held, Plan, Rejection, State
 from connector.desk import Portrait, Resynced
+from connector.events import Accepted
 from connector.sync import Prepared, Report
 
 SHOWN = 20  # changes that a person is shown before the rest is counted
@@ -180,18 +182,40 @@ def history_json(history: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 # --- for people -----------------------------------------------------------------------------------
 
 
-def show_plan(console: Console, prepared: Prepared, today: date) -> None:
-    """The plan: first in sentences that can be read aloud, then change by change."""
+def _hang(console: Console, lead: str | Text, text: str, *, style: str = "", by: int = 0) -> None:
+    """Print a line after its lead; what does not fit goes on under where it began, or ``by`` in."""
+    start = Text(lead) if isinstance(lead, str) else lead
+    ahead = cell_len(start.plain)
+    body = Text(printable(text), style=style)
+    for position, line in enumerate(body.wrap(console, max(console.width - ahead - by, 20))):
+        line.rstrip()
+        console.print(
+            Text.assemble(start if position == 0 else " " * (ahead + by), line), soft_wrap=True
+        )
+
+
+def show_plan(console: Console, prepared: Prepared, day: date, *, ahead: bool) -> None:
+    """The plan: first in sentences that can be read aloud, then change by change.
+
+    A plan ``ahead`` is that of another day, which nobody can apply yet.
+    """
     plan, held = prepared.plan, prepared.verdict.held
-    console.print(f"[bold]Plan for {today.day} {today:%B %Y}[/bold]")
-    console.print(f"The directory holds {_entries(plan.managed)} that scolpass looks after.")
+    whole = prepared.distinct is not None
+    console.print(f"[bold]Plan for {day.day} {day:%B %Y}[/bold]")
+    if whole:
+        console.print(f"The directory holds {_entries(plan.managed)} that scolpass looks after.")
+    else:
+        console.print(f"{_entries(plan.managed)} of the directory looked at.")
     console.print("If this plan is applied:" if plan.changes else "Nothing is to be changed.")
     _say_counts(console, plan, held)
     _say_held(console, plan, held)
     _say_rejected(console, plan.rejected)
     _say_notices(console, plan.notices)
-    if plan.changes and not held:
-        console.print("Apply it with: scolpass sync")
+    if plan.changes and not held and not ahead:
+        whom = " ".join(change.student_number for change in plan.changes)
+        console.print(
+            "Apply it with: scolpass " + ("sync" if whole else f"resync {whom}"), soft_wrap=True
+        )
     console.print(f"Digest: {plan.digest}", soft_wrap=True)
     _show_changes(console, [(change, "", None) for change in plan.changes])
 
@@ -245,7 +269,7 @@ def _say_counts(console: Console, plan: Plan, held: Sequence[Held]) -> None:
         line = Text(f"{count:>8,} ", style=_COLOURS[action.value])
         console.print(line.append(words + note, style="bold yellow" if note else "default"))
         for reason, often in reasons.most_common(REASONS):
-            console.print(Text(f"{often:>12,} × {printable(reason)}", style="dim"))
+            _hang(console, Text(f"{often:>12,} × ", style="dim"), reason, style="dim")
         if len(reasons) > REASONS:
             others = count - sum(often for _, often in reasons.most_common(REASONS))
             console.print(Text(f"{others:>12,} × for other reasons", style="dim"))
@@ -256,7 +280,10 @@ def _say_held(console: Console, plan: Plan, held: Sequence[Held]) -> None:
         console.print(f"[bold yellow]Held:[/bold yellow] {escape(item.explanation)}.")
     if held:
         console.print("If that is right, read the plan and approve it, as it stands, with:")
-        console.print(f"  scolpass sync --approve {plan.digest} --reason '...'", soft_wrap=True)
+        # In two lines that a shell reads as one: on a narrow terminal, too, it can be copied.
+        console.print(
+            f"  scolpass sync --reason '...' --approve \\\n    {plan.digest}", soft_wrap=True
+        )
 
 
 def _say_rejected(console: Console, rejected: Sequence[Rejection]) -> None:
@@ -267,9 +294,8 @@ def _say_rejected(console: Console, rejected: Sequence[Rejection]) -> None:
     console.print(f"[magenta]{what} refused[/magenta]; those students keep what they have:")
     for row in rejected[:FEW]:
         place = f"{Path(row.file).name} line {row.line}" if row.file else "directory"
-        value = f" {row.value!r}" if row.value else ""
-        text = f"  {place}: {row.field or 'row'}{value}: {row.reason}"
-        console.print(Text(printable(text)))
+        value = f" '{row.value}'" if row.value else ""
+        _hang(console, "  ", f"{place}: {row.field or 'row'}{value}: {row.reason}", by=2)
     _say_more(console, count)
 
 
@@ -277,13 +303,13 @@ def _say_notices(console: Console, notices: Sequence[str]) -> None:
     if notices:
         console.print(f"{len(notices):,} {'note' if len(notices) == 1 else 'notes'}:")
     for notice in notices[:FEW]:
-        console.print(Text("  " + printable(notice), style="dim"))
+        _hang(console, "  ", notice, style="dim", by=2)
     _say_more(console, len(notices))
 
 
-def _say_more(console: Console, count: int) -> None:
+def _say_more(console: Console, count: int, where: str = "--json has them all") -> None:
     if count > FEW:
-        console.print(f"  and {count - FEW:,} more (--json has them all)")
+        console.print(f"  and {count - FEW:,} more ({where})")
 
 
 def _show_changes(console: Console, rows: Sequence[tuple[Change, str, str | None]]) -> None:
@@ -351,7 +377,7 @@ def show_portrait(console: Console, portrait: Portrait) -> None:
         name = row["step_name"] or row["step_code"] or ""
         table.add_row("enrolment", Text(printable(f"{year} {row['status']} {name}")))
     console.print(table)
-    show_history(console, portrait.history)
+    show_history(console, portrait.history, student=False)
 
 
 def _password_line(portrait: Portrait) -> str:
@@ -364,18 +390,25 @@ def _password_line(portrait: Portrait) -> str:
     return f"stands, good through {until:%d/%m/%Y}" if until else "stands"
 
 
-def show_history(console: Console, history: Sequence[Mapping[str, Any]]) -> None:
-    """Changes, the latest last."""
+def show_history(
+    console: Console, history: Sequence[Mapping[str, Any]], *, student: bool = True
+) -> None:
+    """Changes, the latest last; without the column of students where it is one student's."""
     if not history:
         console.print("No change is recorded.")
         return
     table = Table(box=None, pad_edge=False)
-    for name in ("when", "run", "by", "action", "student", "outcome", "why"):
+    names = ("when", "run", "by", "action", *(("student",) if student else ()), "why")
+    for name in names:
         table.add_column(name, overflow="fold", no_wrap=name in ("when", "action"))
     for row in history:
         why = row["reason"] + (f" ({row['error']})" if row.get("error") else "")
-        cells = (row["at"], row["run"], row["actor"], row["action"], row["student_number"])
-        table.add_row(*(Text(printable(str(c))) for c in (*cells, row["outcome"], why)))
+        whom = (row["student_number"],) if student else ()
+        cells = (row["at"], row["run"], row["actor"], row["action"], *whom, why)
+        shown = [Text(printable(str(cell))) for cell in cells]
+        if row["outcome"] != "applied":
+            shown[3].append(f" ({row['outcome']})", style="bold yellow")
+        table.add_row(*shown)
     console.print(table)
 
 
@@ -395,10 +428,20 @@ def show_events(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
     console.print(table)
 
 
+def show_refused_events(console: Console, refused: Sequence[Accepted]) -> None:
+    """Those of a pass's events that were refused, and why."""
+    if refused:
+        what = "1 event is" if len(refused) == 1 else f"{len(refused):,} events are"
+        console.print(f"[magenta]{what} refused[/magenta]:")
+    for one in refused[:FEW]:
+        _hang(console, "  ", f"{one.id}: {one.reason}", by=2)
+    _say_more(console, len(refused), "`scolpass events list` has them all")
+
+
 def show_undone(console: Console, left: Sequence[tuple[str, str]]) -> None:
     """The changes that an undo left as they are, and why."""
     for number, reason in left:
-        console.print(Text(f"  {number} stays as it is: {printable(reason)}"))
+        _hang(console, "  ", f"{number} stays as it is: {reason}", by=2)
 
 
 def show_resync(console: Console, one: Resynced) -> None:
@@ -408,7 +451,7 @@ def show_resync(console: Console, one: Resynced) -> None:
     console.print(f"[bold]{printable(facts.number)}[/bold]")
 
     def step(name: str, text: str) -> None:
-        console.print(Text(f"  {name:<12}", style="cyan").append(printable(text), style="default"))
+        _hang(console, Text(f"  {name:<12}", style="cyan"), text)
 
     rows = "; ".join(
         f"{r.academic_year} {r.step_code or '-'} {r.status.value}" for r in student.present
