@@ -31,7 +31,7 @@ from connector.edges.directory import BindRefused, Directory
 from connector.edges.journal import Journal
 from connector.edges.passwords import Sealer, draw, hash_argon2id
 from connector.edges.writer import write
-from connector.errors import DirectoryUntrusted, EntryError, Refused, Transient
+from connector.errors import DirectoryUntrusted, EntryError, NoAnswer, Refused, Transient
 
 BATCH = 250
 ATTEMPTS = 4
@@ -240,7 +240,7 @@ class Applier:
             return "the directory went away during the run; the next sync makes it"
         password = drawn.get(change.student_number)
         hashed = password.hashed.result() if password else None
-        unsure = False
+        tried = unanswered = False
         try:
             for attempt in Retrying(
                 stop=stop_after_attempt(ATTEMPTS),
@@ -250,16 +250,20 @@ class Applier:
             ):
                 with attempt:
                     directory = self._sibling()
-                    if unsure and self._is_done(change, directory):
+                    if tried and self._is_done(change, directory):
                         break
-                    unsure = True
-                    write(directory.connection, change, hashed)
+                    tried = True
+                    try:
+                        write(directory.connection, change, hashed)
+                    except NoAnswer:
+                        unanswered = True
+                        raise
         except EntryError as error:
             if isinstance(error, Transient):
                 self._lost += 1
-                if unsure:
-                    self._unsettled.add(change.student_number)
-                    return f"{error.message}; whether it was made, the next run will see"
+            if unanswered:
+                self._unsettled.add(change.student_number)
+                return f"{error.message}; whether it was made, the next run will see"
             return str(error)
         self._lost = 0
         return None

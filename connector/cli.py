@@ -168,7 +168,7 @@ def plan(
     if as_json:
         _print_json(render.plan_json(prepared.plan, prepared.verdict.held))
     else:
-        render.show_plan(stdout, prepared, day or opened.moment.today)
+        render.show_plan(stdout, prepared, day or opened.moment.today, ahead=day is not None)
     _end(sync.plan_status(prepared))
 
 
@@ -191,14 +191,15 @@ def sync_command(
     with _opened(context, config) as opened, _writing(opened, "sync"), _bar("applying") as bars:
         read, written = bars
         sync.recover(opened)
-        taken = events.take_spool(opened)
+        refused = [one for one in events.take_spool(opened) if one.reason is not None]
         prepared = sync.prepare(opened, approve=approve, accept_feed=accept_feed, progress=read)
         report = sync.carry_out(opened, prepared, command="sync", reason=reason, progress=written)
     if as_json:
         _print_json(render.report_json(report))
     else:
         render.show_report(stdout, report)
-    if report.exit_status == 0 and any(one.reason is not None for one in taken):
+        render.show_refused_events(stdout, refused)
+    if report.exit_status == 0 and refused:
         _end(1)
     _end(report.exit_status)
 

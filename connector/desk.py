@@ -319,15 +319,19 @@ def undo(context: Context, run: int, reason: str) -> Undone:
     """Reverse what a run changed, where nothing newer stands on it.
 
     What is restored stands until the register's rows of that student change. To undo an undo
-    does again what it had taken back, and the rows count again.
+    does again what it had taken back, and the rows count again. A run that began later than now
+    was made by a wrong clock: neither it nor its like keep the next sync from running.
 
     Raises:
         UsageError: there was no such run.
         Untrustworthy: a source, the directory or the journal is not to be trusted.
     """
     recover(context)
-    if not context.journal.has_run(run):
+    began = context.journal.run_began(run)
+    if began is None:
         raise UsageError(f"there was no run {run}", "See `scolpass history`.")
+    if began > context.moment.now:
+        context.journal.disown_runs_after(context.moment.now)
     done = context.journal.changes_of(run)
     numbers = list(dict.fromkeys(change.student_number for change, _, _ in done))
     if not numbers:

@@ -12,6 +12,7 @@
     │   └── JournalUntrusted       unreachable, locked, full, or of another directory
     └── EntryError             one entry failed; the others go on (exit 1)
         ├── Transient              busy, unreachable, time-out: worth another try
+        │   └── NoAnswer               sent, and never answered: only a read can tell
         └── Refused                the directory said no; a retry would hear the same
 """
 
@@ -58,6 +59,9 @@ class Untrustworthy(ScolpassError):
 class FeedRefused(Untrustworthy):
     """The register's feed is not whole and was refused before anything was written."""
 
+    def __init__(self, message: str, cure: str) -> None:
+        super().__init__(message, f"{cure}; nothing was written.")
+
 
 class DirectoryUntrusted(Untrustworthy):
     """The directory is unreachable, answers partially, or is not the one the journal knows."""
@@ -73,6 +77,10 @@ class EntryError(ScolpassError):
 
 class Transient(EntryError):
     """The directory was busy, away or slow; another try may succeed."""
+
+
+class NoAnswer(Transient):
+    """A request was sent and its answer never came: only a read can tell what became of it."""
 
 
 class Refused(EntryError):

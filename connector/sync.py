@@ -229,9 +229,10 @@ def prepare(
 def _check_clock(last: LastRuns, moment: Moment) -> None:
     if last.started_at is not None and last.started_at - moment.now >= CLOCK_SLACK:
         raise Untrustworthy(
-            f"the clock says {moment.now:%Y-%m-%d %H:%M} UTC, but a run was made at "
+            f"the clock says {moment.now:%Y-%m-%d %H:%M} UTC, but run {last.id} was made at "
             f"{last.started_at:%Y-%m-%d %H:%M} UTC",
-            "Set the clock right and run again; nothing was written.",
+            "Set the clock right and run again; if it was wrong then, say so by "
+            f"`scolpass undo {last.id}`. Nothing was written.",
         )
 
 
@@ -241,7 +242,7 @@ def _check_feed(feed: Feed, last: LastRuns, context: Context) -> None:
         raise FeedRefused(
             f"the register's feed is refused for its size: {reason}",
             "If the register really is that much smaller, run "
-            "`scolpass sync --accept-feed --reason ...` once; nothing was written.",
+            "`scolpass sync --accept-feed --reason ...` once",
         )
 
 

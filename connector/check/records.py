@@ -97,7 +97,8 @@ def runs(case: Case) -> Findings:
         yield wrong(
             "journal",
             f"the clock says {_time(case.moment.now)}, but a run was made at {_time(started)}",
-            "Set the clock right; until then every sync stops.",
+            "Set the clock right; until then every sync stops. If it was wrong then, "
+            f"`scolpass undo {case.last.id if case.last else 'RUN'}` says so.",
             status=4,
         )
     left = journal.interrupted()

@@ -28,7 +28,6 @@ from connector.core.model import (
 from connector.core.rules import Institution, Lifecycle, Rules
 
 ONE_DAY = timedelta(days=1)
-_BY_ITSELF = frozenset({Action.ACTIVATE, Action.GRACE})  # evidence and calendar would do it again
 _PRECEDENCE = {Status.PENDING: 0, Status.CANCELLED: 1, Status.WITHDRAWN: 2, Status.VALIDATED: 2}
 
 
@@ -281,8 +280,7 @@ def _live(facts: Facts, account: Account, rules: Rules, today: date, base: Decis
         decision = to(State.GRACE, Action.GRACE, began, f"{finished} and no later one counts")
     else:
         decision = to(State.ACTIVE, Action.RESTORE, today, f"{enrolled} again")
-    undone = facts.override.not_again if facts.override.undone else frozenset()
-    if decision.action in undone & _BY_ITSELF and now is not None:
+    if _was_undone(facts, decision.action) and now is not None:
         decision = to(now, None, standing.start, decision.reason)
     if facts.known is None and now is not State.EXPIRED:
         calendar = decision.action in (Action.ACTIVATE, Action.GRACE, Action.RESTORE)
@@ -300,6 +298,18 @@ def _live(facts: Facts, account: Account, rules: Rules, today: date, base: Decis
     if draws:
         return _with_password(decision, rules, today)
     return _with_standing_password(facts, account, rules, decision)
+
+
+def _was_undone(facts: Facts, action: Action | None) -> bool:
+    """Whether an undo stands against what calendar or evidence would do again by themselves.
+
+    Evidence that is new is another matter: the student activates, whatever was taken back.
+    """
+    override = facts.override
+    if not override.undone or action not in override.not_again:
+        return False
+    news = any(not gift.applied for gift in facts.gifts if gift.field != "forwarding")
+    return action is Action.GRACE or (action is Action.ACTIVATE and not news)
 
 
 def _with_standing_password(

@@ -205,8 +205,9 @@ def plan_one(facts: Facts, taken: Taken, rules: Rules, today: date) -> Planned:
     if facts.known is not None and ("sn" in changed or "givenName" in changed):
         old = account.first("displayName") or account.first("cn")
         new = (whole.get("displayName") or whole["cn"])[0]
-        kept = account.first("mail") or account.first("uid")
-        notices = (*notices, f"{facts.number}: name changed from {old} to {new}; {kept} stays")
+        if old != new:  # else somebody's hand was in one attribute, and her name is what it was
+            kept = account.first("mail") or account.first("uid")
+            notices = (*notices, f"{facts.number}: name changed from {old} to {new}; {kept} stays")
     return Planned(change=change, notices=notices)
 
 

@@ -26,7 +26,7 @@ from connector.core.guessing import DEFAULT_THREADS, Guessing, lock_of, reckon
 from connector.core.model import Account
 from connector.core.rules import Provisional
 from connector.edges.ber import found_entry
-from connector.errors import DirectoryUntrusted, EntryError, Refused, Transient
+from connector.errors import DirectoryUntrusted, EntryError, NoAnswer, Refused, Transient
 from connector.settings import Directory as DirectorySettings
 
 PAGE = 1000
@@ -821,9 +821,9 @@ def entry_error(doing: str, dn: str, result: dict[str, Any]) -> EntryError:
     return Refused(f"{doing} {dn}: {meaning} (result {code}){detail}", cure)
 
 
-def communication_error(doing: str, dn: str, error: LDAPException) -> Transient:
+def communication_error(doing: str, dn: str, error: LDAPException) -> NoAnswer:
     """The error for a request whose answer never came: only a read can tell what happened."""
-    return Transient(f"{doing} {dn}: no answer ({_first_line(error)})")
+    return NoAnswer(f"{doing} {dn}: no answer ({_first_line(error)})")
 
 
 def _account(item: dict[str, Any], lacking: frozenset[str]) -> Account:

@@ -214,7 +214,8 @@ _ENROLMENT_TEXTS = (
 class LastRuns:
     """What earlier passes over everyone left behind."""
 
-    started_at: datetime | None  # of the latest run of any outcome
+    id: int | None  # of the latest run of any outcome, and when it began
+    started_at: datetime | None
     good_at: datetime | None  # of the latest that ended 0, 1 or 3
     students: int | None  # distinct numbers in the feed of that one
 
@@ -276,7 +277,8 @@ class Journal:
             raise JournalUntrusted(
                 f"the journal {self._place} belongs to another directory "
                 f"(base entry {known}, here {identity})",
-                "Name the right journal or directory in the configuration.",
+                "Name the right journal or directory in the configuration; it is known by "
+                "the entry at directory.people_dn.",
             )
 
     def remember_directory(self, identity: str) -> None:
@@ -293,12 +295,12 @@ class Journal:
     def last_runs(self) -> LastRuns:
         """The latest pass over everyone, and the latest good one (exit 0, 1 or 3)."""
         with self._begin("reading its runs") as connection:
-            started = connection.scalar(
-                sa.select(_runs.c.started_at)
+            latest = connection.execute(
+                sa.select(_runs.c.id, _runs.c.started_at)
                 .where(_runs.c.whole)
                 .order_by(_runs.c.id.desc())
                 .limit(1)
-            )
+            ).first()
             good = connection.execute(
                 sa.select(_runs.c.started_at, _runs.c.students)
                 .where(_runs.c.whole, _runs.c.exit_status.in_((0, 1, 3)))
@@ -306,7 +308,8 @@ class Journal:
                 .limit(1)
             ).first()
         return LastRuns(
-            started_at=_instant(started),
+            id=latest.id if latest else None,
+            started_at=_instant(latest.started_at) if latest else None,
             good_at=_instant(good.started_at) if good else None,
             students=good.students if good else None,
         )
@@ -786,10 +789,10 @@ class Journal:
                     "student_number": change.student_number,
                     "dn": change.dn,
                     "attributes": archived[change.student_number],
-                    "purged_on": at.astimezone(UTC).date().isoformat(),
+                    "purged_on": _text(change.after.since),
                 }
                 for change in changes
-                if change.student_number in archived
+                if change.student_number in archived and change.after is not None
             ]
             self._upsert(connection, _archive, copies)
             return [first + offset for offset in range(len(rows))]
@@ -942,10 +945,18 @@ class Journal:
             for row in rows
         ]
 
-    def has_run(self, run: int) -> bool:
-        """Whether there was a run of this number."""
+    def run_began(self, run: int) -> datetime | None:
+        """When the run of this number began; None: there was none."""
         with self._begin("reading the runs") as connection:
-            return connection.scalar(sa.select(_runs.c.id).where(_runs.c.id == run)) is not None
+            query = sa.select(_runs.c.started_at).where(_runs.c.id == run)
+            return _instant(connection.scalar(query))
+
+    def disown_runs_after(self, moment: datetime) -> None:
+        """Runs that began later were made by a wrong clock: no pass is measured by them."""
+        with self._begin("disowning the runs of a wrong clock") as connection:
+            connection.execute(
+                sa.update(_runs).where(_runs.c.started_at > _stamp(moment)).values(whole=False)
+            )
 
     def _settle_sealed(self, connection: sa.Connection, applied: Sequence[Change]) -> None:
         """Carry out what the changes said of the sealed passwords."""

@@ -24,7 +24,8 @@ def write(connection: Any, change: Change, password_hash: SecretStr | None) -> N
     """Make one change; ``password_hash`` takes the place of the plan's marker.
 
     Raises:
-        Transient: no answer, or the server was busy; the entry must be read before another try.
+        NoAnswer: nobody can say whether it was made but who reads the entry.
+        Transient: the server was busy; the entry must be read before another try, too.
         Refused: the server said no, also because the guard no longer holds (RFC 4528).
     """
     doing = "adding" if change.adds else "deleting" if change.deletes else "modifying"
