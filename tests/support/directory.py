@@ -67,6 +67,11 @@ class Directory(ABC):
 
     # --- the process ---
 
+    @property
+    @abstractmethod
+    def pid(self) -> int:
+        """The process number of slapd on this machine, for tools that inject faults into it."""
+
     @abstractmethod
     def signal(self, number: signal.Signals) -> None:
         """Send slapd a signal."""
@@ -278,7 +283,6 @@ class LocalDirectory(Directory):
 
     @property
     def pid(self) -> int:
-        """The process number of slapd, for tools that inject faults into a process."""
         return self._sandbox.pid
 
     def signal(self, number: signal.Signals) -> None:
@@ -350,6 +354,11 @@ class ContainerDirectory(Directory):
         except BaseException:
             self._container.stop()
             raise
+
+    @property
+    def pid(self) -> int:
+        self._wrapped.reload()
+        return int(self._wrapped.attrs["State"]["Pid"])
 
     def signal(self, number: signal.Signals) -> None:
         self._disturbed = True

@@ -4,10 +4,10 @@
         workspace.configure({"directory": {"uris": [proxy.uri]}})
         proxy.after = lambda request: Cut.RESET if request.operation == "add" else None
 
-What it may do to a connection: wait (`delay`), pass on a few bytes at a time (`slice`), end after so
-many bytes of answers (`answer_bytes`), take no more than so many connections
-(`most_connections`), and, decided by the test at each request: end in an orderly way, by a reset, or
-be silent for ever (:class:`Cut`). Other protocols than LDAP pass through with ``framed=False``,
+What it may do to a connection: wait (`delay`), pass on a few bytes at a time (`slice`), end after
+so many bytes of answers (`answer_bytes`), take no more than so many connections
+(`most_connections`), and, decided by the test at each request: end in an orderly way, by a reset,
+or be silent for ever (:class:`Cut`). Other protocols than LDAP pass through with ``framed=False``,
 where only the first four apply.
 """
 
@@ -163,7 +163,7 @@ class Proxy:
         async with self._asking:
             try:
                 return await self._loop.run_in_executor(None, hook, request)
-            except Exception as error:  # noqa: BLE001 - told by whoever leaves the proxy
+            except Exception as error:
                 self._trouble = self._trouble or error
                 raise _Ended(Cut.RESET) from error
 

@@ -1,7 +1,7 @@
 """The contract once more, as a small model of every account, to be laid beside the directory.
 
     world = Reference()
-    world.feed = [Row("22600001", 2026)]
+    world.deliver([Row("22600001", 2026)])
     world.sync(date(2026, 10, 1))
     world.people["22600001"].entry  # what her entry must be
 
@@ -118,6 +118,7 @@ class Event:
     gifts: Mapping[str, Gift]
     received: datetime
     assigned: bool = False
+    applied: bool = False
     bad: bool = False  # something in it is bad: rejected, though the rest of it counts
     late: bool = False  # nobody came for it in time
 
@@ -229,17 +230,25 @@ class Reference:
 
     def __init__(self, taken: Collection[str] = ()) -> None:
         self.people: dict[str, Person] = {}
-        self.feed: list[Row] = []
         self.events: dict[str, Event] = {}
-        self._taken = frozenset(taken)  # addresses on other people's entries
+        self._others = frozenset(taken)  # addresses on other people's entries
+        self._taken = set(taken)  # these, and all that students were ever given
+        self._feed: dict[str, list[Row]] = {}
+        self._unassigned: dict[str, list[Event]] = {}
 
     def person(self, number: str) -> Person:
         """One student, known or not."""
         return self.people.setdefault(number, Person(number))
 
+    def deliver(self, rows: Iterable[Row]) -> None:
+        """What the register holds from now on."""
+        self._feed = {}
+        for row in rows:
+            self._feed.setdefault(row.number, []).append(row)
+
     def present(self, number: str) -> list[Row]:
         """Her rows in the register of the moment."""
-        return [row for row in self.feed if row.number == number]
+        return self._feed.get(number, [])
 
     def is_managed(self, person: Person) -> bool:
         """Whether a pass over everyone looks at her."""
@@ -250,8 +259,8 @@ class Reference:
 
     def sync(self, today: date, numbers: Iterable[str] | None = None) -> None:
         """A pass over everyone, or over some."""
-        for row in self.feed:
-            self.person(row.number)
+        for number in self._feed:
+            self.person(number)
         wanted = self.people if numbers is None else numbers
         for number in sorted(wanted, key=int):
             person = self.person(number)
@@ -315,7 +324,7 @@ class Reference:
     def _adopt(self, person: Person, entry: Entry, today: date) -> None:
         person.met, person.gone = True, False
         person.address = entry.address
-        person.addresses |= {entry.address, *entry.former}
+        self._own(person, entry.address, *entry.former)
         person.cutoff = entry.end
         person.read_year = entry.end.year - 1 if entry.end else None
         person.suspended = person.suspended or entry.state == SUSPENDED
@@ -330,7 +339,7 @@ class Reference:
     def _create(self, person: Person, year: int, who: Row, today: date) -> None:
         if person.address is None:
             person.address = self._free(local_part(who.first, who.last))
-            person.addresses.add(person.address)
+        self._own(person, person.address)
         state = SUSPENDED if person.suspended else INACTIVE
         person.entry = Entry(state, today, cutoff(year), today, person.address)
         person.met, person.gone = True, False
@@ -439,22 +448,24 @@ class Reference:
         person.rows, person.gifts = {}, {}
         person.suspended = False
 
-    def _free(self, local: str) -> str:
-        taken = set(self._taken)
-        for other in self.people.values():
-            taken |= other.addresses
-            if other.entry is not None:
-                taken |= {other.entry.address, *other.entry.former}
+    def _own(self, person: Person, *addresses: str) -> None:
+        person.addresses.update(addresses)
+        self._taken.update(addresses)
+
+    def _free(self, local: str, mine: Collection[str] = ()) -> str:
         at = 0
-        while (found := f"{local}{f'{at:02d}' if at else ''}@{DOMAIN}") in taken:
+        while True:
+            found = f"{local}{f'{at:02d}' if at else ''}@{DOMAIN}"
+            if found in mine or found not in self._taken:
+                return found
             at += 1
-        return found
 
     # --- what students give ---
 
     def accept(self, event: Event) -> None:
         """An event is in the inbox."""
         self.events[event.id] = event
+        self._unassigned.setdefault(event.number, []).append(event)
 
     def knows(self, event: Event) -> bool:
         """Whether the event's identifier names somebody at once."""
@@ -465,8 +476,8 @@ class Reference:
         return person.entry is not None or person.address is not None
 
     def _assign(self, person: Person) -> None:
-        for event in self.events.values():
-            if event.assigned or event.number != person.number or event.late:
+        for event in self._unassigned.pop(person.number, ()):
+            if event.late:
                 continue
             event.assigned = True
             for name, gift in event.gifts.items():
@@ -492,9 +503,8 @@ class Reference:
             person.gifts[name] = replace(gift, applied=True)
 
     def _refuse_late_events(self, now: datetime) -> None:
-        for event in self.events.values():
-            if not event.assigned and now - event.received > WAITING:
-                event.late = True
+        for event in (one for hers in self._unassigned.values() for one in hers):
+            event.late = event.late or now - event.received > WAITING
 
     def status(self, event: Event) -> str:
         """What the inbox must say of an event."""
@@ -502,9 +512,12 @@ class Reference:
             return "rejected"
         person = self.person(event.number)
         pending = any(
-            person.gifts.get(name) == gift and not gift.applied for name, gift in event.gifts.items()
+            person.gifts.get(name) == gift and not gift.applied
+            for name, gift in event.gifts.items()
         )
-        return "applied" if event.assigned and not pending else "waiting"
+        # Once applied it stays so, also where the entry is made again and the gift waits again.
+        event.applied = event.applied or (event.assigned and not pending)
+        return "applied" if event.applied else "waiting"
 
     # --- what admins do ---
 
@@ -512,20 +525,20 @@ class Reference:
         """Login and address by the name of today; the old address stays hers."""
         entry = person.entry
         assert entry is not None
-        mine = {entry.address, *entry.former, *person.addresses}
-        person.addresses -= mine
-        kept, entry.former = entry.former, set()
-        old, entry.address = entry.address, ""
-        new = self._free(local_part(entry.first, entry.last))
-        person.addresses |= mine | {new}
-        entry.address = person.address = new
-        entry.former = (kept | {old}) - {new} if new != old else kept
+        old = entry.address
+        mine = {old, *entry.former, *person.addresses}
+        new = self._free(local_part(entry.first, entry.last), mine)
+        self._own(person, new)
+        if new != old:
+            entry.address = person.address = new
+            entry.former = (entry.former | {old}) - {new}
 
     def take_back(self, number: str, action: str, before: Person) -> None:
         """What a run did to one student is undone."""
         person = self.person(number)
         if action == "create":
             person.entry, person.gone, person.sealed = None, True, None
+            person.on_file = True
         else:
             assert before.entry is not None
             person.entry = before.entry
@@ -542,14 +555,18 @@ class Reference:
     def lose_journal(self, today: date, *, rebuilt: bool) -> None:
         """Only what the directory knows is left; and the file of identifiers, if it was read."""
         self.events.clear()
+        self._unassigned.clear()
+        self._taken = set(self._others)
         for number, person in self.people.items():
             entry = person.entry
             left = Person(number, entry, on_file=person.on_file)
             if entry is not None and rebuilt:
                 self._adopt(left, entry, today)
+            if entry is not None:
+                self._taken |= {entry.address, *entry.former}
             if rebuilt and person.on_file:
-                left.addresses |= person.addresses
-                left.address = left.address or max(person.addresses)
+                self._own(left, *person.addresses)
+                left.address = left.address or person.address
             self.people[number] = left
 
 

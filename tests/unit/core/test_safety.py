@@ -149,9 +149,8 @@ def test_what_goes_keeps_the_order_of_the_plan() -> None:
 
 
 def _update(number: int, gifts: tuple[str, ...], *names: str) -> Change:
-    attributes: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = dict.fromkeys(
-        names, ((), ("x",))
-    )
+    added: tuple[tuple[str, ...], tuple[str, ...]] = ((), ("x",))
+    attributes = dict.fromkeys(names, added)
     return Change(Action.UPDATE, str(number), f"uid={number}", "because", attributes, gifts=gifts)
 
 
