@@ -48,10 +48,9 @@ def create(rounds: int) -> bool:
             entries = _dump(sandbox)
         with _sandbox() as sandbox:
             theirs = _timed(_ldap("ldapadd", sandbox), stdin=entries)
-        ratios.append(ours.seconds / theirs.seconds)
-        print(
-            f"  sync {ours.seconds:6.2f} s   ldapadd {theirs.seconds:6.2f} s   ratio {ratios[-1]:.2f}"
-        )
+        ratio = ours.seconds / theirs.seconds
+        ratios.append(ratio)
+        print(f"  sync {ours.seconds:6.2f} s   ldapadd {theirs.seconds:6.2f} s   ratio {ratio:.2f}")
     return _judge("create", ratios, CREATE_RATIO)
 
 

@@ -6,9 +6,10 @@ import random
 from pathlib import Path
 
 _FIRST = (
-    "Léa Emma Jade Louise Alice Chloé Lina Rose Léna Anna Mila Ambre Julia Inès Léonie Gabriel "
-    "Raphaël Léo Louis Lucas Adam Arthur Hugo Jules Maël Liam Ethan Noé Paul Nathan"
-).split()
+    *("Léa", "Emma", "Jade", "Louise", "Alice", "Chloé", "Lina", "Rose", "Léna", "Anna", "Mila"),
+    *("Ambre", "Julia", "Inès", "Léonie", "Gabriel", "Raphaël", "Léo", "Louis", "Lucas", "Adam"),
+    *("Arthur", "Hugo", "Jules", "Maël", "Liam", "Ethan", "Noé", "Paul", "Nathan"),
+)
 _HEADER = (
     "student_number;family_name;first_name;birth_date;academic_year;status;usual_name;civility;"
     "birth_place;ine;component_code;component_name;step_code;step_name;student_status;"
@@ -26,7 +27,8 @@ def write_register(path: Path, students: int, academic_year: int) -> None:
     with path.open("w", encoding="utf-8") as file:
         file.write(_HEADER + "\n")
         for index in range(students):
-            birth = f"{chance.randint(1, 28):02}/{chance.randint(1, 12):02}/{chance.randint(1998, 2008)}"
+            day, month = chance.randint(1, 28), chance.randint(1, 12)
+            birth = f"{day:02}/{month:02}/{chance.randint(1998, 2008)}"
             file.write(
                 f"{22_000_000 + index};{chance.choice(families)};{chance.choice(_FIRST)};{birth};"
                 f"{academic_year};E;;{chance.choice(('M', 'MME'))};AGDE;"
