@@ -17,7 +17,7 @@ STAMP := .venv/.installed-$(shell { cat $(LOCK) deploy/dev/venv; sed '/^\[tool.r
 # Passed on to the command behind the target: make demo DEMO="--keep", make test TEST="-k cutoff".
 DEMO ?=
 TEST ?= tests
-TESTFLAGS ?= -q -ra
+TESTFLAGS ?= -q -ra -n auto --dist worksteal
 BENCH ?=
 
 .PHONY: help

@@ -13,6 +13,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -39,11 +40,15 @@ _label = pytest.StashKey[str | None]()
 
 @pytest.hookimpl(tryfirst=True)  # before hypothesis' own, which reads the seed
 def pytest_configure(config: pytest.Config) -> None:
-    try:
-        config.stash[_way] = choose_way(os.environ.get("SCOLPASS_TEST_DIRECTORY"))
-    except ValueError as error:
-        raise pytest.UsageError(str(error)) from None
-    config.stash[_label] = os.environ.get("SCOLPASS_ENGINE_LABEL")
+    told = getattr(config, "workerinput", None)  # by the process that hands out the tests
+    if told is not None:
+        config.stash[_way], config.stash[_label] = told["way"], told["label"]
+    else:
+        try:
+            config.stash[_way] = choose_way(os.environ.get("SCOLPASS_TEST_DIRECTORY"))
+        except ValueError as error:
+            raise pytest.UsageError(str(error)) from None
+        config.stash[_label] = os.environ.get("SCOLPASS_ENGINE_LABEL")
     # What a developer's shell sets for scolpass is no part of a test.
     for name in [name for name in os.environ if name.startswith("SCOLPASS_")]:
         del os.environ[name]
@@ -51,6 +56,13 @@ def pytest_configure(config: pytest.Config) -> None:
         hypothesis.settings.load_profile("scolpass")
     if config.getoption("--hypothesis-seed", None) is None:
         config.option.hypothesis_seed = str(secrets.randbelow(2**32))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist what was chosen for all of them."""
+    node.workerinput["way"] = node.config.stash[_way]
+    node.workerinput["label"] = node.config.stash[_label]
 
 
 def _how(config: pytest.Config) -> list[str]:

@@ -85,8 +85,8 @@ def _epilogue(story: Story, seconds: float, kept: Path | None) -> None:
     )
     if story.told:
         narrator.say(
-            f"""For what has happened in it, it is {story.told} now; scolpass refuses to run
-            before its last run, so it wants to be told that time, too."""
+            f"""Its last run was made at {story.told}, and scolpass makes none before its last: it
+            must be told that time, too, as in the last chapter."""
         )
         start = f"{at(story.told)} {start}"
     narrator.command(start)

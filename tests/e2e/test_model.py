@@ -636,7 +636,7 @@ class Lives(RuleBasedStateMachine):
 
 def can_be_mended(person: Person, entry: Entry, damage: str) -> bool:
     """Whether register or journal tell how it was before somebody laid hands on it."""
-    if entry.state not in (INACTIVE, ACTIVE, GRACE):
+    if not person.met or entry.state not in (INACTIVE, ACTIVE, GRACE):
         return False
     if damage == "sn":
         return bool(person.rows) and person.undone is None

@@ -470,6 +470,17 @@ def test_what_was_damaged_by_hand_is_repaired(
         assert set(life.account.values(name)) == set(values)
 
 
+def test_a_name_is_said_to_have_changed_only_where_it_reads_otherwise() -> None:
+    life = active().on(NOVEMBER)
+    life.entry(sn="Overwritten").on(NOVEMBER)
+    assert "sn" in life.change.attributes
+    assert life.last.notices == ()
+    life.feed(row(usual="Durand")).on(NOVEMBER)
+    (notice,) = life.last.notices
+    assert notice.startswith(f"{NUMBER}: name changed from ")
+    assert notice.endswith("Durand; lea.martin@etu.umontpellier.fr stays")
+
+
 def test_a_change_of_pure_spelling_that_the_directory_does_not_see_is_none() -> None:
     life = active().on(NOVEMBER)
     life.entry(

@@ -403,6 +403,7 @@ def test_a_feed_that_is_cut_short_is_refused(folder: Folder, last: str, told: st
     refused = folder.refusal(text(HEADER, LEA, ZOE) + last)
     assert "it is cut short" in refused.message
     assert told in refused.message
+    assert str(refused).endswith("; nothing was written.")
 
 
 def test_a_broken_last_record_that_is_not_cut_is_rejected_alone(folder: Folder) -> None:
