@@ -474,7 +474,8 @@ def test_a_name_is_said_to_have_changed_only_where_it_reads_otherwise() -> None:
     life = active().on(NOVEMBER)
     life.entry(sn="Overwritten").on(NOVEMBER)
     assert "sn" in life.change.attributes
-    assert life.last.notices == ()
+    said = life.last.notices
+    assert said == ()
     life.feed(row(usual="Durand")).on(NOVEMBER)
     (notice,) = life.last.notices
     assert notice.startswith(f"{NUMBER}: name changed from ")
