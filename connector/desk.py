@@ -84,12 +84,7 @@ def portrait(context: Context, number: str) -> Portrait:
     Raises:
         Untrustworthy: directory or journal cannot be read.
     """
-    trouble = None
-    try:
-        prepared = prepare(context, [number])
-    except FeedRefused as error:
-        trouble = error.message
-        prepared = prepare(context, [number], feed=Feed({}, (), 0))
+    prepared, trouble = _look_at(context, [number])
     facts = prepared.facts[number]
     today = context.moment.today
     decision = decide(facts, context.rules, today)
@@ -138,6 +133,22 @@ def resync(context: Context, number: str, *, force: bool, reason: str) -> Resync
     decision = decide(facts, context.rules, context.moment.today)
     report = carry_out(context, prepared, command="resync", reason=reason)
     return Resynced(prepared, report, facts, decision)
+
+
+def _look_at(
+    context: Context, numbers: list[str], overrides: Mapping[str, Override] | None = None
+) -> tuple[Prepared, str | None]:
+    """Facts and plan for a few, and what is wrong with the register, if it is refused.
+
+    The desk works on, then, with the rows that are remembered: an account can be suspended
+    while the register is broken.
+    """
+    try:
+        return prepare(context, numbers, overrides=overrides), None
+    except FeedRefused as error:
+        log.warning("register", trouble=error.message, cure="what is remembered counts")
+        nothing = Feed({}, (), 0)
+        return prepare(context, numbers, overrides=overrides, feed=nothing), error.message
 
 
 # --- acting on one account ------------------------------------------------------------------------
@@ -240,7 +251,7 @@ def erase(context: Context, number: str, reason: str) -> Report | None:
     """
     recover(context)
     doing = f"{number} is not erased"
-    facts = prepare(context, [number]).facts[number]
+    facts = _look_at(context, [number])[0].facts[number]
     if facts.account is None and facts.known is not None and facts.known.gone:
         context.connect()
         run = context.journal.begin_run(
@@ -273,7 +284,7 @@ def _may_be_made(context: Context, number: str) -> bool:
 def _standing(context: Context, number: str, doing: str) -> tuple[Facts, Decision]:
     """One student's account and what it is to be today, if it may be acted on at all."""
     recover(context)
-    facts = prepare(context, [number]).facts[number]
+    facts = _look_at(context, [number])[0].facts[number]
     if facts.conflict:
         raise ScolpassError(f"{doing}: {facts.conflict}")
     if facts.account is None:
@@ -300,7 +311,7 @@ def _walk(
     """The walk over one student, after its fact was recorded; a change that fails raises."""
     standing = context.journal.overrides([number]).get(number, Override())
     override = replace(standing, rename=rename, erase=erase, reason=reason)
-    prepared = prepare(context, [number], overrides={number: override})
+    prepared, _ = _look_at(context, [number], {number: override})
     report = carry_out(context, prepared, command=command, reason=reason)
     for outcome in report.outcomes:
         if outcome.outcome != "applied":
@@ -336,7 +347,7 @@ def undo(context: Context, run: int, reason: str) -> Undone:
     numbers = list(dict.fromkeys(change.student_number for change, _, _ in done))
     if not numbers:
         return Undone(None, ())
-    prepared = prepare(context, numbers)
+    prepared, _ = _look_at(context, numbers)
     why = f"run {run} is undone" + (f": {reason}" if reason else "")
     undone: dict[str, Change] = {}
     changes: dict[str, Change] = {}

@@ -1151,10 +1151,12 @@ def _forget(connection: sa.Connection, number: str) -> None:
     """Erase a person: rows, gifts, copies, events, and the values in the history."""
     for table in (_enrolments, _gifts, _sealed, _overrides, _archive):
         connection.execute(sa.delete(table).where(table.c.student_number == number))
+    hers = _events.c.student_number == number
+    connection.execute(sa.update(_events).where(hers).values(body=None, identifier=None))
     connection.execute(
         sa.update(_events)
-        .where(_events.c.student_number == number)
-        .values(body=None, identifier=None)
+        .where(hers, _events.c.status == "waiting")
+        .values(status="rejected", reason="what it gave was erased with the account")
     )
     connection.execute(
         sa.update(_changes)

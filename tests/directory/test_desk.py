@@ -209,6 +209,15 @@ def test_a_second_suspension_that_fails_leaves_the_first_in_force(active: Walk) 
     assert not binds(active)
 
 
+def test_a_broken_register_keeps_nobody_from_suspending(active: Walk) -> None:
+    active.workspace.write_register_text("")
+    take(active, desk.suspend)
+    assert her(active)["pwdStartTime"] == [SUSPENDED]
+    take(active, desk.resume)
+    assert "pwdStartTime" not in her(active)
+    assert states(active)[0].startswith("{COMPTE}A:SupannActif:")
+
+
 def test_a_suspension_met_at_the_adoption_is_resumed_like_our_own(walk: Walk) -> None:
     state = f"{{COMPTE}}S:SupannVerrouAdministratif:20260101:{END}"
     stand(walk.directory, supannRessourceEtatDate=state, supannRessourceEtat=state[:-18])

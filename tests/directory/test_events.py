@@ -865,3 +865,16 @@ def test_the_reading_of_the_inbox_leaves_others_entries_alone(active: Inbox) -> 
     active.pass_(body)
     assert active.walk.directory.entry(other) == before
     assert active.status(body) == ("waiting", None)
+
+
+def test_an_event_that_still_waits_is_rejected_when_its_person_is_erased(inactive: Inbox) -> None:
+    inactive.passed(rows=[student(NUMBER, status="A")])
+    waiting = forwarding("lea@example.net")
+    inactive.submit(waiting)
+    assert inactive.status(waiting) == ("waiting", None)
+    with inactive.walk.context() as opened:
+        desk.erase(opened, NUMBER, "letter 45")
+    erased = ("rejected", "what it gave was erased with the account")
+    assert inactive.status(waiting) == erased
+    inactive.passed()
+    assert inactive.status(waiting) == erased

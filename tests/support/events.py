@@ -34,7 +34,8 @@ def event(
     """An event of one kind: ``event("forwarding.changed", forward_to=None)``."""
     return {
         "specversion": "1.0",
-        "id": id or f"event-{next(_ids)}",
+        # Of two in one second the one with the greater id wins: the later one.
+        "id": id or f"event-{next(_ids):06}",
         "source": "portal",
         "type": f"fr.scolpass.{kind}",
         "time": at(minutes),

@@ -319,8 +319,9 @@ class _Journal:
             sealed = journal.sealed()
             accounts = {number: known.dn for number, known in journal.accounts().items()}
             years: dict[str, int] = {}
+            undone = {number for number, one in journal.overrides().items() if one.undone}
             for row in journal.enrolments():
-                if row.status.counts:
+                if row.status.counts and row.student_number not in undone:
                     years[row.student_number] = max(
                         row.academic_year, years.get(row.student_number, 0)
                     )

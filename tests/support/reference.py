@@ -120,7 +120,7 @@ class Event:
     assigned: bool = False
     applied: bool = False
     bad: bool = False  # something in it is bad: rejected, though the rest of it counts
-    late: bool = False  # nobody came for it in time
+    late: bool = False  # nobody came for it in time, or she was erased first
 
 
 @dataclass(frozen=True)
@@ -234,7 +234,7 @@ class Reference:
         self._others = frozenset(taken)  # addresses on other people's entries
         self._taken = set(taken)  # these, and all that students were ever given
         self._feed: dict[str, list[Row]] = {}
-        self._unassigned: dict[str, list[Event]] = {}
+        self._events_of: dict[str, list[Event]] = {}
 
     def person(self, number: str) -> Person:
         """One student, known or not."""
@@ -444,6 +444,8 @@ class Reference:
 
     def forget(self, person: Person) -> None:
         """The copy of a purged entry is erased, and all else but the identifiers."""
+        for event in self._events_of.get(person.number, ()):
+            event.late = event.late or (event.assigned and not event.applied)
         person.archived = None
         person.rows, person.gifts = {}, {}
         person.suspended = False
@@ -465,7 +467,7 @@ class Reference:
     def accept(self, event: Event) -> None:
         """An event is in the inbox."""
         self.events[event.id] = event
-        self._unassigned.setdefault(event.number, []).append(event)
+        self._events_of.setdefault(event.number, []).append(event)
 
     def knows(self, event: Event) -> bool:
         """Whether the event's identifier names somebody at once."""
@@ -476,8 +478,8 @@ class Reference:
         return person.entry is not None or person.address is not None
 
     def _assign(self, person: Person) -> None:
-        for event in self._unassigned.pop(person.number, ()):
-            if event.late:
+        for event in self._events_of.get(person.number, ()):
+            if event.assigned or event.late:
                 continue
             event.assigned = True
             for name, gift in event.gifts.items():
@@ -503,8 +505,9 @@ class Reference:
             person.gifts[name] = replace(gift, applied=True)
 
     def _refuse_late_events(self, now: datetime) -> None:
-        for event in (one for hers in self._unassigned.values() for one in hers):
-            event.late = event.late or now - event.received > WAITING
+        for event in self.events.values():
+            if not event.assigned and now - event.received > WAITING:
+                event.late = True
 
     def status(self, event: Event) -> str:
         """What the inbox must say of an event."""
@@ -555,7 +558,7 @@ class Reference:
     def lose_journal(self, today: date, *, rebuilt: bool) -> None:
         """Only what the directory knows is left; and the file of identifiers, if it was read."""
         self.events.clear()
-        self._unassigned.clear()
+        self._events_of.clear()
         self._taken = set(self._others)
         for number, person in self.people.items():
             entry = person.entry
