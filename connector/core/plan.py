@@ -708,10 +708,9 @@ def _known_again(done: Change, before: Known | None, rules: Rules) -> Known | No
     """
     if before is None:
         return done.after and Known(done.after.dn, done.after.uid, done.after.address)
-    open_until = None if before.state is State.EXPIRED else before.cutoff
-    if before.directory_year is None and open_until is not None:
-        return replace(before, directory_year=year_of_cutoff(open_until, rules.lifecycle))
-    return before
+    if before.state is State.EXPIRED or before.cutoff is None:
+        return before
+    return replace(before, directory_year=year_of_cutoff(before.cutoff, rules.lifecycle))
 
 
 # --- what is remembered -------------------------------------------------------------------------
@@ -735,6 +734,7 @@ def _remember(
             dn=account.dn,
             uid=account.first("uid") or (whole.get("uid") or ("",))[0],
             address=(account.first("mail") or (whole.get("mail") or ("",))[0]).lower(),
+            cutoff=entry.standing(account).end,
         )
     standing = account.values("mail") if account else ()
     mail = [value.lower() for value in whole.get("mail", standing)]

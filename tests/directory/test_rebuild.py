@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from connector import desk
-from tests.support.desk import activate, recorded, take, undo
+from tests.support.desk import activate, binds, recorded, states, take, undo
+from tests.support.events import NUMBER
 from tests.support.people import put, stand
 from tests.support.walk import TODAY, YEAR, Walk, actions, student, students
 
@@ -190,3 +191,16 @@ def test_after_a_rebuild_the_retention_begins_anew_and_nobody_is_purged_at_once(
     assert set(walk.people()) == {"1", "2"}
     walk.today += timedelta(days=1)
     assert actions(walk.sync()) == [("purge", "1")]
+
+
+def test_a_cancellation_seen_first_after_the_loss_is_taken_back_with_her_own_password(
+    walk: Walk,
+) -> None:
+    walk.synced([student(NUMBER)])
+    activate(walk, NUMBER)
+    lose_journal(walk)
+    walk.synced([student(NUMBER, status="A")])
+    assert not binds(walk)
+    walk.synced([student(NUMBER)])
+    assert states(walk)[0].startswith("{COMPTE}A:SupannActif:")
+    assert binds(walk)

@@ -549,3 +549,18 @@ def test_what_an_undo_does_reads_aloud(walk: Walk) -> None:
     assert "3 changes are taken back" in done.stdout
     assert "run 1 is undone: a slip" in done.stdout
     assert walk.people() == {}
+
+
+def test_an_expiry_taken_back_keeps_an_end_that_is_later_than_the_one_it_was_adopted_with(
+    active: Walk,
+) -> None:
+    for path in active.workspace.folder.glob("journal.db*"):
+        path.unlink()
+    active.synced(ROWS)  # adopted: the academic year is read from END
+    active.synced([*ROWS, student(NUMBER, academic_year=YEAR + 1)])
+    before = as_it_was(active)
+    assert states(active)[0].endswith(f":{YEAR + 2}1231")
+    rows = [student(NUMBER, academic_year=year, status="A") for year in (YEAR, YEAR + 1)]
+    active.synced(rows)
+    undone(active)
+    assert differing(as_it_was(active), before) == {}

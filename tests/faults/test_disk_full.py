@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
 from tests.support.breakage import DATABASE, change
@@ -10,7 +13,7 @@ from tests.support.invariants import differences
 from tests.support.walk import Walk, students
 from tests.support.workspace import Workspace
 
-COUNT = 150
+COUNTS = (150, 600, 2400)  # a database that held more before has room left in it
 
 
 @pytest.fixture
@@ -26,15 +29,12 @@ def test_entries_that_found_no_room_fail_with_the_cause_and_are_made_when_there_
     walk.synced(students(10))
     change(walk.directory, DATABASE, "replace", "olcDbMaxSize", "400000")
     walk.directory.restart()
-    walk.workspace.write_register(students(COUNT))
-    report = walk.workspace.json("sync", status=1)
-    failed = [one for one in report["changes"] if one["outcome"] == "failed"]
-    made = [one for one in report["changes"] if one["outcome"] == "applied"]
+    count, failed, made = _fill(walk)
     assert failed, "it all went in: the limit is too wide for this test"
     for one in failed:
         assert "disk full" in one["error"]
         assert "olcDbMaxSize" in one["error"]
-    assert len(walk.people()) == 10 + len(made)
+    assert len(walk.people()) == made
     walk.invariants().check(settled=False)
     again = walk.workspace.json("sync", status=1)  # still full, still said
     assert len(again["changes"]) == len(failed)
@@ -43,6 +43,19 @@ def test_entries_that_found_no_room_fail_with_the_cause_and_are_made_when_there_
     walk.directory.restart()
     walk.synced()
     undisturbed.synced(students(10))
-    undisturbed.synced(students(COUNT))
+    undisturbed.synced(students(count))
     assert differences(walk.directory, undisturbed.directory) == []
     walk.writes_nothing()
+
+
+def _fill(walk: Walk) -> tuple[int, list[dict[str, Any]], int]:
+    """More and more students, until some find no room: how many, the failed changes, the made."""
+    made = 10
+    for count in COUNTS:
+        walk.workspace.write_register(students(count))
+        report = json.loads(walk.workspace.scolpass("sync", "--json").stdout)
+        failed = [one for one in report["changes"] if one["outcome"] == "failed"]
+        made += len(report["changes"]) - len(failed)
+        if failed:
+            return count, failed, made
+    return COUNTS[-1], [], made
