@@ -87,7 +87,7 @@ class Proxy:
         self.answer_cut = Cut.CLOSE
         self.most_connections: int | None = None
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="proxy")
+        self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
         self._ready = threading.Event()
         self._asking = asyncio.Lock()
         self._live = 0
@@ -120,7 +120,7 @@ class Proxy:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
+        self._thread.join(timeout=20)
         if self._trouble is not None and kind is None:
             raise self._trouble  # a hook failed
 
@@ -141,7 +141,9 @@ class Proxy:
         server.close()
         # Every connection sees that the proxy ends, also one that is still on its way in.
         while others := asyncio.all_tasks() - {asyncio.current_task()}:
-            await asyncio.wait(others)
+            _, hanging = await asyncio.wait(others, timeout=5)
+            for task in hanging:
+                task.cancel()
         await server.wait_closed()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
