@@ -20,7 +20,7 @@ CHARTER = {"version": "2026", "accepted_at": ACCEPTED}
 PASSWORD = "Cigale-chantante-1912"
 
 Body = dict[str, Any]
-_ids = count(1)
+_ids = count(1)  # never a word of digits alone: such a one could be somebody's password
 
 
 def at(minutes: float = 0) -> str:
@@ -35,7 +35,7 @@ def event(
     return {
         "specversion": "1.0",
         # Of two in one second the one with the greater id wins: the later one.
-        "id": id or f"event-{next(_ids):06}",
+        "id": id or f"event{next(_ids):06}",
         "source": "portal",
         "type": f"fr.scolpass.{kind}",
         "time": at(minutes),
@@ -65,7 +65,7 @@ class Inbox:
     def drop(self, body: object, name: str | None = None) -> Path:
         """Put an event into the spool, by rename."""
         if name is None:
-            name = f"{next(_ids):06}.json"
+            name = f"arrival{next(_ids):06}.json"
         being_written = self.spool / f".{next(_ids)}.tmp"
         being_written.write_text(json.dumps(body))
         return being_written.rename(self.spool / name)
