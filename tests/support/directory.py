@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -333,6 +334,9 @@ class ContainerDirectory(Directory):
             secrets.token_urlsafe(32),
             secrets.token_urlsafe(32),
         )
+        # A proxy's hook kills while the test starts anew: one after the other, or the engine waits
+        # for the end of a container that runs again.
+        self._turn = threading.RLock()
         self._container = (
             DockerContainer(image)
             .with_env("LDAP_SUFFIX", self.suffix)
@@ -365,7 +369,8 @@ class ContainerDirectory(Directory):
         self._wrapped.kill(signal=number.name)
 
     def start(self) -> None:
-        self._wrapped.start()
+        with self._turn:
+            self._wrapped.start()
         self._wait_until_ready()
 
     def stop(self) -> None:
@@ -375,8 +380,9 @@ class ContainerDirectory(Directory):
 
     def kill(self) -> None:
         self._disturbed = True
-        self._wrapped.kill(signal="SIGKILL")
-        self._wrapped.wait()
+        with self._turn:
+            self._wrapped.kill(signal="SIGKILL")
+            self._wrapped.wait()
 
     def remove(self) -> None:
         self._container.stop()

@@ -121,6 +121,8 @@ class Proxy:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(timeout=20)
+        if self._thread.is_alive():
+            raise AssertionError("the proxy does not end: a hook is still at work")
         if self._trouble is not None and kind is None:
             raise self._trouble  # a hook failed
 
