@@ -2,9 +2,11 @@
 
 Changes go in batches: their intentions are committed to the journal together, written by a few
 threads with a connection each, and concluded together. While one batch is written the next one
-is intended, its passwords hashed, and the one before concluded. Only Transient is retried, and
-only after the entry was read again. A change of which nobody can say whether it was made stays
-an intention: the next run compares it with the entry, and keeps the password drawn for it.
+is intended, its passwords hashed, and the one before concluded. Where somebody waits for the
+turn, a batch is concluded before the next one is intended, and they go first. Only Transient is
+retried, and only after the entry was read again. A change of which nobody can say whether it was
+made stays an intention: the next run compares it with the entry, and keeps the password drawn
+for it.
 """
 
 from __future__ import annotations
@@ -13,10 +15,12 @@ import json
 import signal
 import threading
 from base64 import b64encode
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -24,18 +28,22 @@ from pydantic import SecretStr
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from connector.clock import instant
+from connector.context import Context
 from connector.core import entry
 from connector.core.model import Action, Change, Outcome
-from connector.core.rules import Provisional
 from connector.edges.directory import BindRefused, Directory
-from connector.edges.journal import Journal
-from connector.edges.passwords import Sealer, draw, hash_argon2id
+from connector.edges.passwords import draw, hash_argon2id
 from connector.edges.writer import write
 from connector.errors import DirectoryUntrusted, EntryError, NoAnswer, Refused, Transient
 
-BATCH = 250
+BATCH = 250  # changes at most
+FIRST_BATCH = 50
+LEAST_BATCH = 20
+BATCH_SECONDS = 0.25
 ATTEMPTS = 4
 LOST_AFTER = 3  # entries in a row without any answer: the directory is away
+FEW = 8  # changes for which one connection is enough
+OVERTAKEN = "another pass saw to this student meanwhile"
 STOPPED = "stopped before it was made; the next sync makes it"
 
 log = structlog.get_logger()
@@ -72,24 +80,17 @@ class _Written:
 class Applier:
     """Applies changes of one run to one directory, under one journal."""
 
-    def __init__(
-        self,
-        directory: Directory,
-        journal: Journal,
-        sealer: Sealer,
-        provisional: Provisional,
-        *,
-        run: int,
-        actor: str,
-        connections: int,
-    ) -> None:
-        self._directory = directory
-        self._journal = journal
-        self._sealer = sealer
-        self._provisional = provisional
+    def __init__(self, context: Context, *, run: int, mark: int) -> None:
+        self._directory = context.directory
+        self._journal = context.journal
+        self._sealer = context.sealer
+        self._provisional = context.rules.provisional
         self._run = run
-        self._actor = actor
-        self._connections = connections
+        self._mark = mark
+        self._actor = context.actor
+        self._connections = context.settings.directory.connections
+        self._turn = context.turn
+        self.stop = context.stop
         self._local = threading.local()
         self._siblings: list[Directory] = []
         self._lost = 0  # entries in a row that heard no answer
@@ -97,7 +98,6 @@ class Applier:
         self._connecting = threading.Lock()
         self._unreachable = 0  # connections that failed
         self._shut_out: BindRefused | None = None
-        self.stop = threading.Event()
 
     def apply(
         self, changes: Sequence[Change], progress: Callable[[int], None] = lambda _: None
@@ -130,33 +130,46 @@ class Applier:
 
     def _apply(self, changes: Sequence[Change], progress: Callable[[int], None]) -> Applied:
         applied = Applied()
-        batches = [changes[at : at + BATCH] for at in range(0, len(changes), BATCH)]
+        few = len(changes) <= FEW
+        if few:
+            self._local.directory = self._directory  # no threads, no more connections
         with (
             ThreadPoolExecutor(2, "hash") as hashing,
             ThreadPoolExecutor(self._connections, "write") as writing,
         ):
             try:
-                ahead = self._intend(batches[0], hashing) if batches else None
+                left = deque(changes)
+                size = FIRST_BATCH
+                ahead: _Intended | None = None
                 behind: _Written | None = None
-                for position in range(len(batches)):
-                    if ahead is None:  # stopped: the journal does not even hear of the rest
-                        rest = changes[position * BATCH :]
-                        applied.outcomes += [Outcome(c, "failed", STOPPED) for c in rest]
+                while ahead is not None or left:
+                    if ahead is None and self.stop.is_set():
+                        # The journal does not even hear of the rest.
+                        applied.outcomes += [Outcome(c, "failed", STOPPED) for c in left]
                         break
-                    intended = ahead
-                    writes = [
-                        writing.submit(self._write, change, intended.drawn)
-                        for change in intended.batch
-                    ]
+                    self._turn.check()
+                    began = monotonic()
+                    intended = ahead or self._intend(self._next(left, size, applied), hashing)
                     ahead = None
-                    if position + 1 < len(batches) and not self.stop.is_set():
-                        ahead = self._intend(batches[position + 1], hashing)
-                    if behind is not None:
-                        self._conclude(behind, applied)
-                    behind = _Written(intended, [write.result() for write in writes])
+                    if few:
+                        errors = [self._write(c, intended.drawn) for c in intended.batch]
+                    else:
+                        writes = [
+                            writing.submit(self._write, change, intended.drawn)
+                            for change in intended.batch
+                        ]
+                        if left and not self.stop.is_set() and not self._turn.wanted():
+                            ahead = self._intend(self._next(left, size, applied), hashing)
+                        if behind is not None:
+                            self._conclude(behind, applied)
+                        errors = [write.result() for write in writes]
+                    behind = _Written(intended, errors)
+                    size = _fitting(len(intended.batch), monotonic() - began, size)
                     progress(len(intended.batch))
-                if behind is not None:
-                    self._conclude(behind, applied)
+                    if ahead is None:  # nothing is left open: whoever waits may write now
+                        self._conclude(behind, applied)
+                        behind = None
+                        self._turn.give_way()
             finally:
                 if self.stop.is_set():
                     hashing.shutdown(wait=False, cancel_futures=True)
@@ -164,8 +177,20 @@ class Applier:
                     sibling.__exit__()
         return applied
 
+    def _next(self, left: deque[Change], size: int, applied: Applied) -> Sequence[Change]:
+        """The next batch, without the changes of those whom another pass saw to meanwhile."""
+        batch = [left.popleft() for _ in range(min(size, len(left)))]
+        touched = self._journal.touched_since(self._mark)
+        if not touched:
+            return batch
+        overtaken = [change for change in batch if change.student_number in touched]
+        applied.outcomes += [Outcome(change, "held", OVERTAKEN) for change in overtaken]
+        return [change for change in batch if change.student_number not in touched]
+
     def _intend(self, batch: Sequence[Change], hashing: ThreadPoolExecutor) -> _Intended:
         """Register a batch with the journal: its passwords, and copies of what it deletes."""
+        if not batch:
+            return _Intended((), [], {})
         drawn = self._draw(batch, hashing)
         archived = {
             change.student_number: _archive(self._directory.everything_at(change.dn))
@@ -312,6 +337,13 @@ class Applier:
                 self._unreachable += 1
                 raise Transient(error.message, error.cure) from error
         return found
+
+
+def _fitting(written: int, seconds: float, size: int) -> int:
+    """How many changes a batch may have, so that nobody waits long for its end."""
+    if written < LEAST_BATCH:
+        return size
+    return max(LEAST_BATCH, min(BATCH, int(written * BATCH_SECONDS / max(seconds, 0.001))))
 
 
 def _archive(attributes: dict[str, list[bytes]]) -> str:

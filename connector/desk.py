@@ -13,6 +13,7 @@ import structlog
 from pydantic import SecretStr
 
 from connector.clock import instant
+from connector.context import Context
 from connector.core import entry, evidence
 from connector.core.lifecycle import decide, rows_of, why, year_of_cutoff
 from connector.core.model import (
@@ -32,7 +33,8 @@ from connector.core.model import (
 )
 from connector.core.plan import digest, reverse
 from connector.errors import FeedRefused, ScolpassError, UsageError
-from connector.sync import Context, Prepared, Report, carry_out, prepare, recover, rows_digest
+from connector.gather import rows_digest
+from connector.sync import Prepared, Report, carry_out, prepare, recover
 
 log = structlog.get_logger()
 
@@ -255,7 +257,7 @@ def erase(context: Context, number: str, reason: str) -> Report | None:
     if facts.account is None and facts.known is not None and facts.known.gone:
         context.connect()
         run = context.journal.begin_run(
-            "erase", context.actor, reason, whole=False, at=context.moment.now
+            "erase", context.actor, reason, scope=[number], at=context.moment.now
         )
         context.journal.forget(number)
         context.journal.record(
@@ -457,6 +459,8 @@ def _only(prepared: Prepared, changes: tuple[Change, ...]) -> Prepared:
         rows=[],
         forget=(),
         distinct=None,
+        whole=False,
+        mark=prepared.mark,
     )
 
 
@@ -490,7 +494,7 @@ def rebuild(context: Context, reason: str, reservations: Path | None) -> int:
         if number not in present:
             added.setdefault(number, one)
     run = context.journal.begin_run(
-        "rebuild", context.actor, reason, whole=False, at=context.moment.now
+        "rebuild", context.actor, reason, scope=(), at=context.moment.now
     )
     context.journal.remember_directory(context.preflight.identity)
     context.journal.remember_accounts(added)

@@ -10,10 +10,12 @@
     │   ├── FeedRefused            the register's feed is not whole
     │   ├── DirectoryUntrusted     unreachable, partial, or not the one we know
     │   └── JournalUntrusted       unreachable, locked, full, or of another directory
-    └── EntryError             one entry failed; the others go on (exit 1)
-        ├── Transient              busy, unreachable, time-out: worth another try
-        │   └── NoAnswer               sent, and never answered: only a read can tell
-        └── Refused                the directory said no; a retry would hear the same
+    ├── EntryError             one entry failed; the others go on (exit 1)
+    │   ├── Transient              busy, unreachable, time-out: worth another try
+    │   │   ├── NoAnswer               sent, and never answered: only a read can tell
+    │   │   └── Busy                   more waits to be stored than memory should hold
+    │   └── Refused                the directory said no; a retry would hear the same
+    └── Replayed               a signed request that was taken before, to the letter
 """
 
 from __future__ import annotations
@@ -85,3 +87,11 @@ class NoAnswer(Transient):
 
 class Refused(EntryError):
     """The directory refused the request; the same request would be refused again."""
+
+
+class Busy(Transient):
+    """More waits to be stored than is good for the memory; come again."""
+
+
+class Replayed(ScolpassError):
+    """A signed request that has been taken before, to the letter."""

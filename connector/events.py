@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 
 from connector.clock import instant
+from connector.context import Context
 from connector.core.evidence import (
     BadEvent,
     Event,
@@ -26,10 +27,11 @@ from connector.core.evidence import (
     read_event,
     zulu,
 )
-from connector.edges.inbox import Arrival, arrivals
+from connector.core.model import Feed
+from connector.edges.inbox import LARGEST, Arrival, arrivals
 from connector.edges.register import read_register
 from connector.errors import UnknownStudent, UsageError
-from connector.sync import Context, Report, carry_out, prepare, recover, resolve
+from connector.sync import Report, carry_out, prepare, recover, resolve
 
 SECOND_LOOK = 1.0  # seconds after which a file that does not parse is read once more
 CHUNK = 500  # arrivals stored in one transaction
@@ -58,6 +60,8 @@ class Accepted:
 
 def parse(content: bytes) -> object:
     """The JSON value in ``content``, or what to say of it."""
+    if len(content) > LARGEST:
+        return _garbled(f"it is larger than {LARGEST} bytes", content)
     try:
         body: object = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -131,10 +135,16 @@ def _take(
 # --- into the journal -----------------------------------------------------------------------------
 
 
-def accept(context: Context, bodies: Sequence[tuple[str, object]]) -> list[Accepted]:
+def accept(
+    context: Context, bodies: Sequence[tuple[str, object]], signatures: Sequence[str] = ()
+) -> list[Accepted]:
     """Store events, given as (name, parsed JSON or Garbled), in one transaction.
 
     The same event again does nothing; with other content it is rejected and the first stands.
+    ``signatures`` are those of the requests that brought them, by which a replay is known.
+
+    Raises:
+        JournalUntrusted: they could not be stored; none of them may be acknowledged.
     """
     # To the second, as the journal keeps it: a time is judged alike whenever it is read again.
     now = instant().replace(microsecond=0)
@@ -152,7 +162,7 @@ def accept(context: Context, bodies: Sequence[tuple[str, object]]) -> list[Accep
         rows.append(row)
         if one.reason is not None:
             log.warning("event rejected", id=one.id, reason=one.reason)
-    context.journal.add_events(rows)
+    context.journal.add_events(rows, signatures)
     return taken
 
 
@@ -247,16 +257,22 @@ def apply_to(context: Context, identifiers: Iterable[str], reason: str = "") -> 
     feed = read_register(
         context.settings.source, today=context.moment.today, institution=context.rules.institution
     )
+    numbers = named_by(context, named, feed)
+    if not numbers:
+        return None
+    prepared = prepare(context, numbers, feed=feed)
+    return carry_out(context, prepared, command="events", reason=reason)
+
+
+def named_by(context: Context, identifiers: Iterable[str], feed: Feed) -> list[str]:
+    """The numbers of the students whom identifiers name, without those who are not known."""
     numbers: dict[str, None] = {}
-    for identifier in named:
+    for identifier in identifiers:
         try:
             numbers[resolve(context, identifier, feed)] = None
         except UnknownStudent:
             continue
-    if not numbers:
-        return None
-    prepared = prepare(context, list(numbers), feed=feed)
-    return carry_out(context, prepared, command="events", reason=reason)
+    return list(numbers)
 
 
 def retry(context: Context, identity: str, reason: str) -> dict[str, Any]:

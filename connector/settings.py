@@ -406,6 +406,7 @@ class Alerts(Section):
     """Who hears of trouble."""
 
     to: tuple[MailAddress, ...] = ()
+    webhook_url_file: OptionalFile = Field(default=Path("alerts.url"))
 
 
 class Settings(BaseSettings):
@@ -511,6 +512,15 @@ class Settings(BaseSettings):
             ConfigurationError: the file is there and open to others, or empty.
         """
         path = self.events.amqp.url_file
+        return _secret_lines(path)[0] if path and _find_secret(path) else None
+
+    def alerts_webhook(self) -> SecretStr | None:
+        """The URL that alerts are posted to; None if there is no such file.
+
+        Raises:
+            ConfigurationError: the file is there and open to others, or empty.
+        """
+        path = self.alerts.webhook_url_file
         return _secret_lines(path)[0] if path and _find_secret(path) else None
 
 

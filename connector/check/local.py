@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from connector.check.case import Case, Findings, failed
 from connector.check.findings import Finding, hint, warning, wrong
 from connector.edges.passwords import Sealer
+from connector.edges.webhook import Keyring
 from connector.errors import ConfigurationError
 from connector.settings import SqlSource, read_secret
 
@@ -51,9 +52,11 @@ def secrets(case: Case) -> Findings:
     yield from _secret(directory.bind_password_file, settings.directory_password)
     yield from _secret(keys.file, lambda: _sealing_keys(case))
     if events.webhook.secrets_file is not None:
-        yield from _secret(events.webhook.secrets_file, settings.webhook_secrets)
+        yield from _secret(events.webhook.secrets_file, Keyring(settings.webhook_secrets).keys)
     if events.amqp.url_file is not None:
         yield from _secret(events.amqp.url_file, settings.amqp_url)
+    if settings.alerts.webhook_url_file is not None:
+        yield from _secret(settings.alerts.webhook_url_file, settings.alerts_webhook)
     if isinstance(settings.source, SqlSource) and settings.source.url_file is not None:
         url_file = settings.source.url_file
         yield from _secret(url_file, lambda: read_secret(url_file))

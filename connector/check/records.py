@@ -31,7 +31,7 @@ def open_it(case: Case) -> Findings:
                 status=4,
             )
         return
-    case.journal = open_journal(url)
+    case.journal = open_journal(url, case.settings.file.parent)
     case.last = case.journal.last_runs()
     yield Finding(
         "journal",

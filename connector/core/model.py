@@ -239,6 +239,7 @@ class Facts:
     override: Override = field(default_factory=Override)
     gifts: tuple[Gift, ...] = ()  # the latest of each field
     conflict: str | None = None  # why this student cannot be matched to one entry
+    news: bool = True  # register or admin say something that was not known before
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -135,7 +135,7 @@ def digest(changes: Iterable[Change]) -> str:
                 c.action,
                 c.student_number,
                 c.dn,
-                {name: [sorted(values) for values in both] for name, both in c.attributes.items()},
+                {name: [_ordered(v) for v in both] for name, both in c.attributes.items()},
             ]
             for c in changes
         ],
@@ -144,6 +144,10 @@ def digest(changes: Iterable[Change]) -> str:
         separators=(",", ":"),
     )
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _ordered(values: Sequence[str]) -> Sequence[str]:
+    return sorted(values) if len(values) > 1 else values
 
 
 # --- one student --------------------------------------------------------------------------------
@@ -561,6 +565,8 @@ def _reason(facts: Facts, decision: Decision, changed: Mapping[str, tuple[Values
         return decision.reason
     if "eduPersonPrincipalNamePrior" in changed:
         return f"renamed: {facts.override.reason}"
+    if _has_drifted(facts, decision, changed):
+        return f"changed by another hand and put right: {', '.join(sorted(changed))}"
     parts = []
     if facts.known is None:
         parts.append(f"adopted as it stands; {decision.reason}")
@@ -583,6 +589,25 @@ def _reason(facts: Facts, decision: Decision, changed: Mapping[str, tuple[Values
     if not parts:
         parts.append(f"{', '.join(sorted(changed))} differ from what is right")
     return "; ".join(parts)
+
+
+def _has_drifted(facts: Facts, decision: Decision, changed: Iterable[str]) -> bool:
+    """Whether nothing asks for a change but the entry, which is not as it was left."""
+    known = facts.known
+    if known is None or facts.news or _GIVEN.intersection(changed) or decision.policy is False:
+        return False
+    return known.state is decision.state and known.cutoff == decision.end
+
+
+_GIVEN = frozenset(
+    {
+        "supannMailPrive",
+        "supannMailPerso",
+        "scolpassCharter",
+        "mailForwardingAddress",
+        "userPassword",
+    }
+)
 
 
 # --- undoing ------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import itertools
 import re
+import socket
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -81,6 +82,16 @@ _CENSUS = (
     "pwdPolicySubentry",
 )
 
+_MOVED = (
+    "supannEtuId",
+    "entryCSN",
+    "modifiersName",
+    "supannRessourceEtat",
+    "pwdReset",
+    "pwdPolicySubentry",
+)
+TOGETHER = 100  # student numbers in one filter
+
 _SPELLING = {name.lower(): name for name in (*entry.READ, "entryUUID")}
 
 
@@ -138,6 +149,16 @@ class Preflight:
     warnings: tuple[str, ...]  # said in every run
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """An entry that was written lately."""
+
+    csn: str  # its entryCSN (draft-chu-ldap-csn); "" where it may not be read
+    numbers: tuple[str, ...]
+    ours: bool  # the latest write was the service account's
+    own_password: bool  # inactive, under the provisional policy, and its password was changed
+
+
 class BindRefused(DirectoryUntrusted):
     """The server answers and does not let the service account in; another try may lock it."""
 
@@ -172,6 +193,23 @@ class Directory:
             disconnect(self._connection)
             self._connection = None
 
+    def release(self) -> None:
+        """Be bound to no server any more: the next connection is to the first that answers."""
+        self.__exit__()
+        self._uri = None
+
+    @property
+    def is_first_choice(self) -> bool:
+        """Whether this is the first of ``directory.uris``."""
+        return self.uri == self._settings.uris[0]
+
+    def abort(self) -> None:
+        """Wake whoever waits for an answer on this connection, from another thread."""
+        connection = self._connection
+        if connection is not None and connection.socket is not None:
+            with suppress(OSError):
+                connection.socket.shutdown(socket.SHUT_RDWR)
+
     def sibling(self) -> Directory:
         """Another connection to the very server this run works with, for another thread."""
         other = Directory(self._settings, self._password)
@@ -205,14 +243,17 @@ class Directory:
             try:
                 connection = self._bind(uri)
             except LDAPExceptionError as error:
-                failures.append(f"{uri}: {_first_line(error)}")
+                failures.append(f"{uri}: {_unreachable(error)}")
                 continue
             self._uri = uri
             return connection
-        raise DirectoryUntrusted(
-            "the directory cannot be reached: " + "; ".join(failures),
-            "Start the server, or mend directory.uris, and run again; nothing was written.",
-        )
+        cure = "Start the server, or mend directory.uris, and run again; nothing was written."
+        if any(f": {_TLS}" in failure for failure in failures):
+            cure = (
+                "See the server's certificate and directory.ca_file; no password was sent, "
+                "and nothing was written."
+            )
+        raise DirectoryUntrusted("the directory cannot be reached: " + "; ".join(failures), cure)
 
     def _bind(self, uri: str) -> ldap3.Connection:
         connection = self._open(uri)
@@ -370,9 +411,8 @@ class Directory:
         """The entries with these student numbers, wherever in the tree."""
         lacking = self._without_password(context, numbers)
         found: list[Account] = []
-        for number in numbers:
-            filters = entry.holds("supannEtuId", number)
-            items = self._search(context, filters, entry.READ, "reading one account")
+        for filters in _any_of(numbers):
+            items = self._search(context, filters, entry.READ, "reading a few accounts")
             found.extend(_account(item, lacking) for item in items)
         return found
 
@@ -417,7 +457,7 @@ class Directory:
         """The DNs of students' entries that have no userPassword (its value is unreadable)."""
         wanted = ["(supannEtuId=*)"]
         if numbers is not None:
-            wanted = [entry.holds("supannEtuId", number) for number in numbers]
+            wanted = _any_of(numbers)
         found: set[str] = set()
         for one in wanted:
             filters = f"(&{one}(!(userPassword=*)))"
@@ -426,6 +466,31 @@ class Directory:
             ):
                 found.add(item["dn"])
         return frozenset(found)
+
+    def moved_since(self, context: str, csn: str) -> list[Moved]:
+        """The students' entries that were written at or after a CSN, whoever wrote them.
+
+        ``entryCSN`` is indexed in order, so that slapd looks at nothing else.
+        """
+        filters = f"(&(supannEtuId=*)(entryCSN>={entry.escape(csn)}))"
+        found = []
+        for item in self._search(context, filters, _MOVED, "looking for what has changed"):
+            raw = item["raw_attributes"]
+            states = [value.lower() for value in raw.get("supannRessourceEtat", [])]
+            found.append(
+                Moved(
+                    csn=raw["entryCSN"][0].decode() if "entryCSN" in raw else "",
+                    numbers=tuple(value.decode() for value in raw.get("supannEtuId", [])),
+                    ours=any(
+                        entry.same_dn(by.decode(), self._settings.bind_dn)
+                        for by in raw.get("modifiersName", [])
+                    ),
+                    own_password=b"{compte}i:supanncree" in states
+                    and "pwdPolicySubentry" in raw
+                    and raw.get("pwdReset", [b""])[0].upper() != b"TRUE",
+                )
+            )
+        return found
 
     def holders(self, context: str, names: Sequence[str], value: str) -> list[str]:
         """The DNs of the entries on which one of the attributes has this value."""
@@ -826,6 +891,13 @@ def communication_error(doing: str, dn: str, error: LDAPException) -> NoAnswer:
     return NoAnswer(f"{doing} {dn}: no answer ({_first_line(error)})")
 
 
+def _any_of(numbers: Sequence[str]) -> list[str]:
+    """Filters that find the entries with these student numbers, many with one."""
+    named = [entry.holds("supannEtuId", number) for number in numbers]
+    chunks = (named[at : at + TOGETHER] for at in range(0, len(named), TOGETHER))
+    return [one[0] if len(one) == 1 else f"(|{''.join(one)})" for one in chunks]
+
+
 def _account(item: dict[str, Any], lacking: frozenset[str]) -> Account:
     dn = item["dn"]
     return Account(dn=dn, attributes=_decode(item["raw_attributes"]), password=dn not in lacking)
@@ -859,6 +931,21 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+_TLS = "no TLS, "
+
+
+def _unreachable(error: LDAPException) -> str:
+    """Why there is no connection, without ldap3's wrapping of TLS' own words."""
+    said = _first_line(error)
+    if "doesn't match any name" in said:  # followed by all of the certificate
+        return f"{_TLS}the certificate is another host's"
+    if found := re.search(r"\[SSL: \w+\] (.+?) \(_ssl\.c", said):
+        return f"{_TLS}{found[1]}"
+    if re.search(r"ssl wrapping|wrap socket|startTLS", said):
+        return f"{_TLS}{said}"
+    return said
 
 
 def _first_line(error: BaseException) -> str:

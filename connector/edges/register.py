@@ -190,6 +190,16 @@ class _Mark(NamedTuple):
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
+def marks(source: Source) -> tuple[object, ...] | None:
+    """What tells that the register's files were written anew; None: only reading can tell."""
+    if not isinstance(source, CsvSource):
+        return None
+    try:
+        return tuple((path, _Mark.of(Path(path).stat())) for path in _paths(source.path))
+    except (FeedRefused, OSError):
+        return None  # reading says what is wrong
+
+
 def _csv_rows(
     source: CsvSource, today: date, institution: Institution
 ) -> Generator[Row, None, None]:

@@ -34,7 +34,8 @@ from hypothesis.stateful import (
 
 from connector import desk, events
 from connector.clock import instant
-from connector.sync import Context, Report
+from connector.context import Context
+from connector.sync import Report
 from tests.support.directory import MANAGE_DSA_IT, Directory
 from tests.support.people import put
 from tests.support.proxy import Cut, Proxy, Request

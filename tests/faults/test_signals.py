@@ -73,7 +73,7 @@ def test_a_signal_stops_at_an_entrys_boundary_and_the_next_sync_finishes(
 def test_a_signal_while_the_register_is_read_writes_nothing(walk: Walk) -> None:
     """slapd hangs: the run has not begun to write, and ends at once."""
     walk.workspace.write_register(students(3))
-    lock = walk.workspace.folder / "journal.db.lock"
+    lock = walk.workspace.folder / "journal.db.lock.pass"
     with walk.directory.paused(), walk.workspace.start("sync") as process:
         while not (lock.exists() and f"process {process.pid}" in lock.read_text()):
             assert process.poll() is None

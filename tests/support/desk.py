@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from connector import desk
-from connector.sync import Context
+from connector.context import Context
 from tests.support.events import NUMBER, PASSWORD, Inbox, activation, change_password
 from tests.support.walk import Walk
 

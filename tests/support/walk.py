@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from connector import desk, log, sync
+from connector.context import Context, open_context
 from connector.core.model import Moment
 from connector.settings import load_settings
-from connector.sync import Context, Prepared, Report
+from connector.sync import Prepared, Report
 from tests.support.invariants import Invariants
 from tests.support.workspace import Workspace
 
@@ -62,7 +63,7 @@ class Walk:
         settings = load_settings(self.workspace.config, self.environment)
         log.configure(settings.log)
         try:
-            with sync.open_context(settings, "tester") as opened:
+            with open_context(settings, "tester") as opened:
                 noon = datetime.combine(self.today, time(12), settings.institution.zone)
                 opened.moment = Moment(now=noon.astimezone(UTC), today=self.today)
                 yield opened

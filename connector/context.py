@@ -1,0 +1,110 @@
+"""What a pass works with: settings, journal, directory, keys, and one reading of the clock.
+
+A command builds a :class:`Context` once; the daemon keeps one for each of its lanes and takes a
+new :class:`Moment` for every pass.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import structlog
+
+from connector.clock import read_moment
+from connector.core.model import Moment
+from connector.core.rules import Rules
+from connector.edges.directory import Directory, Preflight
+from connector.edges.journal import NO_TURN, Journal, Turn, open_journal
+from connector.edges.passwords import Sealer
+from connector.errors import DirectoryUntrusted
+from connector.log import guard_secret
+from connector.settings import Settings
+
+PREFLIGHT_HOLDS = timedelta(seconds=60)  # for the daemon, whose connections outlive a pass
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Context:
+    """What a command works with: built once from the settings, closed by its ``with``."""
+
+    settings: Settings
+    rules: Rules
+    journal: Journal
+    directory: Directory
+    sealer: Sealer
+    moment: Moment
+    actor: str
+    tree: str = ""  # the naming context
+    preflight: Preflight | None = None
+    stop: threading.Event = field(default_factory=threading.Event)  # ends a pass at an entry
+    turn: Turn = NO_TURN  # the right to write, where a lock gave it
+    _looked_at: Moment | None = None  # when the preflight was made
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> Context:
+        self._stack.callback(self.journal.close)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def connect(self) -> Preflight:
+        """Reach the directory and see that it is the one we expect; once per command.
+
+        Raises:
+            Untrustworthy: unreachable, another directory, or not fit to be written.
+        """
+        if self.preflight is None:
+            if not self.directory.connected:
+                self._stack.enter_context(self.directory)
+            self.tree = self.directory.context()
+            found = self.directory.preflight(self.tree, self.rules.provisional.policy_dn)
+            self.journal.directory(found.identity)
+            if found.troubles:
+                raise DirectoryUntrusted(
+                    f"{self.directory.uri}: {'; '.join(found.troubles)}",
+                    "`scolpass check` says how to mend it; nothing was written.",
+                )
+            for warning in found.warnings:
+                log.warning("directory", trouble=warning, cure="scolpass check")
+            self.preflight = found
+            self._looked_at = self.moment
+        return self.preflight
+
+    def renew(self) -> None:
+        """A new pass with what is there: the clock is read again, an old preflight forgotten."""
+        self.moment = read_moment(self.settings.institution)
+        age = abs(self.moment.now - self._looked_at.now) if self._looked_at else PREFLIGHT_HOLDS
+        if age >= PREFLIGHT_HOLDS or not self.directory.connected:
+            self.preflight = None
+
+    def look_again(self) -> Preflight:
+        """The directory's policies as they are now, before a password is given to anybody."""
+        if self._looked_at is not self.moment:
+            self.preflight = None
+        return self.connect()
+
+
+def open_context(settings: Settings, actor: str) -> Context:
+    """Open journal and keys, read the clock; the directory is reached later, by ``connect``.
+
+    Raises:
+        UsageError: a secret file is missing or readable by others.
+        JournalUntrusted: the journal cannot be opened.
+    """
+    password = settings.directory_password()
+    guard_secret(password)
+    return Context(
+        settings=settings,
+        rules=settings.rules,
+        sealer=Sealer(settings.sealing_keys()),
+        journal=open_journal(settings.journal.url.get_secret_value(), settings.file.parent),
+        directory=Directory(settings.directory, password),
+        moment=read_moment(settings.institution),
+        actor=actor,
+    )

@@ -1,0 +1,253 @@
+"""Changes: registered before they are made, concluded after, and read as history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from connector.core.model import Action, Change, Fate, Known
+from connector.edges.journal.reservations import addresses_on, erase, keep_on_file, reserve
+from connector.edges.journal.rows import (
+    change as change_of,
+)
+from connector.edges.journal.rows import (
+    change_values,
+    history_entry,
+    identifiers,
+    known_of_text,
+    known_text,
+    stamp,
+    text_of,
+)
+from connector.edges.journal.store import Store, chunks, upsert
+from connector.edges.journal.students import (
+    begin_anew,
+    known_accounts,
+    mark_given,
+    remember,
+    settle_sealed,
+    take_back_given,
+)
+from connector.edges.journal.tables import archive, changes
+from connector.edges.journal.tables import sealed as sealed_passwords
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """A change that was intended and never concluded."""
+
+    id: int
+    change: Change
+
+
+class Changes(Store):
+    """The changes in the journal."""
+
+    # --- making ---
+
+    def intend(
+        self,
+        batch: Sequence[Change],
+        *,
+        run: int,
+        actor: str,
+        at: datetime,
+        sealed: Mapping[str, bytes],
+        archived: Mapping[str, str],
+    ) -> list[int]:
+        """Register changes before they are made; their ids, in the same order.
+
+        With them go the passwords drawn and the copies of entries to be deleted. The
+        identifiers of a creation are reserved here, before anybody can see them.
+        """
+        if not batch:
+            return []
+        passwords = [
+            {
+                "student_number": change.student_number,
+                "slot": "next",
+                "ciphertext": sealed[change.student_number],
+                "last_day": text_of(change.password_last_day),
+                "printable": True,
+            }
+            for change in batch
+            if change.student_number in sealed
+        ]
+        given = [
+            row
+            for change in batch
+            if change.action is Action.CREATE and change.after is not None
+            for row in identifiers(change.student_number, change.after)
+        ]
+        copies = [
+            {
+                "student_number": change.student_number,
+                "dn": change.dn,
+                "attributes": archived[change.student_number],
+                "purged_on": text_of(change.after.since),
+            }
+            for change in batch
+            if change.student_number in archived and change.after is not None
+        ]
+        common = {"run": run, "at": stamp(at), "actor": actor, "outcome": "intended"}
+        rows: list[dict[str, Any]] = [common | change_values(change) for change in batch]
+        with self._writing("registering changes before they are made") as connection:
+            before = known_accounts(connection, {change.student_number for change in batch})
+            for row in rows:
+                row["before"] = known_text(before.get(row["student_number"]))
+            given_ids = _insert(connection, rows)
+            upsert(connection, sealed_passwords, passwords)
+            reserve(connection, given)
+            upsert(connection, archive, copies)
+        return given_ids
+
+    def conclude(self, results: Sequence[tuple[int, Change, str | None]]) -> None:
+        """Note what became of intended changes: (id, change, error or None)."""
+        if not results:
+            return
+        applied = [change for _, change, error in results if error is None]
+        with self._writing("noting what was done") as connection:
+            _note(connection, results)
+            remember(
+                connection,
+                {change.student_number: change.after for change in applied if change.after},
+                reserved={c.student_number for c in applied if c.action is Action.CREATE},
+            )
+            settle_sealed(connection, applied)
+            undone = [change for change in applied if change.action is Action.UNDO]
+            given = [change for change in applied if change.action is not Action.UNDO]
+            mark_given(connection, {c.student_number: c.gifts for c in given})
+            take_back_given(connection, {c.student_number: c.gifts for c in undone})
+            begin_anew(connection, applied)
+            for _, change, error in results:
+                _settle_entry(connection, change, made=error is None, file=self._file)
+
+    def record(
+        self, run: int, action: str, reason: str, *, actor: str, at: datetime, number: str = ""
+    ) -> None:
+        """Note in the history what changes no entry, such as an approval."""
+        row = {
+            "run": run,
+            "at": stamp(at),
+            "actor": actor,
+            "action": action,
+            "student_number": number,
+            "dn": "",
+            "reason": reason,
+            "outcome": "applied",
+            "attributes": "{}",
+            "sealed": Fate.KEPT.value,
+            "gifts": "",
+        }
+        with self._writing("noting a decision") as connection:
+            connection.execute(sa.insert(changes).values(row))
+
+    # --- reading ---
+
+    def interrupted(self) -> list[Interrupted]:
+        """Changes that were intended and never concluded: a crash lies between."""
+        query = sa.select(changes).where(changes.c.outcome == "intended").order_by(changes.c.id)
+        with self._reading("reading interrupted changes") as connection:
+            return [Interrupted(row.id, change_of(row)) for row in connection.execute(query)]
+
+    def history(
+        self,
+        *,
+        student_number: str | None = None,
+        run: int | None = None,
+        action: str | None = None,
+        since: datetime | None = None,
+        limit: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Changes, the latest last; ``limit`` keeps the latest ones."""
+        query = sa.select(changes).order_by(changes.c.id.desc()).limit(limit)
+        for column, value in (
+            (changes.c.student_number, student_number),
+            (changes.c.run, run),
+            (changes.c.action, action),
+        ):
+            if value is not None:
+                query = query.where(column == value)
+        if since is not None:
+            query = query.where(changes.c.at >= stamp(since))
+        with self._reading("reading the history") as connection:
+            rows = connection.execute(query).all()
+        return [history_entry(row) for row in reversed(rows)]
+
+    def changes_of(self, run: int) -> list[tuple[Change, Known | None, bool]]:
+        """What a run applied, the latest first: the change, the account as it was remembered
+        before, and whether a newer change stands on it."""
+        newer = changes.alias("newer")
+        stands_on_it = (
+            sa.select(newer.c.id)
+            .where(
+                newer.c.student_number == changes.c.student_number,
+                newer.c.id > changes.c.id,
+                newer.c.outcome == "applied",
+                newer.c.dn != "",
+            )
+            .exists()
+        )
+        query = (
+            sa.select(changes, stands_on_it.label("covered"))
+            .where(changes.c.run == run, changes.c.outcome == "applied", changes.c.dn != "")
+            .order_by(changes.c.id.desc())
+        )
+        with self._reading("reading a run") as connection:
+            rows = connection.execute(query).all()
+        return [(change_of(row), known_of_text(row.before), bool(row.covered)) for row in rows]
+
+    def change_counts(self) -> dict[tuple[str, str], int]:
+        """How many changes there are, by (action, outcome)."""
+        query = sa.select(changes.c.outcome, changes.c.action, sa.func.count()).group_by(
+            changes.c.outcome, changes.c.action
+        )
+        with self._reading("counting changes") as connection:
+            return {
+                (action, outcome): count for outcome, action, count in connection.execute(query)
+            }
+
+
+def _insert(connection: sa.Connection, rows: list[dict[str, Any]]) -> list[int]:
+    """Insert changes; the ids that the database gave them, in the same order."""
+    # Of one student, the earlier of several changes has the smaller id. Among students the order
+    # in which a database tells the ids does not matter.
+    ids: dict[str, list[int]] = {}
+    statement = sa.insert(changes).returning(changes.c.student_number, changes.c.id)
+    for number, id_ in sorted(map(tuple, connection.execute(statement, rows)), reverse=True):
+        ids.setdefault(number, []).append(id_)
+    return [ids[row["student_number"]].pop() for row in rows]
+
+
+def _note(connection: sa.Connection, results: Sequence[tuple[int, Change, str | None]]) -> None:
+    done = [number for number, _, error in results if error is None]
+    for chunk in chunks(done):
+        connection.execute(
+            sa.update(changes).where(changes.c.id.in_(chunk)).values(outcome="applied", error=None)
+        )
+    for number, _, error in results:
+        if error is not None:
+            # PostgreSQL keeps no NUL, and a server may have said one.
+            connection.execute(
+                sa.update(changes)
+                .where(changes.c.id == number)
+                .values(outcome="failed", error=error.replace("\0", "\ufffd"))
+            )
+
+
+def _settle_entry(connection: sa.Connection, change: Change, *, made: bool, file: Path) -> None:
+    """What a change leaves behind that made an entry anew, or deleted one."""
+    number = change.student_number
+    if made and change.deletes:
+        reserve(connection, addresses_on(change))
+        keep_on_file(connection, number, file)
+    if made and change.action is Action.ERASE:
+        erase(connection, number)
+    came_back = made and change.action is Action.UNDO and change.adds
+    if came_back or (change.deletes and not made):
+        connection.execute(sa.delete(archive).where(archive.c.student_number == number))

@@ -1,0 +1,211 @@
+"""Events and what students gave by them: stored first, then acknowledged, then settled."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from connector.clock import instant as now
+from connector.core.model import Gift
+from connector.edges.journal.rows import gift, gift_values, instant, stamp
+from connector.edges.journal.store import (
+    Store,
+    beginning_with,
+    chunks,
+    insert_missing,
+    rows_of,
+    upsert,
+)
+from connector.edges.journal.tables import events, gifts, unassigned
+from connector.edges.journal.tables import signatures as taken
+
+
+class Events(Store):
+    """The inbox in the journal."""
+
+    # --- arrival ---
+
+    def known_events(
+        self, ids: Sequence[str]
+    ) -> dict[tuple[str, str | None], dict[str, str | None]]:
+        """The events that are here already, by (id, source): their digests, each with the reason
+        if it was rejected."""
+        found: dict[tuple[str, str | None], dict[str, str | None]] = {}
+        query = sa.select(events.c.id, events.c.source, events.c.digest, events.c.reason)
+        with self._reading("reading events") as connection:
+            for row in rows_of(connection, query, events.c.id, ids):
+                found.setdefault((row.id, row.source), {})[row.digest] = row.reason
+        return found
+
+    def add_events(self, rows: Sequence[Mapping[str, Any]], signatures: Iterable[str] = ()) -> None:
+        """Store arrivals, in one transaction: only then may they be acknowledged.
+
+        ``signatures``: digests of the signatures that they came under.
+        """
+        at = stamp(now())
+        seen = [{"digest": digest, "at": at} for digest in dict.fromkeys(signatures)]
+        if not rows and not seen:
+            return
+        with self._writing("storing events") as connection:
+            if rows:
+                connection.execute(sa.insert(events), list(rows))
+            insert_missing(connection, taken, seen)
+
+    def signatures_seen(self, digests: Collection[str]) -> frozenset[str]:
+        """Which of these signatures came before."""
+        query = sa.select(taken.c.digest)
+        with self._reading("looking up signatures") as connection:
+            found = rows_of(connection, query, taken.c.digest, digests)
+            return frozenset(row.digest for row in found)
+
+    def forget_signatures(self, before: datetime) -> None:
+        """Forget the signatures that came before: nobody takes them for new any more."""
+        doing = "forgetting old signatures"
+        old = taken.c.at < stamp(before)
+        with self._reading(doing) as connection:
+            if connection.scalar(sa.select(taken.c.at).where(old).limit(1)) is None:
+                return
+        with self._writing(doing) as connection:
+            connection.execute(sa.delete(taken).where(old))
+
+    # --- looking ---
+
+    def unassigned_events(
+        self,
+        names: Collection[str] | None = None,
+        starts: Collection[str] = (),
+        *,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Events of which it is not known whom they name, the earliest first.
+
+        With ``names`` or ``starts`` (lower case) only those whose identifier is one of the names
+        or begins with one of the starts; ``after``: only those with a greater number; ``limit``:
+        only so many.
+        """
+        names_of = ("number", "id", "source", "received_at", "identifier", "body")
+        query = (
+            sa.select(*(events.c[name] for name in names_of))
+            .where(unassigned, events.c.number > after)
+            .order_by(events.c.number)
+            .limit(limit)
+        )
+        found: dict[int, dict[str, Any]] = {}
+        with self._reading("reading events") as connection:
+            if names is None and not starts:
+                return [dict(row._mapping) for row in connection.execute(query)]
+            for row in rows_of(connection, query, events.c.identifier, names or ()):
+                found[row.number] = dict(row._mapping)
+            for condition in beginning_with(events.c.identifier, starts):
+                for row in connection.execute(query.where(condition)):
+                    found[row.number] = dict(row._mapping)
+        return [found[number] for number in sorted(found)][:limit]
+
+    def events(self, limit: int | None = None) -> list[dict[str, Any]]:
+        """The inbox, the latest last."""
+        query = sa.select(events).order_by(events.c.number.desc()).limit(limit)
+        with self._reading("reading events") as connection:
+            rows = [dict(row._mapping) for row in connection.execute(query)]
+        return rows[::-1]
+
+    def events_with_ids(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """The events with these ids, whatever their source."""
+        query = sa.select(events).order_by(events.c.number)
+        with self._reading("reading events") as connection:
+            return [dict(row._mapping) for row in rows_of(connection, query, events.c.id, ids)]
+
+    def event_counts(self) -> dict[str, int]:
+        """How many events there are of each status."""
+        query = sa.select(events.c.status, sa.func.count()).group_by(events.c.status)
+        with self._reading("counting events") as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
+
+    def oldest_waiting(self) -> datetime | None:
+        """When the oldest event arrived that waits: for its student, or for its effect."""
+        query = sa.select(sa.func.min(events.c.received_at)).where(events.c.status == "waiting")
+        with self._reading("reading events") as connection:
+            return instant(connection.scalar(query))
+
+    # --- settling ---
+
+    def update_event(self, number: int, **values: Any) -> None:
+        """Change what is noted of one event."""
+        with self._writing("noting an event") as connection:
+            connection.execute(sa.update(events).where(events.c.number == number).values(values))
+
+    def assign_events(
+        self, assigned: Mapping[int, str], given: Mapping[str, Sequence[Gift]]
+    ) -> None:
+        """Note whom events name, and what their students thereby gave: the latest of each field."""
+        if not assigned and not given:
+            return
+        rows = [gift_values(student, one) for student, all_ in given.items() for one in all_]
+        with self._writing("noting whom events name") as connection:
+            if assigned:
+                connection.execute(
+                    sa.update(events)
+                    .where(events.c.number == sa.bindparam("event"))
+                    .values(student_number=sa.bindparam("student")),
+                    [{"event": number, "student": whom} for number, whom in assigned.items()],
+                )
+            upsert(connection, gifts, rows)
+
+    def settle_events(
+        self,
+        numbers: Collection[str] | None = None,
+        forget_before: datetime | None = None,
+    ) -> None:
+        """An event is applied once nothing it gave is pending; of some students, or of all (None).
+
+        One for nobody waits until ``forget_before``; without it, for ever.
+        """
+        pending = (
+            sa.select(gifts.c.event)
+            .where(
+                gifts.c.student_number == events.c.student_number,
+                gifts.c.source == events.c.source,
+                gifts.c.event == events.c.id,
+                sa.not_(gifts.c.applied),
+            )
+            .exists()
+        )
+        settled = (
+            sa.update(events)
+            .where(
+                events.c.status == "waiting",
+                events.c.student_number.is_not(None),
+                sa.not_(pending),
+            )
+            .values(status="applied", reason=None)
+        )
+        with self._writing("settling events") as connection:
+            if numbers is None:
+                connection.execute(settled)
+            else:
+                for chunk in chunks(sorted(set(numbers))):
+                    connection.execute(settled.where(events.c.student_number.in_(chunk)))
+            if forget_before is not None:
+                connection.execute(
+                    sa.update(events)
+                    .where(unassigned, events.c.received_at < stamp(forget_before))
+                    .values(
+                        status="rejected",
+                        identifier=None,
+                        reason=sa.func.coalesce(
+                            events.c.reason, "nobody was known by that identifier for 30 days"
+                        ),
+                    )
+                )
+
+    def gifts(self, numbers: Collection[str] | None = None) -> dict[str, tuple[Gift, ...]]:
+        """What students gave by events, the latest of each field, by student number."""
+        found: dict[str, list[Gift]] = {}
+        query = sa.select(gifts).order_by(gifts.c.field)
+        with self._reading("reading what students gave") as connection:
+            for row in rows_of(connection, query, gifts.c.student_number, numbers):
+                found.setdefault(row.student_number, []).append(gift(row))
+        return {number: tuple(given) for number, given in found.items()}

@@ -1,0 +1,159 @@
+"""Identifiers that belong to a student for ever, and what stays once an account is gone.
+
+uid and addresses of the purged are kept in a plain file too: the journal may be lost.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from connector.core import entry
+from connector.core.model import Change, Reservation
+from connector.edges.journal.rows import reservation_values
+from connector.edges.journal.rows import reservations as by_number
+from connector.edges.journal.store import Store, beginning_with, insert_missing, rows_of
+from connector.edges.journal.tables import (
+    accounts,
+    archive,
+    changes,
+    enrolments,
+    events,
+    gifts,
+    overrides,
+    reservations,
+    sealed,
+)
+
+
+class Reservations(Store):
+    """The identifiers in the journal, and the copies of purged entries."""
+
+    def account_by_identifier(self, identifier: str) -> str | None:
+        """The student number that a uid or an address belongs to, now or in the past."""
+        with self._reading("looking up an identifier") as connection:
+            found: str | None = connection.scalar(
+                sa.select(reservations.c.student_number).where(
+                    reservations.c.identifier == identifier.lower()
+                )
+            )
+            return found
+
+    def reservations(self, numbers: Collection[str] | None = None) -> dict[str, Reservation]:
+        """Identifiers given for ever, by student number."""
+        query = sa.select(reservations).order_by(reservations.c.identifier)
+        with self._reading("reading the reservations") as connection:
+            return by_number(rows_of(connection, query, reservations.c.student_number, numbers))
+
+    def reserved(self, starts: Collection[str] | None = None) -> dict[str, str]:
+        """Every uid and address that was ever given, lower case, to its student number.
+
+        ``starts``: only those that begin with one of these (lower case).
+        """
+        query = sa.select(reservations.c.identifier, reservations.c.student_number)
+        found: dict[str, str] = {}
+        with self._reading("reading the reservations") as connection:
+            if starts is None:
+                return {row.identifier: row.student_number for row in connection.execute(query)}
+            for condition in beginning_with(reservations.c.identifier, starts):
+                for row in connection.execute(query.where(condition)):
+                    found[row.identifier] = row.student_number
+        return found
+
+    def reserve(self, identifiers: Iterable[tuple[str, str, str]]) -> None:
+        """Reserve (student number, "uid" or "address", identifier); what is reserved stays so."""
+        rows = [reservation_values(number, kind, value) for number, kind, value in identifiers]
+        with self._writing("reserving identifiers") as connection:
+            reserve(connection, rows)
+
+    # --- what is left of the purged ---
+
+    def archived(self, number: str) -> tuple[str, dict[str, list[Any]]] | None:
+        """DN and attributes of a purged entry, while its copy is kept."""
+        with self._reading("reading the archive") as connection:
+            row = connection.execute(
+                sa.select(archive).where(archive.c.student_number == number)
+            ).first()
+        return (row.dn, json.loads(row.attributes)) if row else None
+
+    def forget_archived(self, before: date) -> None:
+        """Erase the copies of entries purged before a day, and what else is known of them."""
+        doing = "erasing old copies"
+        old = archive.c.purged_on < before.isoformat()
+        query = sa.select(archive.c.student_number).where(old)
+        with self._reading(doing) as connection:
+            if connection.scalar(query.limit(1)) is None:
+                return
+        with self._writing(doing) as connection:
+            came_back = sa.select(accounts.c.student_number).where(sa.not_(accounts.c.gone))
+            back = archive.c.student_number.in_(came_back)
+            connection.execute(sa.delete(archive).where(old, back))
+            for number in connection.scalars(query).all():
+                erase(connection, number)
+
+    def forget(self, number: str) -> None:
+        """Erase what is known of a person; number and identifiers stay reserved."""
+        with self._writing("erasing a person") as connection:
+            keep_on_file(connection, number, self.reservations_file)
+            erase(connection, number)
+
+
+# --- within a transaction -------------------------------------------------------------------------
+
+
+def reserve(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Reserve identifiers; what is reserved for somebody stays hers."""
+    insert_missing(connection, reservations, rows)
+
+
+def addresses_on(change: Change) -> list[dict[str, Any]]:
+    """The institution's addresses on an entry that is deleted, also those that others gave."""
+    _, _, domain = (change.after.address if change.after else "").lower().partition("@")
+    values = {v.lower() for name in entry.ADDRESSES for v in change.attributes.get(name, ((),))[0]}
+    return [
+        reservation_values(change.student_number, "address", value)
+        for value in sorted(values)
+        if domain and value.endswith(f"@{domain}")
+    ]
+
+
+def keep_on_file(connection: sa.Connection, number: str, file: Path) -> None:
+    """Write the identifiers of a deleted entry to a plain file.
+
+    The uid comes first, the address that she had at last comes last.
+    """
+    hers = reservations.c.student_number == number
+    query = sa.select(reservations).where(hers).order_by(reservations.c.identifier)
+    known = sa.select(accounts.c.address).where(accounts.c.student_number == number)
+    address = connection.scalar(known)
+    rows = sorted(
+        connection.execute(query).all(), key=lambda r: (r.kind != "uid", r.value == address)
+    )
+    with file.open("a", encoding="utf-8") as lines:
+        lines.writelines(f"{number}\t{row.kind}\t{row.value}\n" for row in rows)
+        lines.flush()
+        os.fsync(lines.fileno())
+
+
+def erase(connection: sa.Connection, number: str) -> None:
+    """Erase a person: rows, gifts, copies, events, and the values in the history."""
+    for table in (enrolments, gifts, sealed, overrides, archive):
+        connection.execute(sa.delete(table).where(table.c.student_number == number))
+    hers = events.c.student_number == number
+    connection.execute(sa.update(events).where(hers).values(body=None, identifier=None))
+    connection.execute(
+        sa.update(events)
+        .where(hers, events.c.status == "waiting")
+        .values(status="rejected", reason="what it gave was erased with the account")
+    )
+    connection.execute(
+        sa.update(changes)
+        .where(changes.c.student_number == number)
+        .values(attributes="{}", before=None, after=None)
+    )

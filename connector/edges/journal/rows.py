@@ -1,0 +1,273 @@
+"""The program's values as the journal's rows, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+from connector.core.model import (
+    Action,
+    Change,
+    Ending,
+    Enrolment,
+    Fate,
+    Gift,
+    Known,
+    Reservation,
+    State,
+    Status,
+)
+
+_TEXTS = (
+    "family_name",
+    "first_name",
+    "usual_name",
+    "civility",
+    "birth_place",
+    "ine",
+    "component_code",
+    "component_name",
+    "step_name",
+    "student_status",
+    "contact_email",
+)
+
+# --- times ----------------------------------------------------------------------------------------
+
+
+def exact(at: datetime) -> str:
+    """An instant with its fraction of a second, ordered as text like as time."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def stamp(at: datetime) -> str:
+    """An instant to the second, ordered as text like as time."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def instant(text: str | None) -> datetime | None:
+    """What :func:`stamp` wrote."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC) if text else None
+
+
+def text_of(day: date | None) -> str | None:
+    """A day as text."""
+    return day.isoformat() if day else None
+
+
+def day_of(text: str | None) -> date | None:
+    """What :func:`text_of` wrote."""
+    return date.fromisoformat(text) if text else None
+
+
+# --- enrolments -----------------------------------------------------------------------------------
+
+
+def enrolment(row: Any) -> Enrolment:
+    """A remembered row of the register."""
+    return Enrolment(
+        student_number=row.student_number,
+        academic_year=row.academic_year,
+        step_code=row.step_code,
+        status=Status(row.status),
+        birth_date=date.fromisoformat(row.birth_date),
+        enrolled_on=day_of(row.enrolled_on),
+        step_mapped=row.step_mapped,
+        **{name: getattr(row, name) for name in _TEXTS},
+    )
+
+
+def enrolment_values(row: Enrolment) -> dict[str, Any]:
+    """A row of the register, to be remembered."""
+    return {
+        "student_number": row.student_number,
+        "academic_year": row.academic_year,
+        "step_code": row.step_code,
+        "status": row.status.value,
+        "birth_date": row.birth_date.isoformat(),
+        "enrolled_on": text_of(row.enrolled_on),
+        "step_mapped": row.step_mapped,
+        **{name: getattr(row, name) for name in _TEXTS},
+    }
+
+
+# --- accounts -------------------------------------------------------------------------------------
+
+
+def known_values(number: str, known: Known) -> dict[str, Any]:
+    """What is known of an account, to be remembered."""
+    return {
+        "student_number": number,
+        "dn": known.dn,
+        "uid": known.uid,
+        "address": known.address,
+        "state": known.state.value if known.state else None,
+        "since": text_of(known.since),
+        "cutoff": text_of(known.cutoff),
+        "directory_year": known.directory_year,
+        "adopted_active": known.adopted_active,
+        "adopted_suspended": known.adopted_suspended,
+        "wrote": " ".join(sorted(known.wrote)),
+        "ending": known.ending.value if known.ending else None,
+        "expiry_written_on": text_of(known.expiry_written_on),
+        "announced_end": text_of(known.announced_end),
+        "announced_on": text_of(known.announced_on),
+        "gone": known.gone,
+    }
+
+
+def known_of(values: Mapping[str, Any]) -> Known:
+    """What :func:`known_values` wrote."""
+    return Known(
+        dn=values["dn"],
+        uid=values["uid"],
+        address=values["address"],
+        state=State(values["state"]) if values["state"] else None,
+        since=day_of(values["since"]),
+        cutoff=day_of(values["cutoff"]),
+        directory_year=values["directory_year"],
+        adopted_active=bool(values["adopted_active"]),
+        adopted_suspended=bool(values["adopted_suspended"]),
+        wrote=_names(values["wrote"]),
+        ending=Ending(values["ending"]) if values["ending"] else None,
+        expiry_written_on=day_of(values["expiry_written_on"]),
+        announced_end=day_of(values["announced_end"]),
+        announced_on=day_of(values["announced_on"]),
+        gone=bool(values["gone"]),
+    )
+
+
+def known_text(known: Known | None) -> str | None:
+    """What is known of an account, within the history."""
+    return json.dumps(known_values("", known)) if known else None
+
+
+def known_of_text(text: str | None) -> Known | None:
+    """What :func:`known_text` wrote."""
+    return known_of(json.loads(text)) if text else None
+
+
+_name_sets: dict[str, frozenset[str]] = {}
+
+
+def _names(text: str) -> frozenset[str]:
+    """The set that a text names; the few that occur are shared by all accounts."""
+    return _name_sets.setdefault(text, frozenset(text.split()))
+
+
+# --- identifiers ----------------------------------------------------------------------------------
+
+
+def reservation_values(number: str, kind: str, value: str) -> dict[str, Any]:
+    """A uid or an address, to be reserved for ever."""
+    return {
+        "identifier": value.lower(),
+        "kind": kind,
+        "value": value,
+        "student_number": number,
+    }
+
+
+def identifiers(number: str, known: Known) -> Iterator[dict[str, Any]]:
+    """The uid and the address of an account, to be reserved for ever."""
+    for kind, value in (("uid", known.uid), ("address", known.address)):
+        if value:
+            yield reservation_values(number, kind, value)
+
+
+def reservations(rows: Any) -> dict[str, Reservation]:
+    """Identifiers by student number, from rows in the order of the identifiers."""
+    uids: dict[str, str] = {}
+    addresses: dict[str, str] = {}
+    for row in rows:
+        kind = uids if row.kind == "uid" else addresses
+        kind[row.student_number] = row.value
+    return {number: Reservation(uid, addresses.get(number, "")) for number, uid in uids.items()}
+
+
+# --- gifts ----------------------------------------------------------------------------------------
+
+
+def gift(row: Any) -> Gift:
+    """What a student gave by an event."""
+    return Gift(
+        field=row.field,
+        value=row.value,
+        time=datetime.fromisoformat(row.time),
+        source=row.source,
+        id=row.event,
+        keep_copy=row.keep_copy,
+        applied=row.applied,
+    )
+
+
+def gift_values(number: str, given: Gift) -> dict[str, Any]:
+    """What a student gave by an event, to be kept."""
+    return {
+        "student_number": number,
+        "field": given.field,
+        "value": given.value,
+        "keep_copy": given.keep_copy,
+        "time": exact(given.time),
+        "source": given.source,
+        "event": given.id,
+        "applied": given.applied,
+    }
+
+
+# --- changes --------------------------------------------------------------------------------------
+
+
+def change_values(change: Change) -> dict[str, Any]:
+    """A change, to be registered; without its run, actor and outcome."""
+    return {
+        "action": change.action.value,
+        "student_number": change.student_number,
+        "dn": change.dn,
+        "reason": change.reason,
+        "attributes": json.dumps(
+            {
+                name: {"before": before, "after": after}
+                for name, (before, after) in change.attributes.items()
+            }
+        ),
+        "after": known_text(change.after),
+        "sealed": change.sealed.value,
+        "gifts": " ".join(change.gifts),
+    }
+
+
+def change(row: Any) -> Change:
+    """What :func:`change_values` wrote."""
+    attributes = {
+        name: (tuple(value["before"]), tuple(value["after"]))
+        for name, value in json.loads(row.attributes).items()
+    }
+    return Change(
+        action=Action(row.action),
+        student_number=row.student_number,
+        dn=row.dn,
+        reason=row.reason,
+        attributes=attributes,
+        sealed=Fate(row.sealed),
+        after=known_of_text(row.after),
+        gifts=tuple(row.gifts.split()),
+    )
+
+
+def history_entry(row: Any) -> dict[str, Any]:
+    """A change as ``history`` shows it."""
+    return {
+        "id": row.id,
+        "run": row.run,
+        "at": row.at,
+        "actor": row.actor,
+        "action": row.action,
+        "student_number": row.student_number or None,
+        "reason": row.reason,
+        "outcome": row.outcome,
+        "error": row.error,
+        "attributes": json.loads(row.attributes),
+    }

@@ -1,0 +1,183 @@
+"""What every part of the journal stands on: its transactions, and lists of any length in them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from connector.edges.journal.tables import meta
+from connector.errors import JournalUntrusted
+
+_CHUNK = 500  # well below every database's limit on the parameters of one statement
+_BEGINNINGS = 100  # likewise, of conditions that are joined by "or"
+
+# PostgreSQL: one writer at a time, as in SQLite. So what is read at the beginning of a
+# transaction still holds at its end, and no two wait for each other.
+_WRITE_LOCK = "SELECT pg_advisory_xact_lock(hashtext('scolpass ' || current_schema()), 1)"
+
+V = TypeVar("V")
+
+
+def cause_of(error: BaseException) -> str:
+    """The first line of what a database says, without statement and values."""
+    said = str(getattr(error, "orig", None) or error).strip()
+    return said.splitlines()[0].strip() if said else type(error).__name__
+
+
+class Store:
+    """An open database. Every public method is one transaction and raises JournalUntrusted.
+
+    Several threads may use one. Those that write take turns, in SQLite and PostgreSQL alike;
+    those that read never wait for one that writes.
+    """
+
+    def __init__(self, engine: sa.Engine, place: str, reservations_file: Path) -> None:
+        self._engine = engine
+        self._place = place
+        self._file = reservations_file
+        if engine.dialect.name == "sqlite":
+            # SQLite lets who waits sleep up to a tenth of a second; threads need not.
+            self._turn: Any = threading.Lock()
+            self._readers = engine
+            self._begin_reading, self._begin_writing = "BEGIN", "BEGIN IMMEDIATE"
+            self._cure = (
+                "See that its disk has room and that no other program holds it, then run again."
+            )
+        else:
+            self._turn = nullcontext()
+            self._readers = engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+            self._begin_reading, self._begin_writing = "", _WRITE_LOCK
+            self._cure = (
+                "See that its server is up, can be reached and has room, then run again: "
+                "what was left open is settled then."
+            )
+
+    @contextmanager
+    def _reading(self, doing: str) -> Iterator[sa.Connection]:
+        """A transaction that sees the journal as it is at one moment."""
+        with self._told(doing), self._readers.begin() as connection:
+            if self._begin_reading:
+                connection.exec_driver_sql(self._begin_reading)
+            yield connection
+
+    @contextmanager
+    def _writing(self, doing: str) -> Iterator[sa.Connection]:
+        """A transaction that alone may write until it ends."""
+        with self._told(doing), self._turn, self._engine.begin() as connection:
+            connection.exec_driver_sql(self._begin_writing)
+            yield connection
+
+    @contextmanager
+    def _told(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except (SQLAlchemyError, OSError) as error:
+            raise JournalUntrusted(
+                f"the journal {self._place} failed while {doing}: {cause_of(error)}", self._cure
+            ) from error
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+    @property
+    def reservations_file(self) -> Path:
+        """The plain file beside the journal with the identifiers of the purged."""
+        return self._file
+
+    # --- the directory it belongs to ---
+
+    def directory(self, identity: str) -> None:
+        """See that this journal belongs to the directory whose base has this entryUUID.
+
+        Raises:
+            JournalUntrusted: it was kept for another directory.
+        """
+        known = self._directory("comparing it with the directory")
+        if known is not None and known != identity:
+            raise JournalUntrusted(
+                f"the journal {self._place} belongs to another directory "
+                f"(base entry {known}, here {identity})",
+                "Name the right journal or directory in the configuration; it is known by "
+                "the entry at directory.people_dn.",
+            )
+
+    def remember_directory(self, identity: str) -> None:
+        """Bind this journal to the directory whose base has this entryUUID."""
+        doing = "noting the directory"
+        if self._directory(doing) is None:
+            with self._writing(doing) as connection:
+                insert_missing(connection, meta, [{"key": "directory", "value": identity}])
+
+    def _directory(self, doing: str) -> str | None:
+        with self._reading(doing) as connection:
+            found: str | None = connection.scalar(
+                sa.select(meta.c.value).where(meta.c.key == "directory")
+            )
+            return found
+
+
+# --- within a transaction -------------------------------------------------------------------------
+
+
+def chunks(values: Sequence[V], size: int = _CHUNK) -> Iterator[Sequence[V]]:
+    """The values, so many at a time."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
+
+
+def rows_of(
+    connection: sa.Connection, query: Any, column: Any, values: Collection[str] | None
+) -> Iterator[Any]:
+    """The rows of a query: all, or those with one of the values, in the values' order."""
+    if values is None:
+        yield from connection.execute(query)
+        return
+    for chunk in chunks(sorted(set(values))):
+        yield from connection.execute(query.where(column.in_(chunk)))
+
+
+def beginning_with(column: Any, starts: Collection[str]) -> Iterator[Any]:
+    """Conditions, of which one holds where a column begins with one of the starts."""
+    for chunk in chunks(sorted(set(starts)), _BEGINNINGS):
+        yield sa.or_(*(sa.and_(column >= start, column < f"{start}\U0010ffff") for start in chunk))
+
+
+def upsert(connection: sa.Connection, table: sa.Table, rows: Iterable[dict[str, Any]]) -> None:
+    """Insert rows, replacing those with the same key; of several the last one stays."""
+    keys = [column.name for column in table.primary_key]
+    latest = {tuple(row[key] for key in keys): row for row in rows}
+    if not latest:
+        return
+    statement = _insert(connection, table)
+    others = {
+        column.name: statement.excluded[column.name]
+        for column in table.columns
+        if column.name not in keys
+    }
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=keys, set_=others), list(latest.values())
+    )
+
+
+def insert_missing(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]
+) -> None:
+    """Insert rows, leaving those whose key is there already."""
+    if rows:
+        connection.execute(_insert(connection, table).on_conflict_do_nothing(), rows)
+
+
+def _insert(connection: sa.Connection, table: sa.Table) -> Any:
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)

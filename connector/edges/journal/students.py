@@ -1,0 +1,263 @@
+"""What is remembered of students: enrolments, accounts, sealed passwords, decisions of admins."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from connector.core.model import Action, Change, Enrolment, Fate, Known, Override, Sealed
+from connector.edges.journal.reservations import reserve
+from connector.edges.journal.rows import (
+    day_of,
+    enrolment,
+    enrolment_values,
+    identifiers,
+    known_of,
+    known_values,
+    stamp,
+)
+from connector.edges.journal.store import Store, chunks, rows_of, upsert
+from connector.edges.journal.tables import accounts, enrolments, gifts, overrides, sealed
+
+
+class Students(Store):
+    """The students in the journal."""
+
+    # --- enrolments ---
+
+    def enrolments(self, numbers: Collection[str] | None = None) -> Iterator[Enrolment]:
+        """Remembered rows in ascending order of student number; of all, or of some."""
+        query = sa.select(enrolments).order_by(
+            enrolments.c.student_number, enrolments.c.academic_year, enrolments.c.step_code
+        )
+        with self._reading("reading the enrolments") as connection:
+            streaming = connection.execution_options(stream_results=True, yield_per=1000)
+            for row in rows_of(streaming, query, enrolments.c.student_number, numbers):
+                yield enrolment(row)
+
+    def remember_enrolments(self, rows: Iterable[Enrolment], forget: Iterable[str] = ()) -> None:
+        """Store rows by student, year and step; ``forget`` drops what was known of a student."""
+        values = [enrolment_values(row) for row in rows]
+        with self._writing("remembering enrolments") as connection:
+            for chunk in chunks(list(forget)):
+                hers = enrolments.c.student_number.in_(chunk)
+                connection.execute(sa.delete(enrolments).where(hers))
+            upsert(connection, enrolments, values)
+
+    # --- accounts ---
+
+    def accounts(self, numbers: Collection[str] | None = None) -> dict[str, Known]:
+        """What is remembered of accounts, by student number; of all, or of some."""
+        with self._reading("reading the accounts") as connection:
+            return known_accounts(connection, numbers)
+
+    def accounts_by_state(self) -> dict[str, int]:
+        """How many accounts there are in each state; "unknown": it was never read."""
+        query = (
+            sa.select(accounts.c.state, sa.func.count())
+            .where(sa.not_(accounts.c.gone))
+            .group_by(accounts.c.state)
+        )
+        with self._reading("counting the accounts") as connection:
+            return {state or "unknown": count for state, count in connection.execute(query)}
+
+    def remember_accounts(
+        self,
+        known: Mapping[str, Known],
+        unsealed: Collection[str] = (),
+        given: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
+        """Store what is known of accounts though nothing was written to the directory.
+
+        ``unsealed``: numbers whose sealed password opens nothing any more. ``given``: by number,
+        the fields of gifts that stand in the entry already.
+        """
+        with self._writing("remembering accounts") as connection:
+            remember(connection, known)
+            mark_given(connection, given or {})
+            _destroy(connection, list(unsealed))
+
+    # --- sealed passwords ---
+
+    def sealed(self, numbers: Collection[str] | None = None) -> dict[str, Sealed]:
+        """Which accounts have a recoverable provisional password in the directory."""
+        query = sa.select(sealed.c.student_number, sealed.c.last_day, sealed.c.printable).where(
+            sealed.c.slot == "live"
+        )
+        with self._reading("reading the sealed passwords") as connection:
+            return {
+                row.student_number: Sealed(day_of(row.last_day), row.printable)
+                for row in rows_of(connection, query, sealed.c.student_number, numbers)
+            }
+
+    def ciphertexts(self, numbers: Collection[str], slot: str) -> dict[str, bytes]:
+        """Sealed passwords themselves: those in the directory ("live") or pending ("next")."""
+        query = sa.select(sealed.c.student_number, sealed.c.ciphertext).where(sealed.c.slot == slot)
+        with self._reading("reading the sealed passwords") as connection:
+            return {
+                row.student_number: row.ciphertext
+                for row in rows_of(connection, query, sealed.c.student_number, numbers)
+            }
+
+    # --- decisions of admins ---
+
+    def overrides(self, numbers: Collection[str] | None = None) -> dict[str, Override]:
+        """What admins decided and did not take back, by student number."""
+        found: dict[str, Override] = {}
+        with self._reading("reading the overrides") as connection:
+            query = sa.select(overrides)
+            for row in rows_of(connection, query, overrides.c.student_number, numbers):
+                before = found.get(row.student_number, Override())
+                if row.kind == "undone":
+                    rows, *actions = row.reason.split(" ")
+                    found[row.student_number] = replace(
+                        before,
+                        undone=True,
+                        rows=rows,
+                        not_again=frozenset(Action(action) for action in actions),
+                    )
+                    continue
+                found[row.student_number] = replace(
+                    before,
+                    suspended=before.suspended or row.kind == "suspended",
+                    reissue=before.reissue or row.kind == "reissue",
+                    reason=row.reason,
+                )
+        return found
+
+    def override(
+        self, student_number: str, kind: str, reason: str, actor: str, at: datetime
+    ) -> None:
+        """Record what an admin decided: "suspended", "reissue" or "undone"."""
+        row = {
+            "student_number": student_number,
+            "kind": kind,
+            "reason": reason,
+            "actor": actor,
+            "at": stamp(at),
+        }
+        with self._writing("recording a decision") as connection:
+            upsert(connection, overrides, [row])
+
+    def take_back(self, student_number: str, kind: str) -> None:
+        """Forget a decision of an admin, and a password drawn for it."""
+        with self._writing("taking a decision back") as connection:
+            connection.execute(
+                sa.delete(overrides).where(
+                    overrides.c.student_number == student_number, overrides.c.kind == kind
+                )
+            )
+            if kind == "reissue":
+                connection.execute(
+                    sa.delete(sealed).where(
+                        sealed.c.student_number == student_number, sealed.c.slot == "next"
+                    )
+                )
+
+
+# --- within a transaction -------------------------------------------------------------------------
+
+
+def known_accounts(
+    connection: sa.Connection, numbers: Collection[str] | None = None
+) -> dict[str, Known]:
+    """What is remembered of accounts, by student number."""
+    found = rows_of(connection, sa.select(accounts), accounts.c.student_number, numbers)
+    return {row.student_number: known_of(row._mapping) for row in found}
+
+
+def remember(
+    connection: sa.Connection, known: Mapping[str, Known], reserved: Collection[str] = ()
+) -> None:
+    """Store what is known of accounts; ``reserved``: whose identifiers are so already."""
+    upsert(connection, accounts, (known_values(number, one) for number, one in known.items()))
+    reserve(
+        connection,
+        [
+            row
+            for number, one in known.items()
+            if number not in reserved
+            for row in identifiers(number, one)
+        ],
+    )
+
+
+def settle_sealed(connection: sa.Connection, applied: Sequence[Change]) -> None:
+    """Carry out what changes said of the sealed passwords."""
+
+    def of(fate: Fate) -> list[str]:
+        return [change.student_number for change in applied if change.sealed is fate]
+
+    for chunk in chunks(of(Fate.DRAWN)):
+        mine = sealed.c.student_number.in_(chunk)
+        connection.execute(sa.delete(sealed).where(mine, sealed.c.slot == "live"))
+        connection.execute(sa.update(sealed).where(mine).values(slot="live", printable=True))
+        connection.execute(
+            sa.delete(overrides).where(
+                overrides.c.student_number.in_(chunk), overrides.c.kind == "reissue"
+            )
+        )
+    _destroy(connection, of(Fate.DESTROYED))
+    for fate in (Fate.HIDDEN, Fate.SHOWN):
+        for chunk in chunks(of(fate)):
+            connection.execute(
+                sa.update(sealed)
+                .where(sealed.c.student_number.in_(chunk))
+                .values(printable=fate is Fate.SHOWN)
+            )
+
+
+def mark_given(connection: sa.Connection, given: Mapping[str, tuple[str, ...]]) -> None:
+    """What was given stands in the entry now: it is the student's, and not written again."""
+    for fields, chunk in _by_fields(given):
+        connection.execute(
+            sa.update(gifts)
+            .where(gifts.c.student_number.in_(chunk), gifts.c.field.in_(fields))
+            .values(applied=True)
+        )
+
+
+def take_back_given(connection: sa.Connection, given: Mapping[str, tuple[str, ...]]) -> None:
+    """What was given and is undone is no evidence any more: it takes another event."""
+    for fields, chunk in _by_fields(given):
+        connection.execute(
+            sa.delete(gifts).where(gifts.c.student_number.in_(chunk), gifts.c.field.in_(fields))
+        )
+
+
+def begin_anew(connection: sa.Connection, applied: Sequence[Change]) -> None:
+    """What was given and stood in an entry went with it: forwarding waits for the next activation,
+    and after a purge nothing of an earlier life is evidence."""
+    made = [change.student_number for change in applied if change.action is Action.CREATE]
+    purged = [change.student_number for change in applied if change.action is Action.PURGE]
+    for chunk in chunks(made):
+        connection.execute(
+            sa.update(gifts)
+            .where(gifts.c.student_number.in_(chunk), gifts.c.field == "forwarding")
+            .values(applied=False)
+        )
+    for chunk in chunks(purged):
+        connection.execute(
+            sa.delete(gifts).where(gifts.c.student_number.in_(chunk), gifts.c.applied)
+        )
+
+
+def _destroy(connection: sa.Connection, numbers: Sequence[str]) -> None:
+    for chunk in chunks(numbers):
+        connection.execute(sa.delete(sealed).where(sealed.c.student_number.in_(chunk)))
+
+
+def _by_fields(
+    given: Mapping[str, tuple[str, ...]],
+) -> Iterator[tuple[tuple[str, ...], Sequence[str]]]:
+    """The same fields of many students at once."""
+    numbers: dict[tuple[str, ...], list[str]] = {}
+    for number, fields in given.items():
+        if fields:
+            numbers.setdefault(tuple(fields), []).append(number)
+    for fields, those in numbers.items():
+        for chunk in chunks(those):
+            yield fields, chunk

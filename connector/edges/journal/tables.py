@@ -1,0 +1,195 @@
+"""The tables of the journal, the same in SQLite and PostgreSQL.
+
+Instants are text in UTC that sorts as the time does, days are ISO dates, values of entries are
+JSON. What has no column of its own elsewhere is in ``meta``: the schema's version, and the
+entryUUID of the directory that this journal belongs to.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+SCHEMA_VERSION = "2"
+
+# What is looked up by its beginning, or sorted: by code point in every database, whatever its
+# locale.
+Key = sa.String().with_variant(sa.String(collation="C"), "postgresql")
+
+metadata = sa.MetaData()
+meta = sa.Table(
+    "meta",
+    metadata,
+    sa.Column("key", sa.String, primary_key=True),
+    sa.Column("value", sa.String, nullable=False),
+)
+enrolments = sa.Table(
+    "enrolments",
+    metadata,
+    sa.Column("student_number", Key, primary_key=True),
+    sa.Column("academic_year", sa.Integer, primary_key=True),
+    sa.Column("step_code", Key, primary_key=True),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("family_name", sa.String, nullable=False),
+    sa.Column("first_name", sa.String, nullable=False),
+    sa.Column("birth_date", sa.String, nullable=False),
+    *(
+        sa.Column(name, sa.String)
+        for name in (
+            "usual_name",
+            "civility",
+            "birth_place",
+            "ine",
+            "component_code",
+            "component_name",
+            "step_name",
+            "student_status",
+            "contact_email",
+            "enrolled_on",
+        )
+    ),
+    sa.Column("step_mapped", sa.Boolean, nullable=False),
+)
+accounts = sa.Table(
+    "accounts",
+    metadata,
+    sa.Column("student_number", Key, primary_key=True),
+    sa.Column("dn", sa.String, nullable=False),
+    sa.Column("uid", Key, nullable=False),
+    sa.Column("address", Key, nullable=False),
+    sa.Column("state", sa.String),
+    sa.Column("since", sa.String),
+    sa.Column("cutoff", sa.String),
+    sa.Column("directory_year", sa.Integer),
+    sa.Column("adopted_active", sa.Boolean, nullable=False),
+    sa.Column("adopted_suspended", sa.Boolean, nullable=False),
+    sa.Column("wrote", sa.String, nullable=False),
+    sa.Column("ending", sa.String),
+    sa.Column("expiry_written_on", sa.String),
+    sa.Column("announced_end", sa.String),
+    sa.Column("announced_on", sa.String),
+    sa.Column("gone", sa.Boolean, nullable=False),
+)
+reservations = sa.Table(
+    "reservations",
+    metadata,
+    sa.Column("identifier", Key, primary_key=True),  # uid or address, lower case
+    sa.Column("kind", sa.String, nullable=False),  # "uid" or "address"
+    sa.Column("value", sa.String, nullable=False),  # as it is written in the entry
+    sa.Column("student_number", Key, nullable=False, index=True),
+)
+overrides = sa.Table(
+    "overrides",
+    metadata,
+    sa.Column("student_number", Key, primary_key=True),
+    sa.Column("kind", sa.String, primary_key=True),  # "suspended" or "reissue"
+    sa.Column("reason", sa.String, nullable=False),
+    sa.Column("actor", sa.String, nullable=False),
+    sa.Column("at", sa.String, nullable=False),
+)
+sealed = sa.Table(
+    "sealed",
+    metadata,
+    sa.Column("student_number", Key, primary_key=True),
+    # "live" is in the directory; "next" was drawn for a change that is not concluded
+    sa.Column("slot", sa.String, primary_key=True),
+    sa.Column("ciphertext", sa.LargeBinary, nullable=False),
+    sa.Column("last_day", sa.String),
+    sa.Column("printable", sa.Boolean, nullable=False),
+)
+archive = sa.Table(
+    "archive",
+    metadata,
+    sa.Column("student_number", Key, primary_key=True),
+    sa.Column("dn", sa.String, nullable=False),
+    sa.Column("attributes", sa.String, nullable=False),
+    sa.Column("purged_on", sa.String, nullable=False),
+)
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.String, nullable=False),  # of what is no JSON, its file name
+    sa.Column("source", sa.String),
+    sa.Column("type", sa.String),
+    sa.Column("time", sa.String),
+    sa.Column("received_at", sa.String, nullable=False),
+    sa.Column("status", sa.String, nullable=False, index=True),  # applied, waiting, rejected
+    sa.Column("reason", sa.String),
+    sa.Column("identifier", Key),  # lower case
+    sa.Column("student_number", Key, index=True),  # once it is known whom it names
+    sa.Column("digest", sa.String),
+    sa.Column("body", sa.String),
+    # A sender writes these, and PostgreSQL's other indexes take no more than 2,700 octets.
+    sa.Index("ix_events_id", "id", postgresql_using="hash"),
+    sa.Index("ix_events_identifier", "identifier", postgresql_using="hash"),
+)
+unassigned = sa.and_(events.c.student_number.is_(None), events.c.identifier.is_not(None))
+sa.Index(
+    "ix_events_unassigned", events.c.number, sqlite_where=unassigned, postgresql_where=unassigned
+)
+gifts = sa.Table(
+    "gifts",
+    metadata,
+    sa.Column("student_number", Key, primary_key=True),
+    sa.Column("field", sa.String, primary_key=True),
+    sa.Column("value", sa.String, nullable=False),
+    sa.Column("keep_copy", sa.Boolean, nullable=False),
+    sa.Column("time", sa.String, nullable=False),
+    sa.Column("source", sa.String, nullable=False),
+    sa.Column("event", sa.String, nullable=False),
+    sa.Column("applied", sa.Boolean, nullable=False),
+)
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("command", sa.String, nullable=False),
+    sa.Column("actor", sa.String, nullable=False),
+    sa.Column("reason", sa.String, nullable=False),
+    sa.Column("whole", sa.Boolean, nullable=False),  # a pass over everyone
+    sa.Column("scope", sa.String),  # JSON: the numbers of a pass over a few
+    sa.Column("started_at", sa.String, nullable=False),
+    sa.Column("ended_at", sa.String),
+    sa.Column("exit_status", sa.Integer),
+    sa.Column("students", sa.Integer),
+    sa.Column("managed", sa.Integer),
+    sa.Column("digest", sa.String),
+    sa.Column("remaining_digest", sa.String),  # of what was held back or failed
+    # judged as the first after a long gap, and held: the gap goes on
+    sa.Column("after_gap", sa.Boolean, nullable=False, server_default=sa.false()),
+)
+changes = sa.Table(
+    "changes",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("run", sa.Integer, nullable=False, index=True),
+    sa.Column("at", sa.String, nullable=False),
+    sa.Column("actor", sa.String, nullable=False),
+    sa.Column("action", sa.String, nullable=False),
+    sa.Column("student_number", Key, nullable=False, index=True),
+    sa.Column("dn", sa.String, nullable=False),
+    sa.Column("reason", sa.String, nullable=False),
+    sa.Column("outcome", sa.String, nullable=False),  # intended, applied, failed
+    sa.Column("error", sa.String),
+    sa.Column("attributes", sa.String, nullable=False),
+    sa.Column("before", sa.String),  # the account as remembered until then
+    sa.Column("after", sa.String),  # ... and once applied
+    sa.Column("sealed", sa.String, nullable=False),
+    sa.Column("gifts", sa.String, nullable=False),
+    # What is open is looked for by every pass, and both are counted for the metrics.
+    sa.Index("ix_changes_outcome_action", "outcome", "action"),
+)
+signatures = sa.Table(
+    "signatures",
+    metadata,
+    sa.Column("digest", sa.String, primary_key=True),  # of a signed request that was taken
+    sa.Column("at", sa.String, nullable=False, index=True),
+)
+incidents = sa.Table(
+    "incidents",
+    metadata,
+    sa.Column("key", sa.String, primary_key=True),
+    sa.Column("text", sa.String, nullable=False),
+    sa.Column("opened_at", sa.String, nullable=False),
+    sa.Column("closed_at", sa.String),  # None: it lasts
+)

@@ -1,0 +1,185 @@
+"""Mails leave by a real SMTP server, or are named in the log; nothing is broken into a header."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from connector.edges import mail
+from connector.edges.mail import send
+from connector.errors import EntryError, Refused, Transient
+from connector.settings import Mail
+from tests.support.directory import free_port
+from tests.support.mail import MailServer
+
+TO = ("exploitation@univ.fr",)
+
+
+@pytest.fixture
+def server() -> Iterator[MailServer]:
+    with MailServer() as server:
+        yield server
+
+
+def rules(server: MailServer, *, enabled: bool = True) -> Mail:
+    return Mail(enabled=enabled, host="127.0.0.1", port=server.port, sender="scolpass@univ.fr")
+
+
+def refusal(server: MailServer, kind: type[EntryError]) -> EntryError:
+    with pytest.raises(kind) as caught:
+        send(rules(server), TO, "A subject", "A body")
+    assert type(caught.value) is kind
+    assert f"127.0.0.1:{server.port}" in caught.value.message
+    assert "mail.host" in caught.value.cure
+    return caught.value
+
+
+def test_a_mail_arrives_as_it_was_written(server: MailServer) -> None:
+    body = "Une première connexion à régler : « l'œuvre » de Zoë Łukasiewicz €\n" + "long " * 400
+    send(rules(server), ("a@univ.fr", "b@univ.fr"), "Été 2026 : à régler", body + "\n.\nfin\n")
+    [taken] = server.taken
+    assert taken.sender == "scolpass@univ.fr"
+    assert taken.to == ("a@univ.fr", "b@univ.fr")
+    assert taken.content.isascii()
+    assert max(len(line) for line in taken.content.split(b"\r\n")) <= 998
+    [message] = server.messages
+    assert message["Subject"] == "Été 2026 : à régler"
+    assert message["From"] == "scolpass@univ.fr"
+    assert message["To"] == "a@univ.fr, b@univ.fr"
+    assert message["Date"].datetime is not None
+    assert message["Message-ID"].endswith("@univ.fr>")
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert message.get_content_charset() == "utf-8"
+    assert message.get_content().replace("\r\n", "\n") == body + "\n.\nfin\n"
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "held\r\nBcc: all@univ.fr",
+        "held\nBcc: all@univ.fr",
+        "held\rBcc: all@univ.fr",
+        "held\r\n\r\nBcc: all@univ.fr",
+        "held\x85Bcc: all@univ.fr",
+        "held\u2028Bcc: all@univ.fr",
+        "held\x0bBcc:\x00 all@univ.fr",
+    ],
+)
+def test_a_subject_begins_no_header_of_its_own(server: MailServer, subject: str) -> None:
+    send(rules(server), TO, subject, "A body")
+    [message] = server.messages
+    assert message["Bcc"] is None
+    assert message["Subject"].replace("  ", " ") == "held Bcc: all@univ.fr"
+    assert server.taken[0].to == TO
+    assert message.get_content().strip() == "A body"
+
+
+def test_a_long_subject_is_cut_and_what_no_encoding_takes_is_replaced(server: MailServer) -> None:
+    send(rules(server), TO, "x" * 5000, "half a sign \ud83d here")
+    [message] = server.messages
+    assert message["Subject"] == "x" * 197 + "..."
+    assert message.get_content().strip() == "half a sign ? here"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "nobody",
+        "a@univ.fr\r\nBcc: b@univ.fr",
+        "a@univ.fr\nRCPT TO:<b@univ.fr>",
+        "a@univ.fr, b@univ.fr",
+        "A <a@univ.fr>",
+        "zoë@univ.fr",
+        "a b@univ.fr",
+        '"a"@univ.fr',
+        "a@[127.0.0.1]",
+    ],
+)
+@pytest.mark.parametrize("enabled", [True, False])
+def test_what_is_no_plain_address_is_refused_before_anything_is_sent(
+    server: MailServer, address: str, enabled: bool
+) -> None:
+    with pytest.raises(Refused, match="it is no mail address"):
+        send(rules(server, enabled=enabled), ("good@univ.fr", address), "A subject", "A body")
+    assert server.tries == 0
+
+
+def test_a_mail_to_nobody_is_refused(server: MailServer) -> None:
+    with pytest.raises(Refused, match="nobody is named"):
+        send(rules(server), (), "A subject", "A body")
+
+
+def test_while_mail_is_not_enabled_it_is_only_logged(server: MailServer) -> None:
+    with structlog.testing.capture_logs() as said:
+        send(rules(server, enabled=False), TO, "A\nsubject", "A body")
+    assert said == [
+        {"event": "would send", "subject": "A subject", "to": list(TO), "log_level": "info"}
+    ]
+    assert server.tries == 0
+
+
+def test_a_server_that_is_away_is_worth_another_try(server: MailServer) -> None:
+    server.stop()
+    assert "refused" in refusal(server, Transient).message
+    server.start()
+    send(rules(server), TO, "A subject", "A body")
+    assert len(server.taken) == 1
+
+
+def test_a_server_that_never_answers_is_given_up(
+    server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mail, "TIMEOUT", 0.3)
+    server.hangs = True
+    begun = time.monotonic()
+    assert "timed out" in refusal(server, Transient).message
+    assert time.monotonic() - begun < 5
+
+
+def test_a_server_that_does_not_even_greet_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mail, "TIMEOUT", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings = Mail(enabled=True, port=silent.getsockname()[1], sender="scolpass@univ.fr")
+        with pytest.raises(Transient, match="timed out"):
+            send(settings, TO, "A subject", "A body")
+
+
+def test_a_server_that_is_busy_is_worth_another_try(server: MailServer) -> None:
+    server.says_at_end = "452 4.3.1 no room"
+    assert "452 4.3.1 no room" in refusal(server, Transient).message
+
+
+def test_a_server_that_says_no_hears_it_once(server: MailServer) -> None:
+    server.says_at_end = "554 5.7.1 not from you"
+    assert "554 5.7.1 not from you" in refusal(server, Refused).message
+
+
+def test_a_refused_recipient_is_named_with_what_was_said(server: MailServer) -> None:
+    server.says[TO[0]] = "550 5.1.1 no such user"
+    said = refusal(server, Refused).message
+    assert f"{TO[0]}: 550 5.1.1 no such user" in said
+    server.says[TO[0]] = "450 4.2.0 greylisted"
+    refusal(server, Transient)
+
+
+def test_a_recipient_refused_beside_others_is_logged_and_the_others_have_it(
+    server: MailServer,
+) -> None:
+    server.says["gone@univ.fr"] = "550 5.1.1 no such user"
+    with structlog.testing.capture_logs() as said:
+        send(rules(server), (*TO, "gone@univ.fr"), "A subject", "A body")
+    assert server.taken[0].to == TO
+    [line] = said
+    assert line["log_level"] == "error"
+    assert "gone@univ.fr: 550 5.1.1 no such user" in line["trouble"]
+
+
+def test_a_host_that_is_no_name_is_said() -> None:
+    settings = Mail(enabled=True, host="a" * 70 + ".fr", port=free_port(), sender="s@univ.fr")
+    with pytest.raises(EntryError, match=r"aaa\.fr"):
+        send(settings, TO, "A subject", "A body")

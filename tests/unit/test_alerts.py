@@ -1,0 +1,607 @@
+"""Incidents are told once, by real mail and a real webhook, whatever happens in between."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from pydantic import SecretStr
+
+from connector import alerts, log
+from connector.alerts import Alerts, Incident, open_incidents
+from connector.core.model import Action, Held
+from connector.edges import mail, post
+from connector.edges.directory import BindRefused
+from connector.edges.journal import Journal, open_journal
+from connector.errors import (
+    ConfigurationError,
+    DirectoryUntrusted,
+    FeedRefused,
+    JournalUntrusted,
+    Refused,
+    ScolpassError,
+    Transient,
+    Untrustworthy,
+)
+from connector.settings import Mail
+from tests.support.directory import free_port
+from tests.support.mail import MailServer
+
+INCIDENT = Incident("directory", "the directory cannot be reached", "`scolpass check`")
+INSTITUTION = "Université de Montpellier"
+SECRET = "T0k3n-of-the-hook"
+
+
+class Hook:
+    """A real HTTP server on loopback that keeps what is posted, and answers as it is told."""
+
+    def __init__(self) -> None:
+        self.posted: list[dict[str, Any]] = []
+        self.headers: list[Mapping[str, str]] = []
+        self.paths: list[str] = []
+        self.tries = 0
+        self.answers: list[int] = []  # status codes, the last one for ever; empty: 204
+        self.hangs = threading.Event()
+        self.goes_on = threading.Event()
+        hook = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                hook.tries += 1
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if hook.hangs.is_set():
+                    hook.goes_on.wait(20)
+                code = 204
+                if hook.answers:
+                    code = hook.answers[0] if len(hook.answers) == 1 else hook.answers.pop(0)
+                if code < 300:
+                    hook.posted.append(json.loads(body))
+                    hook.headers.append(dict(self.headers))
+                    hook.paths.append(self.path)
+                with suppress(OSError):
+                    self.send_response(code)
+                    if code // 100 == 3:
+                        self.send_header("Location", "/elsewhere")
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+
+            do_GET = do_POST  # noqa: N815 - what urllib would make of a redirected POST
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = HTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}/services/{SECRET}"
+
+    def __enter__(self) -> Hook:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.goes_on.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(10)
+
+
+class Trouble:
+    """Breaks a journal from outside, and mends it: every transaction over incidents fails."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def _run(self, statement: str) -> None:
+        with closing(sqlite3.connect(self._file)) as connection:
+            connection.execute(statement)
+
+    def begin(self) -> None:
+        self._run("ALTER TABLE incidents RENAME TO away")
+
+    def end(self) -> None:
+        self._run("ALTER TABLE away RENAME TO incidents")
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with closing(open_journal(f"sqlite:///{tmp_path / 'journal.db'}")) as journal:
+        yield journal
+
+
+@pytest.fixture
+def trouble(tmp_path: Path, journal: Journal) -> Trouble:
+    return Trouble(tmp_path / "journal.db")
+
+
+@pytest.fixture
+def server() -> Iterator[MailServer]:
+    with MailServer() as server:
+        yield server
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    with Hook() as hook:
+        yield hook
+
+
+class World:
+    """One journal, one mail server, one webhook; processes come and go."""
+
+    def __init__(self, journal: Journal, server: MailServer, hook: Hook) -> None:
+        self.journal = journal
+        self.server = server
+        self.hook = hook
+        self.url: SecretStr | None = SecretStr(hook.url)
+        self.said: list[Any] = []
+
+    @contextmanager
+    def process(self) -> Iterator[Alerts]:
+        rules = Mail(
+            enabled=True, host="127.0.0.1", port=self.server.port, sender="scolpass@univ.fr"
+        )
+        ways = alerts.ways(rules, ["exploitation@univ.fr"], lambda: self.url, INSTITUTION)
+        with structlog.testing.capture_logs() as said, Alerts(ways, self.journal) as running:
+            self.said = said
+            yield running
+
+    def told(self) -> tuple[int, int]:
+        return len(self.server.taken), len(self.hook.posted)
+
+    def unsent(self) -> list[str]:
+        return sorted(key for key in self.journal.incidents() if key.startswith("unsent:"))
+
+    def lines(self, event: str) -> list[Any]:
+        return [line for line in self.said if line["event"] == event]
+
+
+@pytest.fixture
+def world(journal: Journal, server: MailServer, hook: Hook) -> World:
+    return World(journal, server, hook)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < give_up, "it did not come about"
+        time.sleep(0.01)
+
+
+# --- told, and told once --------------------------------------------------------------------------
+
+
+def test_an_incident_is_told_by_mail_and_webhook_with_the_command_that_resolves_it(
+    world: World,
+) -> None:
+    incident = alerts.held("ab" * 32, [Held(Action.EXPIRE, 300, 20, "300 expire where 20 may go")])
+    with world.process() as running:
+        assert running.raise_(incident)
+    [message] = world.server.messages
+    assert message["To"] == "exploitation@univ.fr"
+    assert message["Subject"].startswith(f"[scolpass] {INSTITUTION}: a plan is held for approval")
+    text = " ".join(message.get_content().split())
+    assert f"`scolpass sync --approve {'ab' * 32} --reason '...'`" in text
+    assert "300 expire where 20 may go" in text
+    [posted] = world.hook.posted
+    assert posted.keys() == {"incident", "what", "cure", "institution", "host", "at"}
+    assert posted["incident"] == incident.key
+    assert posted["what"] == incident.what
+    assert posted["cure"] == incident.cure
+    assert posted["institution"] == INSTITUTION
+    assert datetime.fromisoformat(posted["at"]).tzinfo is not None
+    assert world.hook.headers[0]["Content-Type"] == "application/json; charset=utf-8"
+    assert open_incidents(world.journal).keys() == {incident.key}
+    assert world.unsent() == []
+
+
+def test_it_is_told_once_however_often_it_occurs_and_whoever_starts_anew(world: World) -> None:
+    for _ in range(3):
+        with world.process() as running:
+            for _ in range(5):
+                running.raise_(INCIDENT)
+    assert world.told() == (1, 1)
+
+
+def test_many_threads_at_once_tell_it_once(world: World) -> None:
+    with world.process() as running:
+        threads = [threading.Thread(target=running.raise_, args=[INCIDENT]) for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert world.told() == (1, 1)
+    assert len(world.lines("incident")) == 1
+
+
+def test_what_was_resolved_and_comes_again_is_told_again(world: World) -> None:
+    with world.process() as running:
+        running.raise_(INCIDENT)
+        wait_until(lambda: world.told() == (1, 1))
+        wait_until(lambda: world.unsent() == [])
+        running.close("directory")
+        assert [line["incident"] for line in world.lines("resolved")] == ["directory"]
+        running.close("directory")
+        assert len(world.lines("resolved")) == 1
+        assert world.journal.incidents() == {}
+        assert running.raise_(INCIDENT)
+    assert world.told() == (2, 2)
+
+
+def test_another_process_resolves_it(world: World) -> None:
+    with world.process() as running:
+        running.raise_(INCIDENT)
+    with world.process() as running:
+        running.close("directory")
+        assert world.journal.incidents() == {}
+        assert [line["incident"] for line in world.lines("resolved")] == ["directory"]
+
+
+def test_a_colon_closes_all_of_a_kind_but_one_and_nothing_else(world: World) -> None:
+    keys = ("held:aa", "held:bb", "held", "heldover:aa", "directory")
+    with world.process() as running:
+        for key in keys:
+            running.raise_(Incident(key, "what", "cure"))
+        running.close("held:", but="held:bb")
+        assert open_incidents(world.journal).keys() == {
+            "held:bb",
+            "held",
+            "heldover:aa",
+            "directory",
+        }
+        running.close("held")
+        assert open_incidents(world.journal).keys() == {"held:bb", "heldover:aa", "directory"}
+
+
+# --- dead servers ---------------------------------------------------------------------------------
+
+
+def test_a_dead_mail_server_delays_nobody_and_the_webhook_tells_all_the_same(world: World) -> None:
+    world.server.stop()
+    with world.process() as running:
+        begun = time.monotonic()
+        running.raise_(INCIDENT)
+        assert time.monotonic() - begun < 0.4
+        wait_until(lambda: len(world.hook.posted) == 1)
+        wait_until(lambda: len(world.lines("alert not sent")) == 1)
+        [line] = world.lines("alert not sent")
+        assert line["log_level"] == "error"
+        assert line["way"] == "mail"
+        assert str(world.server.port) in line["error"]
+        wait_until(lambda: world.unsent() == ["unsent:mail:directory"])
+        # It is tried again when the incident occurs again, by that way only.
+        world.server.start()
+        assert not running.raise_(INCIDENT)
+        wait_until(lambda: world.told() == (1, 1))
+        wait_until(lambda: world.unsent() == [])
+        running.raise_(INCIDENT)
+    assert world.told() == (1, 1)
+
+
+def test_what_could_not_be_sent_is_sent_at_the_next_start(world: World) -> None:
+    world.server.stop()
+    world.hook.answers = [503]
+    with world.process() as running:
+        running.raise_(INCIDENT)
+        wait_until(lambda: len(world.lines("alert not sent")) == 2)
+        first_seen = world.journal.incidents()["unsent:webhook:directory"]
+    world.server.start()
+    world.hook.answers = []
+    with world.process():
+        wait_until(lambda: world.told() == (1, 1))
+    assert world.unsent() == []
+    assert world.hook.posted[0]["at"] == json.loads(first_seen)["at"]
+    assert world.hook.posted[0]["what"] == INCIDENT.what
+    with world.process() as running:
+        running.raise_(INCIDENT)
+    assert world.told() == (1, 1)
+
+
+def test_what_was_resolved_before_it_could_be_sent_is_not_sent(world: World) -> None:
+    world.server.stop()
+    with world.process() as running:
+        running.raise_(INCIDENT)
+        wait_until(lambda: len(world.lines("alert not sent")) == 1)
+        running.close("directory")
+    assert world.journal.incidents() == {}
+    world.server.start()
+    with world.process():
+        pass
+    assert world.told() == (0, 1)
+
+
+def test_a_short_outage_is_bridged_by_another_try(world: World) -> None:
+    world.hook.answers = [503, 429, 200]
+    with world.process() as running:
+        running.raise_(INCIDENT)
+    assert world.told() == (1, 1)
+    assert world.hook.tries == 3
+    assert world.lines("alert not sent") == []
+
+
+def test_a_webhook_that_says_no_hears_it_once_an_occurrence(world: World) -> None:
+    world.hook.answers = [404]
+    with world.process() as running:
+        running.raise_(INCIDENT)
+        wait_until(lambda: len(world.lines("alert not sent")) == 1)
+    assert world.hook.tries == 1
+    assert "404" in world.lines("alert not sent")[0]["error"]
+
+
+def test_servers_that_hang_hold_up_neither_a_pass_nor_the_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alerts, "PATIENCE", 0.5)
+    world.server.hangs = True
+    world.hook.hangs.set()
+    begun = time.monotonic()
+    with world.process() as running:
+        running.raise_(INCIDENT)
+        wait_until(lambda: world.server.tries == 1)
+    assert time.monotonic() - begun < 3
+    assert world.unsent() == ["unsent:mail:directory", "unsent:webhook:directory"]
+
+
+def test_a_server_that_hangs_is_given_up_and_the_next_alert_goes_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mail, "TIMEOUT", 0.2)
+    world.server.hangs = True
+    with world.process() as running:
+        running.raise_(INCIDENT)
+        wait_until(lambda: len(world.hook.posted) == 1)
+        world.server.hangs = False
+        running.raise_(Incident("broker", "the broker is away", "scolpass check"))
+        wait_until(lambda: len(world.server.taken) == 1 and len(world.hook.posted) == 2)
+
+
+def test_more_alerts_than_the_queue_holds_are_said_and_kept(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alerts, "PATIENCE", 0.2)
+    world.server.hangs = True
+    with world.process() as running:
+        for number in range(60):
+            running.raise_(Incident(f"held:{number}", "what", "cure"))
+        assert any("wait already" in line["error"] for line in world.lines("alert not sent"))
+    assert len(open_incidents(world.journal)) == 60
+    assert len(world.unsent()) == 120
+    world.server.hangs = False
+    monkeypatch.setattr(alerts, "PATIENCE", 10)
+    with world.process() as running:
+        wait_until(lambda: min(world.told()) > 20)
+        for number in range(60):
+            running.raise_(Incident(f"held:{number}", "what", "cure"))
+        wait_until(lambda: world.told() == (60, 60))
+    assert world.unsent() == []
+
+
+def test_a_way_that_fails_by_a_bug_is_said_and_the_others_go_on(world: World) -> None:
+    def broken(_: alerts.Alert) -> None:
+        raise ZeroDivisionError
+
+    with world.process() as running:
+        running.ways = {"broken": broken, **running.ways}
+        running.raise_(INCIDENT)
+        wait_until(lambda: world.told() == (1, 1))
+    [line] = world.lines("alert not sent")
+    assert line["exc_info"]
+
+
+# --- killed, and a journal in trouble -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("written", [1, 2, 3])
+def test_killed_after_each_write_to_the_journal_somebody_hears_of_it(
+    world: World, written: int
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    left = [written]
+    keep = world.journal.open_incident
+
+    def dying(key: str, text: str, at: datetime) -> bool:
+        if left[0] == 0:
+            raise Killed
+        left[0] -= 1
+        return keep(key, text, at)
+
+    with world.process() as running, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world.journal, "open_incident", dying)
+        patch.setattr(running, "_enqueue", lambda *_: None)
+        with suppress(Killed):
+            running.raise_(INCIDENT)
+    with world.process() as running:
+        running.raise_(INCIDENT)
+    assert min(world.told()) >= 1
+    assert open_incidents(world.journal).keys() == {"directory"}
+
+
+def test_with_the_journal_in_trouble_it_is_told_once_a_process(
+    world: World, trouble: Trouble
+) -> None:
+    incident = alerts.untrusted(JournalUntrusted("the journal is locked", "Wait"))
+    trouble.begin()
+    for told in (1, 2):
+        with world.process() as running:
+            for _ in range(3):
+                running.raise_(incident)
+        assert world.told() == (told, told)
+    trouble.end()
+    assert world.journal.incidents() == {}
+
+
+def test_what_was_told_without_the_journal_is_not_told_again_when_it_is_back(
+    world: World, trouble: Trouble
+) -> None:
+    trouble.begin()
+    with world.process() as running:
+        assert running.raise_(INCIDENT)
+        trouble.end()
+        assert not running.raise_(INCIDENT)
+        assert world.journal.incidents().keys() == {"directory"}
+    with world.process() as running:
+        assert not running.raise_(INCIDENT)
+        running.close("directory")
+    assert world.told() == (1, 1)
+    assert world.journal.incidents() == {}
+
+
+def test_what_was_told_without_the_journal_can_be_resolved_without_it(
+    world: World, trouble: Trouble
+) -> None:
+    trouble.begin()
+    with world.process() as running:
+        running.raise_(INCIDENT)
+        wait_until(lambda: len(world.lines("alert sent")) == 2)
+        running.close("directory")
+        assert len(world.lines("resolved")) == 1
+        assert running.raise_(INCIDENT)
+    assert world.told() == (2, 2)
+
+
+# --- nothing secret leaves ------------------------------------------------------------------------
+
+
+def test_no_secret_leaves_in_a_mail_or_a_post_or_stays_in_the_journal(world: World) -> None:
+    with world.process() as running, log.guarded_secret("481516"):
+        running.raise_(
+            Incident(
+                "failing",
+                "22600001: userPassword 481516 {ARGON2}$argon2id$v=19$m=1024,t=1,p=1$abc$def",
+                "see postgresql://scolpass:hunter2@db/journal",
+            )
+        )
+    text = world.server.messages[0].get_content() + json.dumps(world.hook.posted)
+    text += json.dumps(world.journal.incidents())
+    for secret in ("481516", "argon2id", "hunter2"):
+        assert secret not in text
+    assert "22600001" in text
+
+
+@pytest.mark.parametrize("trouble", ["away", "refuses", "redirects", "hangs"])
+def test_the_url_of_the_webhook_is_in_no_line_of_the_log(
+    world: World, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    if trouble == "away":
+        world.url = SecretStr(f"http://127.0.0.1:{free_port()}/services/{SECRET}")
+    elif trouble == "hangs":
+        monkeypatch.setattr(post, "TIMEOUT", 0.2)
+        world.hook.hangs.set()
+    else:
+        world.hook.answers = [{"refuses": 403, "redirects": 302}[trouble]]
+    with world.process() as running:
+        running.raise_(INCIDENT)
+        wait_until(lambda: len(world.lines("alert not sent")) == 1)
+    assert SECRET not in repr(world.said)
+    assert "http://127.0.0.1" in world.lines("alert not sent")[0]["error"]
+    assert world.hook.posted == []
+    if trouble == "redirects":
+        assert world.hook.tries == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc/passwd",
+        "ftp://127.0.0.1/x",
+        f"https:///{SECRET}",
+        f"https://host:port/{SECRET}",
+        f"http://127.0.0.1/{SECRET} HTTP/1.1\r\nX: y",
+        f"http://[::1/{SECRET}",
+        SECRET,
+    ],
+)
+def test_what_is_no_http_url_is_refused_unseen(url: str) -> None:
+    with pytest.raises(Refused, match="https://host/path") as caught:
+        post.post(SecretStr(url), {})
+    assert SECRET not in str(caught.value)
+
+
+def test_a_webhook_that_is_away_is_worth_another_try() -> None:
+    with pytest.raises(Transient, match="Connection refused") as caught:
+        post.post(SecretStr(f"http://127.0.0.1:{free_port()}/{SECRET}"), {})
+    assert SECRET not in str(caught.value)
+    with pytest.raises(Transient, match="posting to http://nowhere.invalid"):
+        post.post(SecretStr(f"http://nowhere.invalid/{SECRET}"), {})
+
+
+def test_a_webhook_whose_secret_is_gone_is_said(world: World) -> None:
+    with world.process() as running:
+        world.url = None
+        running.raise_(INCIDENT)
+        wait_until(lambda: len(world.lines("alert not sent")) == 1)
+    assert "gone" in world.lines("alert not sent")[0]["error"]
+
+
+def test_without_anybody_to_tell_it_is_logged_and_kept(journal: Journal) -> None:
+    assert alerts.ways(Mail(), (), lambda: None, INSTITUTION) == {}
+    with structlog.testing.capture_logs() as said, Alerts({}, journal) as running:
+        assert running.raise_(INCIDENT)
+        assert not running.raise_(INCIDENT)
+    [line] = said
+    assert (line["log_level"], line["incident"]) == ("error", "directory")
+    assert line["cure"] == INCIDENT.cure
+    assert journal.incidents().keys() == {"directory"}
+
+
+def test_mail_that_is_not_enabled_is_logged_as_would_send_and_counts_as_told(
+    journal: Journal,
+) -> None:
+    ways = alerts.ways(Mail(), ["exploitation@univ.fr"], lambda: None, INSTITUTION)
+    with structlog.testing.capture_logs() as said:
+        for _ in range(2):
+            with Alerts(ways, journal) as running:
+                running.raise_(INCIDENT)
+    assert journal.incidents().keys() == {"directory"}
+    [line] = [line for line in said if line["event"] == "would send"]
+    assert line["to"] == ["exploitation@univ.fr"]
+
+
+# --- which incidents there are --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "key", "command"),
+    [
+        (FeedRefused("smaller", "run `scolpass sync --accept-feed`"), "feed", "--accept-feed"),
+        (DirectoryUntrusted("away", "Start the server."), "directory", "`scolpass check`"),
+        (BindRefused("refused", "See the file."), "service-password", "`scolpass check`"),
+        (JournalUntrusted("locked", ""), "journal", "`scolpass check`"),
+        (Untrustworthy("the clock", "Set it."), "pass", "`scolpass check`"),
+    ],
+)
+def test_what_stops_a_pass_is_one_incident_of_its_kind(
+    error: ScolpassError, key: str, command: str
+) -> None:
+    incident = alerts.untrusted(error)
+    assert incident.key == key
+    assert incident.what == error.message
+    assert command in incident.cure
+
+
+def test_the_other_incidents_say_what_to_type() -> None:
+    failing = alerts.failing({str(n): "refused" for n in range(22600009, 22600000, -1)}, 3)
+    assert failing.what.startswith("9 entries have failed 3 runs in a row: 22600001, ")
+    assert "22600006" not in failing.what
+    assert "`scolpass resync 22600001`" in failing.cure
+    one = alerts.failing({"22600001": "refused"}, 3)
+    assert one.what == "1 entry has failed 3 runs in a row: 22600001; the first: refused"
+    reload = alerts.configuration(ConfigurationError("a mistake", "Correct it."))
+    assert "the one before is in use: a mistake" in reload.what
+    assert "`systemctl reload scolpass`" in reload.cure
+    assert alerts.broker(Transient("away")).key == "broker"
+    assert "`scolpass check`" in alerts.spool(ConfigurationError("no folder", "Name one.")).cure
