@@ -1,0 +1,14 @@
+"""The daemon's web edge: signed events come in, and it says how it fares.
+
+::
+
+    server.py    uvicorn in a thread: one socket, time limits, an orderly end
+    app.py       the application: its routes
+    service.py   what it wants to know of the daemon
+    events.py    POST /events: limits, signature, CloudEvents over HTTP, into the intake
+    signs.py     /healthz, /readyz, /metrics
+    answers.py   what all answers have in common
+    metrics.py   the metrics themselves
+
+It is the one place where scolpass is asynchronous; whatever may block runs in a thread.
+"""

@@ -1,0 +1,160 @@
+"""What all answers have in common: JSON, problems (RFC 9457), headers, and an orderly close."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Generic, TypeVar
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+T = TypeVar("T")
+
+LINGER = 1.0  # seconds that the rest of a refused body is drained
+_ALWAYS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+
+
+class Problem(Exception):
+    """A request that is refused: the answer's status and detail, and the reason that is counted."""
+
+    def __init__(
+        self, status: int, reason: str, detail: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.reason = reason
+        self.detail = detail
+        self.headers = dict(headers or {})
+
+
+def as_json(content: object, status: int = 200, media_type: str = "application/json") -> Response:
+    """An answer in JSON; in ASCII, so that it can be written whatever is in it."""
+    return Response(json.dumps(content) + "\n", status, media_type=media_type)
+
+
+def as_problem(
+    status: int, detail: str, headers: Mapping[str, str] | None = None, **members: object
+) -> Response:
+    """An answer that says what is wrong, by RFC 9457; ``members`` are added to the usual four."""
+    title = HTTPStatus(status).phrase
+    content = {"type": "about:blank", "title": title, "status": status, **members}
+    if detail:
+        content["detail"] = detail
+    answer = as_json(content, status, "application/problem+json")
+    answer.headers.update(headers or {})
+    return answer
+
+
+async def result(future: Future[T], seconds: float) -> T:
+    """What a future of another thread gives, or its exception.
+
+    The future is never cancelled, as whoever fills it expects it to be there.
+
+    Raises:
+        TimeoutError: it was not done in time.
+    """
+    loop = asyncio.get_running_loop()
+    done = asyncio.Event()
+
+    def wake(_: object) -> None:
+        with suppress(RuntimeError):  # the server has ended meanwhile
+            loop.call_soon_threadsafe(done.set)
+
+    future.add_done_callback(wake)
+    await asyncio.wait_for(done.wait(), seconds)
+    return future.result()
+
+
+class Shared(Generic[T]):
+    """A question that may take long, asked in one thread at a time.
+
+    Whoever asks while it is being answered gets that answer: probes that come every few seconds
+    do not pile up behind a journal that hangs.
+    """
+
+    def __init__(self, ask: Callable[[], T]) -> None:
+        self._ask = ask
+        self._running: Future[T] | None = None
+
+    async def answer(self, seconds: float) -> T:
+        """The answer.
+
+        Raises:
+            TimeoutError: there was none in time.
+        """
+        if self._running is None or self._running.done():
+            self._running = Future()
+            # A thread of its own rather than a pool's, which would be waited for at the end.
+            threading.Thread(
+                target=self._run, args=(self._running,), name="probe", daemon=True
+            ).start()
+        return await result(self._running, seconds)
+
+    def _run(self, future: Future[T]) -> None:
+        try:
+            future.set_result(self._ask())
+        except BaseException as error:  # noqa: BLE001 - raised again by whoever asked
+            future.set_exception(error)
+
+
+class Orderly:
+    """Around the application: headers for every answer, and connections that end well.
+
+    An answer that is given before the request's body is read closes the connection, in stages
+    (RFC 9112, 9.6): the answer leaves, what still comes is drained for a moment and forgotten,
+    then the connection is closed. Closed at once it would be reset, and a sender who is still
+    writing would never read the answer.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        unread = _announces_body(scope)
+        started = False
+
+        async def receiving() -> Message:
+            nonlocal unread
+            message = await receive()
+            if message["type"] != "http.request" or not message.get("more_body", False):
+                unread = False
+            return message
+
+        async def sending(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                close = [(b"connection", b"close")] if unread else []
+                message["headers"] = [*message.get("headers", ()), *_ALWAYS, *close]
+            elif unread and not message.get("more_body", False):
+                await send({**message, "more_body": True})
+                # Cancelled: the server ends, and the answer is ended, too.
+                with suppress(TimeoutError, asyncio.CancelledError):
+                    async with asyncio.timeout(LINGER):
+                        while unread:
+                            await receiving()
+                message = {"type": "http.response.body", "body": b""}
+            await send(message)
+
+        try:
+            await self._app(scope, receiving, sending)
+        except asyncio.CancelledError:
+            # The server ends. This is the outermost frame of the request's task.
+            if not started:
+                unread = False  # no time to drain it
+                headers = {"Retry-After": "5", "Connection": "close"}
+                answer = as_problem(503, "scolpass is being stopped; send it again.", headers)
+                await answer(scope, receiving, sending)
+
+
+def _announces_body(scope: Scope) -> bool:
+    headers = dict(scope["headers"])
+    return b"transfer-encoding" in headers or headers.get(b"content-length", b"0").strip() != b"0"

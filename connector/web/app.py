@@ -1,0 +1,48 @@
+"""The web application: its routes, and the answers that none of them gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+
+from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from connector.edges.webhook import Keyring
+from connector.web import events, signs
+from connector.web.answers import Orderly, as_problem
+from connector.web.service import Check, Health, Intake, Readiness, Service
+
+__all__ = ["Check", "Health", "Intake", "Readiness", "Service", "make_app"]
+
+
+def make_app(service: Service, secrets: Callable[[], Sequence[SecretStr]]) -> ASGIApp:
+    """The ASGI application.
+
+    Args:
+        service: the daemon.
+        secrets: what requests are signed with, none where there is no file; asked for every
+            request to POST /events (`Settings.webhook_secrets`).
+    """
+    app = Starlette(
+        routes=[*events.routes(service, Keyring(secrets)), *signs.routes(service)],
+        exception_handlers={HTTPException: _refused, Exception: _broken},
+    )
+    app.router.redirect_slashes = False
+    return Orderly(app)
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    """What the router says: no such path, no such method."""
+    assert isinstance(error, HTTPException)
+    detail = error.detail if error.detail != HTTPStatus(error.status_code).phrase else ""
+    return as_problem(error.status_code, detail, error.headers)
+
+
+async def _broken(_: Request, __: Exception) -> Response:
+    """A mistake of ours: it is logged by the server, and nothing of it is shown."""
+    return as_problem(500, "")

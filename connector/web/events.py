@@ -1,0 +1,146 @@
+"""POST /events: signed CloudEvents, acknowledged once the journal has them."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from connector.clock import instant
+from connector.edges.inbox import LARGEST
+from connector.edges.webhook import Keyring, Unverified, verify
+from connector.errors import Busy, ConfigurationError, JournalUntrusted, Replayed
+from connector.events import Accepted
+from connector.web.answers import Problem, as_json, as_problem, result
+from connector.web.cloudevents import events_in
+from connector.web.service import Service
+
+BODY = 10.0  # seconds that a body may take to arrive
+STORING = 10.0  # seconds that the journal may take
+AT_ONCE = 64  # bodies that are held at a time, so that they never take more than 64 MiB
+MOST = 10_000  # events in a request; as many as there is room for, if each of them is one
+LATER = {"Retry-After": "10"}
+
+log = structlog.get_logger()
+
+
+def routes(service: Service, keyring: Keyring) -> list[Route]:
+    """The route of the events."""
+    door = _Door(service, keyring)
+    return [Route("/events", door.post, methods=["POST"])]
+
+
+class _Door:
+    """Takes requests in, and counts how many it is at."""
+
+    def __init__(self, service: Service, keyring: Keyring) -> None:
+        self._service = service
+        self._keyring = keyring
+        self._held = 0
+
+    async def post(self, request: Request) -> Response:
+        """Take the events of one request, or refuse it."""
+        try:
+            taken = await self._take(request)
+        except Problem as problem:
+            self._service.metrics.refused(problem.reason)
+            forwarded = request.headers.get("x-forwarded-for")
+            log.warning(
+                "webhook refused",
+                status=problem.status,
+                reason=problem.reason,
+                detail=problem.detail,
+                webhook_id=request.headers.get("webhook-id", "")[:200],
+                peer=request.client.host if request.client else None,
+                **({"forwarded_for": forwarded[:200]} if forwarded else {}),
+            )
+            return as_problem(problem.status, problem.detail, problem.headers)
+        if taken is None:
+            return as_problem(404, "There are no webhooks here.")
+        answers = [_shown(one) for one in taken]
+        if taken and all(one.reason is not None for one in taken):
+            return as_problem(422, "None of the events can be taken.", events=answers)
+        return as_json(answers, 202)
+
+    async def _take(self, request: Request) -> list[Accepted] | None:
+        """What became of a request's events; None where no secrets file allows for any.
+
+        Raises:
+            Problem: nothing of it was taken.
+        """
+        try:
+            keys = await run_in_threadpool(self._keyring.keys)
+        except ConfigurationError as error:
+            # Not the keys of before: one of them may have been withdrawn just now.
+            log.warning("webhook", trouble=error.message, cure=error.cure)
+            raise Problem(503, "secrets", "No request can be verified now.", LATER) from error
+        if not keys:
+            return None
+        if self._held >= AT_ONCE:
+            raise Problem(503, "busy", "Too many requests at once.", LATER)
+        self._held += 1
+        try:
+            body = await _body(request)
+            headers = request.headers.items()
+            try:
+                signed = await run_in_threadpool(verify, headers, body, keys, instant())
+            except Unverified as error:
+                raise Problem(401, error.reason, f"{error}.") from None
+            bodies = await run_in_threadpool(events_in, request.headers.raw, body, signed.id)
+            if len(bodies) > MOST:
+                raise Problem(413, "too_many", f"More than {MOST} events at once.")
+            taken = await self._store(bodies, signed.digest) if bodies else []
+        finally:
+            self._held -= 1
+        for one in taken:
+            self._service.metrics.event("webhook", "rejected" if one.reason else "accepted")
+        return taken
+
+    async def _store(self, bodies: list[tuple[str, object]], digest: str) -> list[Accepted]:
+        """Wait until the journal has the events.
+
+        Raises:
+            Problem: nothing may be acknowledged. After a time-out the journal may have them all
+                the same; sent again they are known by id and source.
+        """
+        try:
+            return await result(self._service.intake.put(bodies, digest), STORING)
+        except Replayed as error:
+            raise Problem(409, "replayed", "This very request has been taken before.") from error
+        except Busy as error:
+            raise Problem(503, "busy", "Too many events wait; send it again.", LATER) from error
+        except (JournalUntrusted, TimeoutError) as error:
+            detail = "The events cannot be stored now; send them again."
+            raise Problem(503, "journal", detail, LATER) from error
+
+
+async def _body(request: Request) -> bytes:
+    """The request's body.
+
+    Raises:
+        Problem: it is too large, too slow, or does not come to its end.
+    """
+    too_large = Problem(413, "too_large", f"The body: expected at most {LARGEST} bytes.")
+    if int(request.headers.get("content-length", "0")) > LARGEST:  # digits, as h11 has seen
+        raise too_large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > LARGEST:
+                    raise too_large
+    except TimeoutError:
+        raise Problem(408, "too_slow", f"The body took longer than {BODY:.0f} s.") from None
+    except ClientDisconnect:
+        raise Problem(400, "cut_off", "The connection ended within the body.") from None
+    return bytes(body)
+
+
+def _shown(one: Accepted) -> dict[str, str | None]:
+    status = "accepted" if one.reason is None else "rejected"
+    return {"id": one.id, "source": one.source, "status": status, "reason": one.reason}

@@ -1,0 +1,170 @@
+"""The HTTP server: uvicorn in a thread, on a socket that is bound before it starts."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from types import TracebackType
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from connector.errors import ConfigurationError
+
+HEAD = 10.0  # seconds until a request's head is there, from the connection or the last answer on
+REQUEST = 30.0  # seconds for a request and its answer; more than all that is waited for in it
+IDLE = 5  # seconds that a connection is kept between requests
+MOST_CONNECTIONS = 512
+GRACE = 1  # seconds that requests have to end when the server does
+
+log = structlog.get_logger()
+
+
+class WebServer:
+    """One application on one address, from :meth:`start` to :meth:`stop`, or as a ``with``."""
+
+    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
+        """``host`` as `Http.host` has it; ``port`` 0 takes one that is free."""
+        self._address = host, port
+        self._socket: socket.socket | None = None
+        self._ended = False
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                loop="asyncio",
+                http=_Watched,
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                # The peer that is logged is who connected; what a proxy says stands beside it.
+                proxy_headers=False,
+                limit_concurrency=MOST_CONNECTIONS,
+                timeout_keep_alive=IDLE,
+                timeout_graceful_shutdown=GRACE,
+            )
+        )
+        self._thread = threading.Thread(target=self._run, name="web", daemon=True)
+
+    def start(self) -> None:
+        """Listen, and begin to answer.
+
+        Raises:
+            ConfigurationError: the address cannot be listened on.
+        """
+        host, port = self._address
+        try:
+            family, _, _, _, address = socket.getaddrinfo(
+                host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )[0]
+            self._socket = socket.create_server(address[:2], family=family)
+        except OSError as error:
+            raise ConfigurationError(
+                f"http.listen: cannot listen on {host}, port {port}: {error.strerror or error}",
+                "Name an address of this machine and a port that no other program has",
+            ) from None
+        self._address = host, self._socket.getsockname()[1]
+        self._thread.start()
+        self._server.up.wait()
+
+    def stop(self, within: float = 3.0) -> None:
+        """Take no more connections, let requests end for a second, and close the others.
+
+        ``within``: seconds after which one that does not end is left to itself.
+        """
+        self._ended = True
+        self._server.should_exit = True
+        if self._thread.ident is None:
+            return
+        self._thread.join(within)
+        if self._thread.is_alive():
+            log.warning("web", trouble=f"the web server has not ended within {within:.0f} s")
+
+    def __enter__(self) -> WebServer:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def port(self) -> int:
+        """The TCP port that is listened on."""
+        return self._address[1]
+
+    @property
+    def alive(self) -> bool:
+        """Whether it answers, or would if nobody had stopped it."""
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        assert self._socket is not None
+        try:
+            self._server.run(sockets=[self._socket])
+        except Exception:
+            log.exception("web", trouble="the web server has ended by a mistake of its own")
+        finally:
+            self._socket.close()
+            self._server.up.set()
+            if not self._ended:
+                log.error("web", trouble="the web server has ended", cure="start scolpass again")
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, that says when it is up."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self.up.set()
+
+
+class _Watched(H11Protocol):
+    """uvicorn's HTTP with time limits where it has none.
+
+    It waits for ever for a request's head, and for a peer that reads no answers.
+    """
+
+    _alarm: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        before = self.cycle
+        super().data_received(data)
+        if self.cycle is not before:
+            self._watch()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        busy = self.cycle is not None and not self.cycle.response_complete
+        self._alarm = self.loop.call_later(REQUEST if busy else HEAD, self.transport.abort)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """An ``Upgrade`` is not followed, which is all that need be done (RFC 9110, 7.8)."""
