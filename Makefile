@@ -29,7 +29,7 @@ demo: system ready ## set everything up and tell the story against a private sla
 	@$(BIN)/scolpass demo $(DEMO)
 
 .PHONY: test
-test: system ready ## set everything up and run the tests, slapd in a container or as a local process
+test: system-tests ready ## set everything up and run the tests, slapd in a container or as a local process
 	@way=$$(deploy/dev/test-way) && \
 	SCOLPASS_TEST_DIRECTORY=$$way $(BIN)/python -m pytest $(TESTFLAGS) $(TEST)
 
@@ -60,6 +60,10 @@ $(STAMP):
 .PHONY: system
 system: ## what must come from Debian's packages: slapd, its tools, faketime, python3-venv
 	@deploy/dev/system-packages
+
+.PHONY: system-tests
+system-tests:
+	@deploy/dev/system-packages tests
 
 # `setup`, but after `system`: with `make -j`, too, the packages come first.
 .PHONY: ready

@@ -1,6 +1,6 @@
-"""``make bench``: a sync beside ldapadd, a sync that changes nothing beside ldapsearch.
+"""``make bench``: a sync beside ldapadd, one that changes nothing beside ldapsearch, and events.
 
-Both pairs run in one sitting against the same private slapd, so that their ratio holds on a
+The two pairs run in one sitting against the same private slapd, so that their ratio holds on a
 machine whose speed does not. ``make bench BENCH="create"`` runs one of them.
 """
 
@@ -18,17 +18,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.events import PER_SECOND, lags, percentile
 from benchmarks.register import write_register
 from connector.clock import instant
 from connector.sandbox import Sandbox
 
 CREATE_RATIO, CREATE_STUDENTS = 2.0, 5_000
+EVENT_STUDENTS, EVENT_MILLISECONDS = 5_000, 100
 SAME_RATIO, SAME_STUDENTS, SAME_MEGABYTES = 30.0, 50_000, 250
 
 
 def main() -> int:
     """Run the benchmarks that are named, all by default; 1 if one misses its bound."""
-    benchmarks: dict[str, Callable[[int], bool]] = {"create": create, "unchanged": unchanged}
+    benchmarks: dict[str, Callable[[int], bool]] = {
+        "create": create,
+        "unchanged": unchanged,
+        "events": events,
+    }
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(benchmarks))
     parser.add_argument("--rounds", type=int, default=3, help="pairs to run (default 3)")
@@ -75,6 +81,22 @@ def unchanged(rounds: int) -> bool:
     if not small:
         print(f"  MISSED: {max(megabytes):.0f} MB, at most {SAME_MEGABYTES} MB")
     return _judge("unchanged", ratios, SAME_RATIO) and small
+
+
+def events(rounds: int) -> bool:
+    """From sending a signed event to its value in the directory, at fifty a second."""
+    number = 1_000 * rounds
+    print(f"events: {number:,} at {PER_SECOND} a second, {EVENT_STUDENTS:,} students")
+    with _sandbox() as sandbox:
+        write_register(sandbox.folder / "enrolments.csv", EVENT_STUDENTS, _year())
+        _sync(sandbox)
+        found = lags(sandbox, EVENT_STUDENTS, number)
+    shares = {share: 1000 * percentile(found, share) for share in (0.5, 0.95, 0.99, 1.0)}
+    told = "   ".join(f"p{share * 100:g} {value:.0f} ms" for share, value in shares.items())
+    held = shares[0.99] <= EVENT_MILLISECONDS
+    print(f"  {told}")
+    print(f"  {'held' if held else 'MISSED'}: p99 at most {EVENT_MILLISECONDS} ms")
+    return held
 
 
 def _judge(name: str, ratios: list[float], bound: float) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+FIRST_NUMBER = 22_000_000
 _FIRST = (
     *("Léa", "Emma", "Jade", "Louise", "Alice", "Chloé", "Lina", "Rose", "Léna", "Anna", "Mila"),
     *("Ambre", "Julia", "Inès", "Léonie", "Gabriel", "Raphaël", "Léo", "Louis", "Lucas", "Adam"),
@@ -30,7 +31,7 @@ def write_register(path: Path, students: int, academic_year: int) -> None:
             day, month = chance.randint(1, 28), chance.randint(1, 12)
             birth = f"{day:02}/{month:02}/{chance.randint(1998, 2008)}"
             file.write(
-                f"{22_000_000 + index};{chance.choice(families)};{chance.choice(_FIRST)};{birth};"
+                f"{FIRST_NUMBER + index};{chance.choice(families)};{chance.choice(_FIRST)};{birth};"
                 f"{academic_year};E;;{chance.choice(('M', 'MME'))};AGDE;"
                 f"{chance.randint(10**9, 10**10 - 1)}A;FDS;Faculté des sciences;"
                 f"L{chance.randint(1, 3)}INFO;Licence;Etudiant;01/09/{academic_year};"

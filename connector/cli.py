@@ -23,8 +23,9 @@ from connector import check as checking
 from connector import demo as story
 from connector import desk, events, init, render, sandbox, sync
 from connector import log as logs
+from connector.context import Context, open_context
 from connector.core.model import Action
-from connector.edges.journal import run_lock
+from connector.edges.journal import Pass, turn, whole_pass
 from connector.errors import ScolpassError, UsageError
 from connector.settings import Settings, load_settings
 
@@ -41,6 +42,8 @@ app.add_typer(inbox, name="events")
 stdout = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
 log = structlog.get_logger()
+
+WAIT_FOR_TURN = 60.0  # seconds
 
 ConfigOption = Annotated[
     Path | None,
@@ -103,20 +106,31 @@ def _actor() -> str:
 
 
 @contextlib.contextmanager
-def _opened(context: typer.Context, config: Path | None) -> Iterator[sync.Context]:
-    with sync.open_context(_settings(context, config), _actor()) as opened:
+def _opened(context: typer.Context, config: Path | None) -> Iterator[Context]:
+    with open_context(_settings(context, config), _actor()) as opened:
         yield opened
 
 
-@contextlib.contextmanager
-def _writing(opened: sync.Context, command: str, *, wait: float = 0) -> Iterator[None]:
-    """Hold the run lock for a pass."""
+def _holder(opened: Context, command: str) -> tuple[str, str]:
+    """The journal whose locks are wanted, and who wants them."""
     url = opened.settings.journal.url.get_secret_value()
-    holder = (
-        f"{command} by {opened.actor}, process {os.getpid()}, since {opened.moment.now:%H:%M} UTC"
-    )
-    with run_lock(url, holder, wait=wait):
+    since = f"since {opened.moment.now:%H:%M} UTC"
+    return url, f"{command} by {opened.actor}, process {os.getpid()}, {since}"
+
+
+@contextlib.contextmanager
+def _writing(opened: Context, command: str) -> Iterator[None]:
+    """Hold the turn for a pass over a few: somebody else's pass gives way to it."""
+    with turn(*_holder(opened, command), wait=WAIT_FOR_TURN) as opened.turn:
         yield
+
+
+@contextlib.contextmanager
+def _passing(opened: Context, command: str) -> Iterator[Pass]:
+    """Hold what a pass over everyone wants; there is one at a time."""
+    with whole_pass(*_holder(opened, command), wait=WAIT_FOR_TURN) as held:
+        opened.turn = held
+        yield held
 
 
 @contextlib.contextmanager
@@ -188,11 +202,18 @@ def sync_command(
     """Make one pass: read the register and the directory, plan, judge, apply."""
     if accept_feed and not reason:
         raise UsageError("--accept-feed wants to know why", "Add --reason '...'")
-    with _opened(context, config) as opened, _writing(opened, "sync"), _bar("applying") as bars:
-        read, written = bars
+    with (
+        _opened(context, config) as opened,
+        _passing(opened, "sync") as held,
+        _bar("applying") as (read, written),
+    ):
         sync.recover(opened)
         refused = [one for one in events.take_spool(opened) if one.reason is not None]
-        prepared = sync.prepare(opened, approve=approve, accept_feed=accept_feed, progress=read)
+        mark = opened.journal.latest_run_id()
+        with held.aside():  # others may write while this one reads; whom they touch is theirs
+            prepared = sync.prepare(
+                opened, approve=approve, accept_feed=accept_feed, mark=mark, progress=read
+            )
         report = sync.carry_out(opened, prepared, command="sync", reason=reason, progress=written)
     if as_json:
         _print_json(render.report_json(report))
@@ -218,7 +239,7 @@ def resync(
     config: ConfigOption = None,
 ) -> None:
     """Bring one student up to date now, step by step."""
-    with _opened(context, config) as opened, _writing(opened, "resync", wait=60):
+    with _opened(context, config) as opened, _writing(opened, "resync"):
         numbers = [sync.resolve(opened, one) for one in students]
         results = [desk.resync(opened, n, force=force, reason=reason) for n in numbers]
     if as_json:
@@ -227,6 +248,24 @@ def resync(
         for one in results:
             render.show_resync(stdout, one)
     _end(max(one.report.exit_status for one in results))
+
+
+@app.command("run", epilog=_example("scolpass run --config /etc/scolpass/scolpass.toml"))
+def run_command(context: typer.Context, config: ConfigOption = None) -> None:
+    """Run as a background service: register, directory, calendar and events, for years.
+
+    SIGTERM ends it at the entry in hand, SIGHUP reads the configuration anew.
+    """
+    from connector.daemon import service
+
+    path = config or context.obj
+    _end(service.run(_settings(context, config), lambda: _reread(path)))
+
+
+def _reread(path: Path | None) -> Settings:
+    settings = load_settings(path)
+    logs.configure(settings.log)
+    return settings
 
 
 # --- looking --------------------------------------------------------------------------------------
@@ -308,7 +347,7 @@ def reissue(
     """Hand out a new provisional password; it is shown once, here."""
     if not reason.strip():
         raise UsageError("--reason is empty", "Say why the password is handed out anew")
-    with _opened(context, config) as opened, _writing(opened, "reissue", wait=60):
+    with _opened(context, config) as opened, _writing(opened, "reissue"):
         number = sync.resolve(opened, student)
         report, password, last_day = desk.reissue(opened, number, reason.strip())
     if as_json:
@@ -330,14 +369,14 @@ def _account_command(
     student: str,
     reason: str,
     name: str,
-    act: Callable[[sync.Context, str, str], sync.Report | None],
+    act: Callable[[Context, str, str], sync.Report | None],
     *,
     as_json: bool,
 ) -> None:
     """One command on one account: name a reason, hold the lock, act, tell."""
     if not reason.strip():
         raise UsageError("--reason is empty", "Say why; it is kept in the history")
-    with _opened(context, config) as opened, _writing(opened, name, wait=60):
+    with _opened(context, config) as opened, _writing(opened, name):
         number = sync.resolve(opened, student)
         report = act(opened, number, reason.strip())
     if as_json:
@@ -406,7 +445,7 @@ def undo(
     config: ConfigOption = None,
 ) -> None:
     """Reverse what a run changed, where nothing newer stands on it."""
-    with _opened(context, config) as opened, _writing(opened, "undo", wait=60):
+    with _opened(context, config) as opened, _writing(opened, "undo"):
         found = desk.undo(opened, run, reason.strip())
     status = found.report.exit_status if found.report else 0
     if as_json:
@@ -434,7 +473,7 @@ def rebuild(
     config: ConfigOption = None,
 ) -> None:
     """Restore to the journal what the directory knows. It only adds."""
-    with _opened(context, config) as opened, _writing(opened, "rebuild"):
+    with _opened(context, config) as opened, _passing(opened, "rebuild"):
         added = desk.rebuild(opened, reason, reservations)
     if as_json:
         _print_json({"added": added})
@@ -460,7 +499,7 @@ def events_submit(
     if isinstance(body, events.Garbled):
         raise UsageError(f"{file}: {body.reason}", "Name a file with one event, or a list of them.")
     bodies = [(file.name, one) for one in (body if isinstance(body, list) else [body])]
-    with _opened(context, config) as opened, _writing(opened, "events", wait=60):
+    with _opened(context, config) as opened, _writing(opened, "events"):
         rows, report = events.submit(opened, bodies)
     if as_json:
         _print_json([render.event_json(row) for row in rows])
@@ -495,7 +534,7 @@ def events_retry(
     config: ConfigOption = None,
 ) -> None:
     """Look at one event again, as if it came now."""
-    with _opened(context, config) as opened, _writing(opened, "events", wait=60):
+    with _opened(context, config) as opened, _writing(opened, "events"):
         row = events.retry(opened, event, reason)
     if as_json:
         _print_json(render.event_json(row))

@@ -19,7 +19,12 @@ import hypothesis
 import pytest
 
 from tests.support.directory import Directory, Stock, Way, choose_way
+from tests.support.mail import MailServer
+from tests.support.postgres import postgres, postgres_server
+from tests.support.rabbitmq import Broker
 from tests.support.workspace import Result, Workspace
+
+__all__ = ["postgres", "postgres_server"]  # fixtures of their own module
 
 hypothesis.settings.register_profile(
     # Each run tries other examples; a failing one is printed so that it can be put into the code.
@@ -131,6 +136,26 @@ def workspace(tmp_path: Path, directory: Directory) -> Workspace:
     folder = tmp_path / "workspace"
     folder.mkdir(mode=0o700)
     return Workspace(folder, directory)
+
+
+@pytest.fixture
+def mail_server() -> Iterator[MailServer]:
+    """A mail server on loopback, that keeps what it takes."""
+    with MailServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    with Broker(tmp_path_factory.mktemp("broker")) as broker:
+        yield broker
+
+
+@pytest.fixture
+def broker(_brokers: Broker) -> Iterator[Broker]:
+    """A RabbitMQ of this run of the tests, which a test may break; each has queues of its own."""
+    yield _brokers
+    _brokers.revive()
 
 
 @pytest.fixture

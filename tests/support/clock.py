@@ -31,6 +31,16 @@ def library() -> Path:
     pytest.fail("NOT RUN: libfaketime is not installed (deploy/dev/system-packages brings it)")
 
 
+def faked(offset: timedelta) -> dict[str, str]:
+    """The environment that makes a process believe in a clock that is off by so much."""
+    return {
+        "LD_PRELOAD": str(library()),
+        "FAKETIME": f"{offset.total_seconds():+.0f}",
+        # With the times of files moved, too, Python would compile every module anew.
+        "NO_FAKE_STAT": "1",
+    }
+
+
 class ClockedDirectory(LocalDirectory):
     """slapd as a private process, under a clock of its own; never in a container."""
 
@@ -45,7 +55,6 @@ class Clock:
     """The clock of one workspace's commands and of its directory."""
 
     def __init__(self, folder: Path) -> None:
-        self._library = library()
         self._offset = timedelta()
         self.directory = ClockedDirectory(folder / "slapd")
         (folder / "workspace").mkdir(mode=0o700)
@@ -66,12 +75,7 @@ class Clock:
     @property
     def variables(self) -> dict[str, str]:
         """The environment that makes a process believe in this clock."""
-        return {
-            "LD_PRELOAD": str(self._library),
-            "FAKETIME": f"{self._offset.total_seconds():+.0f}",
-            # With the times of files moved, too, Python would compile every module anew.
-            "NO_FAKE_STAT": "1",
-        }
+        return faked(self._offset)
 
     def scolpass(self, *args: str) -> Result:
         """The real command under this clock."""

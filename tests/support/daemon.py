@@ -1,0 +1,194 @@
+"""The real daemon: ``scolpass run`` as a process, on a free port of loopback."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+from standardwebhooks import Webhook
+
+from tests.support.directory import free_port
+from tests.support.workspace import Workspace, write_secret
+
+PATIENCE = 30.0  # seconds that a condition may take to come true
+_ids = count(1)
+T = TypeVar("T")
+
+
+def wait_until(condition: Callable[[], T], what: str = "", seconds: float = PATIENCE) -> T:
+    """Wait until ``condition()`` is true; its value."""
+    give_up = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if found:
+            return found
+        if time.monotonic() > give_up:
+            raise AssertionError(f"not within {seconds:.0f} s: {what or condition}")
+        time.sleep(0.02)
+
+
+class Daemon:
+    """One process of ``scolpass run`` in a workspace; `running` starts and ends it."""
+
+    def __init__(self, workspace: Workspace, **env: str) -> None:
+        self.workspace = workspace
+        self.port = free_port()
+        self.log = workspace.folder / f"daemon{next(_ids)}.log"
+        self._env = {"SCOLPASS_HTTP__LISTEN": f"127.0.0.1:{self.port}", **env}
+        self.process = self._start()
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=15)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as out:
+            return subprocess.Popen(
+                self.workspace.command("run"),
+                cwd=self.workspace.folder,
+                env=self.workspace.environment(**self._env),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+            )
+
+    # --- its life ---
+
+    def wait_ready(self, seconds: float = PATIENCE) -> None:
+        """Wait until it leads and everything it needs is well."""
+        wait_until(lambda: self._is_alive() and self.ready()[0] == 200, "ready", seconds)
+
+    def wait_up(self, seconds: float = PATIENCE) -> None:
+        """Wait until it answers at all."""
+        wait_until(lambda: self._is_alive() and self.status("/healthz") == 200, "up", seconds)
+
+    def _is_alive(self) -> bool:
+        code = self.process.poll()
+        if code is not None:
+            raise AssertionError(f"the daemon ended {code}: {self.said()[-3000:]}")
+        return True
+
+    def terminate(self, within: float = 10.0) -> int:
+        """SIGTERM, and its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(within)
+
+    def kill(self) -> None:
+        """SIGKILL, and wait until it is gone."""
+        self.process.kill()
+        self.process.wait(10)
+
+    def restart(self) -> None:
+        """Start it again, on the same port, after it has ended."""
+        self.process = self._start()
+
+    def end(self) -> None:
+        """End it however it fares."""
+        self.client.close()
+        with suppress(ProcessLookupError):
+            self.process.send_signal(signal.SIGCONT)
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(12)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def said(self) -> str:
+        """What it wrote to stderr, and to the log file if the configuration names one."""
+        files = (self.log, self.workspace.folder / "scolpass.log")
+        return "".join(file.read_text(errors="replace") for file in files if file.exists())
+
+    def lines(self, **values: object) -> list[dict[str, Any]]:
+        """The log lines that have these values."""
+        found = []
+        for line in self.said().splitlines():
+            with suppress(ValueError):
+                one = json.loads(line)
+                if isinstance(one, dict) and values.items() <= one.items():
+                    found.append(one)
+        return found
+
+    # --- over HTTP ---
+
+    def status(self, path: str) -> int:
+        """The status of a GET; 0 where nothing answers."""
+        try:
+            return self.client.get(path).status_code
+        except httpx.TransportError:
+            return 0
+
+    def ready(self) -> tuple[int, dict[str, Any]]:
+        """What /readyz says."""
+        try:
+            answer = self.client.get("/readyz")
+        except httpx.TransportError:
+            return 0, {}
+        return answer.status_code, answer.json()
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The value of one sample at /metrics; 0 where there is none."""
+        from prometheus_client.parser import text_string_to_metric_families
+
+        for family in text_string_to_metric_families(self.client.get("/metrics").text):
+            for sample in family.samples:
+                if sample.name == name and labels.items() <= sample.labels.items():
+                    return float(sample.value)
+        return 0.0
+
+    def post(self, body: object, secret: str, **headers: str) -> httpx.Response:
+        """Send an event, or a list of them, signed now."""
+        content = json.dumps(body).encode()
+        kind = "cloudevents-batch" if isinstance(body, list) else "cloudevents"
+        signed = signed_headers(content, secret)
+        media = {"content-type": f"application/{kind}+json"}
+        return self.client.post("/events", content=content, headers={**media, **signed, **headers})
+
+
+def signed_headers(
+    content: bytes, secret: str, *, at: datetime | None = None, identity: str = ""
+) -> dict[str, str]:
+    """The headers of Standard Webhooks for a body."""
+    identity = identity or f"msg_{secrets.token_hex(8)}"
+    when = at or datetime.now(UTC)
+    return {
+        "webhook-id": identity,
+        "webhook-timestamp": str(int(when.timestamp())),
+        "webhook-signature": Webhook(secret).sign(identity, when, content.decode()),
+    }
+
+
+def new_webhook_secret(workspace: Workspace) -> str:
+    """A secret for signed webhooks, in the workspace's file."""
+    secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+    write_secret(workspace.folder / "webhook.secrets", secret + "\n")
+    return secret
+
+
+@contextmanager
+def running(workspace: Workspace, *, wait: bool = True, **env: str) -> Iterator[Daemon]:
+    """A daemon that looks every second, for the time of a block."""
+    workspace.configure({"daemon": {"sync_every": "1s"}})
+    daemon = Daemon(workspace, **env)
+    try:
+        if wait:
+            daemon.wait_ready()
+        yield daemon
+    finally:
+        daemon.end()
+
+
+def drop(spool: Path, body: object) -> None:
+    """Put an event into the spool, by rename."""
+    name = f"{next(_ids):08}"
+    being_written = spool / f".{name}.tmp"
+    being_written.write_text(json.dumps(body))
+    being_written.rename(spool / f"{name}.json")
