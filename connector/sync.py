@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from pydantic import SecretStr
 
-from connector.apply import Applied, Applier
+from connector.apply import OVERTAKEN, Applied, Applier
 from connector.clock import instant
 from connector.context import Context
 from connector.core import entry
@@ -85,6 +85,7 @@ class Report:
     exit_status: int
     passwords: Mapping[str, SecretStr]
     refused_approval: bool = False
+    overtaken: frozenset[str] = frozenset()  # whom another pass saw to meanwhile
 
 
 # --- prepare ------------------------------------------------------------------------------------
@@ -139,7 +140,7 @@ def prepare(
         rejected=_rejected(feed, scope),
     )
     approved, refused = _approval(context, plan, approve)
-    gap = at is None and _is_long_since(last, context.moment)
+    gap = at is None and is_long_since(last, context.moment)
     verdict = Verdict(go=plan.changes, held=())
     if judged:
         counted = plan if managed is None else replace(plan, managed=managed)
@@ -169,7 +170,8 @@ def prepare(
 _ENDINGS = frozenset({Action.EXPIRE, Action.PURGE})
 
 
-def _is_long_since(last: LastRuns, moment: Moment) -> bool:
+def is_long_since(last: LastRuns, moment: Moment) -> bool:
+    """Whether the last good pass lies so far back that the clock may have jumped since."""
     return last.good_at is not None and moment.now - last.good_at > LONG_GAP
 
 
@@ -265,7 +267,9 @@ def carry_out(
     Raises:
         Untrustworthy: a policy that new passwords need is not there; the journal failed.
     """
-    prepared = _without_touched(context, prepared)
+    overtaken = context.journal.touched_since(prepared.mark)
+    if overtaken:
+        prepared = _without(prepared, overtaken)
     plan, verdict = prepared.plan, prepared.verdict
     if not prepared.refused_approval:
         _check_policies(context, verdict)
@@ -337,6 +341,7 @@ def carry_out(
         exit_status=status,
         passwords=applied.passwords,
         refused_approval=prepared.refused_approval,
+        overtaken=overtaken | {o.change.student_number for o in outcomes if o.error == OVERTAKEN},
     )
 
 
@@ -356,11 +361,8 @@ def _remember(context: Context, prepared: Prepared) -> None:
         journal.remember_accounts(plan.memory, _changed(context, plan), plan.given)
 
 
-def _without_touched(context: Context, prepared: Prepared) -> Prepared:
+def _without(prepared: Prepared, touched: frozenset[str]) -> Prepared:
     """Without those whom another pass has brought up to date since this one began to read."""
-    touched = context.journal.touched_since(prepared.mark)
-    if not touched:
-        return prepared
     plan, verdict = prepared.plan, prepared.verdict
     log.info("left to a later pass", students=len(touched))
 

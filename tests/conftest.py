@@ -20,7 +20,7 @@ import pytest
 
 from tests.support.directory import Directory, Stock, Way, choose_way
 from tests.support.mail import MailServer
-from tests.support.postgres import postgres, postgres_server
+from tests.support.postgres import Database, postgres, postgres_server
 from tests.support.rabbitmq import Broker
 from tests.support.workspace import Result, Workspace
 
@@ -36,6 +36,8 @@ hypothesis.settings.register_profile(
 hypothesis.settings.register_profile(
     "thorough", hypothesis.settings.get_profile("scolpass"), max_examples=2000
 )
+
+JOURNAL = os.environ.get("JOURNAL", "sqlite")  # or "postgres": the walks' tests on that one
 
 _way = pytest.StashKey[Way]()
 
@@ -131,11 +133,15 @@ def own_directory(make_directory: Callable[[], Directory]) -> Directory:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, directory: Directory) -> Workspace:
+def workspace(tmp_path: Path, directory: Directory, request: pytest.FixtureRequest) -> Workspace:
     """A folder with all that a scolpass for `directory` needs."""
     folder = tmp_path / "workspace"
     folder.mkdir(mode=0o700)
-    return Workspace(folder, directory)
+    made = Workspace(folder, directory)
+    if JOURNAL == "postgres":
+        database: Database = request.getfixturevalue("postgres")
+        made.configure({"journal": {"url": database.url}})
+    return made
 
 
 @pytest.fixture

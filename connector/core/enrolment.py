@@ -79,6 +79,7 @@ _STATUSES: Mapping[str, Status] = {
     "r": Status.WITHDRAWN,
 }
 
+_LONGEST_STEP = 256  # part of a key, which no database takes at any length
 _SHOWN = 200  # characters of a refused value that a report repeats
 _DIGITS = 40  # a whole number with more is no number of ours, and slow to spell out
 
@@ -173,7 +174,7 @@ def read_row(
             ine=_ine(values),
             component_code=_text(values, "component_code"),
             component_name=_text(values, "component_name"),
-            step_code=_text(values, "step_code") or "",
+            step_code=_step(values),
             step_name=_text(values, "step_name"),
             student_status=_text(values, "student_status"),
             enrolled_on=_date("enrolled_on", values.get("enrolled_on"), date_format, institution),
@@ -365,6 +366,13 @@ def _text(values: Mapping[str, object], field: str) -> str | None:
     text = value if isinstance(value, str) else _plain(field, value)
     cleaned = clean(text) if field == "contact_email" else _clean_shared(text)
     return cleaned if cleaned.isprintable() else _checked(field, cleaned, value)
+
+
+def _step(values: Mapping[str, object]) -> str:
+    code = _text(values, "step_code") or ""
+    if len(code) > _LONGEST_STEP:
+        raise _Bad("step_code", code, f"is longer than {_LONGEST_STEP} characters")
+    return code
 
 
 def _ine(values: Mapping[str, object]) -> str | None:

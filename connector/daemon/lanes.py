@@ -36,7 +36,15 @@ from connector.edges.directory import BindRefused, Moved
 from connector.edges.journal import Pass, turn, whole_pass
 from connector.errors import FeedRefused, ScolpassError
 from connector.events import named_by
-from connector.sync import Report, carry_out, check_clock, check_feed, prepare, recover
+from connector.sync import (
+    Report,
+    carry_out,
+    check_clock,
+    check_feed,
+    is_long_since,
+    prepare,
+    recover,
+)
 from connector.web.metrics import Metrics
 
 POLL = 1.0  # seconds between two looks at what was written in the directory
@@ -45,6 +53,7 @@ LOOK_BACK = 1000  # numbers of events: another host's transaction may end after 
 OVERLAP = timedelta(seconds=5)  # CSNs of several servers need not come in order
 WHOLE_FROM = 200  # students: for more, and a twentieth of all, a whole pass is cheaper
 LONGEST_SLEEP = 5.0  # seconds
+SIGNATURES_KEPT = timedelta(hours=1)  # those of requests are good for five minutes
 LASTS = 3  # failures in a row: it is no passing trouble, and people hear of it
 FIRST_AGAIN = 30.0  # seconds after which the first of directory.uris is tried again
 WAIT_FOR_TURN = 60.0  # seconds
@@ -208,6 +217,10 @@ class EventLane(Lane):
             return 0.05
         if time.monotonic() - self._polled >= POLL:
             self._look_for_moved()
+        last = self.context.journal.last_runs()
+        check_clock(last, self.context.moment)
+        if is_long_since(last, self.context.moment):
+            return POLL  # a pass over everyone tells first whether the clock is to be believed
         rows = self._new_events()
         numbers = set(self._passwords)
         if not rows and not numbers:
@@ -232,7 +245,6 @@ class EventLane(Lane):
         feed = self.shared.register.accepted
         with turn(_url(context), _holder("events", context), wait=WAIT_FOR_TURN) as held:
             context.turn = held
-            check_clock(context.journal.last_runs(), context.moment)
             recover(context)
             named = named_by(context, [row["identifier"] for row in rows], feed)
             scope = list(dict.fromkeys((*named, *sorted(numbers))))
@@ -265,9 +277,8 @@ class EventLane(Lane):
         self._polled = began
         new = [one for one in moved if self._seen.get(one.numbers) != one.csn]
         self._passwords.update(n for one in new if one.own_password for n in one.numbers)
-        if self._csn:
-            # What scolpass wrote last is as it should be.
-            self.shared.add_moved(n for one in new if not one.ours for n in one.numbers)
+        # What scolpass wrote last is as it should be.
+        self.shared.add_moved(n for one in new if not one.ours for n in one.numbers)
         self._remember(moved, start)
         self.fine("directory", "service-password")
 
@@ -384,6 +395,7 @@ class WholeLane(Lane):
             with held.aside():
                 prepared = prepare(self.context, feed=feed, mark=mark)
             report = carry_out(self.context, prepared, command="run")
+        self.context.journal.forget_signatures(self.context.moment.now - SIGNATURES_KEPT)
         self._full_at, self._day = began, day
         self._held_by = report.run if report.verdict.held else None
         self._note(report, feed, feed.students)
@@ -409,7 +421,8 @@ class WholeLane(Lane):
     def _note(self, report: Report, feed: Feed, scope: Iterable[str]) -> None:
         self.note(report, scope)
         self.shared.register.note(feed, accepted=self._held_by is None)
-        self._pending.clear()
+        # The event lane may not have known these rows: whom it saw to is looked at once more.
+        self._pending = set(report.overtaken)
         self.fine("directory", "feed", "journal", "service-password", "pass")
 
     def _until_next(self) -> float:

@@ -49,6 +49,7 @@ ABORT = 2.0  # ... and then those that wait for a server that does not answer
 BIND_AGAIN = 300.0  # seconds; so few tries lock no account
 STORED_WITHIN = 30.0  # seconds
 READY = {"directory": "directory", "source": "feed"}  # the check's name: the part's
+LATEST_END = 9.0  # seconds after SIGTERM
 SPOOL_EVERY = 2.0  # seconds between two looks at the spool beside the watch
 
 log = structlog.get_logger()
@@ -215,6 +216,7 @@ class Service:
         self._leads = True
         self.metrics.leads(leader=True)
         log.info("leads")
+        self.alerts.catch_up()
         self._start_lanes()
         service.ready("leads")
         try:
@@ -244,6 +246,10 @@ class Service:
         if signals.stop:
             service.stopping()
             log.info("stops")
+            # Whatever is in hand then stands in the journal, and is settled at the next start.
+            last = threading.Timer(LATEST_END, _end_now)
+            last.daemon = True
+            last.start()
             return End.STOPPED, self.settings
         if not signals.reload:
             return None
@@ -311,11 +317,8 @@ class Service:
         until = time.monotonic() + ABORT
         left = [one for one in left if not one.join(max(0.0, until - time.monotonic()))]
         if left:
-            # Whatever is in hand stands in the journal and is settled at the next start.
             log.error("ends without them", lanes=[lane.name for lane in left])
-            service.stopping()
-            sys.stderr.flush()
-            os._exit(0 if self._signals.stop else 1)
+            _end_now(0 if self._signals.stop else 1)
         for thread in self._threads:
             thread.join(2.0)
         self._lanes, self._threads = [], []
@@ -417,6 +420,12 @@ class Service:
         self.metrics.good_run(journal.last_runs().good_at)
         self.metrics.oldest_waiting(journal.oldest_waiting(), instant())
         self.metrics.queued(self.intake.waiting)
+
+
+def _end_now(status: int = 0) -> None:
+    """End at once, as a kill would: the next start settles what is open."""
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _url(settings: Settings) -> str:

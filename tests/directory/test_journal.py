@@ -31,8 +31,6 @@ from connector.edges.journal import Journal, open_journal, turn
 from connector.errors import ConfigurationError, JournalUntrusted
 from tests.support import postgres as support
 
-postgres_server, postgres = support.postgres_server, support.postgres
-
 AT = datetime(2026, 10, 1, 3, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 DOMAIN = "etu.umontpellier.fr"
@@ -255,7 +253,7 @@ def test_a_url_of_another_kind_is_refused_and_its_password_not_told(bad: str, sa
         "127.0.0.1:{port}/{name}?user={user}&password={password}",
     ],
 )
-def test_a_password_is_told_neither_by_errors_nor_by_the_list_of_processes(
+def test_a_password_is_in_no_message_wherever_it_stands_in_the_url(
     postgres: support.Database, tmp_path: Path, where: str
 ) -> None:
     server = postgres.server

@@ -14,7 +14,7 @@ import pytest
 from tests.support.breakage import rights_taken
 from tests.support.daemon import Daemon, drop, new_webhook_secret, running, wait_until
 from tests.support.directory import Directory
-from tests.support.events import activation, change_password
+from tests.support.events import activation, change_password, event
 from tests.support.mail import MailServer
 from tests.support.postgres import Database
 from tests.support.proxy import Proxy
@@ -22,6 +22,7 @@ from tests.support.walk import Row, Walk, student, students
 from tests.support.workspace import Workspace, write_secret
 
 NUMBER = "22600001"
+FLOOD = int(os.environ.get("FLOOD", "600"))
 KILLS = int(os.environ.get("KILLS", "8"))  # of the leader, at random points of its work
 OF = int(os.environ.get("KILLED_STUDENTS", "300"))
 
@@ -55,6 +56,7 @@ def not_ready(daemon: Daemon, check: str) -> bool:
 def test_a_directory_that_hangs_is_seen_and_waited_for(walk: Walk) -> None:
     walk.workspace.write_register(students(3))
     with running(walk.workspace) as daemon:
+        wait_until(lambda: len(walk.people()) == 3, "the entries are made")
         change_password(walk)
         with walk.directory.paused():
             drop(walk.workspace.spool, activation())
@@ -257,6 +259,45 @@ def test_a_journal_that_is_locked_takes_no_event_and_loses_none(walk: Walk) -> N
         wait_until(lambda: "{COMPTE}A:SupannActif" in states(walk), "the event is applied")
         daemon.wait_ready()
     walk.invariants().check()
+
+
+# --- a flood ------------------------------------------------------------------------------------
+
+
+def test_a_flood_of_events_is_applied_to_the_last(walk: Walk) -> None:
+    """By webhook and spool, in an order that is nobody's: the latest of each student stands."""
+    workspace = walk.workspace
+    secret = new_webhook_secret(workspace)
+    count = max(20, FLOOD // 20)
+    workspace.write_register(students(count))
+    with running(workspace) as daemon:
+        bodies = []
+        for index in range(FLOOD):
+            number = str(22600001 + index % count)
+            body = event("backup_mail.changed", who=number, backup_mail=f"b{index}@example.org")
+            bodies.append({**body, "time": f"2026-10-01T07:{index * 50 // FLOOD:02}:00Z"})
+        random.Random(1).shuffle(bodies)
+        third = FLOOD // 3
+        for body in bodies[:third]:
+            drop(workspace.spool, body)
+        for start in range(third, FLOOD, 250):
+            assert daemon.post(bodies[start : start + 250], secret).status_code == 202
+        wait_until(lambda: not list(workspace.spool.glob("*.json")), "all are taken", 120)
+        wait_until(lambda: _unapplied(walk) == 0, "all are applied", 60 + FLOOD / 50)
+    latest: dict[str, tuple[str, str]] = {}
+    for body in bodies:
+        who = str(body["data"]["identifier"])
+        latest[who] = max(latest.get(who, ("", "")), (body["time"], body["id"]))
+    addresses = {(b["time"], b["id"]): b["data"]["backup_mail"] for b in bodies}
+    for number, entry in walk.people().items():
+        assert entry["supannMailPerso"] == [addresses[latest[number]]]
+    walk.invariants().check()
+    walk.writes_nothing()
+
+
+def _unapplied(walk: Walk) -> int:
+    with walk.context() as opened:
+        return sum(n for status, n in opened.journal.event_counts().items() if status != "applied")
 
 
 # --- two of them --------------------------------------------------------------------------------

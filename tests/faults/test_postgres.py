@@ -20,13 +20,10 @@ import pytest
 
 from connector.core.model import Action, Change, Fate, Known, State
 from connector.edges.journal import Journal, lead, open_journal, server, turn, whole_pass
-from connector.edges.journal.held import close_idle
+from connector.edges.journal.server_locks import close_idle
 from connector.errors import JournalUntrusted
-from tests.support import postgres as support
 from tests.support.postgres import Database, Wire, wait_until
 from tests.support.proxy import Cut, Proxy
-
-postgres_server, postgres = support.postgres_server, support.postgres
 
 AT = datetime(2026, 10, 1, 3, 0, tzinfo=UTC)
 
@@ -256,6 +253,19 @@ def test_a_server_that_hangs_is_given_up_and_used_again_when_it_goes_on(
                 journal.begin_run("sync", "a test", "", scope=None, at=AT)
             assert time.monotonic() - began < 10
         assert len(intend(journal)) == len(BATCH)
+
+
+def test_what_is_acknowledged_is_on_disk_whatever_the_server_does_by_itself(
+    postgres: Database, tmp_path: Path
+) -> None:
+    with postgres.administering() as other:
+        other.execute(f"ALTER DATABASE {postgres.name} SET synchronous_commit = off")
+    assert postgres.rows("SHOW synchronous_commit") == [("off",)]
+    with (
+        closing(open_journal(postgres.url, tmp_path)) as journal,
+        journal._writing("looking") as connection,
+    ):
+        assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
 
 
 def test_a_peer_that_is_gone_is_noticed_within_six_seconds_by_both_sides(

@@ -21,7 +21,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from connector.edges.journal import open_journal
+from connector.edges.journal import database_file, open_journal
 from connector.edges.passwords import Sealer
 from connector.errors import EntryError
 from connector.settings import Settings, load_settings
@@ -228,8 +228,6 @@ class Invariants:
         yield from _spilled(self._workspace, passwords, outputs)
 
     def _history(self) -> list[dict[str, Any]]:
-        if not self._workspace.journal.exists():
-            return []
         return _Journal.read(self._workspace, load_settings(self._workspace.config, {})).history
 
     # --- inactive accounts, and what can be printed ---
@@ -311,7 +309,8 @@ class _Journal:
 
     @classmethod
     def read(cls, workspace: Workspace, settings: Settings) -> _Journal:
-        if not workspace.journal.exists():
+        file = database_file(settings.journal.url.get_secret_value())
+        if file is not None and not file.exists():
             return cls({}, {}, {}, {}, {}, {}, {}, [])
         sealer = Sealer(settings.sealing_keys())
         journal = open_journal(settings.journal.url.get_secret_value())

@@ -97,8 +97,19 @@ class Server:
         self.port = self.port or _free_port()
         settings = [part for setting in _SETTINGS for part in ("-c", setting)]
         with (self._folder / "log").open("ab") as log:
+            # It ends with the process that started it, however that ends.
             self._process = subprocess.Popen(
-                [self._programs / "postgres", "-D", self._data, "-p", str(self.port), *settings],
+                [
+                    "setpriv",
+                    "--pdeathsig",
+                    "QUIT",
+                    self._programs / "postgres",
+                    "-D",
+                    self._data,
+                    "-p",
+                    str(self.port),
+                    *settings,
+                ],
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=log,

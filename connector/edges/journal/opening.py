@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from connector.edges.journal import server
 from connector.edges.journal.changes import Changes
 from connector.edges.journal.events import Events
 from connector.edges.journal.incidents import Incidents
@@ -118,7 +116,10 @@ def _settings(connection: Any, _record: Any) -> None:
 
 
 def _server_engine(url: sa.URL) -> sa.Engine:
-    def connect() -> psycopg.Connection[Any]:
+    # Imported where it is needed: a journal in a file wants no PostgreSQL.
+    from connector.edges.journal import server
+
+    def connect() -> server.Connection:
         return server.Connection.connect(**server.parameters(url))
 
     return sa.create_engine(

@@ -224,6 +224,12 @@ def test_the_ine_never_rejects_a_row() -> None:
     assert good(ine="é" * 500).ine == "é" * 500
 
 
+def test_a_step_code_has_a_length_that_every_database_takes_in_a_key() -> None:
+    assert good(step_code="é" * 256).step_code == "é" * 256
+    refused = bad(step_code="é" * 257)
+    assert (refused.field, refused.reason) == ("step_code", "is longer than 256 characters")
+
+
 def test_a_refused_value_is_shown_printable_and_short() -> None:
     assert bad(first_name="a\0\x1b[31m").value == "a\\x00\\x1b[31m"
     shown = bad(birth_date="x" * 100_000).value
