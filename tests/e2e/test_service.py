@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
+import socket
 import sqlite3
 import time
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 from statistics import median
 
 import pytest
@@ -219,6 +221,29 @@ def test_sigterm_ends_it_though_the_directory_hangs(walk: Walk) -> None:
     with running(walk.workspace) as daemon, walk.directory.paused():
         wait_until(lambda: daemon.ready()[0] == 503, "it is seen to hang", 40)
         assert daemon.terminate() == 0
+
+
+def test_the_service_manager_hears_of_its_start_its_life_and_its_end(
+    walk: Walk, tmp_path: Path
+) -> None:
+    walk.workspace.write_register(students(1))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(20)
+        heard: list[str] = []
+        with running(
+            walk.workspace, NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="2000000"
+        ) as daemon:
+            while heard.count("WATCHDOG=1") < 3:
+                heard += manager.recv(4096).decode().splitlines()
+            assert heard[0] == "READY=1"
+            daemon.process.send_signal(signal.SIGHUP)
+            while "RELOADING=1" not in heard or heard[-1] != "WATCHDOG=1":
+                heard += manager.recv(4096).decode().splitlines()
+            assert heard.count("READY=1") == 2
+            assert daemon.terminate() == 0
+        while "STOPPING=1" not in heard:
+            heard += manager.recv(4096).decode().splitlines()
 
 
 def test_sighup_takes_a_good_configuration_and_keeps_the_old_one_for_a_bad(walk: Walk) -> None:

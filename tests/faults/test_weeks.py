@@ -9,21 +9,12 @@ from __future__ import annotations
 import os
 import resource
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import structlog
 
-from connector import alerts, log
-from connector.context import open_context
-from connector.daemon import lanes
-from connector.daemon.common import Register, Shared
 from connector.events import accept
-from connector.settings import load_settings
-from connector.web.metrics import Metrics
+from tests.support.daemon import two_lanes
 from tests.support.events import activation, change_password, forwarding
 from tests.support.walk import Walk, students
 from tests.support.workspace import Workspace
@@ -35,33 +26,6 @@ WARM = 300  # cycles, after which nothing may grow
 @pytest.fixture
 def walk(workspace: Workspace) -> Walk:
     return Walk(workspace)
-
-
-@contextmanager
-def _lanes(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[lanes.WholeLane, lanes.EventLane]]:
-    """Both lanes, whose next step is always due."""
-    monkeypatch.setattr(lanes, "POLL", 0.0)
-    settings = load_settings(workspace.config, {})
-    at_once = settings.daemon.model_copy(update={"sync_every": timedelta(0)})
-    settings = settings.model_copy(update={"daemon": at_once})
-    log.configure(settings.log)
-    shared = Shared(Register(settings.source, settings.institution))
-    metrics = Metrics()
-    try:
-        with (
-            open_context(settings, "daemon") as whole,
-            open_context(settings, "daemon") as few,
-            alerts.Alerts({}, whole.journal) as told,
-        ):
-            yield (
-                lanes.WholeLane(whole, shared, told, metrics),
-                lanes.EventLane(few, shared, told, metrics),
-            )
-    finally:
-        structlog.contextvars.clear_contextvars()
-        structlog.reset_defaults()
 
 
 def _held() -> tuple[int, int, int]:
@@ -76,7 +40,7 @@ def test_nothing_grows_over_the_weeks(walk: Walk, monkeypatch: pytest.MonkeyPatc
     workspace = walk.workspace
     rows = [dict(row) for row in students(50)]
     workspace.write_register(rows)
-    with _lanes(workspace, monkeypatch) as (whole, few):
+    with two_lanes(workspace, monkeypatch) as (whole, few):
         whole._one_step()
         change_password(walk)
         assert accept(few.context, [("weeks", activation())])[0].reason is None
@@ -108,7 +72,7 @@ def test_a_step_in_which_nothing_happens_writes_nothing_to_the_journal(
     walk: Walk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     walk.workspace.write_register(students(5))
-    with _lanes(walk.workspace, monkeypatch) as (whole, few):
+    with two_lanes(walk.workspace, monkeypatch) as (whole, few):
         whole._one_step()
         few._one_step()
         runs = whole.context.journal.latest_run_id()

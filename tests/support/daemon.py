@@ -1,4 +1,4 @@
-"""The real daemon: ``scolpass run`` as a process, on a free port of loopback."""
+"""The real daemon: a process on a free port of loopback; or its lanes, to be stepped by a test."""
 
 from __future__ import annotations
 
@@ -10,14 +10,22 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import pytest
+import structlog
 from standardwebhooks import Webhook
 
+from connector import alerts, log
+from connector.context import open_context
+from connector.daemon import lanes
+from connector.daemon.common import Register, Shared
+from connector.settings import Settings, load_settings
+from connector.web.metrics import Metrics
 from tests.support.directory import free_port
 from tests.support.workspace import Workspace, write_secret
 
@@ -192,3 +200,33 @@ def drop(spool: Path, body: object) -> None:
     being_written = spool / f".{name}.tmp"
     being_written.write_text(json.dumps(body))
     being_written.rename(spool / f"{name}.json")
+
+
+@contextmanager
+def two_lanes(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[lanes.WholeLane, lanes.EventLane]]:
+    """Both lanes, whose next step is always due; whoever has them makes the steps."""
+    monkeypatch.setattr(lanes, "POLL", 0.0)
+    settings = _always_due(load_settings(workspace.config, {}))
+    log.configure(settings.log)
+    shared = Shared(Register(settings.source, settings.institution))
+    metrics = Metrics()
+    try:
+        with (
+            open_context(settings, "daemon") as whole,
+            open_context(settings, "daemon") as few,
+            alerts.Alerts({}, whole.journal) as told,
+        ):
+            yield (
+                lanes.WholeLane(whole, shared, told, metrics),
+                lanes.EventLane(few, shared, told, metrics),
+            )
+    finally:
+        structlog.contextvars.clear_contextvars()
+        structlog.reset_defaults()
+
+
+def _always_due(settings: Settings) -> Settings:
+    at_once = settings.daemon.model_copy(update={"sync_every": timedelta(0)})
+    return settings.model_copy(update={"daemon": at_once})
