@@ -47,8 +47,10 @@ FRESH = 15.0  # seconds for which a look at the directory tells how it fares
 GRACE = 6.0  # seconds that the entry in hand may take when the daemon stops
 ABORT = 2.0  # ... and then those that wait for a server that does not answer
 BIND_AGAIN = 300.0  # seconds; so few tries lock no account
+STANDS_BY = "stands by"
 STORED_WITHIN = 30.0  # seconds
 READY = {"directory": "directory", "source": "feed"}  # the check's name: the part's
+WAIT_FOR_JOURNAL = 2.0  # seconds between two tries to reach it, at the start
 LATEST_END = 9.0  # seconds after SIGTERM
 SPOOL_EVERY = 2.0  # seconds between two looks at the spool beside the watch
 
@@ -60,7 +62,6 @@ class End(Enum):
 
     STOPPED = "stopped"
     RELOAD = "reload"
-    LOST = "leadership lost"
 
 
 @dataclass(slots=True)
@@ -99,13 +100,44 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
         ScolpassError: it cannot even start (a second daemon, no journal, a port in use).
     """
     signals, metrics = Signals(), Metrics()
+    good: Settings | None = None  # those under which it has run
     with signals.listening():
-        while True:
-            with Service(settings, metrics, signals) as one:
-                end, settings = one.serve(load)
+        while not signals.stop:
+            try:
+                with Service(settings, metrics, signals) as one:
+                    good = settings
+                    end, settings = one.serve(load)
+            except _NotStarted as error:
+                settings = _how_to_go_on(error.cause, settings, good, signals)
+                continue
             if end is End.STOPPED:
-                return 0
+                break
             log.info("starts again", because=end.value)
+    return 0
+
+
+class _NotStarted(Exception):
+    """A service could not begin under its configuration."""
+
+    def __init__(self, cause: ScolpassError) -> None:
+        super().__init__(cause.message)
+        self.cause = cause
+
+
+def _how_to_go_on(
+    error: ScolpassError, settings: Settings, good: Settings | None, signals: Signals
+) -> Settings:
+    """The configuration to start with next, after one under which it could not start."""
+    if good is not None and good is not settings:
+        log.error("not taken, the one before is used", trouble=error.message, cure=error.cure)
+        return good
+    if not isinstance(error, JournalUntrusted) or database_file(_url(settings)) is not None:
+        raise error
+    log.error("waits for the journal", trouble=error.message, cure=error.cure)
+    service.ready("waits for the journal")  # as it would later: it is no failed start
+    service.alive()
+    signals.heard.wait(WAIT_FOR_JOURNAL)
+    return settings
 
 
 class SpoolLane(Lane):
@@ -151,7 +183,7 @@ class Service:
     def __enter__(self) -> Service:
         settings = self.settings
         try:
-            Keyring(settings.webhook_secrets).keys()  # a file that is wrong is said at the start
+            _look_at_secrets(settings)
             self._own = self._stack.enter_context(self._context())
             ways = alerts.ways(
                 settings.mail,
@@ -162,12 +194,15 @@ class Service:
             self.alerts = self._stack.enter_context(alerts.Alerts(ways, self._own.journal))
             self.alerts.close("configuration")  # this one was taken
             storing = self._stack.enter_context(self._context())
-            self.intake = self._stack.enter_context(Intake(storing, self._shared.arrived))
+            self.intake = self._stack.enter_context(Intake(storing, self._arrived))
             self.metrics.at_scrape(self._gather_metrics)
             app = make_app(self, settings.webhook_secrets)
             self._web = self._stack.enter_context(
                 WebServer(app, settings.http.host, settings.http.port)
             )
+        except ScolpassError as error:
+            self._stack.close()
+            raise _NotStarted(error) from error
         except BaseException:
             self._stack.close()
             raise
@@ -196,24 +231,32 @@ class Service:
                 return end
             try:
                 with lead(url, holder) as leadership:
-                    return self._lead(leadership, load)
+                    end = self._lead(leadership, load)
             except JournalUntrusted as error:
                 if database_file(url) is not None:
                     raise
                 self._stand_by(error)
+            if end is not None:
+                return end
 
     def _stand_by(self, error: JournalUntrusted) -> None:
         """Wait a moment for the leader's end; the web takes events meanwhile."""
-        if self._announced != "stands by":
-            self._announced = "stands by"
-            log.info("stands by", because=error.message)
+        if self._announced != STANDS_BY:
+            self._announced = STANDS_BY
+            log.info(STANDS_BY, because=error.message)
+            service.ready(STANDS_BY)
         self.metrics.leads(leader=False)
-        service.ready("stands by")
         self._sign_of_life()
         self._signals.heard.wait(BEAT)
 
-    def _lead(self, leadership: Leadership, load: Callable[[], Settings]) -> tuple[End, Settings]:
+    def _lead(
+        self, leadership: Leadership, load: Callable[[], Settings]
+    ) -> tuple[End, Settings] | None:
+        """Do the work until the end, or (None) until the lead is lost."""
         self._leads = True
+        self._announced = "leads"
+        self._stop = threading.Event()
+        self._shared = Shared(Register(self.settings.source, self.settings.institution))
         self.metrics.leads(leader=True)
         log.info("leads")
         self.alerts.catch_up()
@@ -228,7 +271,7 @@ class Service:
                     leadership.beat()
                 except JournalUntrusted as error:
                     log.error("leadership lost", trouble=error.message)  # noqa: TRY400
-                    return End.LOST, self.settings
+                    return None
                 if self._may_bind_again():
                     log.info("the service account is tried again")
                     return End.RELOAD, self.settings
@@ -323,6 +366,9 @@ class Service:
             thread.join(2.0)
         self._lanes, self._threads = [], []
 
+    def _arrived(self, taken: list[events.Accepted]) -> None:
+        self._shared.arrived(taken)
+
     # --- while it runs --------------------------------------------------------------------------
 
     def _take_messages(self, batch: Sequence[tuple[str, bytes]]) -> list[str | None]:
@@ -393,7 +439,8 @@ class Service:
         else:
             if self._leads:
                 checks["last_good_run"] = self._good_run(last.good_at)
-        ready = all(check.ok for check in checks.values())
+        starts = not self._leads and self._announced != STANDS_BY
+        ready = not starts and all(check.ok for check in checks.values())
         return Readiness(ready, "leader" if self._leads else "standby", checks)
 
     def _fares(self, part: str) -> Check:
@@ -426,6 +473,18 @@ def _end_now(status: int = 0) -> None:
     """End at once, as a kill would: the next start settles what is open."""
     sys.stderr.flush()
     os._exit(status)
+
+
+def _look_at_secrets(settings: Settings) -> None:
+    """See at the start that the secrets of the ways in can be used, if there are any.
+
+    Raises:
+        ConfigurationError: one of them cannot.
+    """
+    Keyring(settings.webhook_secrets).keys()
+    url = settings.amqp_url()
+    if url is not None:
+        amqp.read_url(url)
 
 
 def _url(settings: Settings) -> str:

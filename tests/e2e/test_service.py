@@ -10,6 +10,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import pytest
 from ldap3 import MODIFY_REPLACE
@@ -129,7 +130,7 @@ def test_a_drift_is_mended_and_recorded_as_such(walk: Walk) -> None:
     walk.invariants().check()
 
 
-def test_the_calendar_is_kept_at_midnight(walk: Walk, midnight_environment: dict[str, str]) -> None:
+def test_the_calendar_is_kept_at_midnight(walk: Walk, midnight_environment: dict[str, Any]) -> None:
     """The directory's clock is the machine's: what is seen is the state, not the bind."""
     rows = [student(str(22600001 + n), f"P{n}", f"N{n}", academic_year=2026) for n in range(3)]
     walk.workspace.write_register(rows)
@@ -144,7 +145,7 @@ def test_the_calendar_is_kept_at_midnight(walk: Walk, midnight_environment: dict
 
 
 @pytest.fixture
-def midnight_environment() -> dict[str, str]:
+def midnight_environment() -> dict[str, Any]:
     """The variables of a process whose clock says half a minute to the last cutoff."""
     offset = datetime(2027, 12, 31, 22, 59, 35, tzinfo=UTC) - datetime.now(UTC)
     # Threads wait for a time on the monotonic clock, in a call that libfaketime does not know.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
 import sqlite3
 import time
 from contextlib import closing
@@ -364,14 +365,36 @@ def test_events_sent_to_the_host_that_stands_by_are_applied_by_the_leader(
 
 def test_a_postgresql_that_is_restarted_is_waited_for(walk: Walk, postgres: Database) -> None:
     on_postgres(walk, postgres)
+    secret = new_webhook_secret(walk.workspace)
     walk.workspace.write_register(students(3))
     with running(walk.workspace) as daemon:
         postgres.server.kill()
-        walk.workspace.write_register(students(5))
-        wait_until(lambda: daemon.ready()[0] == 503, "it is not ready")
-        postgres.server.start()
+        try:
+            walk.workspace.write_register(students(5))
+            wait_until(lambda: "stands by" in daemon.said(), "the lead is given up")
+            assert not_ready(daemon, "journal")
+            assert daemon.status("/healthz") == 200
+            assert daemon.post(activation(), secret).status_code == 503
+        finally:
+            postgres.server.start()
         wait_until(lambda: len(walk.people()) == 5, "it goes on", 60)
         daemon.wait_ready()
+
+
+def test_a_postgresql_that_is_not_there_yet_is_waited_for(walk: Walk, postgres: Database) -> None:
+    on_postgres(walk, postgres)
+    walk.workspace.write_register(students(2))
+    postgres.server.stop()
+    try:
+        daemon = Daemon(walk.workspace)
+        wait_until(lambda: "waits for the journal" in daemon.said(), "it waits")
+    finally:
+        postgres.server.start()
+    try:
+        daemon.wait_ready(40)
+        assert len(walk.people()) == 2
+    finally:
+        daemon.end()
 
 
 # --- killed, time and again ---------------------------------------------------------------------
@@ -419,6 +442,21 @@ def test_a_port_that_is_taken_ends_it_with_the_cure(walk: Walk) -> None:
         done = walk.workspace.scolpass("run", SCOLPASS_HTTP__LISTEN=f"127.0.0.1:{daemon.port}")
         assert done.returncode == 2
         assert "http.listen" in done.stderr
+
+
+def test_a_reload_that_cannot_listen_goes_on_as_before(walk: Walk) -> None:
+    walk.workspace.write_register(students(1))
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        running(walk.workspace, in_file=True) as daemon,
+    ):
+        port = taken.getsockname()[1]
+        walk.workspace.configure({"http": {"listen": f"127.0.0.1:{port}"}})
+        daemon.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "the one before is used" in daemon.said(), "it is not taken")
+        daemon.wait_ready()
+        walk.workspace.write_register(students(2))
+        wait_until(lambda: len(walk.people()) == 2, "it goes on")
 
 
 def test_a_log_that_cannot_be_written_does_not_stop_it(walk: Walk) -> None:

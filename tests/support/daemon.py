@@ -49,11 +49,17 @@ def wait_until(condition: Callable[[], T], what: str = "", seconds: float = PATI
 class Daemon:
     """One process of ``scolpass run`` in a workspace; `running` starts and ends it."""
 
-    def __init__(self, workspace: Workspace, **env: str) -> None:
+    def __init__(self, workspace: Workspace, *, in_file: bool = False, **env: str) -> None:
+        """``in_file``: its address is in the configuration, and can be changed there."""
         self.workspace = workspace
         self.port = free_port()
         self.log = workspace.folder / f"daemon{next(_ids)}.log"
-        self._env = {"SCOLPASS_HTTP__LISTEN": f"127.0.0.1:{self.port}", **env}
+        self._env = dict(env)
+        address = f"127.0.0.1:{self.port}"
+        if in_file:
+            workspace.configure({"http": {"listen": address}})
+        else:
+            self._env.setdefault("SCOLPASS_HTTP__LISTEN", address)
         self.process = self._start()
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=15)
 
@@ -72,7 +78,11 @@ class Daemon:
 
     def wait_ready(self, seconds: float = PATIENCE) -> None:
         """Wait until it leads and everything it needs is well."""
-        wait_until(lambda: self._is_alive() and self.ready()[0] == 200, "ready", seconds)
+        wait_until(self._is_ready, "ready", seconds)
+
+    def _is_ready(self) -> bool:
+        status, said = self.ready() if self._is_alive() else (0, {})
+        return status == 200 and said["checks"]["role"] == "leader"
 
     def wait_up(self, seconds: float = PATIENCE) -> None:
         """Wait until it answers at all."""
@@ -182,10 +192,12 @@ def new_webhook_secret(workspace: Workspace) -> str:
 
 
 @contextmanager
-def running(workspace: Workspace, *, wait: bool = True, **env: str) -> Iterator[Daemon]:
+def running(
+    workspace: Workspace, *, wait: bool = True, in_file: bool = False, **env: str
+) -> Iterator[Daemon]:
     """A daemon that looks every second, for the time of a block."""
     workspace.configure({"daemon": {"sync_every": "1s"}})
-    daemon = Daemon(workspace, **env)
+    daemon = Daemon(workspace, in_file=in_file, **env)
     try:
         if wait:
             daemon.wait_ready()
