@@ -10,6 +10,7 @@
     │   ├── FeedRefused            the register's feed is not whole
     │   ├── DirectoryUntrusted     unreachable, partial, or not the one we know
     │   └── JournalUntrusted       unreachable, locked, full, or of another directory
+    │       └── UnderWay               somebody else's run has what this one wants
     ├── EntryError             one entry failed; the others go on (exit 1)
     │   ├── Transient              busy, unreachable, time-out: worth another try
     │   │   ├── NoAnswer               sent, and never answered: only a read can tell
@@ -71,6 +72,10 @@ class DirectoryUntrusted(Untrustworthy):
 
 class JournalUntrusted(Untrustworthy):
     """The journal is unreachable, locked, full, or belongs to another directory."""
+
+
+class UnderWay(JournalUntrusted):
+    """Somebody else's run is under way, and did not end in time."""
 
 
 class EntryError(ScolpassError):

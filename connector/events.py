@@ -19,6 +19,7 @@ import structlog
 from connector.clock import instant
 from connector.context import Context
 from connector.core.evidence import (
+    LONGEST,
     BadEvent,
     Event,
     event_digest,
@@ -183,7 +184,8 @@ def _shown(body: object, name: str) -> dict[str, Any]:
 
 def _printable(text: str) -> str:
     """A text that every database and terminal takes."""
-    return "".join(sign if sign.isprintable() else "\ufffd" for sign in text[:1024])
+    shown = "".join(sign if sign.isprintable() else "\ufffd" for sign in text[:LONGEST])
+    return shown.encode()[:LONGEST].decode(errors="ignore")
 
 
 def _examine(

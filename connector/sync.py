@@ -457,6 +457,8 @@ def resolve(context: Context, identifier: str, feed: Feed | None = None) -> str:
         UnknownStudent: nobody, or more than one.
     """
     text = identifier.strip()
+    if not text.isprintable():  # which no database takes, and nobody is named by
+        raise UnknownStudent(f"{identifier!r} is no number, uid, login or address")
     if text in context.journal.accounts([text]):
         return text
     number = context.journal.account_by_identifier(text)

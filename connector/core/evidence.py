@@ -25,6 +25,7 @@ TYPES = (ACTIVATED, FORWARDING, BACKUP_MAIL)
 
 AHEAD = timedelta(minutes=5)  # a time further ahead counts as the arrival ...
 FAR_AHEAD = timedelta(days=1)  # ... and further than this rejects
+LONGEST = 1024  # octets of an id, a source, a type or an identifier
 WAITING = timedelta(days=30)  # an event for a person nobody knows waits so long
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -107,8 +108,9 @@ def _text(table: Mapping[str, Any], name: str, prefix: str = "") -> str:
     value = table.get(name)
     if not isinstance(value, str) or not value:
         raise BadEvent(f"{prefix}{name}: expected text")
-    if len(value) > 1024 or not value.isprintable():
-        raise BadEvent(f"{prefix}{name}: expected at most 1024 printable signs")
+    # Octets, not signs: it stands in an index, and no database takes one at any length.
+    if not value.isprintable() or len(value.encode()) > LONGEST:
+        raise BadEvent(f"{prefix}{name}: expected at most {LONGEST} octets of printable signs")
     return value
 
 

@@ -34,7 +34,7 @@ from connector.core.plan import digest
 from connector.daemon.common import Shared
 from connector.edges.directory import BindRefused, Moved
 from connector.edges.journal import Pass, turn, whole_pass
-from connector.errors import FeedRefused, ScolpassError
+from connector.errors import FeedRefused, ScolpassError, UnderWay
 from connector.events import named_by
 from connector.sync import (
     Report,
@@ -159,6 +159,9 @@ class Lane:
         self.context.directory.release()
         self.context.preflight = None
         structlog.contextvars.unbind_contextvars("run")
+        if isinstance(error, UnderWay):  # a run by hand: no trouble
+            log.info("waits", because=error.message)
+            return
         if isinstance(error, BindRefused):
             self.shared.shut_out, self.shared.shut_out_at = error, time.monotonic()
         incident = self.incident(error)
@@ -218,6 +221,7 @@ class EventLane(Lane):
         if time.monotonic() - self._polled >= POLL:
             self._look_for_moved()
         last = self.context.journal.last_runs()
+        self.fine("journal")
         check_clock(last, self.context.moment)
         if is_long_since(last, self.context.moment):
             return POLL  # a pass over everyone tells first whether the clock is to be believed
@@ -257,7 +261,7 @@ class EventLane(Lane):
             self._done[row["number"]] = None
         while len(self._done) > 2 * LOOK_BACK:
             self._done.pop(next(iter(self._done)))
-        self.fine("directory", "journal")
+        self.fine("directory")
 
     def _look_for_moved(self) -> None:
         """What was written in the directory since the last look, by whomever.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import sqlite3
 import threading
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from connector.core.evidence import LONGEST
 from connector.core.model import (
     Action,
     Change,
@@ -748,3 +750,16 @@ def test_an_incident_is_opened_once_however_often_it_is_seen(opened: Opening) ->
     assert not second.close_incident("directory", AT + HOUR)
     assert second.open_incident("directory", "it is away", AT + DAY)
     assert first.incidents() == {"directory": "it is away", "register": "it is empty"}
+
+
+def test_the_longest_names_that_are_let_in_are_kept(journal: Journal) -> None:
+    """They stand in indexes, of which a server takes no row beyond some length."""
+    chance = random.Random(1)
+    longest = "".join(chr(chance.randrange(0x4E00, 0x9FA5)) for _ in range(LONGEST // 3))
+    assert len(longest.encode()) > LONGEST - 3
+    journal.add_events([event(longest, longest, source=longest, type=longest)])
+    [row] = journal.unassigned_events([longest])
+    assert (row["id"], row["source"], row["identifier"]) == (longest, longest, longest)
+    step = "".join(chr(chance.randrange(0x20000, 0x2A6D0)) for _ in range(256))
+    journal.remember_enrolments([enrolment("2" * 32, step)])
+    assert [row.step_code for row in journal.enrolments()] == [step]

@@ -105,7 +105,7 @@ def stopped_in_the_read(
         while stopped is None and process.poll() is None and time.monotonic() < give_up:
             os.sched_yield()
             if told.exists():
-                stopped = re.search(r"(\d+) --- stopped by SIGSTOP", told.read_text())
+                stopped = re.search(r"(\d+) +--- stopped by SIGSTOP", told.read_text())
         if stopped is None:
             process.kill()
             raise AssertionError(f"the sync did not stop while reading: {told.read_text()}")

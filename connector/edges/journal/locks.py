@@ -20,7 +20,7 @@ from datetime import timedelta
 from time import monotonic, sleep
 
 from connector.edges.journal.held import DAEMON, PASS, TURN, WAITING, Held, held
-from connector.errors import JournalUntrusted
+from connector.errors import JournalUntrusted, UnderWay
 
 SILENT = timedelta(seconds=8)  # a leader that gave no sign of life for so long has lost the lead
 _PATIENCE = 1.0  # seconds that a pass leaves the turn to somebody who waits for it
@@ -134,7 +134,7 @@ def turn(url: str, holder: str, *, wait: float) -> Iterator[Turn]:
     ``holder`` is what others are told while they wait.
 
     Raises:
-        JournalUntrusted: somebody else holds it; the message says who.
+        UnderWay: somebody else holds it; the message says who.
     """
     with held(url, holder) as locks:
         give_up = monotonic() + wait
@@ -165,7 +165,7 @@ def whole_pass(
     turn of one about a few; ``stop`` ends the waiting.
 
     Raises:
-        JournalUntrusted: somebody else holds them; the message says who.
+        UnderWay: somebody else holds them; the message says who.
     """
     stop = stop or threading.Event()
     with held(url, holder) as locks:
@@ -214,6 +214,6 @@ def _comes_free(locks: Held, name: str, wait: float) -> bool:
     return True
 
 
-def _under_way(locks: Held, name: str) -> JournalUntrusted:
+def _under_way(locks: Held, name: str) -> UnderWay:
     other = locks.holder(name) or "another process"
-    return JournalUntrusted(f"a run is under way: {other}", "Wait for it to end, then run again.")
+    return UnderWay(f"a run is under way: {other}", "Wait for it to end, then run again.")
