@@ -125,6 +125,10 @@ class Directory(ABC):
     def restore(self, backup: bytes) -> None:
         """Put an earlier state of the database in place and start slapd on it."""
 
+    @abstractmethod
+    def refill(self) -> None:
+        """Stop slapd, take its database out, put it in again, and start: nothing is lost."""
+
     # --- its content ---
 
     @contextmanager
@@ -313,6 +317,13 @@ class LocalDirectory(Directory):
         self._database.write_bytes(backup)
         self.start()
 
+    def refill(self) -> None:
+        self.stop()
+        packed = self._database.read_bytes()
+        self._database.unlink()
+        self._database.write_bytes(packed)
+        self.start()
+
     @property
     def _database(self) -> Path:
         return self._sandbox.folder / "directory/data/data.mdb"
@@ -397,6 +408,12 @@ class ContainerDirectory(Directory):
     def restore(self, backup: bytes) -> None:
         self.stop()
         self._wrapped.put_archive(self._STATE, backup)
+        self.start()
+
+    def refill(self) -> None:
+        self.stop()
+        chunks, _ = self._wrapped.get_archive(f"{self._STATE}/data")
+        self._wrapped.put_archive(self._STATE, b"".join(chunks))
         self.start()
 
     @property
