@@ -1,0 +1,353 @@
+"""Letters on paper: data and an institution's templates become a PDF. Knows nothing else.
+
+The templates are Typst's (https://typst.app/docs), compiled in this process; they read nothing
+outside their folder and are given the data as one JSON text, which they cannot take for markup.
+What no installed font can show is found before it is printed: Typst would print a box.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import struct
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import segno
+import typst
+
+from connector.errors import ConfigurationError, ScolpassError, UsageError
+
+BASE_FAMILY = "Noto Sans"  # what the templates are set in
+BASE_PACKAGE = "fonts-noto-core"
+# Debian's packages by the beginning of a sign's Unicode name; all other scripts are in the base's.
+_PACKAGES = {
+    "CJK": "fonts-noto-cjk",
+    "KANGXI": "fonts-noto-cjk",
+    "HIRAGANA": "fonts-noto-cjk",
+    "KATAKANA": "fonts-noto-cjk",
+    "HALFWIDTH": "fonts-noto-cjk",
+    "FULLWIDTH": "fonts-noto-cjk",
+    "HANGUL": "fonts-noto-cjk",
+    "BOPOMOFO": "fonts-noto-cjk",
+    "IDEOGRAPHIC": "fonts-noto-cjk",
+}
+# `#import "@preview/..."` would have Typst fetch a package from the network.
+_PACKAGE_IMPORT = re.compile(r'"@[\w-]')
+# A page's object, as Typst writes it: in the clear, and one a page.
+_PAGE = re.compile(rb"/Type\s*/Page\b")
+
+Letter = Mapping[str, Any]
+
+
+class Press:
+    """Prints letters of one language from one folder of templates."""
+
+    def __init__(self, templates: Path, language: str, common: Mapping[str, str]) -> None:
+        """Read fonts and templates.
+
+        Args:
+            templates: the folder with ``LANGUAGE.typ`` and what it imports.
+            language: the template's name.
+            common: what all the letters say; ``first_connection`` becomes the QR code.
+
+        Raises:
+            UsageError: there is no template of that language.
+            ConfigurationError: a font is missing, or a template asks for a package.
+        """
+        source = templates / f"{language}.typ"
+        known = sorted(p.stem for p in templates.glob("??.typ"))
+        if language not in known:
+            raise UsageError(
+                f"there are no letters in {language!r}", f"Choose from: {', '.join(known) or '-'}."
+            )
+        for file in sorted(templates.rglob("*.typ")):
+            if _PACKAGE_IMPORT.search(file.read_text(encoding="utf-8", errors="replace")):
+                raise ConfigurationError(
+                    f"{file}: a template that asks for a package would fetch it from the network",
+                    "Take what begins with \"@ out, or copy the package's files into the folder.",
+                )
+        self._templates = templates
+        self._common = {**common, "qr": _qr(common["first_connection"])}
+        fonts = typst.Fonts()
+        self._coverage = _Coverage(fonts)
+        self._compiler = typst.Compiler(str(source), root=str(templates), font_paths=fonts)
+
+    def lacking(self, letter: Letter) -> str | None:
+        """What of a letter no installed font can show, with the package that can; None: nothing."""
+        for text in _texts(letter):
+            for cluster in _clusters(text):
+                if not self._coverage.shows(cluster):
+                    named = " ".join(f"U+{ord(sign):04X}" for sign in cluster)
+                    return f"no installed font shows {named}; {_package(cluster[0])}"
+        return None
+
+    def print(self, letters: Sequence[Letter]) -> bytes:
+        """A PDF with one page for each letter.
+
+        Raises:
+            ConfigurationError: the templates are at fault, or a font they name is missing.
+        """
+        data = json.dumps({**self._common, "students": list(letters)})
+        try:
+            pdf, warnings = self._compiler.compile_with_warnings(
+                format="pdf", pdf_tags=False, sys_inputs={"letters": data}
+            )
+        except typst.TypstError as error:
+            # The diagnostic quotes the template; the message alone cannot quote the data.
+            raise ConfigurationError(
+                f"the letters' templates in {self._templates} do not print: {error.message}",
+                "See what was last changed there; the shipped ones are in config/letters.",
+            ) from None
+        for warning in warnings:
+            raise ConfigurationError(
+                f"the letters' templates in {self._templates}: {warning.message}",
+                f"The shipped ones need Debian's {BASE_PACKAGE}.",
+            )
+        assert isinstance(pdf, bytes)
+        return pdf
+
+
+class Binder:
+    """Puts PDFs one after another into one."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._pages = 0
+
+    def add(self, pdf: bytes, pages: int) -> None:
+        """Take a PDF of so many pages."""
+        self._parts.append(pdf)
+        self._pages += pages
+
+    def write(self, file: BinaryIO) -> None:
+        """Write the whole; what was taken is gone afterwards.
+
+        Raises:
+            ConfigurationError: a template ran over its page.
+        """
+        if len(self._parts) == 1:  # one letter, at the counter, does not wait for pypdf's import
+            part = self._parts.pop()
+            self._check(len(_PAGE.findall(part)))
+            file.write(part)
+            return
+        from pypdf import PdfReader, PdfWriter
+
+        whole = PdfWriter()
+        self._parts.reverse()
+        while self._parts:
+            whole.append(PdfReader(io.BytesIO(self._parts.pop())), import_outline=False)
+        self._check(len(whole.pages))
+        whole.write(file)
+
+    def _check(self, pages: int) -> None:
+        if pages != self._pages:
+            raise ConfigurationError(
+                f"the templates make {pages} pages of {self._pages} letters",
+                "A letter is one page: see what was last changed in the templates.",
+            )
+
+
+# --- the file -------------------------------------------------------------------------------------
+
+
+@contextmanager
+def finished(target: Path, before: Callable[[], None]) -> Iterator[BinaryIO]:
+    """A file that gets its name when it is whole and on the disk, or leaves nothing.
+
+    Only its owner may read it. A device or a pipe is written to as it is.
+
+    Args:
+        target: its final name.
+        before: called when the whole is on the disk, just before it gets that name (or, where
+            there is no name to be given, before it is written).
+
+    Raises:
+        UsageError: the folder is missing or closed, or the name is a folder's.
+        ScolpassError: it cannot be written: the disk is full.
+    """
+    target = target.resolve()
+    if target.is_dir():
+        raise UsageError(f"{target} is a folder", "Name a file, such as letters.pdf.")
+    if target.exists() and not target.is_file():
+        whole = io.BytesIO()
+        yield whole
+        before()
+        with _writing(target), target.open("wb", buffering=0) as device:
+            device.write(whole.getbuffer())
+        return
+    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with _writing(target):
+            file = os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+            with file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+        before()
+        with _writing(target):
+            beside.replace(target)
+            folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+        raise UsageError(
+            f"{target} cannot be written: {error.strerror}", "Name a file in a folder of yours."
+        ) from error
+    except OSError as error:
+        raise ScolpassError(
+            f"{target} cannot be written: {error.strerror}",
+            "Nothing is left of it; make room, or name another place.",
+        ) from error
+
+
+# --- signs ----------------------------------------------------------------------------------------
+
+
+def _qr(url: str) -> str:
+    """A QR code as SVG, error correction M: it is read from creased paper."""
+    image = io.BytesIO()
+    segno.make(url, error="m", micro=False).save(image, kind="svg", border=0, xmldecl=False)
+    return image.getvalue().decode()
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            yield from _texts(part)
+    elif isinstance(value, Sequence):
+        for part in value:
+            yield from _texts(part)
+
+
+def _clusters(text: str) -> Iterator[str]:
+    """The signs of a text with the marks that sit on them; without what is invisible."""
+    cluster = ""
+    for sign in unicodedata.normalize("NFC", text):
+        kind = unicodedata.category(sign)
+        if kind == "Cf" or sign.isspace() or "\ufe00" <= sign <= "\ufe0f":
+            continue
+        if cluster and kind.startswith("M"):
+            cluster += sign
+            continue
+        if cluster:
+            yield cluster
+        cluster = sign
+    if cluster:
+        yield cluster
+
+
+def _package(sign: str) -> str:
+    """What to install for a sign, in words."""
+    name = unicodedata.name(sign, "")
+    if not name:
+        return "it is no sign of any script: correct it in the register"
+    package = _PACKAGES.get(name.split()[0].partition("-")[0], BASE_PACKAGE)
+    return f"install Debian's {package} (or, for rare scripts, fonts-noto-extra)"
+
+
+class _Coverage:
+    """Which signs the installed fonts have. A font's table is read when it is first needed."""
+
+    def __init__(self, fonts: typst.Fonts) -> None:
+        files: dict[tuple[str, int], bool] = {}
+        for font in fonts.fonts():
+            if font.path is not None and font.weight == 400:
+                files.setdefault((font.path, font.index), font.family == BASE_FAMILY)
+        base = [key for key, is_base in files.items() if is_base]
+        if not base:
+            raise ConfigurationError(
+                f"the font {BASE_FAMILY!r} is not installed", f"Install Debian's {BASE_PACKAGE}."
+            )
+        self._order = [*base, *(key for key in sorted(files) if key not in base)]
+        self._tables: dict[tuple[str, int], _Ranges] = {}
+        self._shown: dict[str, bool] = {}
+
+    def shows(self, cluster: str) -> bool:
+        """Whether one font has all the signs of a cluster: marks are not put on another's."""
+        if cluster not in self._shown:
+            self._shown[cluster] = any(
+                all(sign in self._table(key) for sign in cluster) for key in self._order
+            )
+        return self._shown[cluster]
+
+    def _table(self, key: tuple[str, int]) -> _Ranges:
+        if key not in self._tables:
+            path, index = key
+            try:
+                self._tables[key] = _Ranges(_character_map(Path(path), index))
+            except (OSError, struct.error, IndexError):
+                self._tables[key] = _Ranges([])  # a broken font shows nothing
+        return self._tables[key]
+
+
+class _Ranges:
+    """Code points, as sorted ranges."""
+
+    def __init__(self, ranges: list[tuple[int, int]]) -> None:
+        ranges.sort()
+        self._starts = [start for start, _ in ranges]
+        self._ends = [end for _, end in ranges]
+
+    def __contains__(self, sign: str) -> bool:
+        place = bisect_right(self._starts, ord(sign)) - 1
+        return place >= 0 and ord(sign) <= self._ends[place]
+
+
+def _character_map(path: Path, index: int) -> list[tuple[int, int]]:
+    """The code points that a font has, from its ``cmap`` (OpenType 1.9.1, formats 4 and 12)."""
+    with path.open("rb") as file:
+
+        def read(at: int, layout: str) -> tuple[Any, ...]:
+            file.seek(at)
+            return struct.unpack(layout, file.read(struct.calcsize(layout)))
+
+        start = 0
+        if read(0, ">4s")[0] == b"ttcf":
+            start = read(12 + 4 * index, ">I")[0]
+        (count,) = read(start + 4, ">H")
+        tables = {
+            tag: offset
+            for tag, _, offset, _ in (
+                read(start + 12 + 16 * place, ">4sIII") for place in range(count)
+            )
+        }
+        if b"cmap" not in tables:
+            return []
+        cmap = tables[b"cmap"]
+        best: tuple[int, int] = (0, 0)  # format, offset: format 12 has more than format 4
+        for place in range(read(cmap + 2, ">H")[0]):
+            platform, encoding, offset = read(cmap + 4 + 8 * place, ">HHI")
+            (layout,) = read(cmap + offset, ">H")
+            unicode = platform == 0 or (platform == 3 and encoding in (1, 10))
+            if unicode and layout in (4, 12):
+                best = max(best, (layout, cmap + offset))
+        layout, table = best
+        if layout == 12:
+            (groups,) = read(table + 12, ">I")
+            flat = read(table + 16, f">{3 * groups}I")
+            return list(zip(flat[0::3], flat[1::3], strict=True))
+        if layout == 4:
+            segments = read(table + 6, ">H")[0] // 2
+            ends = read(table + 14, f">{segments}H")
+            starts = read(table + 16 + 2 * segments, f">{segments}H")
+            return [pair for pair in zip(starts, ends, strict=True) if pair[0] != 0xFFFF]
+        return []
