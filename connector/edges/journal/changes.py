@@ -131,21 +131,26 @@ class Changes(Store):
         self, run: int, action: str, reason: str, *, actor: str, at: datetime, number: str = ""
     ) -> None:
         """Note in the history what changes no entry, such as an approval."""
-        row = {
+        self.record_each(run, action, {number: reason}, actor=actor, at=at)
+
+    def record_each(
+        self, run: int, action: str, reasons: Mapping[str, str], *, actor: str, at: datetime
+    ) -> None:
+        """Note what changes no entry of many students at once: number to reason."""
+        common = {
             "run": run,
             "at": stamp(at),
             "actor": actor,
             "action": action,
-            "student_number": number,
             "dn": "",
-            "reason": reason,
             "outcome": "applied",
             "attributes": "{}",
             "sealed": Fate.KEPT.value,
             "gifts": "",
         }
+        rows = [common | {"student_number": n, "reason": r} for n, r in reasons.items()]
         with self._writing("noting a decision") as connection:
-            connection.execute(sa.insert(changes).values(row))
+            connection.execute(sa.insert(changes), rows)
 
     # --- reading ---
 
@@ -178,6 +183,25 @@ class Changes(Store):
         with self._reading("reading the history") as connection:
             rows = connection.execute(query).all()
         return [history_entry(row) for row in reversed(rows)]
+
+    def given_passwords_since(self, at: datetime) -> list[str]:
+        """Who was given a first provisional password since then, in the order of their numbers.
+
+        By a new entry, by an adoption, or by coming back after an expiry; not by a reissue.
+        """
+        query = (
+            sa.select(changes.c.student_number)
+            .where(
+                changes.c.at >= stamp(at),
+                changes.c.outcome == "applied",
+                changes.c.sealed == Fate.DRAWN.value,
+                changes.c.action != Action.REISSUE.value,
+            )
+            .distinct()
+            .order_by(changes.c.student_number)
+        )
+        with self._reading("reading the history") as connection:
+            return list(connection.scalars(query))
 
     def changes_of(self, run: int) -> list[tuple[Change, Known | None, bool]]:
         """What a run applied, the latest first: the change, the account as it was remembered
