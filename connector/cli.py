@@ -21,7 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import connector
 from connector import check as checking
 from connector import demo as story
-from connector import desk, events, init, render, sandbox, sync
+from connector import desk, events, init, letters, render, sandbox, sync
 from connector import log as logs
 from connector.context import Context, open_context
 from connector.core.model import Action
@@ -134,8 +134,13 @@ def _passing(opened: Context, command: str) -> Iterator[Pass]:
 
 
 @contextlib.contextmanager
-def _bar(what: str) -> Iterator[tuple[Callable[[int], None], Callable[[int], None]]]:
-    """Progress on a terminal: (set the count read, advance the count written)."""
+def _bar(
+    what: str, total: int | None = None
+) -> Iterator[tuple[Callable[[int], None], Callable[[int], None]]]:
+    """Progress on a terminal: (set the count read, advance the count written).
+
+    ``total``: how many there are to be written, where nothing is to be read before.
+    """
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -143,8 +148,8 @@ def _bar(what: str) -> Iterator[tuple[Callable[[int], None], Callable[[int], Non
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as bar:
-        reading = bar.add_task("reading the directory", total=None)
-        writing = bar.add_task(what, total=None, visible=False)
+        reading = bar.add_task("reading the directory", total=None, visible=total is None)
+        writing = bar.add_task(what, total=total, visible=total is not None)
         yield (
             lambda count: bar.update(reading, completed=count),
             lambda count: bar.update(writing, advance=count, visible=True),
@@ -361,6 +366,48 @@ def reissue(
         stdout.print(
             f"It opens nothing but its own change, and is good through {last_day:%d/%m/%Y}."
         )
+
+
+@app.command("letters", epilog=_example("scolpass letters 22300001 --out - | lp"))
+def letters_command(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option("--out", help="The PDF; - is stdout.", allow_dash=True)],
+    students: StudentsArgument = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Of all who were created from this day on."),
+    ] = None,
+    language: Annotated[str, typer.Option(help="The template: fr, en, or one of your own.")] = "fr",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Print SCOL'PASS letters; without STUDENTS those of all who have not activated yet."""
+    to_stdout = str(out) == "-"
+    if to_stdout and as_json:
+        raise UsageError("--json and --out - both want stdout", "Name a file for the letters.")
+    with _opened(context, config) as opened:
+        printer = letters.press(opened.settings, sandbox.letter_templates(), language)
+        chosen = letters.choose(opened, students or (), since.date() if since else None)
+        with _bar("printing", len(chosen.numbers)) as (_, done):
+            printed = letters.print_letters(
+                opened,
+                chosen,
+                printer,
+                sys.stdout.buffer if to_stdout else out,
+                turn=lambda: _writing(opened, "letters"),
+                progress=done,
+            )
+    shown = len(printed.refused) if students else render.SHOWN
+    render.show_refused_letters(stderr, printed.refused, shown)
+    if as_json:
+        _print_json(render.letters_json(printed, str(out)))
+    elif not to_stdout and printed.letters:
+        count = len(printed.letters)
+        what = "1 letter is" if count == 1 else f"{count:,} letters are"
+        stdout.print(f"{what} in {out} (run {printed.run}).", markup=False, soft_wrap=True)
+    elif not printed.letters:
+        stderr.print("No letter was printed.")
+    _end(printed.exit_status)
 
 
 def _account_command(

@@ -18,6 +18,7 @@ from connector.core import entry
 from connector.core.model import Action, Change, Enrolment, Held, Plan, Rejection, State
 from connector.desk import Portrait, Resynced
 from connector.events import Accepted
+from connector.letters import Printed, Refused
 from connector.sync import Prepared, Report
 
 SHOWN = 20  # changes that a person is shown before the rest is counted
@@ -172,6 +173,19 @@ def _iso(value: date | datetime | None) -> str | None:
     if value is None:
         return None
     return f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else value.isoformat()
+
+
+def letters_json(printed: Printed, out: str) -> dict[str, Any]:
+    """Which letters were printed and which refused; never a password."""
+    return {
+        "run": printed.run,
+        "out": out if printed.letters else None,
+        "printed": [
+            {"student_number": number, "last_day": last.isoformat()}
+            for number, last in printed.letters
+        ],
+        "refused": [{"student": one.student, "reason": one.reason} for one in printed.refused],
+    }
 
 
 def history_json(history: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -436,6 +450,14 @@ def show_refused_events(console: Console, refused: Sequence[Accepted]) -> None:
     for one in refused[:FEW]:
         _hang(console, "  ", f"{one.id}: {one.reason}", by=2)
     _say_more(console, len(refused), "`scolpass events list` has them all")
+
+
+def show_refused_letters(console: Console, refused: Sequence[Refused], shown: int) -> None:
+    """The letters that are not printed, and why."""
+    for one in refused[:shown]:
+        _hang(console, "", f"{one.student}: no letter: {one.reason}", by=2)
+    if len(refused) > shown:
+        console.print(f"and {len(refused) - shown:,} more (--json has them all)")
 
 
 def show_undone(console: Console, left: Sequence[tuple[str, str]]) -> None:

@@ -171,6 +171,11 @@ def example_configuration() -> str:
     return _shipped("_config/scolpass.toml", "config/scolpass.toml").read_text(encoding="utf-8")
 
 
+def letter_templates() -> Path:
+    """The folder of the templates of letters, as they are shipped."""
+    return _shipped("_config/letters", "config/letters")
+
+
 def _shipped(in_wheel: str, in_checkout: str) -> Path:
     package = Path(__file__).resolve().parent
     for path in (package / in_wheel, package.parent / in_checkout):

@@ -1,0 +1,376 @@
+"""SCOL'PASS letters: who gets one, what it says, and that it was printed.
+
+A letter rests on what journal and directory know; the register is not read for it, so that one is
+printed at once, and also while the register is broken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from connector.clock import instant
+from connector.context import Context
+from connector.core import entry
+from connector.core.enrolment import identity
+from connector.core.lifecycle import believed, decide, met_anew, rows_of
+from connector.core.model import (
+    Account,
+    Enrolment,
+    Facts,
+    Feed,
+    Moment,
+    State,
+    Student,
+)
+from connector.core.rules import Rules
+from connector.edges.letters import Binder, Press, finished
+from connector.errors import ConfigurationError, EntryError, UnknownStudent, UsageError
+from connector.log import guarded_secret
+from connector.settings import Settings
+from connector.sync import prepare, recover, resolve
+
+TOGETHER = 10  # letters composed at once: passwords in the clear, and memory for setting them
+_NO_FEED = Feed({}, (), 0)
+_REISSUE = "`scolpass reissue` gives a new one"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A letter that is not printed, and why."""
+
+    student: str  # her number; of somebody unknown, what was asked for
+    reason: str
+    unknown: bool = False  # nobody has that number, uid, login or address
+    inactive: bool = True  # False: the account is no longer, or not, one that waits for its letter
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """What became of the letters that were asked for."""
+
+    run: int | None  # None: nothing was printed
+    letters: tuple[tuple[str, date], ...]  # student number, and the password's last usable day
+    refused: tuple[Refused, ...]
+
+    @property
+    def exit_status(self) -> int:
+        """2 where somebody is unknown, else 1 where a letter was refused, else 0."""
+        if any(one.unknown for one in self.refused):
+            return 2
+        return 1 if self.refused else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Whose letters are wanted."""
+
+    numbers: tuple[str, ...]
+    refused: tuple[Refused, ...] = ()
+    waiting_only: bool = False  # who needs no letter any more was not asked for, and is not refused
+
+
+# --- who gets one ---------------------------------------------------------------------------------
+
+
+def choose(context: Context, students: Sequence[str], since: date | None) -> Chosen:
+    """Those named; or those created since a day; or all whose accounts wait for activation.
+
+    Raises:
+        UsageError: both were given.
+        FeedRefused: somebody is known to neither journal nor directory, and the register is
+            refused.
+    """
+    if students and since is not None:
+        raise UsageError("students and --since exclude each other", "Give one of them.")
+    if since is not None:
+        midnight = datetime.combine(since, time(), context.rules.institution.zone)
+        return Chosen(tuple(context.journal.given_passwords_since(midnight.astimezone(UTC))))
+    if not students:
+        known = context.journal.accounts()
+        waiting = (n for n, one in known.items() if one.state is State.INACTIVE and not one.gone)
+        return Chosen(tuple(sorted(waiting)), waiting_only=True)
+    numbers: dict[str, None] = {}
+    refused = []
+    for student in students:
+        try:
+            numbers[resolve(context, student)] = None
+        except UnknownStudent as error:
+            refused.append(Refused(student, error.message, unknown=True))
+    return Chosen(tuple(numbers), tuple(refused))
+
+
+def refusal(facts: Facts, rules: Rules, moment: Moment) -> Refused | None:
+    """Why this student gets no letter now; None: she gets one."""
+
+    def no(reason: str, *, inactive: bool = True) -> Refused:
+        return Refused(facts.number, reason, inactive=inactive)
+
+    facts = met_anew(facts)
+    account = facts.account
+    if facts.conflict is not None:
+        return no(facts.conflict)
+    if account is None:
+        return no("there is no entry; run `scolpass resync` first", inactive=False)
+    if entry.is_shared_person(account):
+        return no(f"{account.dn} is also somebody else's", inactive=False)
+    decision = decide(facts, rules, moment.today)
+    standing = believed(facts, account).state
+    if standing is not State.INACTIVE:
+        return no(f"the account is {standing.value if standing else 'new'}", inactive=False)
+    if decision.state not in (State.INACTIVE, None):
+        return no(f"the account is {decision.state.value} with the next sync", inactive=False)
+    if not account.must_change:
+        return no("the provisional password has been changed", inactive=False)
+    if facts.override.reissue:
+        return no("a new password is on its way; run `scolpass sync` first")
+    if facts.sealed is None:
+        return no(f"the journal does not know the provisional password; {_REISSUE}")
+    if not facts.sealed.printable:
+        return no(f"the enrolment was cancelled; {_REISSUE}")
+    closes = _closes(account)
+    last = last_day(facts, rules, decision.end)
+    if (closes is not None and closes <= moment.now) or (last and last < moment.today):
+        over = f" since {last + timedelta(days=1):%d/%m/%Y}" if last else ""
+        return no(f"the provisional password is over{over}; {_REISSUE}")
+    if last is None or not rows_of(facts.student):
+        return no("no enrolment of hers is known; run `scolpass sync` first")
+    return None
+
+
+def last_day(facts: Facts, rules: Rules, cutoff: date | None) -> date | None:
+    """The last day on which the provisional password opens its own change."""
+    days = [facts.sealed.last_day if facts.sealed else None, cutoff]
+    closes = _closes(facts.account) if facts.account else None
+    if closes is not None:  # the midnight with which the last day ends
+        days.append((closes - timedelta(seconds=1)).astimezone(rules.institution.zone).date())
+    return min((day for day in days if day is not None), default=None)
+
+
+def _closes(account: Account) -> datetime | None:
+    return entry.instant(account.first("pwdEndTime") or "")
+
+
+# --- what it says ---------------------------------------------------------------------------------
+
+
+def letter(facts: Facts, rules: Rules, today: date) -> dict[str, Any]:
+    """What one letter says, but for the password. The names are those of config/letters."""
+    assert facts.account is not None
+    decision = decide(facts, rules, today)
+    last = last_day(facts, rules, decision.end)
+    assert last is not None
+    rows = rows_of(facts.student)
+    counting = [row for row in rows if row.status.counts]
+    latest = max((row.academic_year for row in counting or rows), default=0)
+    year = decision.year if decision.counted and decision.year is not None else latest
+    of_year = [row for row in counting if row.academic_year == year] or list(rows)
+    who = identity(of_year)
+    mail = facts.account.first("mail") or ""
+    return {
+        "academic_year": f"{year}/{year + 1}",
+        "civility": who.civility or "",
+        "birth_name": who.family_name,
+        "usual_name": who.usual_name if who.usual_name != who.family_name else "",
+        "first_name": who.first_name,
+        "birth_date": who.birth_date.isoformat(),
+        "birth_place": who.birth_place or "",
+        "components": _distinct(row.component_name or row.component_code for row in of_year),
+        "steps": _steps(of_year),
+        "ine": who.ine or "",
+        "student_number": facts.number,
+        "status": ", ".join(_distinct(row.student_status for row in of_year)),
+        "mail": mail,
+        "login": facts.account.first("supannAliasLogin") or mail,
+        "last_day": last.isoformat(),
+    }
+
+
+def _steps(rows: Iterable[Enrolment]) -> list[dict[str, str]]:
+    found = {(row.step_name or row.step_code, row.step_code): None for row in rows}
+    return [{"name": name, "code": code} for name, code in found if name or code]
+
+
+def _distinct(values: Iterable[str | None]) -> list[str]:
+    return list(dict.fromkeys(value for value in values if value))
+
+
+def common(settings: Settings, cutoff_words: str) -> dict[str, str]:
+    """What all the letters say.
+
+    Raises:
+        ConfigurationError: the address of the first connection is not configured.
+    """
+    url = settings.http.public_url
+    if not url:
+        raise ConfigurationError(
+            f"{settings.file}: http.public_url is empty, and letters link to it",
+            'Set it, such as "https://ent.univ.fr".',
+        )
+    return {
+        "institution": settings.institution.name,
+        "domain": settings.institution.mail_domain,
+        "url": url,
+        "first_connection": f"{url}/premiere-connexion",
+        "help": f"{url}/probleme-de-connexion",
+        "cutoff": cutoff_words,
+    }
+
+
+def cutoff_words(cutoff: str, language: str) -> str:
+    """``12-31`` as French letters write it, 31/12; as others do, 31 December."""
+    day = date.fromisoformat(f"2000-{cutoff}")
+    return f"{day:%d/%m}" if language == "fr" else f"{day.day} {_MONTHS[day.month - 1]}"
+
+
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+
+
+def press(settings: Settings, shipped: Path, language: str) -> Press:
+    """What prints in one language: with the templates beside the configuration, else those shipped.
+
+    Raises:
+        UsageError: there is no template of that language.
+        ConfigurationError: a font or the address of the first connection is missing.
+    """
+    own = settings.file.parent / "letters"
+    words = cutoff_words(settings.lifecycle.cutoff, language)
+    return Press(own if own.is_dir() else shipped, language, common(settings, words))
+
+
+# --- printing -------------------------------------------------------------------------------------
+
+
+def print_letters(
+    context: Context,
+    chosen: Chosen,
+    printer: Press,
+    target: Path | BinaryIO,
+    *,
+    turn: Callable[[], AbstractContextManager[None]],
+    progress: Callable[[int], None] = lambda _: None,
+) -> Printed:
+    """Compose, record, and write the letters, a few at a time.
+
+    The turn is taken for each few, so that somebody else's command need not wait for thousands. A
+    letter says what was true in its turn. No PDF gets its name before its letters are on record.
+
+    Args:
+        target: the PDF's name, or a stream that it is written to.
+
+    Raises:
+        UsageError: the file cannot be made where it is to be.
+        ScolpassError: it cannot be written.
+        Untrustworthy: directory or journal cannot be read.
+    """
+    binder = Binder()
+    printed: list[tuple[str, date]] = []
+    refused = list(chosen.refused)
+    for few in _in_chunks(chosen.numbers):
+        with turn():
+            recover(context)
+            data, no = _compose(context, few, printer)
+            with ExitStack() as guarded:
+                for one in data:
+                    guarded.enter_context(guarded_secret(one["password"]))
+                if data:
+                    binder.add(printer.print(data), len(data))
+        printed += [(one["student_number"], date.fromisoformat(one["last_day"])) for one in data]
+        refused += [one for one in no if one.inactive or not chosen.waiting_only]
+        progress(len(few))
+    if not printed:
+        return Printed(None, (), tuple(refused))
+    run = 0
+
+    def record() -> None:
+        nonlocal run
+        run = _record(context, printed, 1 if refused else 0, turn)
+
+    if isinstance(target, Path):
+        with finished(target, record) as file:
+            binder.write(file)
+    else:
+        whole = BytesIO()  # what has been read from a pipe cannot be taken back
+        binder.write(whole)
+        record()
+        target.write(whole.getbuffer())
+        target.flush()
+    return Printed(run, tuple(printed), tuple(refused))
+
+
+def _compose(
+    context: Context, numbers: Sequence[str], printer: Press
+) -> tuple[list[dict[str, Any]], list[Refused]]:
+    """The letters of a few with their passwords, and those refused, in the order of the numbers."""
+    rules, moment = context.rules, context.moment
+    found = prepare(context, numbers, feed=_NO_FEED).facts
+    data: list[dict[str, Any]] = []
+    refused: list[Refused] = []
+    sealed = context.journal.ciphertexts(numbers, "live")
+    for number in numbers:
+        facts = _with_rows(context, found[number])
+        no = refusal(facts, rules, moment)
+        if no is not None:
+            refused.append(no)
+            continue
+        one = letter(facts, rules, moment.today)
+        lacking = printer.lacking(one)
+        if lacking is not None:
+            refused.append(Refused(number, lacking))
+            continue
+        try:
+            password = context.sealer.unseal(number, sealed[number])
+        except EntryError as error:
+            refused.append(Refused(number, str(error)))
+            continue
+        data.append({**one, "password": password.get_secret_value()})
+    return data, refused
+
+
+def _with_rows(context: Context, facts: Facts) -> Facts:
+    """The facts with the rows that are remembered, though an undo keeps them from counting."""
+    if not facts.override.undone:
+        return facts
+    remembered = tuple(context.journal.enrolments([facts.number]))
+    return replace(facts, student=Student(facts.number, remembered=remembered))
+
+
+def _record(
+    context: Context,
+    printed: Iterable[tuple[str, date]],
+    status: int,
+    turn: Callable[[], AbstractContextManager[None]],
+) -> int:
+    """Put the printing into the history; the run's number."""
+    reasons = {number: f"letter; the password is good through {last}" for number, last in printed}
+    with turn():
+        # Nobody's account is touched: a pass that goes on meanwhile need not leave them out.
+        run = context.journal.begin_run(
+            "letters", context.actor, "", scope=(), at=context.moment.now
+        )
+        context.journal.record_each(run, "print", reasons, actor=context.actor, at=instant())
+        context.journal.end_run(run, at=instant(), exit_status=status)
+    return run
+
+
+def _in_chunks(numbers: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(numbers), TOGETHER):
+        yield numbers[start : start + TOGETHER]

@@ -1,0 +1,142 @@
+"""Letters without a directory: what is refused before it is printed, and files that are whole."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pypdf import PdfReader
+
+from connector.edges.letters import Binder, Press, finished
+from connector.errors import ScolpassError, UsageError
+from connector.letters import cutoff_words
+from connector.sandbox import letter_templates
+
+COMMON = {
+    "institution": "Université d'Ici",
+    "domain": "etu.ici.fr",
+    "url": "https://ent.ici.fr",
+    "first_connection": "https://ent.ici.fr/premiere-connexion",
+    "help": "https://ent.ici.fr/probleme-de-connexion",
+    "cutoff": "31/12",
+}
+BARE: dict[str, Any] = {  # whatever a register need not have is empty
+    "academic_year": "2026/2027",
+    "civility": "",
+    "birth_name": "Martin",
+    "usual_name": "",
+    "first_name": "Léa",
+    "birth_date": "2008-02-29",
+    "birth_place": "",
+    "components": [],
+    "steps": [],
+    "ine": "",
+    "student_number": "1",
+    "status": "",
+    "mail": "lea.martin@etu.ici.fr",
+    "login": "lea.martin@etu.ici.fr",
+    "password": "012345",
+    "last_day": "2026-12-30",
+}
+
+
+@pytest.fixture(scope="module")
+def press() -> Press:
+    return Press(letter_templates(), "fr", COMMON)
+
+
+def test_a_letter_of_somebody_of_whom_little_is_known_prints(press: Press) -> None:
+    [page] = PdfReader(io.BytesIO(press.print([BARE]))).pages
+    text = page.extract_text()
+    assert "012345" in text
+    assert "Martin" in text
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Zoé", "Łukasz", "Nguyễn", "e\u0301", "محمد", "王", "a\u200db", "\u202eabc", "", "देवी"],
+)
+def test_names_that_the_fonts_have_lack_nothing(press: Press, name: str) -> None:
+    assert press.lacking({**BARE, "first_name": name}) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("\ue000", "U+E000; it is no sign of any script"),
+        ("a\udcff", "U+DCFF; it is no sign of any script"),
+        ("\U0001f9ff", "U+1F9FF; install Debian's fonts-noto-core"),
+        ("\U000323b0", "U+323B0; "),
+        ("王\u0f39", "U+738B U+0F39; install Debian's fonts-noto-cjk"),
+    ],
+)
+def test_a_sign_that_no_font_has_is_named_with_the_package(
+    press: Press, name: str, said: str
+) -> None:
+    lacking = press.lacking({**BARE, "steps": [{"name": name, "code": "X"}]})
+    assert lacking is not None
+    assert said in lacking
+
+
+def test_pages_are_bound_in_their_order(press: Press) -> None:
+    binder = Binder()
+    for few in (["1", "2", "3"], ["4"]):
+        binder.add(press.print([{**BARE, "student_number": f"N{one}X"} for one in few]), len(few))
+    whole = io.BytesIO()
+    binder.write(whole)
+    texts = [page.extract_text() for page in PdfReader(whole).pages]
+    assert [f"N{n}X" in text for n, text in enumerate(texts, start=1)] == [True] * 4
+
+
+def test_a_template_that_runs_over_its_page_is_refused(press: Press) -> None:
+    binder = Binder()
+    binder.add(press.print([BARE, BARE]), 1)
+    with pytest.raises(ScolpassError, match="2 pages of 1 letters"):
+        binder.write(io.BytesIO())
+
+
+def test_a_file_gets_its_name_after_it_is_on_record(tmp_path: Path) -> None:
+    target = tmp_path / "a.pdf"
+    seen: list[bool] = []
+    with finished(target, lambda: seen.append(target.exists())) as file:
+        file.write(b"whole")
+    assert seen == [False]
+    assert target.read_bytes() == b"whole"
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_file_that_is_not_finished_or_not_recorded_leaves_the_earlier_one(tmp_path: Path) -> None:
+    target = tmp_path / "a.pdf"
+    target.write_bytes(b"earlier")
+
+    def refuse() -> None:
+        raise ScolpassError("the journal is full")
+
+    with pytest.raises(ScolpassError, match="journal"), finished(target, refuse) as file:
+        file.write(b"new")
+    with pytest.raises(RuntimeError), finished(target, lambda: None) as file:
+        raise RuntimeError
+    assert target.read_bytes() == b"earlier"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_link_is_followed_and_stays(tmp_path: Path) -> None:
+    (tmp_path / "link.pdf").symlink_to("real.pdf")
+    with finished(tmp_path / "link.pdf", lambda: None) as file:
+        file.write(b"x")
+    assert (tmp_path / "link.pdf").is_symlink()
+    assert (tmp_path / "real.pdf").read_bytes() == b"x"
+
+
+def test_a_language_without_a_template_is_refused_with_those_there_are() -> None:
+    for language in ("de", "../fr", "layout", ""):
+        with pytest.raises(UsageError, match="Choose from: en, fr"):
+            Press(letter_templates(), language, COMMON)
+
+
+def test_the_cutoff_in_words() -> None:
+    assert cutoff_words("12-31", "fr") == "31/12"
+    assert cutoff_words("12-31", "en") == "31 December"
