@@ -80,13 +80,12 @@ class _Written:
 class Applier:
     """Applies changes of one run to one directory, under one journal."""
 
-    def __init__(self, context: Context, *, run: int, mark: int) -> None:
+    def __init__(self, context: Context, *, run: int) -> None:
         self._directory = context.directory
         self._journal = context.journal
         self._sealer = context.sealer
         self._provisional = context.rules.provisional
         self._run = run
-        self._mark = mark
         self._actor = context.actor
         self._connections = context.settings.directory.connections
         self._turn = context.turn
@@ -180,7 +179,7 @@ class Applier:
     def _next(self, left: deque[Change], size: int, applied: Applied) -> Sequence[Change]:
         """The next batch, without the changes of those whom another pass saw to meanwhile."""
         batch = [left.popleft() for _ in range(min(size, len(left)))]
-        touched = self._journal.touched_since(self._mark)
+        touched = self._journal.touched_since(self._run)
         if not touched:
             return batch
         overtaken = [change for change in batch if change.student_number in touched]

@@ -292,7 +292,7 @@ def carry_out(
         if not prepared.refused_approval:
             _remember(context, prepared)
         if go:
-            applied = Applier(context, run=run, mark=run).apply(go, progress)
+            applied = Applier(context, run=run).apply(go, progress)
     except JournalUntrusted:
         log.error(  # noqa: TRY400 - the command says the cause; no traceback for it
             "the journal failed during the run; the next sync settles what was left open"
