@@ -141,7 +141,7 @@ def test_the_calendar_is_kept_at_midnight(walk: Walk, midnight_environment: dict
         wait_until(lambda: "{COMPTE}I:SupannExpire" in states(walk), "expired at midnight", 60)
         [change] = walk.history(student_number=NUMBER, action="expire")
         assert change["at"] < "2027-12-31T23:00:10Z"  # midnight in Paris is 23:00 UTC
-        assert daemon.metric("scolpass_accounts", state="expired") == 3
+        wait_until(lambda: daemon.metric("scolpass_accounts", state="expired") == 3)
 
 
 @pytest.fixture

@@ -207,11 +207,10 @@ def test_a_pass_gives_way_at_once_to_a_process_that_waits(url: str) -> None:
             began = time.monotonic()
             with turn(url, "resync", wait=60):
                 mine = time.monotonic()
-                assert mine - began < 0.3
-            done = time.monotonic()
+                assert mine - began < 2.0  # at once, on a machine that does other things, too
             what, when = passing.says()
             assert what == "back"
-            assert done <= when < done + 2.0  # at once, on a machine that does other things, too
+            assert mine <= when < mine + 2.0
 
 
 def test_a_pass_gets_its_turn_back_only_after_who_waited(url: str) -> None:
