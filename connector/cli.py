@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -25,7 +26,6 @@ from connector import desk, events, init, letters, render, sandbox, sync
 from connector import log as logs
 from connector.context import Context, open_context
 from connector.core.model import Action
-from connector.edges.journal import Pass, turn, whole_pass
 from connector.errors import ScolpassError, UsageError
 from connector.settings import Settings, load_settings
 
@@ -42,8 +42,6 @@ app.add_typer(inbox, name="events")
 stdout = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
 log = structlog.get_logger()
-
-WAIT_FOR_TURN = 60.0  # seconds
 
 ConfigOption = Annotated[
     Path | None,
@@ -111,26 +109,12 @@ def _opened(context: typer.Context, config: Path | None) -> Iterator[Context]:
         yield opened
 
 
-def _holder(opened: Context, command: str) -> tuple[str, str]:
-    """The journal whose locks are wanted, and who wants them."""
-    url = opened.settings.journal.url.get_secret_value()
-    since = f"since {opened.moment.now:%H:%M} UTC"
-    return url, f"{command} by {opened.actor}, process {os.getpid()}, {since}"
+def _writing(opened: Context, command: str) -> AbstractContextManager[None]:
+    return opened.writing(f"{command} by {opened.actor}")
 
 
-@contextlib.contextmanager
-def _writing(opened: Context, command: str) -> Iterator[None]:
-    """Hold the turn for a pass over a few: somebody else's pass gives way to it."""
-    with turn(*_holder(opened, command), wait=WAIT_FOR_TURN) as opened.turn:
-        yield
-
-
-@contextlib.contextmanager
-def _passing(opened: Context, command: str) -> Iterator[Pass]:
-    """Hold what a pass over everyone wants; there is one at a time."""
-    with whole_pass(*_holder(opened, command), wait=WAIT_FOR_TURN) as held:
-        opened.turn = held
-        yield held
+def _passing(opened: Context, command: str) -> AbstractContextManager[None]:
+    return opened.passing(f"{command} by {opened.actor}")
 
 
 @contextlib.contextmanager
@@ -209,16 +193,12 @@ def sync_command(
         raise UsageError("--accept-feed wants to know why", "Add --reason '...'")
     with (
         _opened(context, config) as opened,
-        _passing(opened, "sync") as held,
+        _passing(opened, "sync"),
         _bar("applying") as (read, written),
     ):
         sync.recover(opened)
         refused = [one for one in events.take_spool(opened) if one.reason is not None]
-        mark = opened.journal.latest_run_id()
-        with held.aside():  # others may write while this one reads; whom they touch is theirs
-            prepared = sync.prepare(
-                opened, approve=approve, accept_feed=accept_feed, mark=mark, progress=read
-            )
+        prepared = sync.prepare(opened, approve=approve, accept_feed=accept_feed, progress=read)
         report = sync.carry_out(opened, prepared, command="sync", reason=reason, progress=written)
     if as_json:
         _print_json(render.report_json(report))

@@ -6,8 +6,10 @@ new :class:`Moment` for every pass.
 
 from __future__ import annotations
 
+import os
 import threading
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -17,12 +19,13 @@ from connector.clock import read_moment
 from connector.core.model import Moment
 from connector.core.rules import Rules
 from connector.edges.directory import Directory, Preflight
-from connector.edges.journal import NO_TURN, Journal, Turn, open_journal
+from connector.edges.journal import NO_TURN, Journal, Turn, open_journal, turn, whole_pass
 from connector.edges.passwords import Sealer
 from connector.errors import DirectoryUntrusted
 from connector.log import guard_secret
 from connector.settings import Settings
 
+WAIT_FOR_TURN = 60.0  # seconds
 PREFLIGHT_HOLDS = timedelta(seconds=60)  # for the daemon, whose connections outlive a pass
 
 log = structlog.get_logger()
@@ -75,6 +78,49 @@ class Context:
             self.preflight = found
             self._looked_at = self.moment
         return self.preflight
+
+    def writing(self, holder: str) -> AbstractContextManager[None]:
+        """Hold the turn for a pass over a few: a pass over everyone makes room for it.
+
+        ``holder`` is what those are told who wait meanwhile.
+
+        Raises:
+            UnderWay: somebody else kept the turn for too long.
+        """
+        return self._holding(turn(self._journal_url, self._said(holder), wait=WAIT_FOR_TURN))
+
+    def passing(self, holder: str, *, wait: float = 0) -> AbstractContextManager[None]:
+        """Hold the turn for a pass over everyone, of which there is one at a time.
+
+        ``wait``: the seconds to wait for the end of another one.
+
+        Raises:
+            UnderWay: another one is under way, or somebody else kept the turn for too long.
+        """
+        locks = whole_pass(
+            self._journal_url,
+            self._said(holder),
+            wait=WAIT_FOR_TURN,
+            pass_wait=wait,
+            stop=self.stop,
+        )
+        return self._holding(locks)
+
+    @contextmanager
+    def _holding(self, locks: AbstractContextManager[Turn]) -> Iterator[None]:
+        with locks as held:
+            self.turn = held
+            try:
+                yield
+            finally:
+                self.turn = NO_TURN
+
+    @property
+    def _journal_url(self) -> str:
+        return self.settings.journal.url.get_secret_value()
+
+    def _said(self, holder: str) -> str:
+        return f"{holder}, process {os.getpid()}, since {self.moment.now:%H:%M} UTC"
 
     def renew(self) -> None:
         """A new pass with what is there: the clock is read again, an old preflight forgotten."""

@@ -102,16 +102,16 @@ def prepare(
     feed: Feed | None = None,
     managed: int | None = None,
     endings: bool = True,
-    mark: int | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Prepared:
     """Read register, directory and journal, plan and judge; nothing is written.
 
+    A pass over everyone leaves the turn to others while it reads: whom they touch is theirs.
+
     ``scope`` names student numbers (None: everyone); absence, percentages and budgets are not
     judged in a pass over a few, unless ``managed`` says of how many accounts these few are those
     that may need something. ``endings=False`` leaves expiry and purge to another pass. ``at``
-    plans for another day. ``mark`` is the latest run when the caller last had the turn: whom a
-    later one touches is left to it.
+    plans for another day.
 
     Raises:
         Untrustworthy: a source, the directory or the journal is not to be trusted.
@@ -122,23 +122,23 @@ def prepare(
     judged = whole or managed is not None
     if judged and at is None:
         check_clock(last, context.moment)
-    if feed is None:
-        feed = read_register(
-            context.settings.source, today=today, institution=context.rules.institution
+    mark = context.journal.latest_run_id()
+    with context.turn.aside():
+        if feed is None:
+            feed = read_register(
+                context.settings.source, today=today, institution=context.rules.institution
+            )
+        if judged and not accept_feed:
+            check_feed(feed, last, context)
+        context.connect()
+        gathering = Gathering(context, feed, scope, overrides or {}, progress)
+        plan = make_plan(
+            gathering.stream(),
+            gathering.taken,
+            context.rules,
+            today,
+            rejected=_rejected(feed, scope),
         )
-    if judged and not accept_feed:
-        check_feed(feed, last, context)
-    if mark is None:
-        mark = context.journal.latest_run_id()
-    context.connect()
-    gathering = Gathering(context, feed, scope, overrides or {}, progress)
-    plan = make_plan(
-        gathering.stream(),
-        gathering.taken,
-        context.rules,
-        today,
-        rejected=_rejected(feed, scope),
-    )
     approved, refused = _approval(context, plan, approve)
     gap = at is None and is_long_since(last, context.moment)
     verdict = Verdict(go=plan.changes, held=())

@@ -7,11 +7,10 @@ do is kept until it is done.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -33,7 +32,6 @@ from connector.core.model import Feed
 from connector.core.plan import digest
 from connector.daemon.common import Shared
 from connector.edges.directory import BindRefused, Moved
-from connector.edges.journal import Pass, turn, whole_pass
 from connector.errors import FeedRefused, ScolpassError, UnderWay
 from connector.events import named_by
 from connector.sync import (
@@ -56,7 +54,7 @@ LONGEST_SLEEP = 5.0  # seconds
 SIGNATURES_KEPT = timedelta(hours=1)  # those of requests are good for five minutes
 LASTS = 3  # failures in a row: it is no passing trouble, and people hear of it
 FIRST_AGAIN = 30.0  # seconds after which the first of directory.uris is tried again
-WAIT_FOR_TURN = 60.0  # seconds
+WAIT_FOR_PASS = 60.0  # seconds; somebody's by hand, perhaps
 
 log = structlog.get_logger()
 
@@ -194,10 +192,6 @@ class Lane:
                 self.alerts.close(part)
 
 
-def _holder(what: str, context: Context) -> str:
-    return f"{what} of the daemon, process {os.getpid()}, since {context.moment.now:%H:%M} UTC"
-
-
 # --- what must not wait ---------------------------------------------------------------------------
 
 
@@ -247,8 +241,7 @@ class EventLane(Lane):
     def _pass(self, rows: Sequence[dict[str, Any]], numbers: Iterable[str]) -> None:
         context = self.context
         feed = self.shared.register.accepted
-        with turn(_url(context), _holder("events", context), wait=WAIT_FOR_TURN) as held:
-            context.turn = held
+        with context.writing("events of the daemon"):
             recover(context)
             named = named_by(context, [row["identifier"] for row in rows], feed)
             scope = list(dict.fromkeys((*named, *sorted(numbers))))
@@ -381,10 +374,8 @@ class WholeLane(Lane):
     def _incremental(self, feed: Feed, managed: int) -> bool:
         """A pass over those who may need something; False: what it would do must be held."""
         scope = sorted(self._pending)
-        with self._turn() as held:
-            mark = self._begin(held)
-            with held.aside():
-                prepared = prepare(self.context, scope, feed=feed, managed=managed, mark=mark)
+        with self._passing():
+            prepared = prepare(self.context, scope, feed=feed, managed=managed)
             if prepared.verdict.held:
                 return False
             report = carry_out(self.context, prepared, command="run")
@@ -394,10 +385,8 @@ class WholeLane(Lane):
     def _whole(self, feed: Feed) -> None:
         """A pass over everyone."""
         day, began = self.context.moment.today, time.monotonic()
-        with self._turn() as held:
-            mark = self._begin(held)
-            with held.aside():
-                prepared = prepare(self.context, feed=feed, mark=mark)
+        with self._passing():
+            prepared = prepare(self.context, feed=feed)
             report = carry_out(self.context, prepared, command="run")
         self.context.journal.forget_signatures(self.context.moment.now - SIGNATURES_KEPT)
         self._full_at, self._day = began, day
@@ -409,18 +398,12 @@ class WholeLane(Lane):
         self.metrics.held({one.action.value: one.count for one in report.verdict.held})
         self.alerts.close("held:", but=incident.key if report.verdict.held else "")
 
-    def _turn(self) -> AbstractContextManager[Pass]:
-        """The right to pass over many, and to write; others may write before, and in between."""
-        url, holder = _url(self.context), _holder("sync", self.context)
-        return whole_pass(
-            url, holder, wait=WAIT_FOR_TURN, pass_wait=WAIT_FOR_TURN, stop=self.context.stop
-        )
-
-    def _begin(self, held: Pass) -> int:
-        """Settle what is left open; the run after which others' passes are later than this one."""
-        self.context.turn = held
-        recover(self.context)
-        return self.context.journal.latest_run_id()
+    @contextmanager
+    def _passing(self) -> Iterator[None]:
+        """The turn for a pass over many, once what is left open is settled."""
+        with self.context.passing("sync of the daemon", wait=WAIT_FOR_PASS):
+            recover(self.context)
+            yield
 
     def _note(self, report: Report, feed: Feed, scope: Iterable[str]) -> None:
         self.note(report, scope)
@@ -445,7 +428,3 @@ class WholeLane(Lane):
 def _left_undone(report: Report) -> str:
     """The digest by which what was not applied can be approved."""
     return digest([o.change for o in report.outcomes if o.outcome != "applied"])
-
-
-def _url(context: Context) -> str:
-    return context.settings.journal.url.get_secret_value()

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 from time import monotonic, sleep
 
@@ -51,6 +51,10 @@ class Turn:
     def give_way(self) -> bool:
         """Let somebody who waits go first, where the holder is to make room for others."""
         return False
+
+    def aside(self) -> AbstractContextManager[None]:
+        """Leave the turn to others for a block, where the holder is to make room for them."""
+        return nullcontext()
 
 
 NO_TURN = Turn(None)  # where no lock is needed: nothing is written, or nobody else could
