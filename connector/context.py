@@ -51,6 +51,7 @@ class Context:
 
     def __enter__(self) -> Context:
         self._stack.callback(self.journal.close)
+        self._stack.callback(self.directory.release)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -63,8 +64,6 @@ class Context:
             Untrustworthy: unreachable, another directory, or not fit to be written.
         """
         if self.preflight is None:
-            if not self.directory.connected:
-                self._stack.enter_context(self.directory)
             self.tree = self.directory.context()
             found = self.directory.preflight(self.tree, self.rules.provisional.policy_dn)
             self.journal.directory(found.identity)
@@ -123,7 +122,10 @@ class Context:
         return f"{holder}, process {os.getpid()}, since {self.moment.now:%H:%M} UTC"
 
     def renew(self) -> None:
-        """A new pass with what is there: the clock is read again, an old preflight forgotten."""
+        """A new pass with what is there: the clock is read again.
+
+        A preflight is forgotten once it is old, or its connection gone.
+        """
         self.moment = read_moment(self.settings.institution)
         age = abs(self.moment.now - self._looked_at.now) if self._looked_at else PREFLIGHT_HOLDS
         if age >= PREFLIGHT_HOLDS or not self.directory.connected:

@@ -15,6 +15,7 @@ import os
 import re
 import sys
 import threading
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, suppress
@@ -115,7 +116,7 @@ class _ToStructlog(logging.Handler):
             self.handleError(record)
 
 
-class _Sink:
+class _Sink(ABC):
     """Where lines go, as structlog's innermost logger; it takes a line under every level's name.
 
     Its failure stops no work: the record that counts is the journal's.
@@ -132,8 +133,8 @@ class _Sink:
 
     debug = info = warning = error = critical = exception = log = msg
 
-    def _write(self, text: str) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _write(self, text: str) -> None: ...
 
 
 class _Stream(_Sink):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -59,7 +60,7 @@ WAIT_FOR_PASS = 60.0  # seconds; somebody's by hand, perhaps
 log = structlog.get_logger()
 
 
-class Lane:
+class Lane(ABC):
     """A thread that makes one step after the other, until it is stopped."""
 
     uses_directory = True
@@ -99,9 +100,9 @@ class Lane:
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
+    @abstractmethod
     def step(self) -> float:
         """One step; the seconds until the next, or until ``wake``."""
-        raise NotImplementedError
 
     def _run(self) -> None:
         structlog.contextvars.bind_contextvars(lane=self.name)
@@ -133,8 +134,8 @@ class Lane:
 
     def _one_step(self) -> float:
         self.beat = time.monotonic()
-        self.context.renew()
         self._come_back()
+        self.context.renew()
         if self.uses_directory and self.shared.shut_out is not None:
             # A password that was refused is not tried again and again, or it locks the account.
             raise self.shared.shut_out
@@ -147,7 +148,6 @@ class Lane:
             return
         self._first_tried = time.monotonic()
         directory.release()
-        self.context.preflight = None
 
     def _note_failure(self, state: RetryCallState) -> None:
         """Say what went wrong: once in a log line, and in an alert when it lasts."""
@@ -155,7 +155,6 @@ class Lane:
         error = state.outcome.exception()
         assert isinstance(error, ScolpassError)
         self.context.directory.release()
-        self.context.preflight = None
         structlog.contextvars.unbind_contextvars("run")
         if isinstance(error, UnderWay):  # a run by hand: no trouble
             log.info("waits", because=error.message)
@@ -196,7 +195,7 @@ class Lane:
 
 
 class EventLane(Lane):
-    """Events that wait, passwords that students changed, and changes that failed."""
+    """Events that wait, and passwords that students changed."""
 
     def __init__(
         self, context: Context, shared: Shared, told: alerts.Alerts, metrics: Metrics

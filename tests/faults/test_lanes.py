@@ -74,7 +74,6 @@ def test_what_could_not_be_done_is_done_when_it_can_be(
             with pytest.raises(Untrustworthy):
                 lane._one_step()
             lane.context.directory.release()
-            lane.context.preflight = None
         walk.directory.start()
         few._one_step()
         whole._one_step()
