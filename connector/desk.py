@@ -17,23 +17,22 @@ from connector.context import Context
 from connector.core import entry, evidence
 from connector.core.lifecycle import decide, rows_of, why, year_of_cutoff
 from connector.core.model import (
+    NO_FEED,
     Account,
     Action,
     Change,
     Decision,
     Enrolment,
     Facts,
-    Feed,
     Known,
     Override,
     Plan,
     State,
-    Student,
     Verdict,
 )
 from connector.core.plan import digest, reverse
 from connector.errors import FeedRefused, ScolpassError, UsageError
-from connector.gather import rows_digest
+from connector.gather import all_rows, rows_digest
 from connector.sync import Prepared, Report, carry_out, prepare, recover
 
 log = structlog.get_logger()
@@ -90,10 +89,6 @@ def portrait(context: Context, number: str) -> Portrait:
     facts = prepared.facts[number]
     today = context.moment.today
     decision = decide(facts, context.rules, today)
-    student = facts.student
-    if facts.override.undone:  # the rows do not count now, and are shown all the same
-        remembered = tuple(context.journal.enrolments([number]))
-        student = Student(number, prepared.feed.students.get(number, ()), remembered)
     account = facts.account
     found = evidence.found(account, facts.gifts)
     if facts.known is not None and facts.known.adopted_active:
@@ -103,7 +98,7 @@ def portrait(context: Context, number: str) -> Portrait:
         facts=facts,
         decision=decision,
         why=why(facts, decision, context.rules, today),
-        rows=rows_of(student),
+        rows=rows_of(all_rows(context, facts, prepared.feed)),
         evidence=found,
         until=entry.standing(account).end if account else None,
         password_until=facts.sealed.last_day if facts.sealed else None,
@@ -149,8 +144,7 @@ def _look_at(
         return prepare(context, numbers, overrides=overrides), None
     except FeedRefused as error:
         log.warning("register", trouble=error.message, cure="what is remembered counts")
-        nothing = Feed({}, (), 0)
-        return prepare(context, numbers, overrides=overrides, feed=nothing), error.message
+        return prepare(context, numbers, overrides=overrides, feed=NO_FEED), error.message
 
 
 # --- acting on one account ------------------------------------------------------------------------

@@ -39,6 +39,14 @@ def rows_digest(rows: Sequence[Enrolment]) -> str:
     return hashlib.sha256("\n".join(sorted(map(repr, rows))).encode()).hexdigest()
 
 
+def all_rows(context: Context, facts: Facts, feed: Feed) -> Student:
+    """A student's rows to be shown, also while an undo keeps them from counting."""
+    if not facts.override.undone:
+        return facts.student
+    remembered = tuple(context.journal.enrolments([facts.number]))
+    return Student(facts.number, feed.students.get(facts.number, ()), remembered)
+
+
 class Gathering:
     """Register, journal and directory brought together, student by student."""
 

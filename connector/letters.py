@@ -20,23 +20,22 @@ from connector.core import entry
 from connector.core.enrolment import identity
 from connector.core.lifecycle import believed, decide, met_anew, rows_of
 from connector.core.model import (
+    NO_FEED,
     Account,
     Enrolment,
     Facts,
-    Feed,
     Moment,
     State,
-    Student,
 )
 from connector.core.rules import Rules
 from connector.edges.letters import Binder, Press, finished
 from connector.errors import ConfigurationError, EntryError, UnknownStudent, UsageError
+from connector.gather import all_rows
 from connector.log import guarded_secret
 from connector.settings import Settings
 from connector.sync import prepare, recover, resolve
 
 TOGETHER = 10  # letters composed at once: passwords in the clear, and memory for setting them
-_NO_FEED = Feed({}, (), 0)
 _REISSUE = "`scolpass reissue` gives a new one"
 
 
@@ -321,12 +320,13 @@ def _compose(
 ) -> tuple[list[dict[str, Any]], list[Refused]]:
     """The letters of a few with their passwords, and those refused, in the order of the numbers."""
     rules, moment = context.rules, context.moment
-    found = prepare(context, numbers, feed=_NO_FEED).facts
+    found = prepare(context, numbers, feed=NO_FEED).facts
     data: list[dict[str, Any]] = []
     refused: list[Refused] = []
     sealed = context.journal.ciphertexts(numbers, "live")
     for number in numbers:
-        facts = _with_rows(context, found[number])
+        facts = found[number]
+        facts = replace(facts, student=all_rows(context, facts, NO_FEED))
         no = refusal(facts, rules, moment)
         if no is not None:
             refused.append(no)
@@ -343,14 +343,6 @@ def _compose(
             continue
         data.append({**one, "password": password.get_secret_value()})
     return data, refused
-
-
-def _with_rows(context: Context, facts: Facts) -> Facts:
-    """The facts with the rows that are remembered, though an undo keeps them from counting."""
-    if not facts.override.undone:
-        return facts
-    remembered = tuple(context.journal.enrolments([facts.number]))
-    return replace(facts, student=Student(facts.number, remembered=remembered))
 
 
 def _record(

@@ -107,6 +107,9 @@ class Feed:
     """The refused rows of the students who were left out for them, by student number."""
 
 
+NO_FEED = Feed({}, (), 0)  # in the register's place where it is not read: what is remembered counts
+
+
 @dataclass(frozen=True, slots=True)
 class Student:
     """What register and journal know of one student's enrolments."""

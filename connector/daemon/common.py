@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 
-from connector.core.model import Feed, Outcome
+from connector.core.model import NO_FEED, Feed, Outcome
 from connector.core.rules import Institution
 from connector.edges.directory import BindRefused
 from connector.edges.register import marks, read_register
@@ -16,7 +16,6 @@ from connector.events import Accepted
 from connector.settings import CsvSource, SqlSource
 
 MOST_ARRIVALS = 20_000  # whose lag is measured
-NOTHING_READ = Feed({}, (), 0)  # what is remembered counts
 
 
 class Register:
@@ -26,9 +25,9 @@ class Register:
         self._source = source
         self._institution = institution
         self._read_as: object = None  # the files' marks and the day when they were read
-        self.latest = NOTHING_READ  # as it was read last, and found fit
-        self.processed = NOTHING_READ  # a pass has been made with it
-        self.accepted = NOTHING_READ  # ... and nothing of that was held
+        self.latest = NO_FEED  # as it was read last, and found fit
+        self.processed = NO_FEED  # a pass has been made with it
+        self.accepted = NO_FEED  # ... and nothing of that was held
         self.tried = False
 
     def read(self, today: date) -> Feed | None:
