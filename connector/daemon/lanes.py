@@ -201,7 +201,7 @@ class EventLane(Lane):
         self, context: Context, shared: Shared, told: alerts.Alerts, metrics: Metrics
     ) -> None:
         super().__init__("events", context, shared, told, metrics)
-        self._done: dict[int, None] = {}  # events looked at, in the order of their numbers
+        self._done: dict[int, None] = {}  # numbers of events, as they were looked at
         self._csn = ""  # from here on the directory is asked what has moved
         self._seen: dict[tuple[str, ...], str] = {}  # numbers of an entry to its CSN
         self._passwords: set[str] = set()
@@ -231,7 +231,7 @@ class EventLane(Lane):
 
         Those who name nobody wait in the journal: the pass that meets their student takes them.
         """
-        latest = next(reversed(self._done), 0)
+        latest = max(self._done, default=0)
         rows = self.context.journal.unassigned_events(
             after=max(0, latest - LOOK_BACK), limit=AT_ONCE + LOOK_BACK
         )
@@ -323,7 +323,7 @@ class WholeLane(Lane):
 
     def step(self) -> float:
         """A pass, if one is due."""
-        context, register = self.context, self.shared.register
+        register = self.shared.register
         full = self._is_full_due()
         due = self.shared.leftovers.due()
         if full or due or self._moved.is_set() or self._ticks():
@@ -331,15 +331,11 @@ class WholeLane(Lane):
             self._read()
             feed, changed = register.latest, register.changed()
             self._pending |= changed | due | self.shared.take_moved()
-            managed = sum(context.journal.accounts_by_state().values())
-            full = full or len(self._pending) > max(WHOLE_FROM, managed // 20)
             if self._held_by is not None and (changed or self._was_answered()):
                 full = True
-            if not full and self._pending:
-                full = not self._incremental(feed, managed)
-            elif not full:
+            if not full and not self._pending:
                 register.note(feed, accepted=self._held_by is None)
-            if full:
+            elif full or not self._incremental(feed):
                 self._whole(feed)
             self._looked_at = time.monotonic()
         return self._until_next()
@@ -370,9 +366,15 @@ class WholeLane(Lane):
         """Whether somebody has run a sync since ours was held."""
         return self.context.journal.last_runs().id != self._held_by
 
-    def _incremental(self, feed: Feed, managed: int) -> bool:
-        """A pass over those who may need something; False: what it would do must be held."""
+    def _incremental(self, feed: Feed) -> bool:
+        """A pass over those who may need something; False: it takes one over everyone.
+
+        Because they are so many, or what it would do must be held.
+        """
         scope = sorted(self._pending)
+        managed = sum(self.context.journal.accounts_by_state().values())
+        if len(scope) > max(WHOLE_FROM, managed // 20):
+            return False
         with self._passing():
             prepared = prepare(self.context, scope, feed=feed, managed=managed)
             if prepared.verdict.held:

@@ -103,25 +103,18 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
     good: Settings | None = None  # those under which it has run
     with signals.listening():
         while not signals.stop:
-            try:
-                with Service(settings, metrics, signals) as one:
-                    good = settings
-                    end, settings = one.serve(load)
-            except _NotStarted as error:
-                settings = _how_to_go_on(error.cause, settings, good, signals)
-                continue
+            with ExitStack() as stack:
+                try:
+                    one = stack.enter_context(Service(settings, metrics, signals))
+                except ScolpassError as error:
+                    settings = _how_to_go_on(error, settings, good, signals)
+                    continue
+                good = settings
+                end, settings = one.serve(load)
             if end is End.STOPPED:
                 break
             log.info("starts again", because=end.value)
     return 0
-
-
-class _NotStarted(Exception):
-    """A service could not begin under its configuration."""
-
-    def __init__(self, cause: ScolpassError) -> None:
-        super().__init__(cause.message)
-        self.cause = cause
 
 
 def _how_to_go_on(
@@ -154,8 +147,7 @@ class SpoolLane(Lane):
     def step(self) -> float:
         """Take what is there."""
         taken = events.take_spool(self.context)
-        for one in taken:
-            self.metrics.event("spool", "rejected" if one.reason else "accepted")
+        self.metrics.arrived("spool", taken)
         if taken:
             self.shared.arrived(taken)
         self.fine("spool")
@@ -200,9 +192,6 @@ class Service:
             self._web = self._stack.enter_context(
                 WebServer(app, settings.http.host, settings.http.port)
             )
-        except ScolpassError as error:
-            self._stack.close()
-            raise _NotStarted(error) from error
         except BaseException:
             self._stack.close()
             raise
@@ -378,8 +367,7 @@ class Service:
             taken = self.intake.put(bodies).result(STORED_WITHIN)
         except NoAnswerYet:
             raise Busy("the journal has not answered in time") from None
-        for one in taken:
-            self.metrics.event("amqp", "rejected" if one.reason else "accepted")
+        self.metrics.arrived("amqp", taken)
         return [one.reason for one in taken]
 
     def _broker_state(self, trouble: str | None) -> None:

@@ -96,8 +96,7 @@ class _Door:
             taken = await self._store(bodies, signed.digest) if bodies else []
         finally:
             self._held -= 1
-        for one in taken:
-            self._service.metrics.event("webhook", "rejected" if one.reason else "accepted")
+        self._service.metrics.arrived("webhook", taken)
         return taken
 
     async def _store(self, bodies: list[tuple[str, object]], digest: str) -> list[Accepted]:

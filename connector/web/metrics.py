@@ -7,7 +7,7 @@ the time of each scrape, by whoever was given to :meth:`Metrics.at_scrape`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
 import structlog
@@ -17,6 +17,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from connector.errors import ScolpassError
+from connector.events import Accepted
 
 _LAG = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600, 21_600, 86_400)
 _LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -223,9 +224,10 @@ class Metrics:
         """A pass ended."""
         self._runs.labels(command, str(exit_status)).inc()
 
-    def event(self, way: str, status: str, number: int = 1) -> None:
-        """Events arrived by ``way`` (webhook, spool, amqp); ``status``: accepted or rejected."""
-        self._events.labels(way, status).inc(number)
+    def arrived(self, way: str, taken: Iterable[Accepted]) -> None:
+        """Events arrived by ``way`` (webhook, spool, amqp), and were accepted or rejected."""
+        for one in taken:
+            self._events.labels(way, "rejected" if one.reason else "accepted").inc()
 
     def event_lag(self, seconds: float) -> None:
         """What an event asked for is in the directory, so many seconds after its arrival."""

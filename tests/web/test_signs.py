@@ -10,6 +10,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from connector.errors import JournalUntrusted
+from connector.events import Accepted
 from connector.web import signs
 from connector.web.app import Check, Readiness
 from connector.web.metrics import REFUSALS, Metrics
@@ -181,7 +182,7 @@ def test_what_the_daemon_says_is_at_metrics(edge: Edge) -> None:
     metrics.run("sync", 3)
     metrics.run("sync", 3)
     metrics.good_run(NOW)
-    metrics.event("spool", "rejected", 2)
+    metrics.arrived("spool", [Accepted("e1", "portal", "d", "no address")] * 2)
     metrics.event_lag(0.4)
     metrics.oldest_waiting(NOW - timedelta(hours=1), NOW)
     metrics.queued(7)
