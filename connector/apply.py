@@ -129,52 +129,72 @@ class Applier:
 
     def _apply(self, changes: Sequence[Change], progress: Callable[[int], None]) -> Applied:
         applied = Applied()
-        few = len(changes) <= FEW
-        if few:
-            self._local.directory = self._directory  # no threads, no more connections
         with (
             ThreadPoolExecutor(2, "hash") as hashing,
             ThreadPoolExecutor(self._connections, "write") as writing,
         ):
             try:
-                left = deque(changes)
-                size = FIRST_BATCH
-                ahead: _Intended | None = None
-                behind: _Written | None = None
-                while ahead is not None or left:
-                    if ahead is None and self.stop.is_set():
-                        # The journal does not even hear of the rest.
-                        applied.outcomes += [Outcome(c, "failed", STOPPED) for c in left]
-                        break
-                    self._turn.check()
-                    began = monotonic()
-                    intended = ahead or self._intend(self._next(left, size, applied), hashing)
-                    ahead = None
-                    if few:
-                        errors = [self._write(c, intended.drawn) for c in intended.batch]
-                    else:
-                        writes = [
-                            writing.submit(self._write, change, intended.drawn)
-                            for change in intended.batch
-                        ]
-                        if left and not self.stop.is_set() and not self._turn.wanted():
-                            ahead = self._intend(self._next(left, size, applied), hashing)
-                        if behind is not None:
-                            self._conclude(behind, applied)
-                        errors = [write.result() for write in writes]
-                    behind = _Written(intended, errors)
-                    size = _fitting(len(intended.batch), monotonic() - began, size)
-                    progress(len(intended.batch))
-                    if ahead is None:  # nothing is left open: whoever waits may write now
-                        self._conclude(behind, applied)
-                        behind = None
-                        self._turn.give_way()
+                if self.stop.is_set():
+                    self._leave(changes, applied)
+                elif len(changes) <= FEW:
+                    self._apply_few(changes, applied, hashing)
+                    progress(len(changes))
+                else:
+                    self._apply_many(changes, applied, hashing, writing, progress)
             finally:
                 if self.stop.is_set():
                     hashing.shutdown(wait=False, cancel_futures=True)
                 for sibling in self._siblings:
                     sibling.__exit__()
         return applied
+
+    def _apply_few(
+        self, changes: Sequence[Change], applied: Applied, hashing: ThreadPoolExecutor
+    ) -> None:
+        """One batch, by this thread and on the connection that the run has read from."""
+        self._local.directory = self._directory
+        self._turn.check()
+        intended = self._intend(self._next(deque(changes), FEW, applied), hashing)
+        errors = [self._write(change, intended.drawn) for change in intended.batch]
+        self._conclude(_Written(intended, errors), applied)
+
+    def _apply_many(
+        self,
+        changes: Sequence[Change],
+        applied: Applied,
+        hashing: ThreadPoolExecutor,
+        writing: ThreadPoolExecutor,
+        progress: Callable[[int], None],
+    ) -> None:
+        """Batch after batch, each written while the next one is intended."""
+        left = deque(changes)
+        size = FIRST_BATCH
+        ahead: _Intended | None = None
+        behind: _Written | None = None
+        while ahead is not None or left:
+            if ahead is None and self.stop.is_set():
+                self._leave(left, applied)
+                break
+            self._turn.check()
+            began = monotonic()
+            intended = ahead or self._intend(self._next(left, size, applied), hashing)
+            writes = [writing.submit(self._write, c, intended.drawn) for c in intended.batch]
+            ahead = None
+            if left and not self.stop.is_set() and not self._turn.wanted():
+                ahead = self._intend(self._next(left, size, applied), hashing)
+            if behind is not None:
+                self._conclude(behind, applied)
+            behind = _Written(intended, [write.result() for write in writes])
+            size = _fitting(len(intended.batch), monotonic() - began, size)
+            progress(len(intended.batch))
+            if ahead is None:  # nothing is left open: whoever waits may write now
+                self._conclude(behind, applied)
+                behind = None
+                self._turn.give_way()
+
+    def _leave(self, changes: Iterable[Change], applied: Applied) -> None:
+        """Stopped: the journal does not even hear of these."""
+        applied.outcomes += [Outcome(change, "failed", STOPPED) for change in changes]
 
     def _next(self, left: deque[Change], size: int, applied: Applied) -> Sequence[Change]:
         """The next batch, without the changes of those whom another pass saw to meanwhile."""
