@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +14,7 @@ import structlog
 
 from connector.cli import main
 from tests.support.people import PASSWORD, put, stand
+from tests.support.waiting import wait_until
 from tests.support.walk import TODAY, YEAR, Walk, student, students
 from tests.support.workspace import Result, Workspace
 
@@ -332,13 +332,6 @@ def test_two_syncs_at_once_the_second_says_who_and_ends_four(walk: Walk) -> None
             assert outcomes.count("applied") == 1
     walk.invariants().check()
     walk.writes_nothing()
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < give_up
-        time.sleep(0.02)
 
 
 # --- what goes where ----------------------------------------------------------------------------

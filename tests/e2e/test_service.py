@@ -17,9 +17,10 @@ from ldap3 import MODIFY_REPLACE
 
 from connector.edges.journal import turn
 from tests.support.clock import faked
-from tests.support.daemon import Daemon, drop, new_webhook_secret, running, wait_until
-from tests.support.events import PASSWORD, activation, change_password, event, forwarding
+from tests.support.daemon import Daemon, incidents, new_webhook_secret, running, states
+from tests.support.events import PASSWORD, activation, change_password, drop, event, forwarding
 from tests.support.mail import MailServer
+from tests.support.waiting import wait_until
 from tests.support.walk import Walk, student, students
 from tests.support.workspace import Workspace
 
@@ -29,11 +30,6 @@ NUMBER = "22600001"
 @pytest.fixture
 def walk(workspace: Workspace) -> Walk:
     return Walk(workspace)
-
-
-def states(walk: Walk, number: str = NUMBER) -> list[str]:
-    """The states in an entry; none where there is no entry."""
-    return walk.people().get(number, {}).get("supannRessourceEtat", [])
 
 
 # --- the loop -------------------------------------------------------------------------------------
@@ -265,15 +261,8 @@ def test_sighup_takes_a_good_configuration_and_keeps_the_old_one_for_a_bad(walk:
         workspace.configure({"source": {"path": other.name}})
         daemon.process.send_signal(signal.SIGHUP)
         wait_until(lambda: len(walk.people()) == 4, "the other register is read")
-        wait_until(lambda: workspace_incidents(walk) == {}, "the incident is over")
+        wait_until(lambda: incidents(walk) == set(), "the incident is over")
     walk.invariants().check()
-
-
-def workspace_incidents(walk: Walk) -> dict[str, str]:
-    """The incidents that are open."""
-    with walk.context() as opened:
-        found = opened.journal.incidents()
-    return {key: text for key, text in found.items() if not key.startswith("unsent:")}
 
 
 # --- people are told ------------------------------------------------------------------------------
@@ -302,7 +291,7 @@ def test_a_held_plan_is_told_once_with_the_command_that_resolves_it(
         done = workspace.json("sync", "--approve", digest, "--reason", "read")
         assert done["counts"] == {"update": 20}
         wait_until(lambda: daemon.metric("scolpass_held_changes", action="update") == 0)
-        wait_until(lambda: workspace_incidents(walk) == {}, "the incident is over")
+        wait_until(lambda: incidents(walk) == set(), "the incident is over")
         assert len(mail_server.messages) == 1
     walk.invariants().check()
     walk.writes_nothing()

@@ -24,10 +24,11 @@ import pytest
 from ldap3.core.exceptions import LDAPException
 
 from connector.errors import ScolpassError
-from tests.support.daemon import Daemon, drop, new_webhook_secret, running, wait_until
+from tests.support.daemon import Daemon, new_webhook_secret, running
 from tests.support.directory import Directory
-from tests.support.events import activation, forwarding
+from tests.support.events import activation, drop, forwarding
 from tests.support.rabbitmq import Broker
+from tests.support.waiting import wait_until
 from tests.support.walk import Walk, students
 from tests.support.workspace import Workspace, write_secret
 

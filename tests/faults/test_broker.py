@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
+from functools import partial
 from itertools import pairwise
 from typing import Any, Self
 
@@ -22,6 +23,7 @@ from connector import events
 from connector.edges import amqp
 from connector.edges.inbox import LARGEST
 from connector.errors import Busy, JournalUntrusted
+from tests.support import waiting
 from tests.support.events import Body, forwarding
 from tests.support.rabbitmq import Broker, Letter
 from tests.support.walk import Walk
@@ -50,11 +52,7 @@ def queue(broker: Broker) -> Iterator[str]:
     broker.delete(f"{name}.dead")
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    give_up = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up
-        threading.Event().wait(0.02)
+wait_until = partial(waiting.wait_until, seconds=60)
 
 
 class Consumer:

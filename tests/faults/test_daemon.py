@@ -13,12 +13,13 @@ from contextlib import closing
 import pytest
 
 from tests.support.breakage import rights_taken
-from tests.support.daemon import Daemon, drop, new_webhook_secret, running, wait_until
+from tests.support.daemon import Daemon, incidents, new_webhook_secret, running, states
 from tests.support.directory import Directory
-from tests.support.events import activation, change_password, event
+from tests.support.events import activation, change_password, drop, event
 from tests.support.mail import MailServer
 from tests.support.postgres import Database
 from tests.support.proxy import Proxy
+from tests.support.waiting import wait_until
 from tests.support.walk import Row, Walk, student, students
 from tests.support.workspace import Workspace, write_secret
 
@@ -32,17 +33,6 @@ OF = int(os.environ.get("KILLED_STUDENTS", "300"))
 def walk(workspace: Workspace) -> Walk:
     workspace.configure({"directory": {"connect_timeout": 1, "receive_timeout": 2}})
     return Walk(workspace)
-
-
-def states(walk: Walk, number: str = NUMBER) -> list[str]:
-    """The states in an entry; none where there is no entry."""
-    return walk.people().get(number, {}).get("supannRessourceEtat", [])
-
-
-def incidents(walk: Walk) -> set[str]:
-    """The keys of the incidents that are open."""
-    with walk.context() as opened:
-        return {key for key in opened.journal.incidents() if not key.startswith("unsent:")}
 
 
 def not_ready(daemon: Daemon, check: str) -> bool:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connector.context import Context
-from connector.core.model import Moment
+from connector.core.model import Action, Change, Moment, Outcome
 from connector.daemon import lanes
 from connector.daemon.common import Leftovers
 from connector.errors import DirectoryUntrusted, Untrustworthy
@@ -130,8 +130,6 @@ def test_the_step_before_midnight_ends_at_midnight(
 
 
 def test_who_fails_is_tried_again_after_pauses_that_double() -> None:
-    from connector.core.model import Action, Change, Outcome
-
     clock = [100.0]
     leftovers = Leftovers(lambda: clock[0])
     failed = Outcome(Change(Action.UPDATE, NUMBER, "", "", {}), "failed", "busy")

@@ -22,8 +22,9 @@ from connector.core.model import Action, Change, Fate, Known, State
 from connector.edges.journal import Journal, lead, open_journal, server, turn, whole_pass
 from connector.edges.journal.server_locks import close_idle
 from connector.errors import JournalUntrusted
-from tests.support.postgres import Database, Wire, wait_until
+from tests.support.postgres import Database, Wire
 from tests.support.proxy import Cut, Proxy
+from tests.support.waiting import wait_until
 
 AT = datetime(2026, 10, 1, 3, 0, tzinfo=UTC)
 

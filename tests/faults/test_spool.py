@@ -19,6 +19,7 @@ import pytest
 from connector import events
 from tests.faults.test_journal import sync_with_room_for
 from tests.support.events import NUMBER, Body, Inbox, activation, event, forwarding
+from tests.support.waiting import wait_until
 from tests.support.walk import Walk, student
 from tests.support.workspace import Result
 
@@ -50,13 +51,6 @@ def mail_of(inbox: Inbox) -> list[str]:
 def opened() -> int:
     """How many descriptors this process holds."""
     return len(list(Path("/proc/self/fd").iterdir()))
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < give_up
-        threading.Event().wait(0.01)
 
 
 def reason_of(inbox: Inbox, name: str) -> str:

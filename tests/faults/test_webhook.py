@@ -19,18 +19,9 @@ import pytest
 from connector.edges.inbox import LARGEST
 from connector.web import events as door
 from tests.support.events import activation
+from tests.support.signing import new_id, new_secret, sign
 from tests.support.workspace import write_secret
-from tests.web.common import (
-    BATCH,
-    EVENT,
-    Edge,
-    answer_on,
-    is_closed,
-    new_id,
-    new_secret,
-    running_edge,
-    sign,
-)
+from tests.web.common import BATCH, EVENT, Edge, answer_on, is_closed, running_edge
 
 TEN_MEGABYTES = 10_000_000
 

@@ -2,48 +2,34 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import secrets
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import count
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import pytest
 import structlog
-from standardwebhooks import Webhook
+from prometheus_client.parser import text_string_to_metric_families
 
 from connector import alerts, log
+from connector.alerts import open_incidents
 from connector.context import open_context
 from connector.daemon import lanes
 from connector.daemon.common import Register, Shared
 from connector.settings import Settings, load_settings
 from connector.web.metrics import Metrics
 from tests.support.directory import free_port
+from tests.support.signing import new_id, new_secret, sign
+from tests.support.waiting import wait_until
+from tests.support.walk import Walk
 from tests.support.workspace import Workspace, write_secret
 
-PATIENCE = 30.0  # seconds that a condition may take to come true
 _ids = count(1)
-T = TypeVar("T")
-
-
-def wait_until(condition: Callable[[], T], what: str = "", seconds: float = PATIENCE) -> T:
-    """Wait until ``condition()`` is true; its value."""
-    give_up = time.monotonic() + seconds
-    while True:
-        found = condition()
-        if found:
-            return found
-        if time.monotonic() > give_up:
-            raise AssertionError(f"not within {seconds:.0f} s: {what or condition}")
-        time.sleep(0.02)
 
 
 class Daemon:
@@ -76,7 +62,7 @@ class Daemon:
 
     # --- its life ---
 
-    def wait_ready(self, seconds: float = PATIENCE) -> None:
+    def wait_ready(self, seconds: float = 30) -> None:
         """Wait until it leads and everything it needs is well."""
         wait_until(self._is_ready, "ready", seconds)
 
@@ -84,9 +70,11 @@ class Daemon:
         status, said = self.ready() if self._is_alive() else (0, {})
         return status == 200 and said["checks"]["role"] == "leader"
 
-    def wait_up(self, seconds: float = PATIENCE) -> None:
+    def wait_up(self, seconds: float = 30) -> None:
         """Wait until it answers at all."""
-        wait_until(lambda: self._is_alive() and self.status("/healthz") == 200, "up", seconds)
+        wait_until(
+            lambda: self._is_alive() and self.status("/healthz") == 200, "up", seconds=seconds
+        )
 
     def _is_alive(self) -> bool:
         code = self.process.poll()
@@ -154,8 +142,6 @@ class Daemon:
 
     def metric(self, name: str, **labels: str) -> float:
         """The value of one sample at /metrics; 0 where there is none."""
-        from prometheus_client.parser import text_string_to_metric_families
-
         for family in text_string_to_metric_families(self.client.get("/metrics").text):
             for sample in family.samples:
                 if sample.name == name and labels.items() <= sample.labels.items():
@@ -166,27 +152,14 @@ class Daemon:
         """Send an event, or a list of them, signed now."""
         content = json.dumps(body).encode()
         kind = "cloudevents-batch" if isinstance(body, list) else "cloudevents"
-        signed = signed_headers(content, secret)
+        signed = sign(content, secret, id=new_id())
         media = {"content-type": f"application/{kind}+json"}
         return self.client.post("/events", content=content, headers={**media, **signed, **headers})
 
 
-def signed_headers(
-    content: bytes, secret: str, *, at: datetime | None = None, identity: str = ""
-) -> dict[str, str]:
-    """The headers of Standard Webhooks for a body."""
-    identity = identity or f"msg_{secrets.token_hex(8)}"
-    when = at or datetime.now(UTC)
-    return {
-        "webhook-id": identity,
-        "webhook-timestamp": str(int(when.timestamp())),
-        "webhook-signature": Webhook(secret).sign(identity, when, content.decode()),
-    }
-
-
 def new_webhook_secret(workspace: Workspace) -> str:
     """A secret for signed webhooks, in the workspace's file."""
-    secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+    secret = new_secret()
     write_secret(workspace.folder / "webhook.secrets", secret + "\n")
     return secret
 
@@ -206,12 +179,15 @@ def running(
         daemon.end()
 
 
-def drop(spool: Path, body: object) -> None:
-    """Put an event into the spool, by rename."""
-    name = f"{next(_ids):08}"
-    being_written = spool / f".{name}.tmp"
-    being_written.write_text(json.dumps(body))
-    being_written.rename(spool / f"{name}.json")
+def states(walk: Walk, number: str = "22600001") -> list[str]:
+    """The states in an entry; none where there is no entry."""
+    return walk.people().get(number, {}).get("supannRessourceEtat", [])
+
+
+def incidents(walk: Walk) -> set[str]:
+    """The keys of the incidents that are open."""
+    with walk.context() as opened:
+        return set(open_incidents(opened.journal))
 
 
 @contextmanager

@@ -55,6 +55,15 @@ def forwarding(to: str | None, **data: Any) -> Body:
     return event("forwarding.changed", forward_to=to, **data)
 
 
+def drop(spool: Path, body: object, name: str | None = None) -> Path:
+    """Put an event into a spool, by rename."""
+    if name is None:
+        name = f"arrival{next(_ids):06}.json"
+    being_written = spool / f".{next(_ids)}.tmp"
+    being_written.write_text(json.dumps(body))
+    return being_written.rename(spool / name)
+
+
 class Inbox:
     """The spool of a workspace, and passes that take it, in this process."""
 
@@ -64,11 +73,7 @@ class Inbox:
 
     def drop(self, body: object, name: str | None = None) -> Path:
         """Put an event into the spool, by rename."""
-        if name is None:
-            name = f"arrival{next(_ids):06}.json"
-        being_written = self.spool / f".{next(_ids)}.tmp"
-        being_written.write_text(json.dumps(body))
-        return being_written.rename(self.spool / name)
+        return drop(self.spool, body, name)
 
     def pass_(self, *bodies: object, rows: list[Row] | None = None) -> sync.Report:
         """What ``scolpass sync`` does, after these events were dropped."""

@@ -20,8 +20,7 @@ import socket
 import subprocess
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -31,6 +30,9 @@ from typing import Any, Self
 import psycopg
 import pytest
 from psycopg import sql
+
+from tests.support.directory import free_port
+from tests.support.waiting import wait_until
 
 USER = "scolpass"
 _ADMIN = "administrator"
@@ -94,7 +96,7 @@ class Server:
 
     def start(self) -> None:
         """Start it, again on the same port and data."""
-        self.port = self.port or _free_port()
+        self.port = self.port or free_port()
         settings = [part for setting in _SETTINGS for part in ("-c", setting)]
         with (self._folder / "log").open("ab") as log:
             # It ends with the process that started it, however that ends.
@@ -116,7 +118,7 @@ class Server:
                 stderr=log,
                 **self._as_account(),
             )
-        wait_until(self._answers, _READY_SECONDS)
+        wait_until(self._answers, "PostgreSQL answers", _READY_SECONDS)
 
     def stop(self) -> None:
         """End it in an orderly way; clients are thrown out. `start` goes on with its data."""
@@ -371,14 +373,6 @@ class Wire:
             client.shutdown(socket.SHUT_RDWR)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    """Wait for a condition, or fail."""
-    give_up = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
-
-
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Server]:
     """One PostgreSQL for the whole run of the tests."""
@@ -416,12 +410,6 @@ def _account() -> pwd.struct_passwd | None:
         with suppress(KeyError):
             return pwd.getpwnam(name)
     raise AssertionError("there is no user to run PostgreSQL as")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _lives(pid: int) -> bool:

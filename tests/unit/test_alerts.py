@@ -6,9 +6,10 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from connector.errors import (
     Untrustworthy,
 )
 from connector.settings import Mail
+from tests.support import waiting
 from tests.support.directory import free_port
 from tests.support.mail import MailServer
 
@@ -173,11 +175,7 @@ def world(journal: Journal, server: MailServer, hook: Hook) -> World:
     return World(journal, server, hook)
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < give_up, "it did not come about"
-        time.sleep(0.01)
+wait_until = partial(waiting.wait_until, seconds=20)
 
 
 # --- told, and told once --------------------------------------------------------------------------

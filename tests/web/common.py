@@ -5,18 +5,14 @@ No directory is needed: what an event asks for is applied by others, later.
 
 from __future__ import annotations
 
-import base64
 import http.client
 import json
-import os
 import socket
-import threading
-import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +20,6 @@ import httpx
 import structlog
 import tomli_w
 from prometheus_client.parser import text_string_to_metric_families
-from standardwebhooks import Webhook
 
 from connector import log
 from connector.context import open_context
@@ -35,45 +30,14 @@ from connector.settings import Settings, load_settings
 from connector.web.app import Check, Health, Readiness, make_app
 from connector.web.metrics import Metrics
 from connector.web.server import WebServer
+from tests.support import waiting
+from tests.support.signing import new_id, new_secret, sign
 from tests.support.workspace import write_secret
 
 EVENT = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 
-_ids = count(1)
-
-
-def new_secret(size: int = 32) -> str:
-    """A secret as a line of the secrets file."""
-    return "whsec_" + base64.b64encode(os.urandom(size)).decode()
-
-
-def new_id() -> str:
-    """A webhook-id that no request had before."""
-    return f"msg_{next(_ids):06}"
-
-
-def sign(
-    content: bytes, secret: str | Sequence[str], *, id: str, at: datetime | None = None
-) -> dict[str, str]:
-    """The three headers, as the specification's own library makes them."""
-    at = (at or datetime.now(UTC)).replace(microsecond=0)
-    secrets = [secret] if isinstance(secret, str) else secret
-    return {
-        "webhook-id": id,
-        "webhook-timestamp": str(int(at.timestamp())),
-        "webhook-signature": " ".join(
-            Webhook(one).sign(id, at, content.decode()) for one in secrets
-        ),
-    }
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    """Wait for a condition, or fail."""
-    give_up = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up, "it did not come to pass"
-        threading.Event().wait(0.01)
+wait_until = partial(waiting.wait_until, seconds=10)
 
 
 class Daemon:

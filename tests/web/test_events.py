@@ -13,7 +13,8 @@ import pytest
 
 from connector.web import events as door
 from tests.support.events import activation, event, forwarding
-from tests.web.common import BATCH, EVENT, Edge, new_id, running_edge, sign
+from tests.support.signing import new_id, sign
+from tests.web.common import BATCH, EVENT, Edge, running_edge
 
 
 def problem(answer: httpx.Response, status: int) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from connector.errors import ConfigurationError
 from connector.web import server as web
 from connector.web.server import WebServer
 from tests.support.events import activation
-from tests.web.common import EVENT, Edge, answer_on, is_closed, new_id, sign, wait_until
+from tests.support.signing import new_id, sign
+from tests.web.common import EVENT, Edge, answer_on, is_closed, wait_until
 
 
 async def hello(scope: Scope, receive: Receive, send: Send) -> None:

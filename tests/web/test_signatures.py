@@ -18,7 +18,7 @@ from standardwebhooks import Webhook
 from connector.edges.webhook import Keyring, Reason, Signed, Unverified, verify
 from connector.errors import ConfigurationError
 from connector.log import scrub
-from tests.web.common import new_secret, sign
+from tests.support.signing import new_secret, sign
 
 NOW = datetime(2026, 10, 1, 7, 0, 0, tzinfo=UTC)
 BODY = b'{"specversion": "1.0"}'

@@ -19,7 +19,8 @@ import pytest
 from connector.edges.journal import lead, turn, whole_pass
 from connector.edges.journal.server_locks import close_idle
 from connector.errors import JournalUntrusted
-from tests.support.postgres import Database, wait_until
+from tests.support.postgres import Database
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(params=["files", "server"])

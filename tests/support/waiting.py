@@ -1,0 +1,20 @@
+"""Waiting for what comes about by itself: a condition with a limit, never a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+STEP = 0.01  # seconds between two looks
+
+T = TypeVar("T")
+
+
+def wait_until(condition: Callable[[], T], what: str = "", seconds: float = 30.0) -> T:
+    """Wait until ``condition()`` is true; its value. ``what`` is said where it never is."""
+    give_up = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < give_up, f"not within {seconds:g} s: {what or condition}"
+        time.sleep(STEP)
+    return found
