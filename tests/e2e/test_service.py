@@ -272,12 +272,7 @@ def test_a_held_plan_is_told_once_with_the_command_that_resolves_it(
     walk: Walk, mail_server: MailServer
 ) -> None:
     workspace = walk.workspace
-    workspace.configure(
-        {
-            "mail": {"enabled": True, "host": "127.0.0.1", "port": mail_server.port},
-            "alerts": {"to": ["exploitation@example.org"]},
-        }
-    )
+    mail_server.told_by(workspace)
     rows = [dict(row) for row in students(20)]
     workspace.write_register(rows)
     with running(workspace) as daemon:

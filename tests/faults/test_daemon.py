@@ -128,12 +128,7 @@ def test_a_service_password_that_changes_is_tried_once_and_told(
     walk: Walk, mail_server: MailServer
 ) -> None:
     workspace = walk.workspace
-    workspace.configure(
-        {
-            "mail": {"enabled": True, "host": "127.0.0.1", "port": mail_server.port},
-            "alerts": {"to": ["exploitation@example.org"]},
-        }
-    )
+    mail_server.told_by(workspace)
     workspace.write_register(students(2))
     with running(workspace) as daemon:
         _set_service_password(walk.directory, "another-one-entirely")

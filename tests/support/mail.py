@@ -20,6 +20,7 @@ from typing import Any, Self
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from tests.support.directory import free_port
+from tests.support.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,15 @@ class MailServer:
             assert isinstance(message, EmailMessage)
             found.append(message)
         return found
+
+    def told_by(self, workspace: Workspace) -> None:
+        """Have a workspace's alerts sent here."""
+        workspace.configure(
+            {
+                "mail": {"enabled": True, "host": "127.0.0.1", "port": self.port},
+                "alerts": {"to": ["exploitation@example.org"]},
+            }
+        )
 
     def __enter__(self) -> Self:
         self._thread.start()

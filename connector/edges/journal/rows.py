@@ -19,20 +19,21 @@ from connector.core.model import (
     State,
     Status,
 )
+from connector.edges.journal.tables import enrolments
 
-_TEXTS = (
-    "family_name",
-    "first_name",
-    "usual_name",
-    "civility",
-    "birth_place",
-    "ine",
-    "component_code",
-    "component_name",
-    "step_name",
-    "student_status",
-    "contact_email",
+# The columns of an enrolment that are keys or no texts; the others are stored as they are.
+_CONVERTED = frozenset(
+    {
+        "student_number",
+        "academic_year",
+        "step_code",
+        "status",
+        "birth_date",
+        "enrolled_on",
+        "step_mapped",
+    }
 )
+_TEXTS = tuple(column.name for column in enrolments.columns if column.name not in _CONVERTED)
 
 # --- times ----------------------------------------------------------------------------------------
 
