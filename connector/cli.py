@@ -237,7 +237,7 @@ def resync(
 
 @app.command("run", epilog=_example("scolpass run --config /etc/scolpass/scolpass.toml"))
 def run_command(context: typer.Context, config: ConfigOption = None) -> None:
-    """Run as a background service: register, directory, calendar and events, for years.
+    """Run as a background service that follows register, directory, calendar and events.
 
     SIGTERM ends it at the entry in hand, SIGHUP reads the configuration anew.
     """
@@ -560,7 +560,7 @@ def events_retry(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Look at one event again, as if it came now."""
+    """Look at one event again, by the rules of today; it keeps the time of its arrival."""
     with _opened(context, config) as opened, _writing(opened, "events"):
         row = events.retry(opened, event, reason)
     if as_json:
