@@ -13,7 +13,7 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -69,6 +69,7 @@ ldap3.set_config_parameter("CASE_INSENSITIVE_ATTRIBUTE_NAMES", False)  # plain d
 # Answers to a modify that cannot succeed (RFC 4511, 4.1.9).
 _NO_SUCH_ATTRIBUTE = 16
 _VALUE_EXISTS = 20
+_NOT_LET_IN = 49  # invalidCredentials
 _FORBIDDEN = 50
 # Success, more than were asked for, strongerAuthRequired, confidentialityRequired, no such object,
 # inappropriateAuthentication, insufficientAccessRights: the server has shown all it will show.
@@ -161,6 +162,10 @@ class Moved:
 
 class BindRefused(DirectoryUntrusted):
     """The server answers and does not let the service account in; another try may lock it."""
+
+
+class OldPasswordRefused(Refused):
+    """A student's own bind, before her password is changed, was refused."""
 
 
 class Directory:
@@ -300,13 +305,68 @@ class Directory:
             connection.start_tls(read_server_info=False)
         return connection
 
-    def accepts(self, dn: str, password: SecretStr) -> bool:
-        """Whether the directory lets this person in: one bind, counted by its policy."""
-        connection = self._open(self.uri)
+    def lets_in(self, dn: str, password: SecretStr) -> bool:
+        """Whether the directory lets this person in: one bind, counted by its policy.
+
+        Raises:
+            DirectoryUntrusted: it gave no answer, or one that says nothing of the password.
+        """
+        with self._as_student(dn, password) as connection:
+            return connection is not None
+
+    def change_password(self, dn: str, old: SecretStr, new: SecretStr) -> None:
+        """Let a student change her own password, bound as herself (RFC 3062).
+
+        slapd's policy decides, hashes, and clears ``pwdReset``.
+
+        Raises:
+            OldPasswordRefused: the old password does not let her in.
+            Refused: the directory does not take the new one.
+            DirectoryUntrusted: no answer, and the new password does not let her in.
+        """
+        doing = "changing the password of"
         try:
-            return bool(connection.rebind(user=dn, password=password.get_secret_value()))
-        except LDAPExceptionError:
-            return False
+            with self._as_student(dn, old) as connection:
+                if connection is None:
+                    raise OldPasswordRefused(
+                        f"{doing} {dn}: the old one does not let in", "Sign in again."
+                    )
+                # As octets: as text ldap3 would rewrite them by SASLprep, which other clients
+                # do not do when they bind.
+                connection.extend.standard.modify_password(
+                    None, old.get_secret_value().encode(), new.get_secret_value().encode()
+                )
+                if connection.result["result"] != 0:
+                    raise entry_error(doing, dn, connection.result)
+        except LDAPException as error:
+            # Sent, and its answer lost: what the directory says now tells what became of it.
+            if not self.lets_in(dn, new):
+                raise DirectoryUntrusted(
+                    f"{doing} {dn} on {self.uri}: no answer ({_first_line(error)})",
+                    "The old password stands; try again.",
+                ) from error
+
+    @contextmanager
+    def _as_student(self, dn: str, password: SecretStr) -> Iterator[ldap3.Connection | None]:
+        """A connection of its own that is bound as somebody; None: she is not let in."""
+        doing = f"binding as {dn} on {self.uri}"
+        try:
+            connection = self._open(self.uri)
+        except LDAPExceptionError as error:
+            raise DirectoryUntrusted(f"{doing} failed: {_unreachable(error)}") from error
+        try:
+            try:
+                # An empty password would be taken for no bind at all (RFC 4513, 5.1.2).
+                bound = bool(password.get_secret_value()) and connection.rebind(
+                    user=dn, password=password.get_secret_value().encode()
+                )
+            except LDAPExceptionError as error:
+                raise DirectoryUntrusted(f"{doing} failed: {_unreachable(error)}") from error
+            code = connection.result["result"] if connection.result else _NOT_LET_IN
+            if not bound and code != _NOT_LET_IN:
+                said = connection.result["description"]
+                raise DirectoryUntrusted(f"{doing} gave no verdict: {said} (result {code})")
+            yield connection if bound else None
         finally:
             disconnect(connection)
 

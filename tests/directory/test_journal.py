@@ -227,7 +227,7 @@ def test_a_journal_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
     open_journal(f"sqlite:///{file}").close()
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
-    with pytest.raises(JournalUntrusted, match="has schema 99, this program knows 2"):
+    with pytest.raises(JournalUntrusted, match="has schema 99, this program knows 3"):
         open_journal(f"sqlite:///{file}")
 
 

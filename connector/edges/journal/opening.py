@@ -37,6 +37,7 @@ _UPGRADES: Mapping[str, tuple[str, tuple[str, ...]]] = {
             "WHERE student_number IS NULL AND identifier IS NOT NULL",
         ),
     ),
+    "2": ("3", ()),
 }
 
 

@@ -26,9 +26,12 @@ from connector.edges.journal.tables import (
     enrolments,
     events,
     gifts,
+    links,
+    mails,
     overrides,
     reservations,
     sealed,
+    sessions,
 )
 
 
@@ -143,7 +146,7 @@ def keep_on_file(connection: sa.Connection, number: str, file: Path) -> None:
 
 def erase(connection: sa.Connection, number: str) -> None:
     """Erase a person: rows, gifts, copies, events, and the values in the history."""
-    for table in (enrolments, gifts, sealed, overrides, archive):
+    for table in (enrolments, gifts, sealed, overrides, archive, sessions, links, mails):
         connection.execute(sa.delete(table).where(table.c.student_number == number))
     hers = events.c.student_number == number
     connection.execute(sa.update(events).where(hers).values(body=None, identifier=None))

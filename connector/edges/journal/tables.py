@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 
 # What is looked up by its beginning, or sorted: by code point in every database, whatever its
 # locale.
@@ -192,4 +192,55 @@ incidents = sa.Table(
     sa.Column("text", sa.String, nullable=False),
     sa.Column("opened_at", sa.String, nullable=False),
     sa.Column("closed_at", sa.String),  # None: it lasts
+)
+tries = sa.Table(
+    "tries",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("key", Key, nullable=False),  # what is counted: an account, an address, all
+    sa.Column("at", sa.String, nullable=False),
+    sa.Index("ix_tries_key_at", "key", "at"),
+)
+entrances = sa.Table(
+    "entrances",
+    metadata,
+    sa.Column("account", Key, primary_key=True),  # somebody tries its password just now
+    sa.Column("holder", sa.String, nullable=False),
+    sa.Column("until", sa.String, nullable=False),  # ... and is taken for dead after that
+)
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("id", Key, primary_key=True),  # SHA-256 of what its browser holds
+    sa.Column("student_number", Key, nullable=False, index=True),
+    sa.Column("opened_at", sa.String, nullable=False),
+    sa.Column("used_at", sa.String, nullable=False, index=True),
+    sa.Column("kept", sa.String, nullable=False),  # JSON
+    sa.Column("sealed", sa.LargeBinary),  # under what its browser holds
+)
+links = sa.Table(
+    "links",
+    metadata,
+    sa.Column("id", Key, primary_key=True),  # half of what the mail says: the other is computed
+    sa.Column("purpose", sa.String, nullable=False),
+    sa.Column("student_number", Key, nullable=False, index=True),
+    sa.Column("value", sa.String, nullable=False),
+    sa.Column("made_at", sa.String, nullable=False),
+    sa.Column("expires_at", sa.String, nullable=False, index=True),
+    sa.Column("used_at", sa.String),
+)
+mails = sa.Table(
+    "mails",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("key", Key, nullable=False, unique=True),  # once each
+    sa.Column("student_number", Key, nullable=False, index=True),
+    sa.Column("kind", sa.String, nullable=False),  # the template's name
+    sa.Column("address", sa.String, nullable=False),
+    sa.Column("given", sa.String, nullable=False),  # JSON: what the template says
+    sa.Column("made_at", sa.String, nullable=False),
+    sa.Column("due_at", sa.String, nullable=False, index=True),  # when it is tried next
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("ended_at", sa.String),  # it was sent, or given up
+    sa.Column("trouble", sa.String),
 )

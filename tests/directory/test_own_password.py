@@ -1,0 +1,69 @@
+"""A student's own bind, and her own change of password (RFC 3062)."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import SecretStr
+
+from connector.edges.directory import Directory, OldPasswordRefused
+from connector.errors import DirectoryUntrusted, Refused
+from connector.settings import load_settings
+from tests.support.events import NUMBER
+from tests.support.walk import Walk, students
+
+NEW = SecretStr("Sésame-ouvre-toi 42 🚲")
+
+
+@pytest.fixture
+def edge(walk: Walk) -> Directory:
+    walk.synced(students(1))
+    settings = load_settings(walk.workspace.config)
+    return Directory(settings.directory, settings.directory_password())
+
+
+def dn(walk: Walk) -> str:
+    return walk.people()[NUMBER]["dn"][0]
+
+
+def provisional(walk: Walk) -> SecretStr:
+    return SecretStr(walk.password(NUMBER))
+
+
+def test_lets_in_with_the_right_password_alone(walk: Walk, edge: Directory) -> None:
+    assert edge.lets_in(dn(walk), provisional(walk))
+    assert not edge.lets_in(dn(walk), SecretStr("000000"))
+    assert not edge.lets_in(f"uid=nobody,{edge.people_dn}", SecretStr("000000"))
+
+
+def test_an_empty_password_is_no_password(walk: Walk, edge: Directory) -> None:
+    assert not edge.lets_in(dn(walk), SecretStr(""))
+
+
+def test_a_student_changes_her_password_as_herself(walk: Walk, edge: Directory) -> None:
+    edge.change_password(dn(walk), provisional(walk), NEW)
+    assert walk.directory.bind_result(dn(walk), NEW.get_secret_value()) == 0
+    assert not edge.lets_in(dn(walk), provisional(walk))
+    assert "pwdReset" not in walk.directory.entry(dn(walk))
+
+
+def test_nothing_changes_under_a_wrong_old_password(walk: Walk, edge: Directory) -> None:
+    with pytest.raises(OldPasswordRefused):
+        edge.change_password(dn(walk), SecretStr("000000"), NEW)
+    assert edge.lets_in(dn(walk), provisional(walk))
+
+
+def test_the_directory_has_the_last_word_on_a_new_password(walk: Walk, edge: Directory) -> None:
+    with pytest.raises(Refused, match="constraint"):
+        edge.change_password(dn(walk), provisional(walk), SecretStr("a1"))
+    assert edge.lets_in(dn(walk), provisional(walk))
+
+
+def test_a_directory_that_is_away_says_nothing_of_a_password(walk: Walk, edge: Directory) -> None:
+    who, password = dn(walk), provisional(walk)
+    with walk.directory.paused():
+        edge._settings = edge._settings.model_copy(update={"receive_timeout": 1})
+        with pytest.raises(DirectoryUntrusted):
+            edge.lets_in(who, password)
+        with pytest.raises(DirectoryUntrusted):
+            edge.change_password(who, password, NEW)
+    assert edge.lets_in(who, password)
