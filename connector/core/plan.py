@@ -780,6 +780,7 @@ def _remember(
         end = entry.standing(account).end
     announced = known.announced_on if end == known.announced_end else today
     restarted = decision.action is Action.RESTORE and decision.draws_password
+    written_on = None if decision.action is Action.EXPIRE else known.expiry_written_on
     return replace(
         known,
         state=decision.state,
@@ -788,7 +789,7 @@ def _remember(
         adopted_active=(known.adopted_active or decision.adopted_active) and not restarted,
         adopted_suspended=known.adopted_suspended or decision.adopted_suspended,
         ending=(decision.ending or known.ending) if expired else None,
-        expiry_written_on=(known.expiry_written_on or today) if expired else None,
+        expiry_written_on=(written_on or today) if expired else None,
         announced_end=end,
         announced_on=announced if end is not None else None,
     )

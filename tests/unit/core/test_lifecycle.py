@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from connector.core.lifecycle import (
@@ -1289,8 +1289,19 @@ def test_planning_after_applying_plans_nothing(events: list[tuple[int, str]]) ->
         assert life.facts == applied, (what, today)
 
 
+# An expiry that is written a second time, after somebody undid it by hand, long after the first.
+EXPIRED_AGAIN = [
+    (207, "nothing"),
+    (250, "nothing"),
+    (0, "staff"),
+    (116, "state by hand"),
+    (250, "no staff"),
+]
+
+
 @settings(max_examples=150, deadline=None)
 @given(events=_events(), taken_out=st.sets(st.integers(0, 3)))
+@example(events=EXPIRED_AGAIN, taken_out=set())
 def test_on_a_directory_in_step_taking_rows_out_of_the_feed_plans_nothing(
     events: list[tuple[int, str]], taken_out: set[int]
 ) -> None:
