@@ -16,6 +16,7 @@
     │   │   ├── NoAnswer               sent, and never answered: only a read can tell
     │   │   └── Busy                   more waits to be stored than memory should hold
     │   └── Refused                the directory said no; a retry would hear the same
+    ├── NotLetIn               somebody is not let in, and is not told why
     └── Replayed               a signed request that was taken before, to the letter
 """
 
@@ -96,6 +97,27 @@ class Refused(EntryError):
 
 class Busy(Transient):
     """More waits to be stored than is good for the memory; come again."""
+
+
+class NotLetIn(ScolpassError):
+    """Somebody is not let in. All refusals look the same to her but for ``wait``."""
+
+    REASONS = (
+        *("unknown", "ambiguous", "closed", "password", "birth_date"),
+        *("throttled_account", "throttled_address", "throttled_total"),
+    )
+
+    def __init__(self, reason: str, wait: int | None = None) -> None:
+        """Take the reason, for log and metrics alone; it is in no text.
+
+        Args:
+            reason: one of `REASONS`.
+            wait: seconds after which another try is taken, which she may be told, as it says
+                nothing of whether there is such an account; None: there is nothing to say.
+        """
+        super().__init__("the sign-in was refused", "See that everything is typed as it is printed")
+        self.reason = reason
+        self.wait = wait
 
 
 class Replayed(ScolpassError):

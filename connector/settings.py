@@ -45,6 +45,7 @@ from pydantic_settings import (
 from connector.core.enrolment import FIELDS
 from connector.core.rules import (
     Activation,
+    Duration,
     Forwarding,
     Identifiers,
     Institution,
@@ -197,16 +198,6 @@ def _dn(value: str) -> str:
     return value
 
 
-def _duration(value: object) -> timedelta:
-    if isinstance(value, timedelta):
-        return value
-    found = re.fullmatch(r"([1-9]\d{0,6})\s*([smhd])", value) if isinstance(value, str) else None
-    if found is None:
-        raise ValueError('expected a duration, such as "30s", "1m", "24h" or "7d"')
-    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[found[2]]
-    return timedelta(**{unit: int(found[1])})
-
-
 def _address_and_port(value: str) -> str:
     found = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})", value)
     if found is None or int(found[2]) > 65_535:
@@ -235,7 +226,6 @@ FilePath = Annotated[Path, BeforeValidator(_beside)]
 OptionalFile = Annotated[FilePath | None, BeforeValidator(_none_if_empty)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_beside_database)]
 Dn = Annotated[str, AfterValidator(_dn)]
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 
 

@@ -2,5 +2,7 @@
 
 ::
 
+    signing.py   a student signs in, and nobody can tell why another does not
+    guard.py     how often that may be tried
     portal.py    what all of it works with: journal, directory connections, keys
 """

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 
+from connector.activation.guard import Guard, longest_bind
 from connector.clock import read_moment
 from connector.core.model import Moment
 from connector.edges.directory import Directory
@@ -42,6 +43,13 @@ class Portal:
         self.journal: Journal = open_journal(
             settings.journal.url.get_secret_value(), settings.file.parent
         )
+        self.guard = Guard(
+            self.journal,
+            settings.activation.throttle,
+            self.signer("throttle").sign,
+            longest_bind(settings.directory),
+        )
+        self._tree = ""
         self._idle: queue.SimpleQueue[Directory] = queue.SimpleQueue()
         for _ in range(CONNECTIONS):
             self._idle.put(Directory(settings.directory, password))
@@ -64,6 +72,12 @@ class Portal:
     def signer(self, purpose: str) -> Signer:
         """Signs for one purpose."""
         return Signer(self._keys, purpose)
+
+    def tree(self, directory: Directory) -> str:
+        """The naming context that holds the people branch, asked for once."""
+        if not self._tree:
+            self._tree = directory.context()
+        return self._tree
 
     @contextmanager
     def directory(self) -> Iterator[Directory]:

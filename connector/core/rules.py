@@ -6,13 +6,21 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, timedelta
 from fractions import Fraction
 from functools import cached_property
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
 EVIDENCE = ("password_changed", "backup_mail", "charter")
 
@@ -58,10 +66,43 @@ def _budget(value: str) -> str:
     return value
 
 
+def _duration(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    found = re.fullmatch(r"([1-9]\d{0,6})\s*([smhd])", value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError('expected a duration, such as "30s", "1m", "24h" or "7d"')
+    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[found[2]]
+    return timedelta(**{unit: int(found[1])})
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many within a period, wherever it begins."""
+
+    limit: int
+    period: timedelta
+
+
+def _rate(value: object) -> Rate:
+    if isinstance(value, Rate):
+        return value
+    found = re.fullmatch(r"([1-9]\d{0,5})/(.+)", value) if isinstance(value, str) else None
+    try:
+        period = _duration(found[2]) if found else timedelta()
+    except ValueError:
+        period = timedelta()
+    if found is None or not timedelta() < period <= timedelta(days=1):
+        raise ValueError('expected so many in at most a day, such as "10/5m"')
+    return Rate(int(found[1]), period)
+
+
 MonthDay = Annotated[str, AfterValidator(_month_day)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Domain = Annotated[str, AfterValidator(_domain)]
 Budget = Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(_budget)]
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Tries = Annotated[Rate, BeforeValidator(_rate)]
 
 
 class Institution(Section):
@@ -126,6 +167,14 @@ class Password(Section):
     provisional: Provisional
 
 
+class Throttle(Section):
+    """How many passwords may be tried; by default what PWM, a common portal, allows."""
+
+    account: Tries = Rate(10, timedelta(minutes=5))
+    address: Tries = Rate(30, timedelta(minutes=5))  # failures; an IPv6 address counts by its /64
+    total: Tries = Rate(500, timedelta(minutes=5))  # failures
+
+
 class Activation(Section):
     """What makes an account active."""
 
@@ -133,6 +182,7 @@ class Activation(Section):
     charter_version: str = "2026"
     second_factor: Literal["none", "birth_date"] = "none"
     verify_backup_mail: bool = False
+    throttle: Throttle = Field(default_factory=Throttle)
 
 
 class Forwarding(Section):

@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from connector.errors import ScolpassError
+from connector.errors import NotLetIn, ScolpassError
 from connector.events import Accepted
 
 _LAG = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600, 21_600, 86_400)
@@ -142,6 +142,17 @@ class Metrics:
         )
         for reason in REFUSALS:
             self._refusals.labels(reason)
+        self._sign_ins = Counter(
+            "scolpass_sign_ins", "Students who were let in.", registry=self.registry
+        )
+        self._not_let_in = Counter(
+            "scolpass_sign_in_refusals",
+            "Attempts to sign in that were refused, by reason.",
+            ("reason",),
+            registry=self.registry,
+        )
+        for reason in NotLetIn.REASONS:
+            self._not_let_in.labels(reason)
         self._latency = Histogram(
             "scolpass_directory_latency_seconds",
             "Seconds until the directory answered, by kind of operation.",
@@ -236,6 +247,14 @@ class Metrics:
     def refused(self, reason: str) -> None:
         """A request to POST /events was refused; one of :data:`REFUSALS`."""
         self._refusals.labels(reason).inc()
+
+    def signed_in(self) -> None:
+        """A student was let in."""
+        self._sign_ins.inc()
+
+    def sign_in_refused(self, reason: str) -> None:
+        """Somebody was not let in; one of `NotLetIn.REASONS`."""
+        self._not_let_in.labels(reason).inc()
 
     def directory(self, operation: str, seconds: float) -> None:
         """The directory answered one operation (bind, search, add, modify, delete, password)."""

@@ -21,11 +21,13 @@ from connector.edges.journal.locks import (
 from connector.edges.journal.opening import Journal, open_journal
 from connector.edges.journal.runs import LastRuns, LatestRun
 from connector.edges.journal.tables import SCHEMA_VERSION, metadata
+from connector.edges.journal.tries import Full, Window
 from connector.edges.journal.url import database_file, lock_file
 
 __all__ = [
     "NO_TURN",
     "SCHEMA_VERSION",
+    "Full",
     "Interrupted",
     "Journal",
     "LastRuns",
@@ -33,6 +35,7 @@ __all__ = [
     "Leadership",
     "Pass",
     "Turn",
+    "Window",
     "database_file",
     "lead",
     "lock_file",

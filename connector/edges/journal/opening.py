@@ -18,6 +18,7 @@ from connector.edges.journal.runs import Runs
 from connector.edges.journal.store import cause_of
 from connector.edges.journal.students import Students
 from connector.edges.journal.tables import SCHEMA_VERSION, meta, metadata
+from connector.edges.journal.tries import Tries
 from connector.edges.journal.url import parsed, shown
 from connector.errors import JournalUntrusted
 
@@ -41,7 +42,7 @@ _UPGRADES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
-class Journal(Runs, Students, Reservations, Events, Changes, Incidents):
+class Journal(Runs, Students, Reservations, Events, Changes, Incidents, Tries):
     """One open journal. Every method is one transaction and raises JournalUntrusted."""
 
 

@@ -1,0 +1,242 @@
+"""How often a password may be tried: by account, by address and in all, and one at a time each.
+
+slapd's own lock does not hold against parallel guesses: it counts a failure only after it has
+verified the password, so that of a hundred guesses sent at once some thirty are verified (measured
+on 2.5.13). So an account is entered by one attempt at a time, on all hosts together, before the
+directory is asked.
+
+An attempt is counted before anything is verified, and taken back once it turned out to be good:
+guesses stop at the limit however many come at once, and students who know their passwords do not
+use it up, however many share an address.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from connector.clock import instant
+from connector.core.rules import Rate, Throttle
+from connector.edges.journal import Full, Journal, Window
+from connector.edges.tokens import draw_token
+from connector.errors import Busy, DirectoryUntrusted, NotLetIn, Transient
+from connector.settings import Directory as DirectorySettings
+
+AT_ONCE = 8  # attempts in hand in this process; the others wait their turn ...
+PATIENCE = 30.0  # ... for so many seconds
+FOR_ANOTHER = 5.0  # seconds to wait for the end of another attempt at the same account
+LOOK = 0.02  # seconds between two looks whether it has ended
+SLACK = 20  # seconds for the journal, and by which the clocks of two hosts may differ
+REMEMBERED = timedelta(days=1)  # tries of accounts, for the alarm
+
+ACCOUNT, NAME, ADDRESS, TOTAL = "account:", "name:", "address:", "total:"  # what keys begin with
+SIGN_IN = "sign-in"  # the question that most windows are about
+
+
+def longest_bind(directory: DirectorySettings) -> timedelta:
+    """How long asking the directory for one password takes at most: connecting, TLS, the bind."""
+    return timedelta(seconds=directory.connect_timeout + 2 * directory.receive_timeout + SLACK)
+
+
+class Guard:
+    """Counts tries in the journal; one for each process, any number of threads may use it."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        throttle: Throttle,
+        sign: Callable[[str], str],
+        longest: timedelta,
+    ) -> None:
+        """Count by these limits.
+
+        Args:
+            journal: shared by all hosts.
+            throttle: the limits.
+            sign: what stands in the journal for an identifier that was typed: it may be a
+                password in the wrong field.
+            longest: what an attempt may take; who takes longer is taken for dead.
+        """
+        self._journal = journal
+        self._throttle = throttle
+        self._sign = sign
+        self._longest = longest
+        self._slots = threading.BoundedSemaphore(AT_ONCE)
+        self._in_hand: Counter[str] = Counter()  # by key: attempts whose end is not known
+        self._ended = threading.Condition()
+
+    @contextmanager
+    def attempt(self, identifier: str, address: str) -> Iterator[Attempt]:
+        """One attempt to sign in. It counts as a failure unless its `good` is set in the block.
+
+        So it does not where directory or journal gave no verdict.
+
+        Raises:
+            NotLetIn: there were too many from this address, for this identifier, or in all.
+            Busy: too many wait.
+            JournalUntrusted: it cannot be counted, so nothing may be tried.
+        """
+        if not self._slots.acquire(timeout=PATIENCE):
+            raise Busy("too many sign in at once", "Come again.")
+        try:
+            one = Attempt(self, self._name(SIGN_IN, identifier))
+            try:
+                one.count(*self._windows(SIGN_IN, address, identifier))
+                yield one
+            except (DirectoryUntrusted, Transient):
+                one.good = True  # nobody learned anything
+                raise
+            finally:
+                self._settle(one)
+        finally:
+            self._slots.release()
+
+    def count(self, question: str, address: str, identifier: str | None = None) -> None:
+        """Count another question that strangers may ask, such as for a forgotten password.
+
+        Every one counts, by address, in all and (if there is one) by identifier, apart from those
+        of other questions.
+
+        Raises:
+            NotLetIn: there were too many.
+            JournalUntrusted: it cannot be counted.
+        """
+        added = self._journal.add_tries(self._windows(question, address, identifier), instant())
+        if isinstance(added, Full):
+            raise _refusal(added)
+
+    # --- what attempts need ---
+
+    def _windows(self, question: str, address: str, identifier: str | None) -> list[Window]:
+        throttle = self._throttle
+        windows = [
+            _window(f"{ADDRESS}{question}:{_network(address)}", throttle.address),
+            _window(f"{TOTAL}{question}", throttle.total),
+        ]
+        if identifier is not None:
+            windows.append(_window(self._name(question, identifier), throttle.account))
+        return windows
+
+    def _name(self, question: str, identifier: str) -> str:
+        return f"{NAME}{question}:{self._sign(identifier.strip().casefold())}"
+
+    def _account(self, number: str) -> Window:
+        return _window(f"{ACCOUNT}{number}", self._throttle.account)
+
+    def _add(self, windows: Sequence[Window]) -> tuple[int, ...]:
+        """Count a try; where those in hand use up a window, wait how they end."""
+        give_up = time.monotonic() + PATIENCE
+        with self._ended:
+            while True:
+                added = self._journal.add_tries(windows, instant())
+                if not isinstance(added, Full):
+                    self._in_hand.update(window.key for window in windows)
+                    return added
+                left = give_up - time.monotonic()
+                if not self._in_hand[added.window.key] or left <= 0:
+                    raise _refusal(added)
+                self._ended.wait(left)
+
+    def _enter(self, account: str, holder: str) -> None:
+        give_up = time.monotonic() + FOR_ANOTHER
+        while True:
+            now = instant()
+            if self._journal.enter(account, holder, now, now + self._longest):
+                return
+            if time.monotonic() >= give_up:
+                raise Busy("another attempt at the same account has not ended", "Come again.")
+            time.sleep(LOOK)
+
+    def _settle(self, one: Attempt) -> None:
+        try:
+            if one.numbers or one.entered:
+                self._journal.settle(one.holder, one.numbers if one.good else ())
+        finally:
+            with self._ended:
+                self._in_hand.subtract(one.keys)
+                for key in one.keys:
+                    if not self._in_hand[key]:
+                        del self._in_hand[key]
+                self._ended.notify_all()
+
+
+class Attempt:
+    """One attempt to sign in, until its end."""
+
+    def __init__(self, guard: Guard, name: str) -> None:
+        self.good = False  # whether it is taken back at its end
+        self.holder = draw_token()
+        self.numbers: list[int] = []
+        self.keys: list[str] = []
+        self.entered = False
+        self._guard = guard
+        self._name = name
+
+    def count(self, *windows: Window) -> None:
+        """Count it in these windows too."""
+        self.numbers += self._guard._add(windows)
+        self.keys += [window.key for window in windows]
+
+    def enter(self, number: str | None) -> None:
+        """Be the only one who tries this account until the attempt's end; None: there is none.
+
+        Without an account attempts wait for each other all the same, by what was typed.
+
+        Raises:
+            NotLetIn: there were too many at this account.
+            Busy: another attempt has not ended in time.
+        """
+        self._guard._enter(f"{ACCOUNT}{number}" if number else self._name, self.holder)
+        self.entered = True
+        if number:
+            self.count(self._guard._account(number))
+
+
+def accounts_tried(journal: Journal, now: datetime) -> int:
+    """At how many accounts a sign-in has failed within a day."""
+    return journal.keys_tried(ACCOUNT, now - REMEMBERED)
+
+
+def forget(journal: Journal, throttle: Throttle, now: datetime) -> None:
+    """Forget the tries that no window and no alarm looks at any more."""
+    periods = {
+        ACCOUNT: max(REMEMBERED, throttle.account.period),
+        NAME: throttle.account.period,
+        ADDRESS: throttle.address.period,
+        TOTAL: throttle.total.period,
+    }
+    journal.forget_tries({start: now - period for start, period in periods.items()}, now)
+
+
+def _window(key: str, rate: Rate) -> Window:
+    return Window(key, rate.limit, rate.period)
+
+
+def _refusal(full: Full) -> NotLetIn:
+    """What a full window means. An account's own says nothing: it would tell its other names."""
+    key = full.window.key
+    seconds = max(1, math.ceil((full.until - instant()).total_seconds()))
+    if key.startswith(ADDRESS):
+        return NotLetIn("throttled_address", seconds)
+    if key.startswith(TOTAL):
+        return NotLetIn("throttled_total", seconds)
+    return NotLetIn("throttled_account", seconds if key.startswith(NAME) else None)
+
+
+def _network(address: str) -> str:
+    """What an address counts as: an IPv6 one as its /64, of which one customer has all."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return "none"
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.ip_network((int(found) >> 64 << 64, 64)))

@@ -1,0 +1,163 @@
+"""Signing in with the directory's password, for one's first connection or a look at it.
+
+Whoever is not let in learns nothing: unknown, wrong, locked and expired get one answer, after the
+same work (OWASP ASVS 5.0, V6.3.8). What time is left between them is hidden by a grid: the web
+edge lets refusals go only at full steps of `REFUSAL_SECONDS` after their arrival.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+import structlog
+from pydantic import SecretStr
+
+from connector.activation.portal import Portal
+from connector.core import entry
+from connector.core.evidence import LONGEST
+from connector.core.model import Account, State
+from connector.edges.directory import Directory
+from connector.edges.passwords import hash_argon2id
+from connector.edges.tokens import draw_token
+from connector.errors import NotLetIn
+
+REFUSAL_SECONDS = 0.5
+_OPEN = frozenset({State.INACTIVE, State.ACTIVE, State.GRACE})
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A student whom the directory has let in."""
+
+    student_number: str
+    dn: str
+    account: Account  # as it was just before
+    must_change: bool  # the password opens nothing but its own change
+
+
+class Counts(Protocol):
+    """Who counts sign-ins: the metrics."""
+
+    def signed_in(self) -> None:
+        """Somebody was let in."""
+
+    def sign_in_refused(self, reason: str) -> None:
+        """Somebody was not, for one of `NotLetIn.REASONS`."""
+
+
+def sign_in(
+    portal: Portal,
+    identifier: str,
+    password: SecretStr,
+    birth_date: date | None,
+    address: str,
+    counts: Counts | None = None,
+) -> SignedIn:
+    """Let a student in by number, uid, login or address, in any case, and her password.
+
+    Args:
+        portal: what it works with.
+        identifier: as it was typed.
+        password: as it was typed.
+        birth_date: as it was given; looked at where it is the second factor.
+        address: where the request came from.
+        counts: is told how it ended.
+
+    Raises:
+        NotLetIn: and nobody is told why. Its answer leaves after `seconds_to_wait`.
+        Untrustworthy, Busy: directory or journal cannot be asked; nothing is known.
+    """
+    found: list[str] = []  # her number, as soon as it is known
+    try:
+        signed = _sign_in(portal, identifier, password, birth_date, address, found)
+    except NotLetIn as refusal:
+        log.info(
+            "sign-in refused",
+            reason=refusal.reason,
+            address=address,
+            student_number=found[0] if found else None,
+        )
+        if counts is not None:
+            counts.sign_in_refused(refusal.reason)
+        raise
+    log.info("signed in", address=address, student_number=signed.student_number)
+    if counts is not None:
+        counts.signed_in()
+    return signed
+
+
+def seconds_to_wait(began: float, now: float) -> float:
+    """How long a refusal waits before it leaves: until a full step after its arrival.
+
+    Args:
+        began: when the request arrived, by ``time.monotonic``.
+        now: the same clock, now.
+    """
+    return REFUSAL_SECONDS - (now - began) % REFUSAL_SECONDS
+
+
+def _sign_in(
+    portal: Portal,
+    identifier: str,
+    password: SecretStr,
+    birth_date: date | None,
+    address: str,
+    found: list[str],
+) -> SignedIn:
+    with portal.guard.attempt(identifier, address) as attempt, portal.directory() as directory:
+        account, reason = _look_up(portal, directory, identifier.strip(), found)
+        attempt.enter(found[0] if found else None)
+        if account is None or reason:
+            _pretend(portal, password)
+            raise NotLetIn(reason)
+        if not _born_on(portal, account, birth_date):
+            # Another password, so that the directory counts a failure here too: the right one
+            # would set its count back, and leave the birth date to be guessed.
+            directory.lets_in(account.dn, SecretStr(draw_token()))
+            raise NotLetIn("birth_date")
+        if not directory.lets_in(account.dn, password):
+            raise NotLetIn("password")
+        attempt.good = True
+    return SignedIn(found[0], account.dn, account, account.must_change)
+
+
+def _look_up(
+    portal: Portal, directory: Directory, identifier: str, found: list[str]
+) -> tuple[Account | None, str]:
+    """The entry that is meant, and why nobody may sign in to it; "": she may."""
+    # What is not printable no directory takes, and nobody is named by.
+    if not identifier or not identifier.isprintable() or len(identifier.encode()) > LONGEST:
+        return None, "unknown"
+    tree = portal.tree(directory)
+    numbers = directory.numbers_of(tree, identifier)
+    if len(numbers) != 1:
+        return None, "ambiguous" if numbers else "unknown"
+    accounts = directory.accounts_of(tree, numbers)
+    known = portal.journal.accounts(numbers).get(numbers[0])
+    if known is None or known.gone:
+        return None, "unknown"  # not managed
+    found.append(numbers[0])
+    if len(accounts) != 1 or len(accounts[0].values("supannEtuId")) != 1:
+        return None, "ambiguous"
+    account = accounts[0]
+    mine = entry.same_dn(account.dn, known.dn) and not entry.is_shared_person(account)
+    return account, "" if mine and entry.standing(account).state in _OPEN else "closed"
+
+
+def _born_on(portal: Portal, account: Account, birth_date: date | None) -> bool:
+    if portal.rules.activation.second_factor == "none":
+        return True
+    given = birth_date.isoformat() if birth_date else ""
+    stands = account.first("supannOIDCDateDeNaissance") or "?"
+    return hmac.compare_digest(given.encode(), stands.encode("utf-8", "replace"))
+
+
+def _pretend(portal: Portal, password: SecretStr) -> None:
+    """The work that verifying a password would be."""
+    rules = portal.rules.provisional
+    hash_argon2id(password, rules.memory_cost, rules.time_cost)
