@@ -133,6 +133,17 @@ def spool(error: ScolpassError) -> Incident:
     return Incident("spool", error.message, _with_command(error.cure, "scolpass check"))
 
 
+def guessing(tried: int, inactive: int) -> Incident:
+    """Sign-ins failed at many accounts: somebody guesses passwords."""
+    return Incident(
+        "guessing",
+        f"somebody may be guessing passwords: sign-ins failed at {tried:,} accounts within a day, "
+        f"{inactive:,} are inactive",
+        "the log's lines `sign-in refused` name the addresses they came from: shut those out, or "
+        "lower activation.throttle; `scolpass check` says what guessing could open",
+    )
+
+
 def _with_command(cure: str, *commands: str) -> str:
     typed = ", then ".join(f"`{command}`" for command in commands)
     return f"{cure.rstrip('.')}; {typed}" if cure else typed

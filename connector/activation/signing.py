@@ -146,7 +146,8 @@ def _look_up(
         return None, "ambiguous"
     account = accounts[0]
     mine = entry.same_dn(account.dn, known.dn) and not entry.is_shared_person(account)
-    return account, "" if mine and entry.standing(account).state in _OPEN else "closed"
+    opens = account.password and entry.standing(account).state in _OPEN
+    return account, "" if mine and opens else "closed"
 
 
 def _born_on(portal: Portal, account: Account, birth_date: date | None) -> bool:

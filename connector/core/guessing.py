@@ -20,6 +20,7 @@ from connector.core.rules import Provisional
 LIMIT = 0.01  # accounts a day that guessing may open
 LONGEST = 64  # signs that a provisional password may have
 DEFAULT_THREADS = 16  # of slapd, where cn=config cannot be read
+ALARM_SHARE, ALARM_LEAST = 100, 5  # one in so many inactive accounts, and no fewer than these
 _DAY = 86_400
 _YEAR = 365
 
@@ -149,6 +150,14 @@ def guesses_a_day(lock: Lock, threads: int, valid_days: int) -> float:
     if lock.window:
         rate = max(rate, (lock.failures - 1) * _DAY / lock.window)
     return rate
+
+
+def is_alarming(tried: int, inactive: int) -> bool:
+    """Whether sign-ins failed at so many accounts within a day that somebody guesses.
+
+    By one guess each at many accounts no lock is ever reached.
+    """
+    return tried >= ALARM_LEAST and ALARM_SHARE * tried >= inactive
 
 
 def reckon(inactive: int, lock: Lock, threads: int, rules: Provisional) -> Guessing:

@@ -1,8 +1,8 @@
 """The two lanes: what is made over everyone or judged, and what must not wait for it.
 
-Each step takes the one walk of :mod:`connector.sync` and returns the seconds until the next. A
-step that cannot trust directory, register or journal is made again after a while; what it was to
-do is kept until it is done.
+A third looks who guesses passwords. Each step of the two takes the one walk of
+:mod:`connector.sync` and returns the seconds until the next. A step that cannot trust directory,
+register or journal is made again after a while; what it was to do is kept until it is done.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ from tenacity import (
 from tenacity.nap import sleep_using_event
 
 from connector import alerts
+from connector.activation import guard
 from connector.clock import instant
 from connector.context import Context
-from connector.core.model import Feed
+from connector.core.guessing import is_alarming
+from connector.core.model import Feed, State
 from connector.core.plan import digest
 from connector.daemon.common import Shared
 from connector.edges.directory import BindRefused, Moved
@@ -52,6 +54,7 @@ LOOK_BACK = 1000  # numbers of events: another host's transaction may end after 
 OVERLAP = timedelta(seconds=5)  # CSNs of several servers need not come in order
 WHOLE_FROM = 200  # students: for more, and a twentieth of all, a whole pass is cheaper
 LONGEST_SLEEP = 5.0  # seconds
+GUESSES_EVERY = 60.0  # seconds between two looks at how many sign-ins failed
 SIGNATURES_KEPT = timedelta(hours=1)  # those of requests are good for five minutes
 LASTS = 3  # failures in a row: it is no passing trouble, and people hear of it
 FIRST_AGAIN = 30.0  # seconds after which the first of directory.uris is tried again
@@ -429,3 +432,27 @@ class WholeLane(Lane):
 def _left_undone(report: Report) -> str:
     """The digest by which what was not applied can be approved."""
     return digest([o.change for o in report.outcomes if o.outcome != "applied"])
+
+
+# --- who guesses ----------------------------------------------------------------------------------
+
+
+class GuessingLane(Lane):
+    """How many sign-ins failed, of which people hear, and tries that no longer count."""
+
+    uses_directory = False
+
+    def step(self) -> float:
+        """Look at the last day."""
+        context = self.context
+        now, throttle = context.moment.now, context.rules.activation.throttle
+        tried = guard.accounts_tried(context.journal, now)
+        inactive = context.journal.accounts_by_state().get(State.INACTIVE, 0)
+        if is_alarming(tried, inactive):
+            incident = alerts.guessing(tried, inactive)
+            self.shared.fares(incident.key, incident.what)
+            self.alerts.raise_(incident)
+        else:
+            self.fine("guessing")
+        guard.forget(context.journal, throttle, now)
+        return GUESSES_EVERY

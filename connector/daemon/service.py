@@ -28,7 +28,7 @@ from connector import alerts, events
 from connector.clock import instant
 from connector.context import Context, open_context
 from connector.daemon.common import Register, Shared
-from connector.daemon.lanes import EventLane, Lane, WholeLane
+from connector.daemon.lanes import EventLane, GuessingLane, Lane, WholeLane
 from connector.edges import amqp, service
 from connector.edges.journal import Leadership, database_file, lead
 from connector.edges.watch import watch_folders
@@ -306,8 +306,9 @@ class Service:
         event_lane = EventLane(self._context(), shared, told, metrics)
         whole_lane = WholeLane(self._context(), shared, told, metrics)
         spool = SpoolLane("spool", self._context(), shared, told, metrics)
+        guessing = GuessingLane("guessing", self._context(), shared, told, metrics)
         shared.on_arrival = event_lane.wake.set
-        self._lanes = [whole_lane, event_lane, spool]
+        self._lanes = [whole_lane, event_lane, spool, guessing]
         for lane in self._lanes:
             lane.start()
         folders: dict[Path, Callable[[], None]] = {self.settings.events.spool.path: spool.wake.set}
