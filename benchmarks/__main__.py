@@ -1,4 +1,4 @@
-"""``make bench``: a sync beside ldapadd, one that changes nothing beside ldapsearch, and events.
+"""``make bench``: a sync beside ldapadd, one without changes beside ldapsearch, events, sign-ins.
 
 The two pairs run in one sitting against the same private slapd, so that their ratio holds on a
 machine whose speed does not. ``make bench BENCH="create"`` runs one of them.
@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -19,12 +20,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.events import PER_SECOND, lags, percentile
-from benchmarks.register import write_register
+from benchmarks.register import FIRST_NUMBER, write_register
+from benchmarks.signin import at_once, refusals
 from connector.clock import instant
 from connector.sandbox import Sandbox
 
 CREATE_RATIO, CREATE_STUDENTS = 2.0, 5_000
 EVENT_STUDENTS, EVENT_MILLISECONDS = 5_000, 100
+REFUSALS, REFUSALS_APART = 200, 10  # tries of each kind; milliseconds between their medians
+SIGN_INS = 200  # at once
 SAME_RATIO, SAME_STUDENTS, SAME_MEGABYTES = 30.0, 50_000, 250
 
 
@@ -34,6 +38,7 @@ def main() -> int:
         "create": create,
         "unchanged": unchanged,
         "events": events,
+        "signin": signin,
     }
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(benchmarks))
@@ -99,6 +104,27 @@ def events(rounds: int) -> bool:
     return held
 
 
+def signin(rounds: int) -> bool:
+    """Refusals of each kind, whose answers leave at the same moment, and many students at once."""
+    print(f"signin: {REFUSALS} refusals of each kind, then {SIGN_INS} students at once")
+    with _sandbox() as sandbox:
+        write_register(sandbox.folder / "enrolments.csv", 2 * SIGN_INS, _year())
+        _sync(sandbox, memory="19456", passes="2")
+        medians: list[float] = []
+        for kind, times in refusals(sandbox, REFUSALS).items():
+            work, answer = (1000 * statistics.median(column) for column in zip(*times, strict=True))
+            medians.append(answer)
+            print(f"  {kind:9}  work {work:5.1f} ms   answer leaves after {answer:6.1f} ms")
+        seconds = [at_once(sandbox, FIRST_NUMBER + SIGN_INS, SIGN_INS) for _ in range(rounds)]
+    print(f"  {SIGN_INS} at once: {sorted(seconds)[rounds // 2]:.1f} s")
+    apart = max(medians) - min(medians)
+    held = apart <= REFUSALS_APART
+    print(
+        f"  {'held' if held else 'MISSED'}: medians {apart:.1f} ms apart, at most {REFUSALS_APART}"
+    )
+    return held
+
+
 def _judge(name: str, ratios: list[float], bound: float) -> bool:
     median = sorted(ratios)[len(ratios) // 2]
     held = median <= bound
@@ -130,7 +156,7 @@ def _timed(command: list[str], *, stdin: str | None = None, **environment: str) 
     return _Run(seconds, 0)
 
 
-def _sync(sandbox: Sandbox) -> _Run:
+def _sync(sandbox: Sandbox, memory: str = "1024", passes: str = "1") -> _Run:
     """One ``scolpass sync`` as a process of its own, with its own peak memory."""
     measured = sandbox.folder / "measured.json"
     code = (
@@ -145,8 +171,8 @@ def _sync(sandbox: Sandbox) -> _Run:
     command = [sys.executable, "-c", code, str(measured), sys.executable, "-m", "connector"]
     _timed(
         [*command, "--config", str(sandbox.config), "sync"],
-        SCOLPASS_PASSWORD__PROVISIONAL__MEMORY_COST="1024",
-        SCOLPASS_PASSWORD__PROVISIONAL__TIME_COST="1",
+        SCOLPASS_PASSWORD__PROVISIONAL__MEMORY_COST=memory,
+        SCOLPASS_PASSWORD__PROVISIONAL__TIME_COST=passes,
     )
     status, seconds, kilobytes, said = json.loads(measured.read_text())
     if status != 0:

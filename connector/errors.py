@@ -107,17 +107,21 @@ class NotLetIn(ScolpassError):
         *("throttled_account", "throttled_address", "throttled_total"),
     )
 
-    def __init__(self, reason: str, wait: int | None = None) -> None:
+    def __init__(
+        self, reason: str, *, wait: int | None = None, student_number: str | None = None
+    ) -> None:
         """Take the reason, for log and metrics alone; it is in no text.
 
         Args:
             reason: one of `REASONS`.
+            student_number: whose account it is about, for the log alone; None: nobody's.
             wait: seconds after which another try is taken, which she may be told, as it says
                 nothing of whether there is such an account; None: there is nothing to say.
         """
         super().__init__("the sign-in was refused", "See that everything is typed as it is printed")
         self.reason = reason
         self.wait = wait
+        self.student_number = student_number
 
 
 class Replayed(ScolpassError):

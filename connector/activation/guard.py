@@ -35,8 +35,14 @@ LOOK = 0.02  # seconds between two looks whether it has ended
 SLACK = 20  # seconds for the journal, and by which the clocks of two hosts may differ
 REMEMBERED = timedelta(days=1)  # tries of accounts, for the alarm
 
-ACCOUNT, NAME, ADDRESS, TOTAL = "account:", "name:", "address:", "total:"  # what keys begin with
+ACCOUNT, NAME, ADDRESS, TOTAL = "account", "name", "address", "total"  # kinds of keys: "kind:..."
 SIGN_IN = "sign-in"  # the question that most windows are about
+
+_THROTTLED = {
+    NAME: "throttled_account",
+    ADDRESS: "throttled_address",
+    TOTAL: "throttled_total",
+}
 
 
 def longest_bind(directory: DirectorySettings) -> timedelta:
@@ -116,18 +122,18 @@ class Guard:
     def _windows(self, question: str, address: str, identifier: str | None) -> list[Window]:
         throttle = self._throttle
         windows = [
-            _window(f"{ADDRESS}{question}:{_network(address)}", throttle.address),
-            _window(f"{TOTAL}{question}", throttle.total),
+            _window(f"{ADDRESS}:{question}:{_network(address)}", throttle.address),
+            _window(f"{TOTAL}:{question}", throttle.total),
         ]
         if identifier is not None:
             windows.append(_window(self._name(question, identifier), throttle.account))
         return windows
 
     def _name(self, question: str, identifier: str) -> str:
-        return f"{NAME}{question}:{self._sign(identifier.strip().casefold())}"
+        return f"{NAME}:{question}:{self._sign(identifier.strip().casefold())}"
 
     def _account(self, number: str) -> Window:
-        return _window(f"{ACCOUNT}{number}", self._throttle.account)
+        return _window(f"{ACCOUNT}:{number}", self._throttle.account)
 
     def _add(self, windows: Sequence[Window]) -> tuple[int, ...]:
         """Count a try; where those in hand use up a window, wait how they end."""
@@ -192,7 +198,7 @@ class Attempt:
             NotLetIn: there were too many at this account.
             Busy: another attempt has not ended in time.
         """
-        self._guard._enter(f"{ACCOUNT}{number}" if number else self._name, self.holder)
+        self._guard._enter(f"{ACCOUNT}:{number}" if number else self._name, self.holder)
         self.entered = True
         if number:
             self.count(self._guard._account(number))
@@ -200,7 +206,7 @@ class Attempt:
 
 def accounts_tried(journal: Journal, now: datetime) -> int:
     """At how many accounts a sign-in has failed within a day."""
-    return journal.keys_tried(ACCOUNT, now - REMEMBERED)
+    return journal.keys_tried(f"{ACCOUNT}:", now - REMEMBERED)
 
 
 def forget(journal: Journal, throttle: Throttle, now: datetime) -> None:
@@ -211,7 +217,7 @@ def forget(journal: Journal, throttle: Throttle, now: datetime) -> None:
         ADDRESS: throttle.address.period,
         TOTAL: throttle.total.period,
     }
-    journal.forget_tries({start: now - period for start, period in periods.items()}, now)
+    journal.forget_tries({f"{kind}:": now - period for kind, period in periods.items()}, now)
 
 
 def _window(key: str, rate: Rate) -> Window:
@@ -220,13 +226,11 @@ def _window(key: str, rate: Rate) -> Window:
 
 def _refusal(full: Full) -> NotLetIn:
     """What a full window means. An account's own says nothing: it would tell its other names."""
-    key = full.window.key
+    kind, _, rest = full.window.key.partition(":")
+    if kind == ACCOUNT:
+        return NotLetIn("throttled_account", student_number=rest)
     seconds = max(1, math.ceil((full.until - instant()).total_seconds()))
-    if key.startswith(ADDRESS):
-        return NotLetIn("throttled_address", seconds)
-    if key.startswith(TOTAL):
-        return NotLetIn("throttled_total", seconds)
-    return NotLetIn("throttled_account", seconds if key.startswith(NAME) else None)
+    return NotLetIn(_THROTTLED[kind], wait=seconds)
 
 
 def _network(address: str) -> str:

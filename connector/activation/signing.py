@@ -72,15 +72,14 @@ def sign_in(
         NotLetIn: and nobody is told why. Its answer leaves after `seconds_to_wait`.
         Untrustworthy, Busy: directory or journal cannot be asked; nothing is known.
     """
-    found: list[str] = []  # her number, as soon as it is known
     try:
-        signed = _sign_in(portal, identifier, password, birth_date, address, found)
+        signed = _sign_in(portal, identifier, password, birth_date, address)
     except NotLetIn as refusal:
         log.info(
             "sign-in refused",
             reason=refusal.reason,
             address=address,
-            student_number=found[0] if found else None,
+            student_number=refusal.student_number,
         )
         if counts is not None:
             counts.sign_in_refused(refusal.reason)
@@ -101,53 +100,59 @@ def seconds_to_wait(began: float, now: float) -> float:
     return REFUSAL_SECONDS - (now - began) % REFUSAL_SECONDS
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Whom an identifier names, as far as anybody; ``closed``: why she may not sign in."""
+
+    number: str | None = None
+    account: Account | None = None
+    closed: str = ""
+
+
 def _sign_in(
     portal: Portal,
     identifier: str,
     password: SecretStr,
     birth_date: date | None,
     address: str,
-    found: list[str],
 ) -> SignedIn:
     with portal.guard.attempt(identifier, address) as attempt, portal.directory() as directory:
-        account, reason = _look_up(portal, directory, identifier.strip(), found)
-        attempt.enter(found[0] if found else None)
-        if account is None or reason:
+        found = _look_up(portal, directory, identifier.strip())
+        number, account = found.number, found.account
+        attempt.enter(number)
+        if number is None or account is None or found.closed:
             _pretend(portal, password)
-            raise NotLetIn(reason)
+            raise NotLetIn(found.closed, student_number=number)
         if not _born_on(portal, account, birth_date):
             # Another password, so that the directory counts a failure here too: the right one
             # would set its count back, and leave the birth date to be guessed.
             directory.lets_in(account.dn, SecretStr(draw_token()))
-            raise NotLetIn("birth_date")
+            raise NotLetIn("birth_date", student_number=number)
         if not directory.lets_in(account.dn, password):
-            raise NotLetIn("password")
+            raise NotLetIn("password", student_number=number)
         attempt.good = True
-    return SignedIn(found[0], account.dn, account, account.must_change)
+    return SignedIn(number, account.dn, account, account.must_change)
 
 
-def _look_up(
-    portal: Portal, directory: Directory, identifier: str, found: list[str]
-) -> tuple[Account | None, str]:
-    """The entry that is meant, and why nobody may sign in to it; "": she may."""
+def _look_up(portal: Portal, directory: Directory, identifier: str) -> _Found:
     # What is not printable no directory takes, and nobody is named by.
     if not identifier or not identifier.isprintable() or len(identifier.encode()) > LONGEST:
-        return None, "unknown"
+        return _Found(closed="unknown")
     tree = portal.tree(directory)
     numbers = directory.numbers_of(tree, identifier)
     if len(numbers) != 1:
-        return None, "ambiguous" if numbers else "unknown"
-    accounts = directory.accounts_of(tree, numbers)
-    known = portal.journal.accounts(numbers).get(numbers[0])
+        return _Found(closed="ambiguous" if numbers else "unknown")
+    number = numbers[0]
+    known = portal.journal.accounts(numbers).get(number)
     if known is None or known.gone:
-        return None, "unknown"  # not managed
-    found.append(numbers[0])
+        return _Found(closed="unknown")  # not managed
+    accounts = directory.accounts_of(tree, numbers)
     if len(accounts) != 1 or len(accounts[0].values("supannEtuId")) != 1:
-        return None, "ambiguous"
+        return _Found(number, closed="ambiguous")
     account = accounts[0]
-    mine = entry.same_dn(account.dn, known.dn) and not entry.is_shared_person(account)
+    hers = entry.same_dn(account.dn, known.dn) and not entry.is_shared_person(account)
     opens = account.password and entry.standing(account).state in _OPEN
-    return account, "" if mine and opens else "closed"
+    return _Found(number, account, "" if hers and opens else "closed")
 
 
 def _born_on(portal: Portal, account: Account, birth_date: date | None) -> bool:

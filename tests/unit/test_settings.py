@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from connector.core.rules import Rules
+from connector.core.rules import Rate, Rules, Throttle
 from connector.errors import ConfigurationError
 from connector.settings import (
     CsvSource,
@@ -71,6 +71,8 @@ def test_the_example_is_valid_as_it_stands() -> None:
     assert settings.institution.uai == "0342490X"
     assert settings.source.columns == {"student_number": "COD_ETU"}
     assert settings.daemon.full_every == timedelta(hours=24)
+    assert settings.activation.throttle == Throttle()
+    assert settings.activation.throttle.address == Rate(30, timedelta(minutes=5))
 
 
 def test_the_example_keeps_what_the_sandbox_replaces_on_lines_of_its_own() -> None:
@@ -313,6 +315,12 @@ def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
         ("SOURCE__COLUMNS", '{"student_number": "N"}', "source.columns", {"student_number": "N"}),
         ("MAIL__ENABLED", "false", "mail.enabled", False),
         ("DAEMON__SYNC_EVERY", "90s", "daemon.sync_every", timedelta(seconds=90)),
+        (
+            "ACTIVATION__THROTTLE__ADDRESS",
+            "300/10m",
+            "activation.throttle.address",
+            Rate(300, timedelta(minutes=10)),
+        ),
         ("ALERTS__TO", "", "alerts.to", ()),
         ("SAFETY__MAX_CREATE", "200", "safety.max_create", "200"),
         ("LOG__LEVEL", "DEBUG", "log.level", "debug"),
@@ -403,6 +411,9 @@ def with_key(table: str, line: str) -> str:
         ("daemon", "sync_every = 60", "sync_every: expected a duration"),
         ("daemon", 'sync_every = "0s"', "sync_every: expected a duration"),
         ("daemon", 'sync_every = "1 minute"', "sync_every: expected a duration"),
+        ("activation.throttle", 'account = "10"', "account: expected so many in at most a day"),
+        ("activation.throttle", 'total = "0/5m"', "total: expected so many in at most a day"),
+        ("activation.throttle", 'address = "30/25h"', "address: expected so many in at most a day"),
         ("http", 'listen = "8080"', 'listen: expected "host:port"'),
         ("http", 'public_url = "ent"', "public_url: expected a URL"),
         ("http", 'public_url = "https://u:hunter2@ent"', "public_url: expected a URL"),

@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from connector.core.guessing import LIMIT, Guessing, Lock, guesses_a_day, lock_of, number, reckon
+from connector.core.guessing import (
+    LIMIT,
+    Guessing,
+    Lock,
+    guesses_a_day,
+    is_alarming,
+    lock_of,
+    number,
+    reckon,
+)
 from connector.core.rules import Provisional
 
 FOR_GOOD = Lock(5)
@@ -135,3 +144,20 @@ class TestInWords:
     )
     def test_a_figure_has_two_digits_that_count(self, value: float, text: str) -> None:
         assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("tried", "inactive", "alarming"),
+    [
+        (4, 0, False),
+        (5, 0, True),
+        (5, 500, True),
+        (5, 501, False),
+        (149, 15_000, False),
+        (150, 15_000, True),
+    ],
+)
+def test_a_hundredth_of_the_inactive_accounts_is_alarming_and_fewer_than_five_never(
+    tried: int, inactive: int, alarming: bool
+) -> None:
+    assert is_alarming(tried, inactive) is alarming
