@@ -29,7 +29,7 @@ from connector.errors import Busy, DirectoryUntrusted, NotLetIn, Transient
 from connector.settings import Directory as DirectorySettings
 
 AT_ONCE = 8  # attempts in hand in this process; the others wait their turn ...
-PATIENCE = 30.0  # ... for so many seconds
+PATIENCE = 45.0  # ... for so many seconds
 FOR_ANOTHER = 5.0  # seconds to wait for the end of another attempt at the same account
 LOOK = 0.02  # seconds between two looks whether it has ended
 SLACK = 20  # seconds for the journal, and by which the clocks of two hosts may differ

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from connector import desk
 from connector.activation import guard
@@ -47,10 +47,10 @@ def modify(walk: Walk, *lines: str) -> None:
     walk.directory.modify("\n".join([f"dn: {dn}", "changetype: modify", *lines, ""]))
 
 
-def drop_tries(walk: Walk) -> None:
+def drop_tries(at: Door) -> None:
     """The journal cannot count any more."""
-    with closing(sqlite3.connect(walk.workspace.journal)) as connection:
-        connection.execute("DROP TABLE tries")
+    with at.portal.journal._engine.begin() as connection:
+        connection.execute(sa.text("DROP TABLE tries"))
 
 
 def log_lines(walk: Walk) -> list[dict[str, Any]]:
@@ -333,7 +333,7 @@ def test_without_a_journal_nothing_is_tried(
     enrolled: Walk, at: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verified, password = Verified(monkeypatch), enrolled.password(NUMBER)
-    drop_tries(enrolled)
+    drop_tries(at)
     for given in (password, WRONG):
         with pytest.raises(JournalUntrusted):
             at.enter(given)
@@ -347,7 +347,7 @@ def test_a_journal_that_goes_away_meanwhile_lets_nobody_in(
     password, lets_in = enrolled.password(NUMBER), Directory.lets_in
 
     def last(*given: Any) -> bool:
-        drop_tries(enrolled)
+        drop_tries(at)
         return lets_in(*given)
 
     monkeypatch.setattr(Directory, "lets_in", last)
