@@ -184,8 +184,7 @@ def _ldap_uri(value: str) -> str:
     return parts.scheme + value[len(parts.scheme) :].rstrip("/")  # urlsplit has lowered the scheme
 
 
-def _is_loopback(uri: str) -> bool:
-    host = urlsplit(uri).hostname or ""
+def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -300,7 +299,11 @@ class Directory(Section):
                 raise ValueError(
                     "starttls: expected false with ldaps://, which is encrypted already"
                 )
-            if not encrypted and not self.starttls and not _is_loopback(uri):
+            if (
+                not encrypted
+                and not self.starttls
+                and not _is_loopback(urlsplit(uri).hostname or "")
+            ):
                 raise ValueError(
                     f"uris: expected ldaps://, or starttls = true: {uri} is not on this machine"
                 )
@@ -384,12 +387,29 @@ class Mail(Section):
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=25, ge=1, le=65_535)
     sender: MailAddress | None = None
+    starttls: bool = False
+    user: str = ""  # empty: the server asks for none
+    password_file: FilePath = Field(default=Path("mail.password"))
 
     @model_validator(mode="after")
     def _has_a_sender(self) -> Mail:
         if self.enabled and self.sender is None:
             raise ValueError("sender: expected a mail address, as mail is enabled")
         return self
+
+    @model_validator(mode="after")
+    def _no_password_in_clear(self) -> Mail:
+        if self.user and not self.starttls and not _is_loopback(self.host):
+            raise ValueError("starttls: expected true with a user, as host is not this machine")
+        return self
+
+    def password(self) -> SecretStr | None:
+        """What ``user`` is proven by; None where there is no user.
+
+        Raises:
+            ConfigurationError: the file is missing, open to others, or empty.
+        """
+        return read_secret(self.password_file) if self.user else None
 
 
 class Alerts(Section):

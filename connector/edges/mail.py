@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import smtplib
+import ssl
 from collections.abc import Sequence
 from contextlib import suppress
 from email.message import EmailMessage
@@ -14,16 +15,21 @@ import structlog
 
 from connector.clock import instant
 from connector.errors import EntryError, Refused, Transient
+from connector.log import guarded_secret, scrub
 from connector.settings import Mail
 
 TIMEOUT = 10.0  # seconds without a sign of the server
 LONGEST_SUBJECT = 200  # signs
 _CURE = "See mail.host and mail.port, and the mail server's log."
+_CURE_TLS = "See mail.starttls, and that this machine trusts the server's certificate."
+_CURE_LOGIN = "See mail.user and mail.password_file."
 
 log = structlog.get_logger()
 
 
-def send(mail: Mail, to: Sequence[str], subject: str, body: str) -> None:
+def send(
+    mail: Mail, to: Sequence[str], subject: str, body: str, *, patience: float | None = None
+) -> None:
     """Hand one mail to the server, or log that it would be sent while ``mail.enabled`` is false.
 
     Args:
@@ -31,11 +37,14 @@ def send(mail: Mail, to: Sequence[str], subject: str, body: str) -> None:
         to: bare addresses, all of them shown; at least one.
         subject: one line; whatever would break it becomes a blank.
         body: plain text.
+        patience: seconds that the server may think about the mail, instead of ``TIMEOUT``; the
+            longer, the rarer it takes one whose sender has given up (RFC 5321, 4.5.3.2).
 
     Raises:
-        Transient: the server is away, slow or busy; it may have taken the mail if its last answer
-            was lost.
+        Transient: the server is away, slow or busy, or does not know us; it may have taken the
+            mail if its last answer was lost.
         Refused: an address cannot be written to, or the server says no to all of them.
+        ConfigurationError: the password file of ``mail.user`` cannot be read.
     """
     message = _message(mail, to, subject, body)
     if not mail.enabled:
@@ -44,6 +53,9 @@ def send(mail: Mail, to: Sequence[str], subject: str, body: str) -> None:
     server: smtplib.SMTP | None = None
     try:
         server = smtplib.SMTP(mail.host, mail.port, timeout=TIMEOUT)
+        _introduce(server, mail, to)
+        assert server.sock is not None
+        server.sock.settimeout(patience or TIMEOUT)
         refused = server.send_message(message, mail.sender, list(to))
     except (OSError, UnicodeError) as error:  # smtplib's own are OSErrors; a host may be no name
         raise _failed(mail, to, error) from error
@@ -59,6 +71,32 @@ def send(mail: Mail, to: Sequence[str], subject: str, body: str) -> None:
             trouble=f"{_server(mail)} took a mail for some only, and refused {_said(refused)}",
             cure="see whether these addresses exist",
         )
+
+
+def _introduce(server: smtplib.SMTP, mail: Mail, to: Sequence[str]) -> None:
+    """TLS and login, where the configuration asks for them."""
+    doing = _doing(mail, to)
+    if mail.starttls:
+        try:
+            server.starttls(context=ssl.create_default_context())
+        except (OSError, ValueError) as error:
+            raise Transient(f"{doing}: STARTTLS: {error}", _CURE_TLS) from error
+    password = mail.password()
+    if password is None:
+        return
+    try:
+        server.login(mail.user, password.get_secret_value())
+    except smtplib.SMTPResponseException as error:
+        said = _answer(error)
+    except UnicodeError:  # whose own words would quote the password
+        said = "user and password must be ASCII"
+    except OSError as error:
+        said = str(error)
+    else:
+        return
+    with guarded_secret(password):
+        # The mail is not to blame: it waits until somebody has mended this.
+        raise Transient(f"{doing}: {mail.user} is not let in: {scrub(said)}", _CURE_LOGIN)
 
 
 def _message(mail: Mail, to: Sequence[str], subject: str, body: str) -> EmailMessage:
@@ -94,6 +132,16 @@ def _server(mail: Mail) -> str:
     return f"the mail server {mail.host}:{mail.port}"
 
 
+def _doing(mail: Mail, to: Sequence[str]) -> str:
+    return f"sending a mail to {', '.join(to)} by {_server(mail)}"
+
+
+def _answer(error: smtplib.SMTPResponseException) -> str:
+    said = error.smtp_error
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    return f"{error.smtp_code} {text}"
+
+
 def _said(refused: dict[str, tuple[int, bytes]]) -> str:
     return "; ".join(
         f"{address}: {code} {text.decode('utf-8', 'replace')}"
@@ -103,14 +151,12 @@ def _said(refused: dict[str, tuple[int, bytes]]) -> str:
 
 def _failed(mail: Mail, to: Sequence[str], error: OSError | UnicodeError) -> EntryError:
     """The error that stands for what the server said, or that it said nothing."""
-    doing = f"sending a mail to {', '.join(to)} by {_server(mail)}"
+    doing = _doing(mail, to)
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         kind = _kind([code for code, _ in error.recipients.values()])
         return kind(f"{doing}: refused: {_said(error.recipients)}", _CURE)
     if isinstance(error, smtplib.SMTPResponseException):
-        said = error.smtp_error
-        text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-        return _kind([error.smtp_code])(f"{doing}: {error.smtp_code} {text}", _CURE)
+        return _kind([error.smtp_code])(f"{doing}: {_answer(error)}", _CURE)
     if isinstance(error, UnicodeError | smtplib.SMTPNotSupportedError):
         return Refused(f"{doing}: {error}", _CURE)
     return Transient(f"{doing}: {str(error) or type(error).__name__}", _CURE)

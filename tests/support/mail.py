@@ -9,7 +9,9 @@ with MailServer() as server:
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
+import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from email import message_from_bytes
@@ -17,7 +19,7 @@ from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
 from typing import Any, Self
 
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from tests.support.directory import free_port
 from tests.support.workspace import Workspace
@@ -42,6 +44,9 @@ class MailServer:
         self.says: dict[str, str] = {}  # to a recipient: such as "550 5.1.1 no such user"
         self.says_at_end: str | None = None  # to a whole mail
         self.hangs = False  # takes a mail and never answers
+        self.tls: ssl.SSLContext | None = None  # offers STARTTLS
+        self.user: tuple[str, str] | None = None  # takes mails from this one, by name and password
+        self.logins: list[tuple[str, bool]] = []  # who tried, and whether by TLS
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="smtp", daemon=True)
         self._server: asyncio.Server | None = None
@@ -109,7 +114,21 @@ class MailServer:
         self._server = None
 
     def _session(self) -> SMTP:
-        return _Protocol(self._sessions, self, hostname="mail.test", loop=self._loop)
+        options: dict[str, Any] = {"tls_context": self.tls}
+        if self.user is not None:
+            options |= {"authenticator": self._login, "auth_required": True}
+            options["auth_require_tls"] = self.tls is not None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of logins without TLS, which loopback may do
+            return _Protocol(self._sessions, self, hostname="mail.test", loop=self._loop, **options)
+
+    def _login(
+        self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: object
+    ) -> AuthResult:
+        assert isinstance(data, LoginPassword)
+        found = (data.login.decode(), data.password.decode())
+        self.logins.append((found[0], session.ssl is not None))
+        return AuthResult(success=found == self.user)
 
     # --- what aiosmtpd asks its handler ---
 

@@ -76,7 +76,7 @@ class Broker:
         self._epmd: subprocess.Popen[bytes] | None = None
         for name in ("", "data", "log", "home"):
             (folder / name).mkdir(mode=0o700, exist_ok=True)
-        _write_certificate(self.certificate, folder / "broker.key")
+        write_certificate(self.certificate, folder / "broker.key")
         lines = [
             f"listeners.tcp.default = 127.0.0.1:{self.port}",
             f"listeners.ssl.default = 127.0.0.1:{self.tls_port}",
@@ -378,7 +378,7 @@ class Broker:
         return self.letters(f"{queue}.dead")
 
 
-def _write_certificate(certificate: Path, key: Path) -> None:
+def write_certificate(certificate: Path, key: Path) -> None:
     own = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "broker")])
     now = datetime.now(UTC)

@@ -420,6 +420,7 @@ def with_key(table: str, line: str) -> str:
         ("http", 'public_url = "https://ent.univ.fr\\nX: y"', "public_url: expected a URL"),
         ("mail", "enabled = true", "sender: expected a mail address"),
         ("mail", 'enabled = "perhaps"', "enabled: expected true or false"),
+        ("mail", 'user = "u"\nhost = "smtp.univ.fr"', "starttls: expected true with a user"),
         ("alerts", 'to = ["a@b.fr", "x\\ny@b.fr"]', "to: item 2: expected a mail address"),
         ("log", 'level = "loud"', "level: expected 'debug'"),
     ],

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
 
 from connector.edges import mail
 from connector.edges.mail import send
-from connector.errors import EntryError, Refused, Transient
+from connector.errors import ConfigurationError, EntryError, Refused, Transient
 from connector.settings import Mail
 from tests.support.directory import free_port
 from tests.support.mail import MailServer
+from tests.support.rabbitmq import write_certificate
+from tests.support.workspace import write_secret
 
 TO = ("exploitation@univ.fr",)
 
@@ -183,3 +187,75 @@ def test_a_host_that_is_no_name_is_said() -> None:
     settings = Mail(enabled=True, host="a" * 70 + ".fr", port=free_port(), sender="s@univ.fr")
     with pytest.raises(EntryError, match=r"aaa\.fr"):
         send(settings, TO, "A subject", "A body")
+
+
+# --- TLS and login --------------------------------------------------------------------------------
+
+SECRET = "Sardine-nacree-1894"
+
+
+@pytest.fixture
+def guarded(server: MailServer, tmp_path: Path) -> Mail:
+    """What is sent to a server that wants to know who sends."""
+    server.user = ("scolpass", SECRET)
+    password = tmp_path / "mail.password"
+    write_secret(password, SECRET + "\n")
+    return rules(server).model_copy(update={"user": "scolpass", "password_file": password})
+
+
+def encrypt(server: MailServer, folder: Path) -> Path:
+    """Have the server offer STARTTLS; its certificate."""
+    certificate, key = folder / "server.pem", folder / "server.key"
+    write_certificate(certificate, key)
+    server.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.tls.load_cert_chain(certificate, key)
+    return certificate
+
+
+def test_a_server_that_asks_who_sends_is_told(server: MailServer, guarded: Mail) -> None:
+    send(guarded, TO, "A subject", "A body")
+    assert len(server.taken) == 1
+    assert server.logins == [("scolpass", False)]
+
+
+def test_the_password_goes_over_tls_to_a_server_that_is_proven(
+    server: MailServer, guarded: Mail, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over_tls = guarded.model_copy(update={"starttls": True})
+    certificate = encrypt(server, tmp_path)
+    with pytest.raises(Transient, match="STARTTLS.*certificate verify failed"):
+        send(over_tls, TO, "A subject", "A body")
+    assert server.logins == []
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    send(over_tls, TO, "A subject", "A body")
+    assert server.logins == [("scolpass", True)]
+    assert len(server.taken) == 1
+
+
+def test_a_server_without_tls_gets_nothing_where_it_is_asked_for(
+    server: MailServer, guarded: Mail
+) -> None:
+    with pytest.raises(Transient, match="STARTTLS") as caught:
+        send(guarded.model_copy(update={"starttls": True}), TO, "A subject", "A body")
+    assert "mail.starttls" in caught.value.cure
+    assert server.logins == []
+    assert server.tries == 0
+
+
+@pytest.mark.parametrize("password", ["Wrong-password-1894", "Mot-de-passe-été-1894"])
+def test_a_login_that_is_refused_is_no_fault_of_the_mail(
+    guarded: Mail, server: MailServer, password: str
+) -> None:
+    write_secret(guarded.password_file, password)
+    with pytest.raises(Transient, match="scolpass is not let in") as caught:
+        send(guarded, TO, "A subject", "A body")
+    assert "mail.password_file" in caught.value.cure
+    assert password not in str(caught.value)
+    assert "\\xe9" not in str(caught.value)
+    assert server.tries == 0
+
+
+def test_a_password_file_that_cannot_be_used_is_named(guarded: Mail) -> None:
+    guarded.password_file.unlink()
+    with pytest.raises(ConfigurationError, match=r"no secret file .*mail\.password"):
+        send(guarded, TO, "A subject", "A body")
