@@ -29,7 +29,7 @@ from connector.core.model import (
     State,
     Status,
 )
-from connector.edges.journal import Journal, open_journal, turn
+from connector.edges.journal import Journal, Outgoing, open_journal, turn
 from connector.errors import ConfigurationError, JournalUntrusted
 from tests.support import postgres as support
 
@@ -763,3 +763,75 @@ def test_the_longest_names_that_are_let_in_are_kept(journal: Journal) -> None:
     step = "".join(chr(chance.randrange(0x20000, 0x2A6D0)) for _ in range(256))
     journal.remember_enrolments([enrolment("2" * 32, step)])
     assert [row.step_code for row in journal.enrolments()] == [step]
+
+
+# --- the outbox -----------------------------------------------------------------------------------
+
+
+def outgoing(key: str, student: str = number(1), *, minutes: int = 0, **given: object) -> Outgoing:
+    due = AT + timedelta(minutes=minutes)
+    return Outgoing(key, student, "account_active", "lea@example.org", given, AT, due)
+
+
+def test_a_mail_is_written_once_and_the_newest_is_sent_first(journal: Journal) -> None:
+    journal.add_mails([outgoing("a", to="x"), outgoing("b"), outgoing("a", to="y")])
+    journal.add_mails([outgoing("a", to="z"), outgoing("later", minutes=1)])
+    found = journal.due_mails(AT, 10)
+    assert [(one.key, one.given, one.tries) for one in found] == [
+        ("b", {}, 0),
+        ("a", {"to": "x"}, 0),
+    ]
+    assert [one.key for one in journal.due_mails(AT + timedelta(minutes=1), 1)] == ["later"]
+    assert journal.mail_keys("account_active") == {"a", "b", "later"}
+    assert journal.mail_keys("account_closes") == frozenset()
+
+
+def test_a_mail_is_claimed_postponed_and_ended(journal: Journal) -> None:
+    journal.add_mails([outgoing("a"), outgoing("b")])
+    b, a = journal.due_mails(AT, 10)
+    assert journal.claim_mail(a, AT + timedelta(minutes=1))
+    assert not journal.claim_mail(a, AT + timedelta(minutes=1))
+    journal.mail_ended(b.number, AT)
+    assert not journal.claim_mail(b, AT)
+    assert journal.due_mails(AT, 10) == []
+    journal.mail_postponed(a.number, AT + timedelta(minutes=2), "the server said \0")
+    [again] = journal.due_mails(AT + timedelta(minutes=2), 10)
+    assert (again.key, again.tries) == ("a", 1)
+    journal.mail_ended(a.number, AT + timedelta(days=2), "given up")
+    journal.forget_mails(AT + timedelta(days=1))
+    assert journal.mail_keys("account_active") == {"a"}
+
+
+def test_changes_are_told_from_the_first_start_on_in_order_and_once(journal: Journal) -> None:
+    def told() -> list[int]:
+        found, up_to = journal.changes_to_tell((Action.ACTIVATE,), "mailForwardingAddress", 2)
+        if up_to is not None:
+            journal.add_mails([], up_to)
+        return [one.id for one in found]
+
+    applied(journal, change(number(1), Action.ACTIVATE))
+    assert told() == []
+    forward = {"mailForwardingAddress": ((), ("lea@example.org",))}
+    first = applied(
+        journal,
+        change(number(1), Action.UPDATE, attributes=forward),
+        change(number(1), Action.UPDATE),
+        change(number(2), Action.CREATE),
+        change(number(2), Action.PURGE, attributes=forward),
+        change(number(3), Action.ACTIVATE),
+    )
+    more = change(number(4), Action.ACTIVATE)
+    [under_way] = intended(journal, more)
+    last = applied(journal, change(number(5), Action.ACTIVATE))
+    assert told() == [first[0], first[4]]
+    assert told() == []
+    journal.conclude([(under_way, more, None)])
+    assert told() == [under_way, *last]
+    assert told() == []
+    assert journal.changes_to_tell((Action.ACTIVATE,), "mailForwardingAddress", 2) == ([], None)
+
+
+def test_erasing_a_person_takes_her_mails(journal: Journal) -> None:
+    journal.add_mails([outgoing("a"), outgoing("b", number(2))])
+    journal.forget(number(1))
+    assert [one.key for one in journal.due_mails(AT, 10)] == ["b"]

@@ -18,6 +18,7 @@ from connector.edges.journal.locks import (
     turn,
     whole_pass,
 )
+from connector.edges.journal.mails import Concluded, Outgoing, Queued
 from connector.edges.journal.opening import Journal, open_journal
 from connector.edges.journal.runs import LastRuns, LatestRun
 from connector.edges.journal.tables import SCHEMA_VERSION, metadata
@@ -28,12 +29,15 @@ __all__ = [
     "NO_TURN",
     "SCHEMA_VERSION",
     "Full",
+    "Concluded",
     "Interrupted",
     "Journal",
     "LastRuns",
     "LatestRun",
     "Leadership",
+    "Outgoing",
     "Pass",
+    "Queued",
     "Turn",
     "Window",
     "database_file",

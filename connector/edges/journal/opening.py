@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from connector.edges.journal.changes import Changes
 from connector.edges.journal.events import Events
 from connector.edges.journal.incidents import Incidents
+from connector.edges.journal.mails import Mails
 from connector.edges.journal.reservations import Reservations
 from connector.edges.journal.runs import Runs
 from connector.edges.journal.store import cause_of
@@ -42,7 +43,7 @@ _UPGRADES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
-class Journal(Runs, Students, Reservations, Events, Changes, Incidents, Tries):
+class Journal(Runs, Students, Reservations, Events, Changes, Incidents, Tries, Mails):
     """One open journal. Every method is one transaction and raises JournalUntrusted."""
 
 

@@ -239,8 +239,12 @@ mails = sa.Table(
     sa.Column("address", sa.String, nullable=False),
     sa.Column("given", sa.String, nullable=False),  # JSON: what the template says
     sa.Column("made_at", sa.String, nullable=False),
-    sa.Column("due_at", sa.String, nullable=False, index=True),  # when it is tried next
+    sa.Column("due_at", sa.String, nullable=False),  # when it is tried next
     sa.Column("tries", sa.Integer, nullable=False),
     sa.Column("ended_at", sa.String),  # it was sent, or given up
     sa.Column("trouble", sa.String),
+)
+waiting_mails = mails.c.ended_at.is_(None)
+sa.Index(
+    "ix_mails_waiting", mails.c.due_at, sqlite_where=waiting_mails, postgresql_where=waiting_mails
 )

@@ -1,0 +1,214 @@
+"""The outbox: mails that wait for the mail server, and up to which change students were told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from connector.core.model import Action, Change
+from connector.edges.journal.rows import change as change_of
+from connector.edges.journal.rows import instant, stamp
+from connector.edges.journal.store import Store, insert_missing, upsert
+from connector.edges.journal.tables import changes, links, mails, meta, waiting_mails
+
+_TOLD = "mails_told"  # in meta: the last change that students were told of
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A mail for the outbox."""
+
+    key: str  # by which it is the same one: it is written once
+    student_number: str
+    kind: str  # the template's name
+    address: str
+    given: Mapping[str, Any]  # what it says beyond what the journal knows
+    made_at: datetime
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A mail that waits to be sent."""
+
+    number: int
+    key: str
+    student_number: str
+    kind: str
+    address: str
+    given: Mapping[str, Any]
+    made_at: datetime
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Concluded:
+    """A change that was made."""
+
+    id: int
+    at: datetime
+    change: Change
+
+
+class Mails(Store):
+    """The mails in the journal."""
+
+    # --- written once ---
+
+    def add_mails(self, outgoing: Sequence[Outgoing], told: int | None = None) -> None:
+        """Put mails into the outbox, but for those whose ``key`` was there before.
+
+        ``told``: with that, the students know of all changes up to this one.
+        """
+        rows = [_values(one) for one in outgoing]
+        with self._writing("writing mails into the outbox") as connection:
+            insert_missing(connection, mails, rows)
+            if told is not None:
+                upsert(connection, meta, [{"key": _TOLD, "value": str(told)}])
+
+    def mail_keys(self, kind: str) -> frozenset[str]:
+        """The keys of all mails of one kind, sent or not, that are not forgotten."""
+        query = sa.select(mails.c.key).where(mails.c.kind == kind)
+        with self._reading("reading the outbox") as connection:
+            return frozenset(connection.scalars(query))
+
+    def changes_to_tell(
+        self, actions: Collection[Action], attribute: str, limit: int
+    ) -> tuple[list[Concluded], int | None]:
+        """Changes made since the last that students were told of; up to which these are all.
+
+        Those of the ``actions``, and modifications of the ``attribute``. One that is still under
+        way holds back those after it. None: there is nothing new. In a journal that has not told
+        anybody of anything yet, telling begins with the next change.
+        """
+        doing = "reading what students are to be told of"
+        newest = sa.select(sa.func.max(changes.c.id))
+        under_way = sa.select(sa.func.min(changes.c.id)).where(changes.c.outcome == "intended")
+        with self._reading(doing) as connection:
+            told = connection.scalar(sa.select(meta.c.value).where(meta.c.key == _TOLD))
+            last = connection.scalar(newest) or 0
+            if told is not None:
+                start = int(told)
+                first_open = connection.scalar(under_way.where(changes.c.id > start))
+                last = last if first_open is None else first_open - 1
+                if last <= start:
+                    return [], None
+                modified = sa.and_(
+                    changes.c.action.not_in([Action.CREATE.value, Action.PURGE.value]),
+                    changes.c.attributes.contains(f'"{attribute}"', autoescape=True),
+                )
+                rows = connection.execute(
+                    sa.select(changes)
+                    .where(
+                        changes.c.id > start,
+                        changes.c.id <= last,
+                        changes.c.outcome == "applied",
+                        sa.or_(changes.c.action.in_([one.value for one in actions]), modified),
+                    )
+                    .order_by(changes.c.id)
+                    .limit(limit)
+                ).all()
+                if len(rows) == limit:
+                    last = rows[-1].id
+                return [_concluded(row) for row in rows], last
+        with self._writing(doing) as connection:
+            insert_missing(connection, meta, [{"key": _TOLD, "value": str(last)}])
+        return [], None
+
+    # --- sent ---
+
+    def due_mails(self, now: datetime, limit: int) -> list[Queued]:
+        """Mails whose time has come, the newest first: somebody may be waiting for hers."""
+        query = (
+            sa.select(mails)
+            .where(waiting_mails, mails.c.due_at <= stamp(now))
+            .order_by(mails.c.number.desc())
+            .limit(limit)
+        )
+        with self._reading("reading the outbox") as connection:
+            return [_queued(row) for row in connection.execute(query)]
+
+    def claim_mail(self, mail: Queued, due_at: datetime) -> bool:
+        """A mail is about to be sent; False: somebody else has begun to meanwhile.
+
+        It is due again at ``due_at`` if nothing more is heard of it.
+        """
+        with self._writing("noting that a mail is sent") as connection:
+            result = connection.execute(
+                sa.update(mails)
+                .where(mails.c.number == mail.number, mails.c.tries == mail.tries, waiting_mails)
+                .values(tries=mail.tries + 1, due_at=stamp(due_at))
+            )
+            return result.rowcount == 1
+
+    def mail_ended(self, number: int, at: datetime, trouble: str | None = None) -> None:
+        """A mail was sent, or (with the reason) never will be."""
+        self._update(number, trouble, ended_at=stamp(at))
+
+    def mail_postponed(self, number: int, due_at: datetime, trouble: str) -> None:
+        """A mail could not be sent, and is tried again."""
+        self._update(number, trouble, due_at=stamp(due_at))
+
+    def _update(self, number: int, trouble: str | None, **values: str) -> None:
+        if trouble is not None:
+            trouble = trouble.replace("\0", "\ufffd")  # a server may say one, PostgreSQL keeps none
+        with self._writing("noting what became of a mail") as connection:
+            connection.execute(
+                sa.update(mails).where(mails.c.number == number).values(trouble=trouble, **values)
+            )
+
+    def forget_mails(self, before: datetime) -> None:
+        """Forget mails that were sent, or given up, before an instant."""
+        doing = "forgetting old mails"
+        old = mails.c.ended_at < stamp(before)
+        with self._reading(doing) as connection:
+            if connection.scalar(sa.select(mails.c.number).where(old).limit(1)) is None:
+                return
+        with self._writing(doing) as connection:
+            connection.execute(sa.delete(mails).where(old))
+
+    def link_ends(self, id_: str) -> datetime | None:
+        """Until when a link is good; None: it was used, or there is none."""
+        query = sa.select(links.c.expires_at).where(links.c.id == id_, links.c.used_at.is_(None))
+        with self._reading("looking up a link") as connection:
+            found: str | None = connection.scalar(query)
+        return datetime.fromisoformat(found) if found else None
+
+
+def _values(one: Outgoing) -> dict[str, Any]:
+    return {
+        "key": one.key,
+        "student_number": one.student_number,
+        "kind": one.kind,
+        "address": one.address,
+        "given": json.dumps(one.given),
+        "made_at": stamp(one.made_at),
+        "due_at": stamp(one.due_at),
+        "tries": 0,
+    }
+
+
+def _queued(row: Any) -> Queued:
+    made = instant(row.made_at)
+    assert made is not None
+    return Queued(
+        number=row.number,
+        key=row.key,
+        student_number=row.student_number,
+        kind=row.kind,
+        address=row.address,
+        given=json.loads(row.given),
+        made_at=made,
+        tries=row.tries,
+    )
+
+
+def _concluded(row: Any) -> Concluded:
+    at = instant(row.at)
+    assert at is not None
+    return Concluded(row.id, at, change_of(row))
