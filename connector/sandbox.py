@@ -176,6 +176,11 @@ def letter_templates() -> Path:
     return _shipped("_config/letters", "config/letters")
 
 
+def mail_templates() -> Path:
+    """The folder of the templates of mails, as they are shipped."""
+    return _shipped("_config/mail", "config/mail")
+
+
 def _shipped(in_wheel: str, in_checkout: str) -> Path:
     package = Path(__file__).resolve().parent
     for path in (package / in_wheel, package.parent / in_checkout):
