@@ -144,6 +144,11 @@ def guessing(tried: int, inactive: int) -> Incident:
     )
 
 
+def mail(error: ScolpassError) -> Incident:
+    """Mails to students cannot be sent: they wait."""
+    return Incident("mail", error.message, _with_command(error.cure, "scolpass check"))
+
+
 def _with_command(cure: str, *commands: str) -> str:
     typed = ", then ".join(f"`{command}`" for command in commands)
     return f"{cure.rstrip('.')}; {typed}" if cure else typed

@@ -244,7 +244,8 @@ def run_command(context: typer.Context, config: ConfigOption = None) -> None:
     from connector.daemon import service
 
     path = config or context.obj
-    _end(service.run(_settings(context, config), lambda: _reread(path)))
+    settings = _settings(context, config)
+    _end(service.run(settings, lambda: _reread(path), sandbox.mail_templates()))
 
 
 def _reread(path: Path | None) -> Settings:

@@ -29,6 +29,7 @@ from connector.clock import instant
 from connector.context import Context, open_context
 from connector.daemon.common import Register, Shared
 from connector.daemon.lanes import EventLane, GuessingLane, Lane, WholeLane
+from connector.daemon.mails import MailLane
 from connector.edges import amqp, service
 from connector.edges.journal import Leadership, database_file, lead
 from connector.edges.watch import watch_folders
@@ -91,10 +92,12 @@ class Signals:
         self.heard.set()
 
 
-def run(settings: Settings, load: Callable[[], Settings]) -> int:
+def run(settings: Settings, load: Callable[[], Settings], mail_templates: Path) -> int:
     """Run until SIGTERM; the exit status.
 
-    ``load`` reads the configuration anew.
+    Args:
+        load: reads the configuration anew.
+        mail_templates: those that are shipped.
 
     Raises:
         ScolpassError: it cannot even start (a second daemon, no journal, a port in use).
@@ -105,7 +108,7 @@ def run(settings: Settings, load: Callable[[], Settings]) -> int:
         while not signals.stop:
             with ExitStack() as stack:
                 try:
-                    one = stack.enter_context(Service(settings, metrics, signals))
+                    one = stack.enter_context(Service(settings, metrics, signals, mail_templates))
                 except ScolpassError as error:
                     settings = _how_to_go_on(error, settings, good, signals)
                     continue
@@ -157,9 +160,12 @@ class SpoolLane(Lane):
 class Service:
     """The daemon under one configuration; ended by its ``with``."""
 
-    def __init__(self, settings: Settings, metrics: Metrics, signals: Signals) -> None:
+    def __init__(
+        self, settings: Settings, metrics: Metrics, signals: Signals, mail_templates: Path
+    ) -> None:
         self.settings = settings
         self.metrics = metrics
+        self._mail_templates = mail_templates
         self._signals = signals
         self._stop = threading.Event()  # the lanes and what feeds them
         self._stack = ExitStack()
@@ -308,7 +314,8 @@ class Service:
         spool = SpoolLane("spool", self._context(), shared, told, metrics)
         guessing = GuessingLane("guessing", self._context(), shared, told, metrics)
         shared.on_arrival = event_lane.wake.set
-        self._lanes = [whole_lane, event_lane, spool, guessing]
+        mails = MailLane(self._context(), shared, told, metrics, self._mail_templates)
+        self._lanes = [whole_lane, event_lane, spool, guessing, mails]
         for lane in self._lanes:
             lane.start()
         folders: dict[Path, Callable[[], None]] = {self.settings.events.spool.path: spool.wake.set}

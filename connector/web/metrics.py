@@ -129,6 +129,12 @@ class Metrics:
             "Seconds since the oldest event that waits has arrived; 0: none waits.",
             registry=self.registry,
         )
+        self._mails = Counter(
+            "scolpass_mails",
+            "Mails to students that this process dealt with, by kind and what became of them.",
+            ("kind", "outcome"),
+            registry=self.registry,
+        )
         self._queue = Gauge(
             "scolpass_intake_queue_events",
             "Events that have arrived and are not in the journal yet.",
@@ -243,6 +249,10 @@ class Metrics:
     def event_lag(self, seconds: float) -> None:
         """What an event asked for is in the directory, so many seconds after its arrival."""
         self._lag.observe(max(0.0, seconds))
+
+    def mail(self, kind: str, outcome: str) -> None:
+        """A mail was sent, would_send, postponed, given_up, refused or dropped."""
+        self._mails.labels(kind, outcome).inc()
 
     def refused(self, reason: str) -> None:
         """A request to POST /events was refused; one of :data:`REFUSALS`."""
