@@ -22,10 +22,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import connector
 from connector import check as checking
 from connector import demo as story
-from connector import desk, events, init, letters, render, sandbox, sync
+from connector import desk, events, export, init, letters, render, sandbox, sync
 from connector import log as logs
 from connector.context import Context, open_context
 from connector.core.model import Action
+from connector.edges.letters import finished
 from connector.errors import ScolpassError, UsageError
 from connector.settings import Settings, load_settings
 
@@ -39,6 +40,8 @@ app = typer.Typer(
 )
 inbox = typer.Typer(help="The inbox: events that arrived.", no_args_is_help=True)
 app.add_typer(inbox, name="events")
+lists = typer.Typer(help="Lists for other systems, as CSV.", no_args_is_help=True)
+app.add_typer(lists, name="export")
 stdout = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
 log = structlog.get_logger()
@@ -570,6 +573,32 @@ def events_retry(
         why = f", {render.printable(row['reason'])}" if row["reason"] else ""
         stdout.print(f"{render.printable(event)}: {row['status']}{why}", markup=False)
     _end(1 if row["status"] == "rejected" else 0)
+
+
+# --- lists ----------------------------------------------------------------------------------------
+
+
+@lists.command("contacts", epilog=_example("scolpass export contacts --out contacts.csv"))
+def export_contacts(
+    context: typer.Context,
+    out: Annotated[
+        Path, typer.Option("--out", help="The CSV file; - is stdout.", allow_dash=True)
+    ] = Path("-"),
+    config: ConfigOption = None,
+) -> None:
+    """Write the contact address of every account that has not ended, for Izly and others.
+
+    It is the one given to messervices.etudiant.gouv.fr, as the register has it; else the
+    institution's own. Nothing but the journal is read.
+    """
+    with _opened(context, config) as opened:
+        if str(out) == "-":
+            export.write_contacts(opened.journal, sys.stdout.buffer)
+            return
+        with finished(out, lambda: None) as file:
+            count = export.write_contacts(opened.journal, file)
+    what = "1 contact is" if count == 1 else f"{count:,} contacts are"
+    stdout.print(f"{what} in {out}.", markup=False, soft_wrap=True)
 
 
 # --- setting up -----------------------------------------------------------------------------------

@@ -174,7 +174,7 @@ def finished(target: Path, before: Callable[[], None]) -> Iterator[BinaryIO]:
     """
     target = target.resolve()
     if target.is_dir():
-        raise UsageError(f"{target} is a folder", "Name a file, such as letters.pdf.")
+        raise UsageError(f"{target} is a folder", "Name a file in it.")
     if target.exists() and not target.is_file():
         whole = io.BytesIO()
         yield whole

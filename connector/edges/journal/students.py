@@ -8,7 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from connector.core.model import Action, Change, Enrolment, Fate, Known, Override, Sealed
+from connector.core.model import Action, Change, Enrolment, Fate, Known, Override, Sealed, State
 from connector.edges.journal.reservations import reserve
 from connector.edges.journal.rows import (
     day_of,
@@ -53,6 +53,19 @@ class Students(Store):
         """What is remembered of accounts, by student number; of all, or of some."""
         with self._reading("reading the accounts") as connection:
             return known_accounts(connection, numbers)
+
+    def standing_accounts(self) -> Iterator[tuple[str, Known]]:
+        """Accounts that are neither expired nor gone, in ascending order of student number."""
+        ended = accounts.c.state.in_([State.EXPIRED.value, State.PURGED.value])
+        query = (
+            sa.select(accounts)
+            .where(sa.not_(accounts.c.gone), sa.or_(accounts.c.state.is_(None), sa.not_(ended)))
+            .order_by(accounts.c.student_number)
+        )
+        with self._reading("reading the accounts") as connection:
+            streaming = connection.execution_options(stream_results=True, yield_per=1000)
+            for row in rows_of(streaming, query, accounts.c.student_number, None):
+                yield row.student_number, known_of(row._mapping)
 
     def accounts_by_state(self) -> dict[str, int]:
         """How many accounts there are in each state; "unknown": it was never read."""

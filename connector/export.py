@@ -1,0 +1,78 @@
+"""Lists for other systems: the contact addresses of students, for Izly and others.
+
+They rest on what the journal knows; the register is not read for them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import BinaryIO
+
+from connector.core.enrolment import identity
+from connector.core.model import Enrolment, Known
+from connector.edges.journal import Journal
+
+HEADER = ("student_number", "login", "family_name", "first_name", "birth_date", "contact")
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\0")  # as what a spreadsheet may take a cell for
+
+
+def write_contacts(journal: Journal, file: BinaryIO) -> int:
+    """Write a CSV (RFC 4180, UTF-8, with a header) of all accounts that have not ended.
+
+    They come in the order of their student numbers as text, one at a time out of the journal.
+
+    Returns:
+        The number of accounts.
+
+    Raises:
+        JournalUntrusted: the journal cannot be read.
+    """
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(HEADER)
+    count = 0
+    for number, known, rows in _with_rows(journal):
+        writer.writerow([_harmless(cell) for cell in contact_row(number, known, rows)])
+        count += 1
+    text.detach()  # which writes what is left, and leaves the file open
+    return count
+
+
+def contact_row(number: str, known: Known, rows: Sequence[Enrolment]) -> tuple[str, ...]:
+    """What the list says of one account: see :data:`HEADER`."""
+    who = identity(rows) if rows else None
+    return (
+        number,
+        known.address,
+        who.family_name if who else "",
+        who.first_name if who else "",
+        who.birth_date.isoformat() if who else "",
+        contact(rows) or known.address,
+    )
+
+
+def contact(rows: Sequence[Enrolment]) -> str | None:
+    """The address given to messervices.etudiant.gouv.fr: the latest that the register has."""
+    with_one = [row for row in rows if row.contact_email]
+    return identity(with_one).contact_email if with_one else None
+
+
+def _with_rows(journal: Journal) -> Iterator[tuple[str, Known, list[Enrolment]]]:
+    """Accounts that have not ended, each with its remembered rows; both flow in the same order."""
+    by_student = groupby(journal.enrolments(), key=lambda row: row.student_number)
+    latest: tuple[str, list[Enrolment]] | None = None
+    for number, known in journal.standing_accounts():
+        while latest is None or latest[0] < number:
+            found = next(by_student, None)
+            if found is None:
+                break
+            latest = found[0], list(found[1])
+        yield number, known, latest[1] if latest and latest[0] == number else []
+
+
+def _harmless(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula (OWASP, CSV injection)."""
+    return f"'{cell}" if cell.startswith(_FORMULAS) else cell
