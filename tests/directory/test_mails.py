@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from email.message import EmailMessage
 from typing import Any
 
@@ -23,13 +23,14 @@ from connector.core.model import Moment
 from connector.edges.journal.tables import links
 from connector.edges.tokens import Signer, draw_token
 from connector.sandbox import mail_templates
+from tests.support.clock import faked
 from tests.support.daemon import running
 from tests.support.desk import activate, take, undo
 from tests.support.events import NUMBER, Inbox, activation, change_password, event, forwarding
 from tests.support.mail import MailServer
 from tests.support.people import ADDRESS, stand
 from tests.support.waiting import wait_until
-from tests.support.walk import YEAR, Walk, student, students
+from tests.support.walk import PARIS, YEAR, Walk, student, students
 
 BACKUP = "lea@example.org"
 UNIVERSITY = "lea.martin@etu.umontpellier.fr"
@@ -622,3 +623,22 @@ def test_a_backup_mail_that_others_wrote_is_one(walk: Walk, office: Office, inbo
     inbox.pass_(forwarding("lea@example.com"))
     office.round()
     assert to(office.take()) == [ADDRESS, "old@example.org"]
+
+
+def test_the_service_tells_of_the_end_after_its_first_good_pass(
+    leaving: Office, mail_server: MailServer
+) -> None:
+    noon = datetime.combine(END - timedelta(days=30), time(12), PARIS)
+    clock = faked(noon - datetime.now(UTC)) | {
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1"
+    }  # which threads wait by
+    with running(leaving.walk.workspace, **clock) as daemon:
+        wait_until(lambda: len(mail_server.taken) == 2, "told")
+        daemon.kill()
+        daemon.restart()
+        daemon.wait_ready()
+        passes = {"command": "run", "exit_status": "0"}
+        wait_until(lambda: daemon.metric("scolpass_runs_total", **passes), "a pass again")
+    assert to(leaving.take()) == sorted([BACKUP, UNIVERSITY])
+    with leaving.walk.context() as opened:
+        assert len(opened.journal.mail_keys("account_closes")) == 2
