@@ -488,6 +488,7 @@ class Settings(BaseSettings):
             people_dn=self.directory.people_dn,
             identifiers=self.identifiers,
             provisional=self.password.provisional,
+            own_password=self.password.own,
             activation=self.activation,
             forwarding=self.forwarding,
             lifecycle=self.lifecycle,

@@ -161,10 +161,37 @@ class Provisional(Section):
         return self
 
 
+class OwnPassword(Section):
+    """What the institution asks of the password that a student gives herself.
+
+    ``letter_and_digit`` and ``forbidden`` are the rule of the institution (its SCOL'PASS says so)
+    and deviate from OWASP ASVS 5.0, V6.2.5, which asks that any composition be permitted. With
+    ``letter_and_digit = false`` and ``forbidden = ""`` the rule is that of the standard.
+    """
+
+    min_length: int = Field(default=8, ge=8, le=64)  # signs; V6.2.1
+    recommended_length: int = Field(default=12, ge=8, le=64)  # said, not enforced
+    letter_and_digit: bool = True
+    forbidden: str = "<>\"'$"
+    dictionary: bool = True
+    words: tuple[str, ...] = ("scolpass",)  # beside the institution's name and domains; V6.2.11
+
+    @model_validator(mode="after")
+    def _possible(self) -> OwnPassword:
+        if self.recommended_length < self.min_length:
+            raise ValueError("recommended_length: expected at least min_length")
+        if any(sign.isalnum() or not sign.isprintable() for sign in self.forbidden):
+            raise ValueError("forbidden: expected signs that are neither letters nor digits")
+        if any(sum(map(str.isalnum, word)) < 3 for word in self.words):
+            raise ValueError("words: expected words of three letters or more")
+        return self
+
+
 class Password(Section):
-    """Passwords that scolpass hands out."""
+    """Passwords: those that scolpass hands out, and those that students choose."""
 
     provisional: Provisional
+    own: OwnPassword = Field(default_factory=OwnPassword)
 
 
 class Throttle(Section):
@@ -224,6 +251,7 @@ class Rules(BaseModel):
     people_dn: str
     identifiers: Identifiers
     provisional: Provisional
+    own_password: OwnPassword
     activation: Activation
     forwarding: Forwarding
     lifecycle: Lifecycle

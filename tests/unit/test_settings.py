@@ -99,6 +99,16 @@ def test_the_rules_are_the_sections_of_the_file(tmp_path: Path) -> None:
     assert settings.rules.people_dn == "ou=people,dc=umontpellier,dc=fr"
 
 
+def test_the_rule_of_own_passwords_is_a_section_with_the_defaults_of_the_standard_and_the_seed(
+    tmp_path: Path,
+) -> None:
+    own = load_settings(write(tmp_path, SHORT + "[password.own]\nmin_length = 10\n"), {}).rules
+    assert (own.own_password.min_length, own.own_password.recommended_length) == (10, 12)
+    assert own.own_password.forbidden == "<>\"'$"
+    found = mistakes(tmp_path, SHORT + "[password.own]\nmin_length = 7\n")
+    assert "password.own.min_length: expected" in found
+
+
 def test_settings_are_frozen(tmp_path: Path) -> None:
     settings = load_settings(write(tmp_path, SHORT), {})
     with pytest.raises(ValidationError):

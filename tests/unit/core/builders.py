@@ -62,7 +62,7 @@ def rules(
     safety: Safety | None = None,
 ) -> Rules:
     """The rules of the contract's example."""
-    provisional = Provisional(policy_dn=POLICY, valid_days=valid_days)
+    password = Password(provisional=Provisional(policy_dn=POLICY, valid_days=valid_days))
     return Rules(
         institution=Institution(
             name="Université de Montpellier",
@@ -74,7 +74,8 @@ def rules(
         ),
         people_dn=PEOPLE,
         identifiers=Identifiers(),
-        provisional=Password(provisional=provisional).provisional,
+        provisional=password.provisional,
+        own_password=password.own,
         activation=Activation(),
         forwarding=Forwarding(),
         lifecycle=Lifecycle(cutoff=cutoff, retention_days=retention_days),

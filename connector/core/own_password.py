@@ -1,0 +1,325 @@
+"""What is asked of the password that a student chooses herself.
+
+The rule is the institution's, as its SCOL'PASS prints it: at least 8 signs, a letter and a digit,
+none of ``< > " ' $``, no word of a dictionary. To it come the demands of OWASP ASVS 5.0 (V6.2.1,
+V6.2.4, V6.2.9, V6.2.11, V6.4.1): 64 signs and more are accepted and never cut, the most used
+passwords are refused, so are the student's own data and the provisional password. The part on
+letters, digits and signs deviates from V6.2.5; it is the institution's and can be switched off
+(:class:`connector.core.rules.OwnPassword`).
+
+Words are compared by their *skeleton*: without case and accents, in Latin letters, and with the
+digits and signs that stand for letters read as such (``P@ssw0rd``). As a digit is demanded, a
+bare word never passes; what the dictionary refuses is one word with digits or signs in or around
+it, while several words together are a good password.
+
+Neither a password nor what belongs to a student is in the repr of anything here.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from functools import lru_cache
+from itertools import permutations, product
+from typing import NamedTuple
+
+from anyascii import anyascii
+from pydantic import SecretStr
+
+from connector.core.model import Account
+from connector.core.rules import Institution, OwnPassword
+
+LONGEST = 128  # signs after NFC, thus at most 512 octets of UTF-8
+_NORMALISED = 1024  # signs as they come: NFC makes no password of longer ones
+_ANYWHERE = 4  # letters from which a word is refused wherever it is contained
+_SHORTEST = 3  # letters that a word must have to be looked for at all
+
+# Each sign stands for one letter, and what may stand for both i and l makes one letter of them,
+# so that a password has a single skeleton.
+_LEET = str.maketrans("0123456789@$€£!¡|+([{<%l", "oizeasgtbgaseiiiitccccxi")
+_EDGE = 2  # signs before the first letter or after the last that may be letters of a word
+# Shorter names and what links them are words of any sentence.
+_PARTICLES = frozenset(
+    {"aux", "das", "del", "den", "der", "des", "dos", "ibn", "les", "van", "von"}
+)
+# fmt: off
+_MONTHS = (
+    ("janvier", "fevrier", "mars", "avril", "mai", "juin",
+     "juillet", "aout", "septembre", "octobre", "novembre", "decembre"),
+    ("january", "february", "march", "april", "may", "june",
+     "july", "august", "september", "october", "november", "december"),
+)
+# The attributes of an entry by which others know the student.
+_TELLING = (
+    "sn", "givenName", "displayName", "supannNomDeNaissance", "uid", "mail",
+    "eduPersonPrincipalName", "supannAliasLogin", "supannEtuId", "supannCodeINE",
+)
+# fmt: on
+# ZWNJ and ZWJ are spelling in some scripts (RFC 5892, appendix A).
+_JOINERS = "\u200c\u200d"
+
+
+class Rule(StrEnum):
+    """The rules, in the order in which they are judged and shown."""
+
+    LENGTH = "length"  # long enough
+    LIMIT = "limit"  # not longer than LONGEST
+    LETTER = "letter"  # of any script
+    DIGIT = "digit"  # of any script
+    SIGNS = "signs"  # none that the institution forbids
+    WELL_FORMED = "well_formed"  # only signs that can be seen and typed again
+    BLANKS = "blanks"  # none at either end, where they are lost in copying
+    DICTIONARY = "dictionary"  # not one word with digits or signs in or around it
+    COMMON = "common"  # not one of the most used
+    PERSONAL = "personal"  # nothing of the student or the institution in it
+    PROVISIONAL = "provisional"  # nor the password that she had been handed
+
+
+class Check(NamedTuple):
+    """One rule, and whether the password meets it."""
+
+    name: Rule
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Context:
+    """What a password may not hold, as others who know the student would try it."""
+
+    words: tuple[str, ...] = ()  # names and identifiers, whole; of the institution, too
+    birth_date: date | None = None
+    provisional: SecretStr | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Words:
+    """What everybody's password is made of, as skeletons."""
+
+    dictionary: frozenset[str]  # of letters alone
+    common: frozenset[str]  # whole passwords
+
+
+def normal(password: str) -> str:
+    """A password as it is compared and sent to the directory: NFC, and nothing else is changed.
+
+    The same sign typed on two keyboards is then the same password (NIST SP 800-63B, 3.1.1.2).
+    What is too long to be a password is returned as it came, so that it costs nothing.
+    """
+    return password if len(password) > _NORMALISED else unicodedata.normalize("NFC", password)
+
+
+def judge(password: str, who: Context, rules: OwnPassword, known: Words) -> tuple[Check, ...]:
+    """Every rule that is in force, met or not, in the order of :class:`Rule`.
+
+    Rules that the configuration switches off are left out. Any text may be given, of any length.
+    """
+    whole = normal(password)
+    text = whole[:LONGEST]  # what is longer is refused, and need not be read to its end
+    seen = _see(text)
+    checks = {
+        Rule.LENGTH: len(text) >= rules.min_length,
+        Rule.LIMIT: len(whole) <= LONGEST,
+        Rule.LETTER: any(map(str.isalpha, text)) if rules.letter_and_digit else None,
+        Rule.DIGIT: any(map(str.isdecimal, text)) if rules.letter_and_digit else None,
+        Rule.SIGNS: not set(text) & set(rules.forbidden) if rules.forbidden else None,
+        Rule.WELL_FORMED: all(map(_is_plain, text)),
+        Rule.BLANKS: whole == whole.strip(),
+        Rule.DICTIONARY: _is_no_word(seen, known) if rules.dictionary else None,
+        Rule.COMMON: known.common.isdisjoint(seen.readings[:2]),
+        Rule.PERSONAL: not any(_holds(seen, word) for word in _forbidden(who, rules)),
+        Rule.PROVISIONAL: not _holds_password(text, seen, who.provisional),
+    }
+    return tuple(Check(rule, ok) for rule in Rule if (ok := checks[rule]) is not None)
+
+
+def passes(checks: Iterable[Check]) -> bool:
+    """Whether all of them are met."""
+    return all(check.ok for check in checks)
+
+
+def context_of(
+    account: Account, institution: Institution, provisional: SecretStr | None = None
+) -> Context:
+    """The context of a student: what her entry tells, and what everybody knows of her university.
+
+    Args:
+        account: her entry, with names, identifiers, birth date and INE.
+        institution: whose name and domains are refused.
+        provisional: the password that she was handed, if it was just given.
+    """
+    born = account.first("supannOIDCDateDeNaissance")
+    try:
+        birth_date = date.fromisoformat(born) if born else None
+    except ValueError:
+        birth_date = None  # some other system's writing: a word like any other
+    return Context(
+        words=tuple(
+            dict.fromkeys(
+                (
+                    *(value for name in _TELLING for value in account.values(name)),
+                    *((born,) if born and birth_date is None else ()),
+                    institution.name,
+                    *institution.inside,
+                )
+            )
+        ),
+        birth_date=birth_date,
+        provisional=provisional,
+    )
+
+
+def spellings(who: Context) -> Iterator[str]:
+    """Names, their parts, identifiers and the birth date as they would be typed, in lower case."""
+    for word in who.words:
+        yield from _parts(word)
+    if who.birth_date is not None:
+        yield from _dates(who.birth_date)
+
+
+def fold(text: str) -> str:
+    """A text in lower case, without accents, its letters and digits Latin; other signs stay."""
+    text = normal(text)
+    return text.lower() if text.isascii() else "".join(map(_fold_sign, text))
+
+
+def skeleton(text: str) -> str:
+    """The letters that remain of a word or password when all its disguises are taken off."""
+    return _letters(fold(text).translate(_LEET))
+
+
+# --- how a password is read ---------------------------------------------------------------------
+
+
+class _Seen(NamedTuple):
+    """A password as words are looked for in it."""
+
+    folded: str  # lower case ASCII letters and digits, and the signs between them
+    skeleton: str  # sign by sign the same, with leet read as letters
+    readings: tuple[str, ...]  # letters alone: signs and digits read; digits read; neither
+
+
+def _see(text: str) -> _Seen:
+    folded = fold(text)
+    read = folded.translate(_LEET)
+    digits_read = _letters("".join(filter(str.isalnum, folded)).translate(_LEET))
+    bare = _letters(folded).translate(_LEET)
+    return _Seen(folded, read, (_letters(read), digits_read, bare))
+
+
+def _letters(text: str) -> str:
+    return text if text.isalpha() else "".join(filter(str.isalpha, text))
+
+
+@lru_cache(maxsize=4096)
+def _fold_sign(sign: str) -> str:
+    category = unicodedata.category(sign)
+    plain = anyascii(sign).lower()
+    if category[0] in "LMN":  # marks leave nothing
+        return "".join(filter(str.isalnum, plain))
+    if category == "Cf":
+        return ""
+    return plain if len(plain) == 1 and not plain.isalnum() else sign
+
+
+def _is_plain(sign: str) -> bool:
+    """Whether a sign can be seen, and typed again on another keyboard.
+
+    Refused is what RFC 8264 (4.3, FreeformClass) refuses: controls, lone surrogates, what
+    is private or not assigned, invisible formatting; and every blank but U+0020, which looks like
+    it and is none.
+    """
+    category = unicodedata.category(sign)
+    if category in ("Zs", "Cf"):
+        return sign == " " or sign in _JOINERS
+    return category[0] != "C" and category[0] != "Z"
+
+
+# --- what is looked for -------------------------------------------------------------------------
+
+
+def _is_no_word(seen: _Seen, known: Words) -> bool:
+    return known.dictionary.isdisjoint(_candidates(seen))
+
+
+def _candidates(seen: _Seen) -> Iterator[str]:
+    """The words that the whole password might be, when what is around and between is left out."""
+    folded = seen.folded
+    places = [place for place, sign in enumerate(folded) if sign.isalpha()]
+    if not places:
+        return
+    first, end = places[0], places[-1] + 1
+    found = {seen.readings[-1]}
+    for start, stop in product(
+        range(max(0, first - _EDGE), first + 1), range(end, min(len(folded), end + _EDGE) + 1)
+    ):
+        word = _letters(seen.skeleton[start:stop])
+        if len(word) <= 2 * len(places):  # else most of its letters are none
+            found.add(word)
+    # A letter on its own makes no second word: bonjour1a.
+    long_runs = "".join(re.findall("[a-z]{2,}", folded)).translate(_LEET)
+    if len(long_runs) >= _ANYWHERE:
+        found.add(long_runs)
+    for word in found:
+        yield word
+        if repeated := re.fullmatch(r"(.{3,}?)\1+", word):
+            yield repeated[1]
+
+
+def _forbidden(who: Context, rules: OwnPassword) -> Iterator[str]:
+    """The skeletons of what may not be contained."""
+    for text in (*spellings(who), *(part for word in rules.words for part in _parts(word))):
+        yield text.translate(_LEET)
+
+
+def _holds(seen: _Seen, word: str) -> bool:
+    """Whether a word is contained: wherever it is, or, if it is short, where it stands alone.
+
+    Three letters are a syllable of many other words (Eva and ``cheval``, Léa and ``palais``).
+    """
+    if len(word) >= _ANYWHERE:
+        return any(word in reading for reading in seen.readings)
+    return any(
+        not seen.folded[max(0, place - 1) : place].isalpha()
+        and not seen.folded[place + len(word) : place + len(word) + 1].isalpha()
+        for place in range(len(seen.skeleton))
+        if seen.skeleton.startswith(word, place)
+    )
+
+
+def _holds_password(text: str, seen: _Seen, provisional: SecretStr | None) -> bool:
+    """Whether the provisional password is contained: with two letters added it is still known."""
+    value = normal(provisional.get_secret_value()) if provisional is not None else ""
+    if not value:
+        return False
+    shape = skeleton(value)
+    return value in text or (len(shape) >= _ANYWHERE and _holds(seen, shape))
+
+
+def _parts(text: str) -> Iterator[str]:
+    """A name or identifier folded: whole, without what separates, and part by part.
+
+    Two letters are too few to be looked for, and so are three digits.
+    """
+    parts = re.findall(r"[a-z0-9]+", fold(text))
+    for part in dict.fromkeys(("".join(parts), *parts)):
+        if len(part) >= (_ANYWHERE if part.isdigit() else _SHORTEST) and part not in _PARTICLES:
+            yield part
+
+
+def _dates(day: date) -> Iterator[str]:
+    """A birth date in the usual forms, without what separates: 01101990, 1101990, 1october90."""
+    days = {f"{day.day}", f"{day.day:02d}"}
+    months = {f"{day.month}", f"{day.month:02d}"}
+    years = {f"{day.year:04d}", f"{day.year % 100:02d}"}
+    for parts in product(days, months, years):
+        # By day, by year or by month first.
+        for order in ((0, 1, 2), (2, 1, 0), (1, 0, 2)):
+            text = "".join(parts[place] for place in order)
+            if len(text) >= 6:
+                yield text
+    for name, number, year in product((names[day.month - 1] for names in _MONTHS), days, years):
+        yield from ("".join(two) + year for two in permutations((number, name)))
