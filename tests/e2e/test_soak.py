@@ -152,14 +152,19 @@ def _change_password(walk: Walk, number: str) -> None:
     dn = f"uid=e{number},{walk.directory.people_dn}"
     server = ldap3.Server(walk.directory.uri, get_info=ldap3.NONE, connect_timeout=2)
 
+    tried = False
+
     def changed() -> bool:
+        nonlocal tried
         # An answer may have been lost: then it is the new one already, and the old one is gone.
-        if _bound(server, dn, NEW, lambda _: True):
+        # Not before: five wrong ones lock her account.
+        if tried and _bound(server, dn, NEW, lambda _: True):
             return True
         try:
             old = walk.password(number)
         except (KeyError, ScolpassError):
             return False
+        tried = True
         return _bound(
             server, dn, old, lambda bound: bound.extend.standard.modify_password(dn, old, NEW)
         )
