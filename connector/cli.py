@@ -239,7 +239,17 @@ def resync(
 
 
 @app.command("run", epilog=_example("scolpass run --config /etc/scolpass/scolpass.toml"))
-def run_command(context: typer.Context, config: ConfigOption = None) -> None:
+def run_command(
+    context: typer.Context,
+    pages_only: Annotated[
+        bool,
+        typer.Option(
+            "--pages-only",
+            help="Serve the first connection and take events; the work is another daemon's.",
+        ),
+    ] = False,
+    config: ConfigOption = None,
+) -> None:
     """Run as a background service that follows register, directory, calendar and events.
 
     SIGTERM ends it at the entry in hand, SIGHUP reads the configuration anew.
@@ -248,7 +258,8 @@ def run_command(context: typer.Context, config: ConfigOption = None) -> None:
 
     path = config or context.obj
     settings = _settings(context, config)
-    _end(service.run(settings, lambda: _reread(path), sandbox.mail_templates()))
+    shipped = sandbox.shipped_texts()
+    _end(service.run(settings, lambda: _reread(path), shipped, leads=not pages_only))
 
 
 def _reread(path: Path | None) -> Settings:
@@ -274,6 +285,29 @@ def show(
         _print_json(render.portrait_json(found))
     else:
         render.show_portrait(stdout, found)
+
+
+@app.command(epilog=_example("scolpass find martin léa --born 10/10/2006"))
+def find(
+    context: typer.Context,
+    names: Annotated[list[str], typer.Argument(help="Beginnings of her names, in any order.")],
+    born: Annotated[
+        datetime | None,
+        typer.Option(formats=["%d/%m/%Y", "%Y-%m-%d"], help="Her birth date."),
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Find the login of a student by her name and birth date; see her identity document first."""
+    from connector import finding
+
+    with _opened(context, config) as opened:
+        found = list(finding.find(opened, names, born.date() if born else None))
+    if as_json:
+        _print_json([render.found_json(one) for one in found])
+    else:
+        render.show_found(stdout, found)
+    _end(0 if found else 2)
 
 
 _ACTIONS = (
@@ -370,7 +404,7 @@ def letters_command(
     if to_stdout and as_json:
         raise UsageError("--json and --out - both want stdout", "Name a file for the letters.")
     with _opened(context, config) as opened:
-        printer = letters.press(opened.settings, sandbox.letter_templates(), language)
+        printer = letters.press(opened.settings, sandbox.shipped_texts(), language)
         chosen = letters.choose(opened, students or (), since.date() if since else None)
         with _bar("printing", len(chosen.numbers)) as (_, done):
             printed = letters.print_letters(

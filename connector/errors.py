@@ -17,7 +17,10 @@
     │   │   └── Busy                   more waits to be stored than memory should hold
     │   └── Refused                the directory said no; a retry would hear the same
     ├── NotLetIn               somebody is not let in, and is not told why
-    └── Replayed               a signed request that was taken before, to the letter
+    ├── Replayed               a signed request that was taken before, to the letter
+    ├── InvalidInput           a student gave something that will not do
+    ├── SessionOver            somebody who had signed in has to do so again
+    └── LinkOver               a link from a mail is not good any more
 """
 
 from __future__ import annotations
@@ -126,3 +129,21 @@ class NotLetIn(ScolpassError):
 
 class Replayed(ScolpassError):
     """A signed request that has been taken before, to the letter."""
+
+
+class InvalidInput(ScolpassError):
+    """A student gave something that will not do; she is told, and gives something else."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        """``field`` is the form's; ``reason`` a word by which the page finds its text."""
+        super().__init__(f"{field}: {reason}", "Correct it.")
+        self.field = field
+        self.reason = reason
+
+
+class LinkOver(ScolpassError):
+    """A link from a mail was used, its time is over, or another one took its place."""
+
+
+class SessionOver(ScolpassError):
+    """Somebody who had signed in has to do so again."""

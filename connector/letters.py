@@ -250,9 +250,8 @@ def press(settings: Settings, shipped: Path, language: str) -> Press:
         UsageError: there is no template of that language.
         ConfigurationError: a font or the address of the first connection is missing.
     """
-    own = settings.file.parent / "letters"
     words = cutoff_words(settings.lifecycle.cutoff, language)
-    return Press(own if own.is_dir() else shipped, language, common(settings, words))
+    return Press(settings.texts("letters", shipped), language, common(settings, words))
 
 
 # --- printing -------------------------------------------------------------------------------------

@@ -263,14 +263,13 @@ class Postman:
     """Writes the mails that are due, and hands them to the mail server."""
 
     def __init__(self, settings: Settings, shipped: Path) -> None:
-        """With the templates in ``mail`` beside the configuration, else with those shipped.
+        """Take the institution's templates, or those of ``shipped``, the folder with all texts.
 
         Raises:
             ConfigurationError: the key file cannot be used.
         """
-        own = settings.file.parent / "mail"
         self._settings = settings
-        self._templates = Templates(own if own.is_dir() else shipped)
+        self._templates = Templates(settings.texts("mail", shipped))
         self._signer = Signer(settings.sealing_keys(), "link")
 
     def deliver(self, context: Context) -> Iterator[Sent]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from connector.core import entry
 from connector.core.model import Action, Change, Enrolment, Held, Plan, Rejection, State
 from connector.desk import Portrait, Resynced
 from connector.events import Accepted
+from connector.finding import Found
 from connector.letters import Printed, Refused
 from connector.sync import Prepared, Report
 
@@ -107,6 +109,37 @@ def report_json(report: Report) -> dict[str, Any]:
         for one in report.outcomes
     ]
     return {"run": report.run, **_plan_json(report.plan, report.verdict.held, changes)}
+
+
+def found_json(found: Found) -> dict[str, Any]:
+    """One student whom ``find --json`` found."""
+    return {
+        **asdict(found),
+        "birth_date": _iso(found.birth_date),
+        "state": found.state.value if found.state else None,
+    }
+
+
+def show_found(console: Console, found: Sequence[Found]) -> None:
+    """Students for the person at the desk."""
+    if not found:
+        console.print("Nobody of that name is known.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in ("number", "name", "born", "component", "login", "state"):
+        table.add_column(name, overflow="fold")
+    for one in found:
+        usual = f" ({one.usual_name})" if one.usual_name else ""
+        cells = (
+            one.student_number,
+            f"{one.family_name}{usual} {one.first_name}",
+            f"{one.birth_date:%d/%m/%Y}",
+            f"{one.component or ''} {one.academic_year}/{one.academic_year + 1}".strip(),
+            one.mail or "no account",
+            one.state.value if one.state else "",
+        )
+        table.add_row(*(Text(printable(cell)) for cell in cells))
+    console.print(table)
 
 
 def portrait_json(portrait: Portrait) -> dict[str, Any]:

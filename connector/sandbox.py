@@ -171,14 +171,9 @@ def example_configuration() -> str:
     return _shipped("_config/scolpass.toml", "config/scolpass.toml").read_text(encoding="utf-8")
 
 
-def letter_templates() -> Path:
-    """The folder of the templates of letters, as they are shipped."""
-    return _shipped("_config/letters", "config/letters")
-
-
-def mail_templates() -> Path:
-    """The folder of the templates of mails, as they are shipped."""
-    return _shipped("_config/mail", "config/mail")
+def shipped_texts() -> Path:
+    """The folder with the texts and templates that are shipped: letters, mail, charter."""
+    return _shipped("_config", "config")
 
 
 def _shipped(in_wheel: str, in_checkout: str) -> Path:

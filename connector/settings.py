@@ -30,6 +30,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     Field,
+    IPvAnyNetwork,
     PrivateAttr,
     SecretStr,
     ValidationError,
@@ -368,6 +369,7 @@ class Http(Section):
 
     listen: Annotated[str, AfterValidator(_address_and_port)] = "127.0.0.1:8080"
     public_url: Annotated[str, AfterValidator(_public_url)] = ""  # without a slash at its end
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = ("127.0.0.1/32", "::1/128")  # type: ignore[assignment]
 
     @property
     def host(self) -> str:
@@ -494,6 +496,17 @@ class Settings(BaseSettings):
             lifecycle=self.lifecycle,
             safety=self.safety,
         )
+
+    def texts(self, kind: str, shipped: Path) -> Path:
+        """The folder of the institution's own texts of one kind, else of those shipped.
+
+        Args:
+            kind: letters, mail or charter; its own stand in a folder of that name beside the
+                configuration file.
+            shipped: the folder with all kinds.
+        """
+        own = self._file.parent / kind
+        return own if own.is_dir() else shipped / kind
 
     def directory_password(self) -> SecretStr:
         """The service account's password. Raises :class:`ConfigurationError`."""

@@ -2,7 +2,11 @@
 
 ::
 
-    signing.py   a student signs in, and nobody can tell why another does not
-    guard.py     how often that may be tried
-    portal.py    what all of it works with: journal, directory connections, keys
+    visits.py     who has signed in, and the steps that she makes
+    links.py      what the links in mails lead to
+    passwords.py  the password that she chooses
+    giving.py     what she gives, as an event
+    signing.py    a student signs in, and nobody can tell why another does not
+    guard.py      how often that may be tried
+    portal.py     what all of it works with: journal, directory connections, keys
 """

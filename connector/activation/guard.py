@@ -117,6 +117,18 @@ class Guard:
         if isinstance(added, Full):
             raise _refusal(added)
 
+    def count_of(self, question: str, number: str) -> None:
+        """Count what somebody who has signed in asks for, by her account alone.
+
+        Raises:
+            NotLetIn: there was too much.
+            JournalUntrusted: it cannot be counted.
+        """
+        window = _window(self._name(question, number), self._throttle.account)
+        added = self._journal.add_tries([window], instant())
+        if isinstance(added, Full):
+            raise _refusal(added)
+
     # --- what attempts need ---
 
     def _windows(self, question: str, address: str, identifier: str | None) -> list[Window]:

@@ -101,7 +101,7 @@ def seconds_to_wait(began: float, now: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class Found:
     """Whom an identifier names, as far as anybody; ``closed``: why she may not sign in."""
 
     number: str | None = None
@@ -117,7 +117,7 @@ def _sign_in(
     address: str,
 ) -> SignedIn:
     with portal.guard.attempt(identifier, address) as attempt, portal.directory() as directory:
-        found = _look_up(portal, directory, identifier.strip())
+        found = look_up(portal, directory, identifier.strip())
         number, account = found.number, found.account
         attempt.enter(number)
         if number is None or account is None or found.closed:
@@ -134,25 +134,25 @@ def _sign_in(
     return SignedIn(number, account.dn, account, account.must_change)
 
 
-def _look_up(portal: Portal, directory: Directory, identifier: str) -> _Found:
+def look_up(portal: Portal, directory: Directory, identifier: str) -> Found:
     # What is not printable no directory takes, and nobody is named by.
     if not identifier or not identifier.isprintable() or len(identifier.encode()) > LONGEST:
-        return _Found(closed="unknown")
+        return Found(closed="unknown")
     tree = portal.tree(directory)
     numbers = directory.numbers_of(tree, identifier)
     if len(numbers) != 1:
-        return _Found(closed="ambiguous" if numbers else "unknown")
+        return Found(closed="ambiguous" if numbers else "unknown")
     number = numbers[0]
     known = portal.journal.accounts(numbers).get(number)
     if known is None or known.gone:
-        return _Found(closed="unknown")  # not managed
+        return Found(closed="unknown")  # not managed
     accounts = directory.accounts_of(tree, numbers)
     if len(accounts) != 1 or len(accounts[0].values("supannEtuId")) != 1:
-        return _Found(number, closed="ambiguous")
+        return Found(number, closed="ambiguous")
     account = accounts[0]
     hers = entry.same_dn(account.dn, known.dn) and not entry.is_shared_person(account)
     opens = account.password and entry.standing(account).state in _OPEN
-    return _Found(number, account, "" if hers and opens else "closed")
+    return Found(number, account, "" if hers and opens else "closed")
 
 
 def _born_on(portal: Portal, account: Account, birth_date: date | None) -> bool:

@@ -14,7 +14,7 @@ from connector.check.findings import Finding, hint, warning, wrong
 from connector.edges.passwords import Sealer
 from connector.edges.webhook import Keyring
 from connector.errors import ConfigurationError
-from connector.settings import SqlSource, read_secret
+from connector.settings import Settings, SqlSource, read_secret
 
 _LEAST_MEMORY, _LEAST_TIME = 19456, 2  # argon2id: OWASP ASVS 5.0, V11.4.2
 
@@ -34,6 +34,7 @@ def configuration(case: Case) -> Findings:
             f"Set memory_cost = {_LEAST_MEMORY} and time_cost = {_LEAST_TIME}, or more, under "
             "[password.provisional].",
         )
+    yield from _links(settings)
     log_file = settings.log.file
     if log_file is not None:
         place = log_file if log_file.exists() else log_file.parent
@@ -43,6 +44,23 @@ def configuration(case: Case) -> Findings:
                 f"the log file {log_file} cannot be written",
                 f"Let the user of scolpass write to {place}, or mend log.file.",
             )
+
+
+def _links(settings: Settings) -> Findings:
+    """Whether the links that students are to follow lead anywhere, and leave."""
+    verified = settings.activation.verify_backup_mail
+    if (settings.mail.enabled or verified) and not settings.http.public_url:
+        yield wrong(
+            "configuration",
+            "http.public_url is empty, and mails to students link to it",
+            'Set it, such as "https://ent.univ.fr".',
+        )
+    if verified and not settings.mail.enabled:
+        yield warning(
+            "configuration",
+            "backup mails are to be proven by a link, and no mail leaves: nobody becomes active",
+            "Set mail.enabled = true, or activation.verify_backup_mail = false.",
+        )
 
 
 def secrets(case: Case) -> Findings:

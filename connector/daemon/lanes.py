@@ -27,7 +27,7 @@ from tenacity import (
 from tenacity.nap import sleep_using_event
 
 from connector import alerts
-from connector.activation import guard
+from connector.activation import guard, visits
 from connector.clock import instant
 from connector.context import Context
 from connector.core.guessing import is_alarming
@@ -438,7 +438,7 @@ def _left_undone(report: Report) -> str:
 
 
 class GuessingLane(Lane):
-    """How many sign-ins failed, of which people hear, and tries that no longer count."""
+    """How many sign-ins failed, of which people hear; and what of them is forgotten in time."""
 
     uses_directory = False
 
@@ -455,4 +455,5 @@ class GuessingLane(Lane):
         else:
             self.fine("guessing")
         guard.forget(context.journal, throttle, now)
+        visits.forget(context.journal, now)
         return GUESSES_EVERY

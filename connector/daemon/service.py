@@ -25,6 +25,7 @@ from types import FrameType
 import structlog
 
 from connector import alerts, events
+from connector.activation.portal import Portal
 from connector.clock import instant
 from connector.context import Context, open_context
 from connector.daemon.common import Register, Shared
@@ -92,12 +93,15 @@ class Signals:
         self.heard.set()
 
 
-def run(settings: Settings, load: Callable[[], Settings], mail_templates: Path) -> int:
+def run(
+    settings: Settings, load: Callable[[], Settings], shipped: Path, *, leads: bool = True
+) -> int:
     """Run until SIGTERM; the exit status.
 
     Args:
         load: reads the configuration anew.
-        mail_templates: those that are shipped.
+        shipped: the folder with the texts that are used where the institution has none of its own.
+        leads: False: it only serves pages and takes events, the work is another daemon's.
 
     Raises:
         ScolpassError: it cannot even start (a second daemon, no journal, a port in use).
@@ -108,12 +112,12 @@ def run(settings: Settings, load: Callable[[], Settings], mail_templates: Path) 
         while not signals.stop:
             with ExitStack() as stack:
                 try:
-                    one = stack.enter_context(Service(settings, metrics, signals, mail_templates))
+                    one = stack.enter_context(Service(settings, metrics, signals, shipped))
                 except ScolpassError as error:
                     settings = _how_to_go_on(error, settings, good, signals)
                     continue
                 good = settings
-                end, settings = one.serve(load)
+                end, settings = one.serve(load) if leads else one.only_serve(load)
             if end is End.STOPPED:
                 break
             log.info("starts again", because=end.value)
@@ -161,11 +165,11 @@ class Service:
     """The daemon under one configuration; ended by its ``with``."""
 
     def __init__(
-        self, settings: Settings, metrics: Metrics, signals: Signals, mail_templates: Path
+        self, settings: Settings, metrics: Metrics, signals: Signals, shipped: Path
     ) -> None:
         self.settings = settings
         self.metrics = metrics
-        self._mail_templates = mail_templates
+        self._shipped = shipped
         self._signals = signals
         self._stop = threading.Event()  # the lanes and what feeds them
         self._stack = ExitStack()
@@ -194,7 +198,9 @@ class Service:
             storing = self._stack.enter_context(self._context())
             self.intake = self._stack.enter_context(Intake(storing, self._arrived))
             self.metrics.at_scrape(self._gather_metrics)
-            app = make_app(self, settings.webhook_secrets)
+            portal = self._stack.enter_context(Portal(settings, self.intake.put))
+            charter = settings.texts("charter", self._shipped)
+            app = make_app(self, settings.webhook_secrets, portal, charter)
             self._web = self._stack.enter_context(
                 WebServer(app, settings.http.host, settings.http.port)
             )
@@ -230,15 +236,23 @@ class Service:
             except JournalUntrusted as error:
                 if database_file(url) is not None:
                     raise
-                self._stand_by(error)
+                self._stand_by(error.message)
             if end is not None:
                 return end
 
-    def _stand_by(self, error: JournalUntrusted) -> None:
+    def only_serve(self, load: Callable[[], Settings]) -> tuple[End, Settings]:
+        """Let the web do its part until it ends; why it ended, and how to go on."""
+        while True:
+            end = self._end_asked(load)
+            if end is not None:
+                return end
+            self._stand_by("it was started for the pages only")
+
+    def _stand_by(self, because: str) -> None:
         """Wait a moment for the leader's end; the web takes events meanwhile."""
         if self._announced != STANDS_BY:
             self._announced = STANDS_BY
-            log.info(STANDS_BY, because=error.message)
+            log.info(STANDS_BY, because=because)
             service.ready(STANDS_BY)
         self.metrics.leads(leader=False)
         self._sign_of_life()
@@ -314,7 +328,7 @@ class Service:
         spool = SpoolLane("spool", self._context(), shared, told, metrics)
         guessing = GuessingLane("guessing", self._context(), shared, told, metrics)
         shared.on_arrival = event_lane.wake.set
-        mails = MailLane(self._context(), shared, told, metrics, self._mail_templates)
+        mails = MailLane(self._context(), shared, told, metrics, self._shipped)
         self._lanes = [whole_lane, event_lane, spool, guessing, mails]
         for lane in self._lanes:
             lane.start()

@@ -484,6 +484,11 @@ class Directory:
         with_password = self._matches(dn, "(userPassword=*)")
         return Account(dn=dn, attributes=_decode(raw), password=with_password)
 
+    def password_changed_at(self, dn: str) -> str:
+        """When the password at a DN was changed last (pwdChangedTime); "" where it never was."""
+        values = self._base(dn, ["pwdChangedTime"], "reading when a password was changed")
+        return first_values(values or {}).get("pwdChangedTime", "")
+
     def hides_reset(self, context: str, number: str) -> bool:
         """Whether an entry with this number keeps its ``pwdReset`` from the service account.
 

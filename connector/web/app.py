@@ -4,32 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
+from pathlib import Path
 
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp
 
+from connector.activation.portal import Portal
 from connector.edges.webhook import Keyring
 from connector.web import events, signs
 from connector.web.answers import Orderly, as_problem
+from connector.web.api import make_api
+from connector.web.portal import problems
+from connector.web.portal import routes as first_connection
+from connector.web.portal.visitors import Reception
 from connector.web.service import Check, Health, Intake, Readiness, Service
 
 __all__ = ["Check", "Health", "Intake", "Readiness", "Service", "make_app"]
 
 
-def make_app(service: Service, secrets: Callable[[], Sequence[SecretStr]]) -> ASGIApp:
+def make_app(
+    service: Service,
+    secrets: Callable[[], Sequence[SecretStr]],
+    portal: Portal | None = None,
+    charter: Path = Path("config/charter"),
+) -> ASGIApp:
     """The ASGI application.
 
     Args:
         service: the daemon.
+        portal: what the first connection works with; None: it is not served.
+        charter: the folder with the charter's text.
         secrets: what requests are signed with, none where there is no file; asked for every
             request to POST /events (`Settings.webhook_secrets`).
     """
+    served: list[BaseRoute] = [*events.routes(service, Keyring(secrets)), *signs.routes(service)]
+    if portal is not None:
+        reception = Reception(portal, service.metrics)
+        served += [*first_connection.routes(reception, charter), *problems.routes(reception)]
+        served.append(Mount("", make_api(reception)))
     app = Starlette(
-        routes=[*events.routes(service, Keyring(secrets)), *signs.routes(service)],
+        routes=served,
         exception_handlers={HTTPException: _refused, Exception: _broken},
     )
     app.router.redirect_slashes = False

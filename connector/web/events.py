@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import structlog
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -16,10 +14,10 @@ from connector.edges.webhook import Keyring, Unverified, verify
 from connector.errors import Busy, ConfigurationError, JournalUntrusted, Replayed
 from connector.events import Accepted
 from connector.web.answers import Problem, as_json, as_problem, result
+from connector.web.bodies import read_body
 from connector.web.cloudevents import events_in
 from connector.web.service import Service
 
-BODY = 10.0  # seconds that a body may take to arrive
 STORING = 10.0  # seconds that the journal may take
 AT_ONCE = 64  # bodies that are held at a time, so that they never take more than 64 MiB
 MOST = 10_000  # events in a request; as many as there is room for, if each of them is one
@@ -84,7 +82,7 @@ class _Door:
             raise Problem(503, "busy", "Too many requests at once.", LATER)
         self._held += 1
         try:
-            body = await _body(request)
+            body = await read_body(request, LARGEST)
             headers = request.headers.items()
             try:
                 signed = await run_in_threadpool(verify, headers, body, keys, instant())
@@ -115,29 +113,6 @@ class _Door:
         except (JournalUntrusted, TimeoutError) as error:
             detail = "The events cannot be stored now; send them again."
             raise Problem(503, "journal", detail, LATER) from error
-
-
-async def _body(request: Request) -> bytes:
-    """The request's body.
-
-    Raises:
-        Problem: it is too large, too slow, or does not come to its end.
-    """
-    too_large = Problem(413, "too_large", f"The body: expected at most {LARGEST} bytes.")
-    if int(request.headers.get("content-length", "0")) > LARGEST:  # digits, as h11 has seen
-        raise too_large
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > LARGEST:
-                    raise too_large
-    except TimeoutError:
-        raise Problem(408, "too_slow", f"The body took longer than {BODY:.0f} s.") from None
-    except ClientDisconnect:
-        raise Problem(400, "cut_off", "The connection ended within the body.") from None
-    return bytes(body)
 
 
 def _shown(one: Accepted) -> dict[str, str | None]:

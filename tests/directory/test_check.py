@@ -393,6 +393,13 @@ def test_a_refused_password_is_tried_once(ready: Workspace) -> None:
     assert len(seen[ready.directory.service_dn]["pwdFailureTime"]) == 1
 
 
+def test_backup_mails_that_nobody_can_prove_are_said(ready: Workspace) -> None:
+    ready.configure({"activation": {"verify_backup_mail": True}, "http": {"public_url": ""}})
+    only(troubles(ready, 2), "configuration", "http.public_url is empty")
+    ready.configure({"http": {"public_url": "https://ent.example.org"}})
+    only(troubles(ready, 1), "configuration", "no mail leaves: nobody becomes active")
+
+
 def test_servers_of_two_directories_are_not_taken_for_replicas(
     ready: Workspace, own_directory: Directory
 ) -> None:

@@ -14,7 +14,7 @@ import pytest
 from connector import desk, letters, sync
 from connector.core.model import Moment
 from connector.edges.passwords import new_key
-from connector.sandbox import letter_templates
+from connector.sandbox import shipped_texts
 from tests.support.desk import activate, binds, recorded, take
 from tests.support.events import NUMBER, change_password
 from tests.support.walk import TODAY, YEAR, Walk, student, students
@@ -391,7 +391,7 @@ def own(walk: Walk) -> Path:
     """The institution's own templates, beside its configuration."""
     folder = walk.workspace.folder / "letters"
     folder.mkdir()
-    for file in letter_templates().iterdir():
+    for file in (shipped_texts() / "letters").iterdir():
         (folder / file.name).write_bytes(file.read_bytes())
     return folder
 

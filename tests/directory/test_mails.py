@@ -22,7 +22,7 @@ from connector.context import Context
 from connector.core.model import Moment
 from connector.edges.journal.tables import links
 from connector.edges.tokens import Signer, draw_token
-from connector.sandbox import mail_templates
+from connector.sandbox import shipped_texts
 from tests.support.clock import faked
 from tests.support.daemon import running
 from tests.support.desk import activate, take, undo
@@ -60,7 +60,7 @@ class Office:
         mails.note_changes(opened)
         if closings:
             assert mails.note_closings(opened, now - timedelta(days=1))
-        postman = mails.Postman(opened.settings, mail_templates())
+        postman = mails.Postman(opened.settings, shipped_texts())
         return [(one.kind, one.outcome) for one in postman.deliver(opened)]
 
     def day(self, left: int) -> Sent:
@@ -505,7 +505,7 @@ def test_a_refused_recipient_is_not_tried_again(waiting: Office) -> None:
 def test_a_template_at_fault_holds_back_its_mails_until_it_is_mended(waiting: Office) -> None:
     walk = waiting.walk
     own = walk.workspace.folder / "mail"
-    shutil.copytree(mail_templates(), own)
+    shutil.copytree(shipped_texts() / "mail", own)
     words = (own / "fr/account_active.txt").read_text(encoding="utf-8")
     (own / "fr/account_active.txt").write_text("Subject: {{ nick }}\n\nx\n", encoding="utf-8")
     assert waiting.round() == [("account_active", "postponed")]
@@ -541,8 +541,8 @@ def test_what_two_leaders_have_in_hand_one_of_them_sends(waiting: Office) -> Non
     walk = waiting.walk
     with walk.context() as one, walk.context() as other:
         mails.note_changes(one)
-        first = mails.Postman(one.settings, mail_templates())
-        second = mails.Postman(other.settings, mail_templates())
+        first = mails.Postman(one.settings, shipped_texts())
+        second = mails.Postman(other.settings, shipped_texts())
         [mine] = one.journal.due_mails(one.moment.now, 10)
         assert other.journal.claim_mail(mine, one.moment.now)
         assert first._deliver(one, mine, "") is None
@@ -632,7 +632,7 @@ def test_the_service_tells_of_the_end_after_its_first_good_pass(
     clock = faked(noon - datetime.now(UTC)) | {
         "FAKETIME_DONT_FAKE_MONOTONIC": "1"
     }  # which threads wait by
-    with running(leaving.walk.workspace, **clock) as daemon:
+    with running(leaving.walk.workspace, wait=True, in_file=False, **clock) as daemon:
         wait_until(lambda: len(mail_server.taken) == 2, "told")
         daemon.kill()
         daemon.restart()

@@ -12,7 +12,7 @@ from pypdf import PdfReader
 from connector.edges.letters import Binder, Press, finished
 from connector.errors import ScolpassError, UsageError
 from connector.letters import cutoff_words
-from connector.sandbox import letter_templates
+from connector.sandbox import shipped_texts
 
 COMMON = {
     "institution": "Université d'Ici",
@@ -44,7 +44,7 @@ BARE: dict[str, Any] = {  # whatever a register need not have is empty
 
 @pytest.fixture(scope="module")
 def press() -> Press:
-    return Press(letter_templates(), "fr", COMMON)
+    return Press(shipped_texts() / "letters", "fr", COMMON)
 
 
 def test_a_letter_of_somebody_of_whom_little_is_known_prints(press: Press) -> None:
@@ -134,7 +134,7 @@ def test_a_link_is_followed_and_stays(tmp_path: Path) -> None:
 def test_a_language_without_a_template_is_refused_with_those_there_are() -> None:
     for language in ("de", "../fr", "layout", ""):
         with pytest.raises(UsageError, match="Choose from: en, fr"):
-            Press(letter_templates(), language, COMMON)
+            Press(shipped_texts() / "letters", language, COMMON)
 
 
 def test_the_cutoff_in_words() -> None:

@@ -14,7 +14,7 @@ from connector.edges.mail import send
 from connector.edges.templates import Templates, Value
 from connector.errors import ConfigurationError
 from connector.mails import KINDS, day_words, minute_words, notice_due
-from connector.sandbox import mail_templates
+from connector.sandbox import shipped_texts
 from connector.settings import Mail
 from tests.support.mail import MailServer
 
@@ -41,13 +41,13 @@ def render(
     kind: str, folder: Path | None = None, given: dict[str, Value] | None = None, **values: Value
 ) -> tuple[str, str]:
     all_ = COMMON | OF_KIND[kind] | (given or {}) | values
-    return Templates(folder or mail_templates()).render(kind, {"fr": all_, "en": all_})
+    return Templates(folder or shipped_texts() / "mail").render(kind, {"fr": all_, "en": all_})
 
 
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
     """An institution's own copy of the templates."""
-    return Path(shutil.copytree(mail_templates(), tmp_path / "mail"))
+    return Path(shutil.copytree(shipped_texts() / "mail", tmp_path / "mail"))
 
 
 def test_every_kind_of_mail_has_its_words_in_both_languages() -> None:

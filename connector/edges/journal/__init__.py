@@ -21,6 +21,7 @@ from connector.edges.journal.locks import (
 from connector.edges.journal.mails import Concluded, Outgoing, Queued
 from connector.edges.journal.opening import Journal, open_journal
 from connector.edges.journal.runs import LastRuns, LatestRun
+from connector.edges.journal.sessions import Link, Session
 from connector.edges.journal.tables import SCHEMA_VERSION, metadata
 from connector.edges.journal.tries import Full, Window
 from connector.edges.journal.url import database_file, lock_file
@@ -28,16 +29,18 @@ from connector.edges.journal.url import database_file, lock_file
 __all__ = [
     "NO_TURN",
     "SCHEMA_VERSION",
-    "Full",
     "Concluded",
+    "Full",
     "Interrupted",
     "Journal",
     "LastRuns",
     "LatestRun",
     "Leadership",
+    "Link",
     "Outgoing",
     "Pass",
     "Queued",
+    "Session",
     "Turn",
     "Window",
     "database_file",

@@ -16,6 +16,7 @@ from connector.edges.journal.incidents import Incidents
 from connector.edges.journal.mails import Mails
 from connector.edges.journal.reservations import Reservations
 from connector.edges.journal.runs import Runs
+from connector.edges.journal.sessions import Sessions
 from connector.edges.journal.store import cause_of
 from connector.edges.journal.students import Students
 from connector.edges.journal.tables import SCHEMA_VERSION, meta, metadata
@@ -43,7 +44,7 @@ _UPGRADES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
-class Journal(Runs, Students, Reservations, Events, Changes, Incidents, Tries, Mails):
+class Journal(Runs, Students, Reservations, Events, Changes, Incidents, Tries, Mails, Sessions):
     """One open journal. Every method is one transaction and raises JournalUntrusted."""
 
 

@@ -1,0 +1,61 @@
+"""What a student gives is an event like any portal's: in the journal, then applied."""
+
+from __future__ import annotations
+
+import uuid
+from concurrent.futures import TimeoutError as NoAnswerYet
+from typing import Any
+
+import structlog
+
+from connector.activation.portal import Portal
+from connector.core import evidence
+from connector.core.evidence import ACTIVATED
+from connector.errors import Busy, InvalidInput
+
+STORED_WITHIN = 10.0  # seconds
+SOURCE = "urn:scolpass:first-connection"
+
+log = structlog.get_logger()
+
+
+def usable_address(portal: Portal, name: str, address: str) -> str:
+    """An address that mail may go to.
+
+    Raises:
+        InvalidInput: it may not.
+    """
+    address = address.strip()
+    if not address:
+        raise InvalidInput(name, "missing")
+    if evidence.refused_address(address, ()) is not None:
+        raise InvalidInput(name, "no_address")
+    if evidence.refused_address(address, portal.rules.institution.inside) is not None:
+        raise InvalidInput(name, "inside")
+    return address.rstrip(".")
+
+
+def submit(portal: Portal, number: str, field: str, **data: Any) -> None:
+    """Hand over what a student gave, as an event; it is in the journal afterwards.
+
+    Raises:
+        InvalidInput: it can never be taken.
+        JournalUntrusted: it could not be stored.
+        Busy: not in time.
+    """
+    identity = str(uuid.uuid4())
+    body = {
+        "specversion": "1.0",
+        "id": identity,
+        "source": SOURCE,
+        "type": ACTIVATED,
+        "time": evidence.zulu(portal.moment().now),
+        "data": {"identifier": number, **data},
+    }
+    try:
+        [taken] = portal.submit([(identity, body)]).result(STORED_WITHIN)
+    except NoAnswerYet:
+        raise Busy("the journal has not answered in time", "Send it again.") from None
+    if taken.reason is not None:
+        log.warning("refused in the first connection", student_number=number, reason=taken.reason)
+        raise InvalidInput(field, "refused")

@@ -1,0 +1,174 @@
+"""Links in mails: confirm a backup mail, or choose a new password for one that was forgotten.
+
+A link is ``ID.SIGNATURE``. It is good once, for a limited time, and dies with any change of the
+password (OWASP ASVS 5.0, V6.5). Looking at its page uses nothing up: mail scanners do so.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+
+import structlog
+from pydantic import SecretStr
+
+from connector import desk
+from connector.activation.giving import submit
+from connector.activation.passwords import see_that_it_will_do
+from connector.activation.portal import Portal
+from connector.activation.signing import look_up
+from connector.context import open_context
+from connector.core import entry
+from connector.core.model import Account, State
+from connector.edges.journal import Link
+from connector.edges.tokens import draw_token
+from connector.errors import InvalidInput, LinkOver, Refused, ScolpassError
+from connector.log import guarded_secret
+from connector.mails import queue
+
+CONFIRM = "backup_mail"
+RESET = "password"
+RESET_HOLDS = timedelta(hours=2)
+PAGES = {
+    CONFIRM: "/premiere-connexion/confirmer",
+    RESET: "/probleme-de-connexion/nouveau-mot-de-passe",
+}
+
+log = structlog.get_logger()
+
+
+def follow(portal: Portal, text: str, purpose: str) -> Link:
+    """The link that stands in a URL, if it may still be used.
+
+    Raises:
+        LinkOver: it was used, its time is over, another one took its place, or it is none.
+    """
+    identity, _, signature = text.partition(".")
+    link = None
+    if portal.signer("link").verify(identity, signature):
+        link = portal.journal.link(identity, purpose, portal.moment().now)
+    if link is None:
+        raise LinkOver("the link was used, or its time is over", "Ask for another one.")
+    return link
+
+
+# --- a backup mail is proven ----------------------------------------------------------------------
+
+
+def send_confirmation(portal: Portal, number: str, address: str) -> None:
+    """Send a link to a backup mail, good until the end of the day; an earlier one dies."""
+    moment = portal.moment()
+    last = datetime.combine(moment.today, time(23, 59, 59), portal.rules.institution.zone)
+    link = Link(draw_token(), CONFIRM, number, address, last)
+    _send(portal, link, "confirm_backup_mail", address, moment.now)
+
+
+def confirm(portal: Portal, text: str) -> None:
+    """Take the backup mail that a link was sent to as proven.
+
+    Raises:
+        LinkOver: the link is not good any more.
+        Untrustworthy: it could not be stored; the link stays good.
+    """
+    link = follow(portal, text, CONFIRM)
+    if not portal.journal.use_link(link.id, portal.moment().now):
+        raise LinkOver("the link was used a moment ago", "Nothing more is to be done.")
+    try:
+        submit(portal, link.number, CONFIRM, backup_mail=link.value)
+    except ScolpassError:
+        portal.journal.give_link_back(link.id, link.value)
+        raise
+    log.info("backup mail confirmed", student_number=link.number)
+
+
+# --- a password is forgotten ----------------------------------------------------------------------
+
+
+def forgotten(portal: Portal, identifier: str, address: str) -> None:
+    """Send a link to the backup mail of an account in use, if the identifier names one.
+
+    Nothing tells whoever asks whether it did.
+
+    Raises:
+        NotLetIn: too many ask, from this address, for this account, or in all.
+        Untrustworthy, Busy: directory or journal cannot be asked.
+    """
+    portal.guard.count("forgotten", address, identifier)
+    with portal.directory() as directory:
+        found = look_up(portal, directory, identifier.strip())
+        number, account = found.number, found.account
+        if number is None or account is None or found.closed:
+            log.info("no link for a forgotten password", reason=found.closed, address=address)
+            return
+        backup = _proven_address(account)
+        state = entry.standing(account).state
+        if backup is None or state not in (State.ACTIVE, State.GRACE):
+            log.info("no link for a forgotten password", student_number=number, state=state)
+            return
+        changed = directory.password_changed_at(account.dn)
+    now = portal.moment().now
+    link = Link(draw_token(), RESET, number, changed, now + RESET_HOLDS)
+    _send(portal, link, "reset_password", backup, now)
+
+
+def reset(portal: Portal, text: str, new: str, again: str) -> None:
+    """Give the account that a link stands for the password that its holder chose.
+
+    The desk's ``reissue`` puts a drawn password in the place of the forgotten one, with which the
+    student's own change is made: so slapd's policy decides, and each step is on record.
+
+    Raises:
+        LinkOver: the link is not good any more.
+        InvalidInput: the password will not do; the link stays good.
+        ScolpassError: it could not be changed; the link stays good.
+    """
+    link = follow(portal, text, RESET)
+    known = portal.journal.accounts([link.number]).get(link.number)
+    with portal.directory() as directory:
+        account = directory.account_at(known.dn) if known else None
+        if (
+            account is None
+            or entry.standing(account).state not in (State.ACTIVE, State.GRACE)
+            or directory.password_changed_at(account.dn) != link.value
+        ):
+            raise LinkOver("the password was changed since", "Ask for another link.")
+        password = see_that_it_will_do(portal, account, new, again)
+        if not portal.journal.use_link(link.id, portal.moment().now):
+            raise LinkOver("the link was used a moment ago", "Ask for another one.")
+        try:
+            drawn = _reissue(portal, link.number)
+            with guarded_secret(password):
+                directory.change_password(account.dn, drawn, password)
+        except ScolpassError as error:
+            portal.journal.give_link_back(link.id, directory.password_changed_at(account.dn))
+            if isinstance(error, Refused):
+                raise InvalidInput("new_password", "directory") from error
+            raise
+    portal.journal.end_sessions_of(link.number, PAGES)
+    log.info("password changed", student_number=link.number, by="a link to the backup mail")
+
+
+def _reissue(portal: Portal, number: str) -> SecretStr:
+    reason = "password forgotten: a link to the backup mail"
+    with open_context(portal.settings, "student") as context, context.writing(reason):
+        _, drawn, _ = desk.reissue(context, number, reason)
+    return drawn
+
+
+def _proven_address(account: Account) -> str | None:
+    for value in account.values("supannMailPrive"):
+        if value[:9].upper() == "{SECOURS}":
+            return value[9:]
+    return None
+
+
+def _send(portal: Portal, link: Link, kind: str, address: str, now: datetime) -> None:
+    portal.journal.make_link(link, now)
+    queue(
+        portal.journal,
+        kind=kind,
+        student_number=link.number,
+        address=address,
+        given={"link": link.id, "page": PAGES[link.purpose]},
+        key=f"{link.purpose}:{link.id}",
+        now=now,
+    )

@@ -1,0 +1,65 @@
+"""The password that a student chooses: judged here, decided by slapd, kept by nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from connector.activation.portal import Portal
+from connector.core.model import Account
+from connector.core.own_password import Context, Rule, Words, context_of, judge, normal
+from connector.core.rules import OwnPassword
+from connector.edges import words
+from connector.errors import InvalidInput
+
+__all__ = ["Judged", "in_force", "judged", "normal", "see_that_it_will_do"]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How a new password fares."""
+
+    checks: Mapping[str, bool]  # whether each rule is kept, by its name
+    strength: int  # 0 to 4, by zxcvbn
+
+    @property
+    def will_do(self) -> bool:
+        """Whether all rules are kept."""
+        return all(self.checks.values())
+
+
+def judged(
+    portal: Portal, account: Account, new: str, provisional: SecretStr | None = None
+) -> Judged:
+    """How a new password fares for one student.
+
+    ``provisional``: the password in whose place it comes; None where it is not known.
+    """
+    who = context_of(account, portal.rules.institution, provisional)
+    checks = judge(new, who, portal.rules.own_password, words.known_words())
+    return Judged({check.name: check.ok for check in checks}, words.strength(new, who))
+
+
+def in_force(rules: OwnPassword) -> tuple[Rule, ...]:
+    """The rules that a new password is judged by, in the order in which they are shown."""
+    nothing = Words(frozenset(), frozenset())
+    return tuple(check.name for check in judge("", Context(), rules, nothing))
+
+
+def see_that_it_will_do(
+    portal: Portal, account: Account, new: str, again: str, provisional: SecretStr | None = None
+) -> SecretStr:
+    """The new password as it is set.
+
+    Raises:
+        InvalidInput: it does not keep the rules, or was typed differently the second time.
+    """
+    if not new:
+        raise InvalidInput("new_password", "missing")
+    if not judged(portal, account, new, provisional).will_do:
+        raise InvalidInput("new_password", "rules")
+    if normal(new) != normal(again):
+        raise InvalidInput("new_password_again", "not_the_same" if again else "missing")
+    return SecretStr(normal(new))

@@ -1,0 +1,154 @@
+"""Sessions of the first connection, and the links that mails carry."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from connector.edges.journal.rows import instant, stamp
+from connector.edges.journal.store import Store
+from connector.edges.journal.tables import links, sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Somebody who has signed in."""
+
+    id: str  # digest of what the browser holds
+    number: str  # student number
+    opened_at: datetime
+    used_at: datetime
+    kept: Mapping[str, Any]  # what was given in it so far
+    sealed: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What somebody who follows a link in a mail may do, once."""
+
+    id: str
+    purpose: str
+    number: str  # student number
+    value: str  # what it confirms, or what must still hold when it is used
+    expires_at: datetime
+
+
+class Sessions(Store):
+    """Sessions and links in the journal, so that every host knows them."""
+
+    def open_session(
+        self, identity: str, number: str, now: datetime, kept: Mapping[str, Any], sealed: bytes
+    ) -> None:
+        """Store a session; ``sealed`` opens only with what the browser holds."""
+        row = {
+            "id": identity,
+            "student_number": number,
+            "opened_at": stamp(now),
+            "used_at": stamp(now),
+            "kept": json.dumps(kept),
+            "sealed": sealed,
+        }
+        with self._writing("opening a session") as connection:
+            connection.execute(sa.insert(sessions).values(row))
+
+    def session(self, identity: str) -> Session | None:
+        """A session, whatever its age."""
+        with self._reading("reading a session") as connection:
+            row = connection.execute(
+                sa.select(sessions).where(sessions.c.id == identity)
+            ).one_or_none()
+        if row is None:
+            return None
+        opened, used = instant(row.opened_at), instant(row.used_at)
+        assert opened is not None
+        assert used is not None
+        return Session(
+            id=row.id,
+            number=row.student_number,
+            opened_at=opened,
+            used_at=used,
+            kept=json.loads(row.kept),
+            sealed=row.sealed,
+        )
+
+    def keep_in_session(self, identity: str, now: datetime, **kept: Any) -> None:
+        """Note what was given, beside what was before, and that the session was used."""
+        this = sessions.c.id == identity
+        with self._writing("using a session") as connection:
+            before = connection.scalar(sa.select(sessions.c.kept).where(this))
+            if before is not None:
+                text = json.dumps({**json.loads(before), **kept})
+                connection.execute(
+                    sa.update(sessions).where(this).values(kept=text, used_at=stamp(now))
+                )
+
+    def end_session(self, identity: str) -> None:
+        """End one session."""
+        with self._writing("ending a session") as connection:
+            connection.execute(sa.delete(sessions).where(sessions.c.id == identity))
+
+    def end_sessions_of(self, number: str, purposes: Collection[str]) -> None:
+        """End all sessions of a student, and let her links for these purposes die."""
+        hers = sa.and_(links.c.student_number == number, links.c.purpose.in_(purposes))
+        with self._writing("ending sessions") as connection:
+            connection.execute(sa.delete(sessions).where(sessions.c.student_number == number))
+            connection.execute(sa.delete(links).where(hers))
+
+    def forget_sessions(self, used: datetime, opened: datetime, now: datetime) -> None:
+        """Forget sessions last used or opened before these, and links whose time is over."""
+        old = sa.or_(sessions.c.used_at < stamp(used), sessions.c.opened_at < stamp(opened))
+        over = links.c.expires_at < stamp(now)
+        with self._writing("forgetting old sessions") as connection:
+            connection.execute(sa.delete(sessions).where(old))
+            connection.execute(sa.delete(links).where(over))
+
+    # --- links ---
+
+    def make_link(self, link: Link, now: datetime) -> None:
+        """Store a link; an earlier one of this student for the same purpose dies."""
+        row = {
+            "id": link.id,
+            "purpose": link.purpose,
+            "student_number": link.number,
+            "value": link.value,
+            "made_at": stamp(now),
+            "expires_at": stamp(link.expires_at),
+        }
+        same = sa.and_(links.c.student_number == link.number, links.c.purpose == link.purpose)
+        with self._writing("making a link") as connection:
+            connection.execute(sa.delete(links).where(same))
+            connection.execute(sa.insert(links).values(row))
+
+    def link(self, identity: str, purpose: str, now: datetime) -> Link | None:
+        """A link that may still be used."""
+        query = sa.select(links).where(
+            links.c.id == identity,
+            links.c.purpose == purpose,
+            links.c.used_at.is_(None),
+            links.c.expires_at >= stamp(now),
+        )
+        with self._reading("reading a link") as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        until = instant(row.expires_at)
+        assert until is not None
+        return Link(row.id, row.purpose, row.student_number, row.value, until)
+
+    def use_link(self, identity: str, now: datetime) -> bool:
+        """Use a link up; False: somebody was faster."""
+        unused = sa.and_(links.c.id == identity, links.c.used_at.is_(None))
+        with self._writing("using a link") as connection:
+            used = connection.execute(sa.update(links).where(unused).values(used_at=stamp(now)))
+            return used.rowcount == 1
+
+    def give_link_back(self, identity: str, value: str) -> None:
+        """Let a link be used again, as what it was used for did not come about."""
+        this = links.c.id == identity
+        with self._writing("giving a link back") as connection:
+            connection.execute(sa.update(links).where(this).values(used_at=None, value=value))

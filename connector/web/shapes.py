@@ -1,0 +1,106 @@
+"""What goes in and out of the API, as pydantic checks it and OpenAPI describes it."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from connector.activation.visits import Step
+
+LONGEST = 1024  # signs of any text
+Text = Annotated[str, Field(max_length=LONGEST)]
+Secret = Annotated[SecretStr, Field(max_length=LONGEST)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class SignIn(_Body):
+    """Login, address, uid or student number, and the password."""
+
+    identifier: Text
+    password: Secret
+    birth_date: date | None = Field(None, description="where it is the second element")
+
+
+class BackupMail(_Body):
+    """The student's own address."""
+
+    backup_mail: Text
+
+
+class Charter(_Body):
+    """The version that she has read and accepts."""
+
+    version: Text
+
+
+class Forwarding(_Body):
+    """Where her mail goes; null leaves it in the university's mailbox."""
+
+    forward_to: Text | None
+    keep_copy: bool = False
+
+
+class NewPassword(_Body):
+    """The password that she chooses."""
+
+    new_password: Secret
+
+
+class Identifier(_Body):
+    """Whose password is forgotten."""
+
+    identifier: Text
+
+
+class Confirmation(_Body):
+    """What stands after ``lien=`` in the link of a mail."""
+
+    link: Text
+
+
+class Reset(_Body):
+    """A link's text, and the password that is chosen."""
+
+    link: Text
+    new_password: Secret
+
+
+class State(BaseModel):
+    """How far somebody is."""
+
+    student_number: str
+    login: str
+    mail: str
+    active: bool = Field(description="whether the directory has the account as active")
+    next: Step = Field(description="the step that comes next")
+    missing: list[str] = Field(description="evidence without which the account is not active")
+    charter_version: str
+
+
+class Opened(State):
+    """How far somebody is who has just signed in, or changed her password."""
+
+    token: str = Field(description="for Authorization: Bearer; ends after 30 minutes of no use")
+
+
+class Judgement(BaseModel):
+    """How a password fares that has not been set yet."""
+
+    checks: dict[str, bool]
+    strength: int = Field(ge=0, le=4)
+
+
+class Problem(BaseModel):
+    """What is wrong, by RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str = ""
+    field: str = ""
+    reason: str = ""
