@@ -20,7 +20,7 @@ from connector.activation.signing import seconds_to_wait
 from connector.errors import InvalidInput, LinkOver, NotLetIn
 from connector.web.addresses import client_address
 from connector.web.portal.pages import texts, values
-from connector.web.portal.routes import guarded, rule_texts
+from connector.web.portal.routes import START, guarded, rule_texts
 from connector.web.portal.visitors import Reception, Visitor
 
 PROBLEM = "/probleme-de-connexion"
@@ -34,11 +34,16 @@ def routes(reception: Reception) -> list[BaseRoute]:
         (PAGES[CONFIRM], pages.look_at_confirmation, pages.confirm),
         (PAGES[RESET], pages.look_at_reset, pages.reset),
     )
-    return [
+    made: list[BaseRoute] = [
         Route(path, guarded(reception, endpoint), methods=[method])
         for path, *endpoints in table
         for method, endpoint in zip(("GET", "POST"), endpoints, strict=True)
     ]
+    # Whoever mistypes an address of ours is told so by a page; these come after all others.
+    for top in (START, PROBLEM):
+        nowhere = guarded(reception, pages.nowhere)
+        made.append(Route(f"{top}/{{rest:path}}", nowhere, methods=["GET"]))
+    return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,10 @@ class Problems:
             answer = self._message(visitor, "problem_sent")
         await asyncio.sleep(seconds_to_wait(began, time.monotonic()))
         return answer
+
+    async def nowhere(self, request: Request) -> Response:
+        """There is no such page."""
+        return self.reception.problem(self.reception.receive(request), "not_found", 404)
 
     def _message(self, visitor: Visitor, name: str, status: int = 200) -> Response:
         return self.reception.page(
