@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
 from playwright.sync_api import Page, expect
 
+from connector.activation.links import CONFIRM, PAGES, RESET
 from connector.activation.visits import Step
 from connector.web.portal.routes import PATHS, START
-from tests.portal.common import GOOD, Site, Student
+from tests.portal.common import BACKUP, GOOD, PROBLEM, Site, Student
 
 SEND = "main form button:not(.reveal)"  # the button that sends a page's form
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 360, "height": 740},
+    "has_touch": True,
+    "is_mobile": True,
+}
 
 
 def here(page: Page, path: str) -> None:
@@ -62,3 +70,86 @@ def has_activated(site: Site, who: Student, password: str = GOOD) -> dict[str, l
     assert site.binds(who, password)
     assert not site.binds(who, who.password)
     return entry
+
+
+PAGES_SEEN = (
+    *("help", "help, nothing given", "help, asked for", "start", "nothing given", "refused"),
+    *("backup mail", "no backup mail", "charter", "charter not accepted", "forwarding"),
+    *("forwarding inside", "password", "password refused", "done", "form of another browser"),
+    *("confirm", "confirmed", "link over", "choose another", "not chosen", "no such page"),
+)
+
+
+def every_page(page: Page, site: Site, who: Student) -> Iterator[str]:
+    """All pages that a student may see, one after the other, by name; she has activated then."""
+    for name in _pages(page, site, who):
+        page.wait_for_load_state()
+        yield name
+
+
+def _pages(page: Page, site: Site, who: Student) -> Iterator[str]:
+    page.goto(PROBLEM)
+    yield "help"
+    page.click(SEND)
+    expect(page.locator("#errors")).to_be_visible()
+    yield "help, nothing given"
+    page.fill("[name=identifier]", "nobody@example.org")
+    page.click(SEND)
+    expect(page.locator("[name=identifier]")).to_have_count(0)
+    yield "help, asked for"
+    page.goto(START)
+    yield "start"
+    page.click(SEND)
+    expect(page.locator("#errors")).to_be_visible()
+    yield "nothing given"
+    page.fill("[name=identifier]", "nobody@example.org")
+    page.fill("[name=password]", "000000")
+    page.click(SEND)
+    expect(page.locator("#identifier-error")).to_have_count(0)
+    yield "refused"
+    sign_in(page, who)
+    here(page, BACKUP)
+    yield "backup mail"
+    page.click(SEND)
+    expect(page.locator("#errors")).to_be_visible()
+    yield "no backup mail"
+    make(page, Step.BACKUP_MAIL)
+    yield "charter"
+    page.click(SEND)
+    expect(page.locator("#errors")).to_be_visible()
+    yield "charter not accepted"
+    make(page, Step.CHARTER)
+    yield "forwarding"
+    page.fill("[name=forward_to]", "lea@umontpellier.fr")
+    page.click(SEND)
+    expect(page.locator("#errors")).to_be_visible()
+    yield "forwarding inside"
+    make(page, Step.FORWARDING, "a-rather-long-address-of-hers@a-rather-long-domain.example.org")
+    yield "password"
+    page.fill("[name=new_password]", "short")
+    page.click(SEND)
+    expect(page.locator("#errors")).to_be_visible()
+    yield "password refused"
+    make(page, Step.PASSWORD)
+    yield "done"
+    page.goto(PROBLEM)
+    page.evaluate("document.querySelector('main [name=csrf]').value = 'another'")
+    page.fill("[name=identifier]", "nobody@example.org")
+    page.click(SEND)
+    expect(page.locator("[name=identifier]")).to_have_count(0)
+    yield "form of another browser"
+    page.goto(site.link_to(who, CONFIRM, "lea@example.net"))
+    yield "confirm"
+    page.click(SEND)
+    expect(page.locator("main form")).to_have_count(0)
+    yield "confirmed"
+    page.goto(f"{PAGES[CONFIRM]}?lien=none")
+    yield "link over"
+    changed = site.entry(who)["pwdChangedTime"][0]
+    page.goto(site.link_to(who, RESET, changed))
+    yield "choose another"
+    page.click(SEND)
+    expect(page.locator("#errors")).to_be_visible()
+    yield "not chosen"
+    page.goto(f"{START}/nowhere")
+    yield "no such page"
