@@ -1,0 +1,86 @@
+"""Everybody comes on the same day: two hundred students at once, and some who are slow."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from connector.activation.visits import Step
+from connector.web.portal.routes import PATHS, START
+from tests.portal.common import ACTIVE, FORM, GOOD, STEPS, Site, Student, Visitor, at
+from tests.support.waiting import wait_until
+from tests.support.walk import students
+
+MANY = 200
+ONE_NAT = "203.0.113.7"  # all of them come through the same address, as from a lecture hall
+
+
+def activates(site: Site, who: Student) -> float:
+    """One student from her first page to her last; the longest of her answers, in seconds."""
+    longest = 0.0
+
+    def timed(call: Callable[[], object]) -> None:
+        nonlocal longest
+        began = time.monotonic()
+        call()
+        longest = max(longest, time.monotonic() - began)
+
+    with Visitor(site, ONE_NAT) as visitor:
+        timed(lambda: visitor.sign_in(who))
+        for step, fields in STEPS.items():
+            assert visitor.page is not None
+            assert at(visitor.page) == PATHS[step], visitor.page.words
+            timed(lambda step=step, fields=fields: visitor.submit(PATHS[step], fields))
+        assert at(visitor.page) == PATHS[Step.DONE], visitor.page.words
+    return longest
+
+
+def test_two_hundred_students_activate_at_once(own_site: Callable[..., Site]) -> None:
+    site = own_site(students(MANY))
+    everybody = [site.student() for _ in range(MANY)]
+    with ThreadPoolExecutor(MANY) as hall:
+        longest = list(hall.map(lambda who: activates(site, who), everybody))
+    assert max(longest) < 20
+    wait_until(
+        lambda: all(
+            ACTIVE in entry["supannRessourceEtat"] for entry in site.directory.students().values()
+        ),
+        "all are active",
+        20,
+    )
+    assert all(site.binds(who, GOOD) for who in everybody)
+    assert not any(site.binds(who, who.password) for who in everybody[:20])
+    assert site.daemon.lines(level="error") == []
+
+
+def test_who_is_slow_slows_nobody_else(site: Site) -> None:
+    """Bodies that trickle, heads that never end, connections that say nothing: thirty of each."""
+    over = threading.Event()
+    slow = []
+    head = f"POST {START} HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\nContent-Length: 9999\r\n"
+    for begun in (f"{head}\r\nidentifier=", head, ""):
+        for _ in range(30):
+            connection = socket.create_connection(("127.0.0.1", site.daemon.port), timeout=20)
+            connection.sendall(begun.encode())
+            slow.append((connection, bool(begun)))
+
+    def trickle() -> None:
+        while not over.wait(0.2):
+            for connection, speaks in slow:
+                try:
+                    connection.sendall(b"a" if speaks else b"")
+                except OSError:
+                    continue
+
+    trickling = threading.Thread(target=trickle)
+    trickling.start()
+    try:
+        assert activates(site, site.student()) < 5
+    finally:
+        over.set()
+        trickling.join()
+        for connection, _ in slow:
+            connection.close()
