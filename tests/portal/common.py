@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ BACKUP, CHARTER, FORWARDING, PASSWORD, DONE = (PATHS[step] for step in Step)
 GOOD = "Cigale-chantante-1912"  # keeps every rule
 FORM = "application/x-www-form-urlencoded"
 ACTIVE = "{COMPTE}A:SupannActif"
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # else each client reads all authorities
 _addresses = count(1)
 
 
@@ -214,7 +216,7 @@ class Visitor:
         self.cookies: dict[str, str] = {}
         self.address = address or new_address()
         self.page: Page | None = None
-        self._client = httpx.Client(base_url=site.url, timeout=30, trust_env=False)
+        self._client = httpx.Client(base_url=site.url, timeout=30, trust_env=False, verify=NO_TLS)
 
     def close(self) -> None:
         """Let its connections go."""

@@ -13,7 +13,17 @@ from connector import desk
 from connector.activation.links import CONFIRM, RESET
 from connector.edges.tokens import draw_token
 from connector.web.portal.routes import START
-from tests.portal.common import BACKUP, CHARTER, GOOD, Site, Student, Visitor, at, new_address
+from tests.portal.common import (
+    BACKUP,
+    CHARTER,
+    GOOD,
+    NO_TLS,
+    Site,
+    Student,
+    Visitor,
+    at,
+    new_address,
+)
 from tests.support.desk import take
 from tests.support.walk import students
 
@@ -31,6 +41,7 @@ class Client:
             headers={"X-Forwarded-For": new_address()},
             timeout=30,
             trust_env=False,
+            verify=NO_TLS,
         )
 
     def close(self) -> None:
