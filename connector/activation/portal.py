@@ -90,6 +90,7 @@ class Portal:
             directory = self._idle.get(timeout=PATIENCE)
         except queue.Empty:
             raise Busy(f"{CONNECTIONS} questions wait for the directory", "Come again.") from None
+        directory.let_go_if_dead()
         try:
             yield directory
         except DirectoryUntrusted:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import itertools
 import re
+import select
 import socket
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
@@ -203,6 +204,21 @@ class Directory:
         self.__exit__()
         self._uri = None
 
+    def let_go_if_dead(self) -> None:
+        """Forget a connection that the server has closed while nobody used it.
+
+        Nothing comes on an idle connection but its end (RFC 4511, 4.4.1).
+        """
+        connection = self._connection
+        if connection is None or connection.socket is None:
+            return
+        try:
+            dead = bool(select.select([connection.socket], [], [], 0)[0])
+        except (OSError, ValueError):
+            dead = True
+        if dead:
+            self.release()
+
     @property
     def is_first_choice(self) -> bool:
         """Whether this is the first of ``directory.uris``."""
@@ -336,8 +352,13 @@ class Directory:
                 connection.extend.standard.modify_password(
                     None, old.get_secret_value().encode(), new.get_secret_value().encode()
                 )
-                if connection.result["result"] != 0:
-                    raise entry_error(doing, dn, connection.result)
+                refused = connection.result["result"] != 0
+                error = entry_error(doing, dn, connection.result) if refused else None
+            if error is None:
+                return
+            if not self.lets_in(dn, old):  # another change of it came first
+                raise OldPasswordRefused(error.message, "Sign in again.") from error
+            raise error
         except LDAPException as error:
             # Sent, and its answer lost: what the directory says now tells what became of it.
             if not self.lets_in(dn, new):

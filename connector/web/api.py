@@ -132,14 +132,25 @@ async def _opened(asked: Reception, token: str) -> shapes.Opened:
 
 # --- the steps ------------------------------------------------------------------------------------
 
-_PROBLEM: dict[int | str, dict[str, Any]] = {
-    422: {"model": shapes.Problem, "description": "what was given will not do"},
-    429: {"model": shapes.Problem, "description": "too many attempts; see Retry-After"},
-    503: {"model": shapes.Problem, "description": "journal or directory do not answer"},
-}
-_REFUSED = {403: {"model": shapes.Problem, "description": "they open no account"}, **_PROBLEM}
-_SIGNED_IN = {401: {"model": shapes.Problem, "description": "sign in first"}, **_PROBLEM}
-_LINK = {410: {"model": shapes.Problem, "description": "the link is not good any more"}, **_PROBLEM}
+
+def _problems(**said: str) -> dict[int | str, dict[str, Any]]:
+    """Problems by status, as OpenAPI describes them; some that all calls have."""
+    schema = {"schema": shapes.Problem.model_json_schema()}
+    everywhere = {
+        "s422": "what was given will not do",
+        "s429": "too many attempts; see Retry-After",
+        "s503": "journal or directory do not answer",
+    }
+    return {
+        int(status[1:]): {"description": text, "content": {"application/problem+json": schema}}
+        for status, text in {**said, **everywhere}.items()
+    }
+
+
+_PROBLEM = _problems()
+_REFUSED = _problems(s403="they open no account")
+_SIGNED_IN = _problems(s401="sign in first")
+_LINK = _problems(s410="the link is not good any more")
 
 
 @router.post("/sign-in", summary="Sign in", responses=_REFUSED)
@@ -263,9 +274,14 @@ async def _invalid(_: Request, error: InvalidInput) -> Response:
 
 
 async def _malformed(_: Request, error: RequestValidationError) -> Response:
-    # Place and message alone: what was given may hold a password.
-    wrong = [(".".join(str(part) for part in one["loc"][1:]), one["msg"]) for one in error.errors()]
-    detail = "; ".join(f"{place}: {message}" for place, message in wrong)
+    # Place and message alone: what was given may hold a password, also in a field's name.
+    wrong = [
+        ("", "a field that is not known")
+        if one["type"] == "extra_forbidden"
+        else (".".join(str(part) for part in one["loc"][1:]), one["msg"])
+        for one in error.errors()
+    ]
+    detail = "; ".join(f"{place}: {message}".removeprefix(": ") for place, message in wrong)
     return as_problem(422, detail, field=wrong[0][0], reason="malformed")
 
 

@@ -5,13 +5,27 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from connector.activation.visits import Step
 
 LONGEST = 1024  # signs of any text
-Text = Annotated[str, Field(max_length=LONGEST)]
-Secret = Annotated[SecretStr, Field(max_length=LONGEST)]
+
+
+def _in_unicode(text: str) -> str:
+    """JSON can spell half a sign, which no other system takes (RFC 8259, 8.2)."""
+    if any("\ud800" <= sign <= "\udfff" for sign in text):
+        raise ValueError("expected Unicode without lone surrogates")
+    return text
+
+
+def _secret_in_unicode(text: SecretStr) -> SecretStr:
+    _in_unicode(text.get_secret_value())
+    return text
+
+
+Text = Annotated[str, Field(max_length=LONGEST), AfterValidator(_in_unicode)]
+Secret = Annotated[SecretStr, Field(max_length=LONGEST), AfterValidator(_secret_in_unicode)]
 
 
 class _Body(BaseModel):
