@@ -163,7 +163,7 @@ class Site:
 def open_site(
     folder: Path, directory: Directory, rows: list[Row], changes: Mapping[str, Any] | None = None
 ) -> Iterator[Site]:
-    """A university of its own, for the time of a block."""
+    """A university of its own, for the time of a block; its service makes no mistake in it."""
     folder.mkdir(mode=0o700)
     workspace = Workspace(folder, directory)
     workspace.configure({"log": {"file": "scolpass.log", "level": "debug"}, **(changes or {})})
@@ -171,6 +171,8 @@ def open_site(
     with running(workspace) as daemon:
         wait_until(lambda: len(directory.students()) == len(rows), "all have an entry")
         yield Site(workspace, daemon)
+        mistakes = [line["exception"][-1500:] for line in daemon.lines() if "exception" in line]
+        assert not mistakes, "\n".join(mistakes)
 
 
 # --- a browser without pictures -------------------------------------------------------------------

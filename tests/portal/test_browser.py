@@ -267,6 +267,7 @@ def test_a_password_that_breaks_a_rule_is_shown_as_such_and_refused(
     who = site.student()
     page = browsers.open(site)
     go_to(page, who, Step.PASSWORD)
+    page.get_by_role("button", name="Afficher").first.wait_for()  # its scripts run
     rule = page.locator("[data-rule=length]")
     page.locator("[name=new_password]").press_sequentially("Ab1")
     expect(rule).to_have_class("broken")
