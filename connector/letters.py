@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,7 +27,8 @@ from connector.core.model import (
     State,
 )
 from connector.core.rules import Rules
-from connector.edges.letters import Binder, Press, finished
+from connector.edges.binder import Binder
+from connector.edges.letters import Press, finished
 from connector.errors import ConfigurationError, EntryError, UnknownStudent, UsageError
 from connector.gather import all_rows
 from connector.log import guarded_secret
@@ -279,38 +279,31 @@ def print_letters(
         ScolpassError: it cannot be written.
         Untrustworthy: directory or journal cannot be read.
     """
-    binder = Binder()
     printed: list[tuple[str, date]] = []
     refused = list(chosen.refused)
-    for few in _in_chunks(chosen.numbers):
-        with turn():
-            recover(context)
-            data, no = _compose(context, few, printer)
-            with ExitStack() as guarded:
-                for one in data:
-                    guarded.enter_context(guarded_secret(one["password"]))
-                if data:
-                    binder.add(printer.print(data), len(data))
-        printed += [(one["student_number"], date.fromisoformat(one["last_day"])) for one in data]
-        refused += [one for one in no if one.inactive or not chosen.waiting_only]
-        progress(len(few))
-    if not printed:
-        return Printed(None, (), tuple(refused))
-    run = 0
+    run: int | None = None
 
     def record() -> None:
         nonlocal run
         run = _record(context, printed, 1 if refused else 0, turn)
 
-    if isinstance(target, Path):
-        with finished(target, record) as file:
-            binder.write(file)
-    else:
-        whole = BytesIO()  # what has been read from a pipe cannot be taken back
-        binder.write(whole)
-        record()
-        target.write(whole.getbuffer())
-        target.flush()
+    with finished(target, record) as write:
+        binder = Binder(write)
+        for few in _in_chunks(chosen.numbers):
+            with turn():
+                recover(context)
+                data, no = _compose(context, few, printer)
+                with ExitStack() as guarded:
+                    for one in data:
+                        guarded.enter_context(guarded_secret(one["password"]))
+                    if data:
+                        binder.add(printer.print(data), len(data))
+            printed += [
+                (one["student_number"], date.fromisoformat(one["last_day"])) for one in data
+            ]
+            refused += [one for one in no if one.inactive or not chosen.waiting_only]
+            progress(len(few))
+        binder.finish()
     return Printed(run, tuple(printed), tuple(refused))
 
 

@@ -11,13 +11,15 @@ import io
 import json
 import os
 import re
+import shutil
 import struct
+import tempfile
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import segno
 import typst
@@ -40,8 +42,6 @@ _PACKAGES = {
 }
 # `#import "@preview/..."` would have Typst fetch a package from the network.
 _PACKAGE_IMPORT = re.compile(r'"@[\w-]')
-# A page's object, as Typst writes it: in the clear, and one a page.
-_PAGE = re.compile(rb"/Type\s*/Page\b")
 
 Letter = Mapping[str, Any]
 
@@ -114,92 +114,105 @@ class Press:
         return pdf
 
 
-class Binder:
-    """Puts PDFs one after another into one."""
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-        self._pages = 0
-
-    def add(self, pdf: bytes, pages: int) -> None:
-        """Take a PDF of so many pages."""
-        self._parts.append(pdf)
-        self._pages += pages
-
-    def write(self, file: BinaryIO) -> None:
-        """Write the whole; what was taken is gone afterwards.
-
-        Raises:
-            ConfigurationError: a template ran over its page.
-        """
-        if len(self._parts) == 1:  # one letter, at the counter, does not wait for pypdf's import
-            part = self._parts.pop()
-            self._check(len(_PAGE.findall(part)))
-            file.write(part)
-            return
-        from pypdf import PdfReader, PdfWriter
-
-        whole = PdfWriter()
-        self._parts.reverse()
-        while self._parts:
-            whole.append(PdfReader(io.BytesIO(self._parts.pop())), import_outline=False)
-        self._check(len(whole.pages))
-        whole.write(file)
-
-    def _check(self, pages: int) -> None:
-        if pages != self._pages:
-            raise ConfigurationError(
-                f"the templates make {pages} pages of {self._pages} letters",
-                "A letter is one page: see what was last changed in the templates.",
-            )
-
-
 # --- the file -------------------------------------------------------------------------------------
 
 
-@contextmanager
-def finished(target: Path, before: Callable[[], None]) -> Iterator[BinaryIO]:
-    """A file that gets its name when it is whole and on the disk, or leaves nothing.
+def finished(
+    target: Path | BinaryIO, before: Callable[[], None]
+) -> AbstractContextManager[Callable[[bytes], None]]:
+    """What writes a file that gets its name when it is whole and on the disk, or leaves nothing.
 
-    Only its owner may read it. A device or a pipe is written to as it is.
+    Only its owner may read it. A device, a pipe or a stream is written to as it is. Where nothing
+    was written, nothing is made, and ``before`` is not called.
 
     Args:
-        target: its final name.
+        target: its final name, or the stream that it is for.
         before: called when the whole is on the disk, just before it gets that name (or, where
-            there is no name to be given, before it is written).
+            there is no name to be given, before it is handed over).
 
     Raises:
         UsageError: the folder is missing or closed, or the name is a folder's.
         ScolpassError: it cannot be written: the disk is full.
     """
+    if not isinstance(target, Path):
+        return _handed_over(target, before)
     target = target.resolve()
     if target.is_dir():
         raise UsageError(f"{target} is a folder", "Name a file in it.")
     if target.exists() and not target.is_file():
-        whole = io.BytesIO()
-        yield whole
-        before()
-        with _writing(target), target.open("wb", buffering=0) as device:
-            device.write(whole.getbuffer())
-        return
+        return _handed_over(target, before)
+    return _named(target, before)
+
+
+@contextmanager
+def _named(target: Path, before: Callable[[], None]) -> Iterator[Callable[[bytes], None]]:
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        with _writing(target):
-            file = os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
-            with file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
+    with _held(target.parent, target) as (whole, write):
+        yield write
+        if not whole.tell():
+            return
+        whole.seek(0)
+        try:
+            with _writing(target):
+                number = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(number, "wb") as file:
+                    shutil.copyfileobj(whole, file)
+                    file.flush()
+                    os.fsync(number)
+            before()
+            with _writing(target):
+                beside.replace(target)
+                folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+                try:
+                    os.fsync(folder)
+                finally:
+                    os.close(folder)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def _handed_over(
+    target: Path | BinaryIO, before: Callable[[], None]
+) -> Iterator[Callable[[bytes], None]]:
+    # What was read from a pipe cannot be taken back: it is given when the whole is on record. Not
+    # /tmp: that is memory on many machines, and the whole may be larger (FHS 3.0, 5.15).
+    folder = Path(os.environ.get("TMPDIR") or "/var/tmp")  # noqa: S108
+    with _held(folder, folder) as (whole, write):
+        yield write
+        if not whole.tell():
+            return
+        whole.seek(0)
         before()
-        with _writing(target):
-            beside.replace(target)
-            folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-    finally:
-        beside.unlink(missing_ok=True)
+        if isinstance(target, Path):
+            with _writing(target), target.open("wb") as device:
+                shutil.copyfileobj(whole, device)
+        else:
+            shutil.copyfileobj(whole, target)
+            target.flush()
+
+
+@contextmanager
+def _held(folder: Path, said: Path) -> Iterator[tuple[BinaryIO, Callable[[bytes], None]]]:
+    """A file without a name, and what writes to it: of a process that is killed nothing is left.
+
+    Args:
+        folder: whose disk it is on.
+        said: what cannot be written if it cannot.
+    """
+    with ExitStack() as opened:
+        with _writing(said):
+            # Unbuffered: what a buffer has left would be written, and fail, again at the close.
+            nameless = opened.enter_context(tempfile.TemporaryFile(dir=folder, buffering=0))
+        file = cast(BinaryIO, nameless)
+
+        def write(text: bytes) -> None:
+            rest = memoryview(text)
+            with _writing(said):
+                while rest:
+                    rest = rest[file.write(rest) :]
+
+        yield file, write
 
 
 @contextmanager

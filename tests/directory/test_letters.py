@@ -344,24 +344,28 @@ def test_a_dash_writes_the_pdf_to_stdout_and_nothing_else(walk: Walk) -> None:
         assert done.stderr == b""
 
 
-def test_a_full_disk_leaves_neither_file_nor_record(walk: Walk) -> None:
+@pytest.mark.parametrize(("out", "said"), [("letters.pdf", "letters.pdf"), ("-", "/var/tmp")])
+def test_a_full_disk_leaves_neither_file_nor_record(walk: Walk, out: str, said: str) -> None:
     walk.synced(students(60))
     folder = walk.workspace.folder
-    out = folder / "letters.pdf"
-    out.write_text("the earlier one")
+    (folder / "letters.pdf").write_text("the earlier one")
     # No file may grow much beyond those that are there: too little for sixty letters.
     limit = max(file.stat().st_size for file in folder.iterdir()) // 512 + 60
-    command = walk.workspace.command("letters", "--out", str(out))
+    command = walk.workspace.command("letters", "--out", out)
+    environment = walk.workspace.environment()
+    environment.pop("TMPDIR", None)
     done = subprocess.run(
         ["sh", "-c", f'trap "" XFSZ; ulimit -f {limit}; exec "$@"', "sh", *command],
-        env=walk.workspace.environment(),
+        cwd=folder,
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 1
-    assert f"{out} cannot be written: File too large" in done.stderr
-    assert out.read_text() == "the earlier one"
+    assert f"{said} cannot be written: File too large" in done.stderr
+    assert done.stdout == ""
+    assert (folder / "letters.pdf").read_text() == "the earlier one"
     assert not list(folder.glob(".*part"))
     assert walk.history(action="print") == []
 

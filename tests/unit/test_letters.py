@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import os
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pypdf import PdfReader
 
-from connector.edges.letters import Binder, Press, finished
+from connector.edges.binder import Binder
+from connector.edges.letters import Press, finished
 from connector.errors import ScolpassError, UsageError
 from connector.letters import cutoff_words
 from connector.sandbox import shipped_texts
@@ -80,32 +85,36 @@ def test_a_sign_that_no_font_has_is_named_with_the_package(
     assert said in lacking
 
 
-def test_pages_are_bound_in_their_order(press: Press) -> None:
-    binder = Binder()
+def test_letters_are_bound_in_their_order(press: Press) -> None:
+    whole = io.BytesIO()
+    binder = Binder(whole.write)
     for few in (["1", "2", "3"], ["4"]):
         binder.add(press.print([{**BARE, "student_number": f"N{one}X"} for one in few]), len(few))
-    whole = io.BytesIO()
-    binder.write(whole)
-    texts = [page.extract_text() for page in PdfReader(whole).pages]
+    binder.finish()
+    texts = [page.extract_text() for page in PdfReader(whole, strict=True).pages]
     assert [f"N{n}X" in text for n, text in enumerate(texts, start=1)] == [True] * 4
 
 
 def test_a_template_that_runs_over_its_page_is_refused(press: Press) -> None:
-    binder = Binder()
-    binder.add(press.print([BARE, BARE]), 1)
     with pytest.raises(ScolpassError, match="2 pages of 1 letters"):
-        binder.write(io.BytesIO())
+        Binder(io.BytesIO().write).add(press.print([BARE, BARE]), 1)
 
 
 def test_a_file_gets_its_name_after_it_is_on_record(tmp_path: Path) -> None:
     target = tmp_path / "a.pdf"
     seen: list[bool] = []
-    with finished(target, lambda: seen.append(target.exists())) as file:
-        file.write(b"whole")
+    with finished(target, lambda: seen.append(target.exists())) as write:
+        write(b"wh")
+        write(b"ole")
     assert seen == [False]
     assert target.read_bytes() == b"whole"
     assert target.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [target]
+
+
+def _fail(write: Callable[[bytes], None]) -> None:
+    write(b"half")
+    raise RuntimeError
 
 
 def test_a_file_that_is_not_finished_or_not_recorded_leaves_the_earlier_one(tmp_path: Path) -> None:
@@ -115,18 +124,72 @@ def test_a_file_that_is_not_finished_or_not_recorded_leaves_the_earlier_one(tmp_
     def refuse() -> None:
         raise ScolpassError("the journal is full")
 
-    with pytest.raises(ScolpassError, match="journal"), finished(target, refuse) as file:
-        file.write(b"new")
-    with pytest.raises(RuntimeError), finished(target, lambda: None) as file:
-        raise RuntimeError
+    with pytest.raises(ScolpassError, match="journal"), finished(target, refuse) as write:
+        write(b"new")
+    with pytest.raises(RuntimeError), finished(target, lambda: None) as write:
+        _fail(write)
     assert target.read_bytes() == b"earlier"
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_of_a_process_that_is_killed_while_it_writes_nothing_is_left(tmp_path: Path) -> None:
+    with finished(tmp_path / "a.pdf", lambda: None) as write:
+        write(b"as far as it came")
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_where_nothing_was_written_nothing_is_made_or_recorded(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    for target in (tmp_path / "a.pdf", stream):
+        with finished(target, pytest.fail):
+            pass
+    assert list(tmp_path.iterdir()) == []
+    assert stream.getvalue() == b""
+
+
+def test_a_stream_is_given_nothing_before_the_whole_is_on_record() -> None:
+    stream = io.BytesIO()
+    seen: list[bytes] = []
+    with finished(stream, lambda: seen.append(stream.getvalue())) as write:
+        write(b"wh")
+        write(b"ole")
+    assert (seen, stream.getvalue()) == ([b""], b"whole")
+    with pytest.raises(RuntimeError), finished(stream, lambda: None) as write:
+        _fail(write)
+    assert stream.getvalue() == b"whole"
+
+
+def test_a_pipe_is_given_the_whole_however_large(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = subprocess.Popen(["sha256sum", pipe], stdout=subprocess.PIPE)
+    with finished(pipe, lambda: None) as write:
+        for _ in range(30):
+            write(b"x" * 100_000)
+    said, _ = reader.communicate()
+    assert said.split()[0].decode() == hashlib.sha256(b"x" * 3_000_000).hexdigest()
+
+
+def test_what_is_held_for_a_stream_is_held_where_temporary_files_are_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "missing"))
+    with (
+        pytest.raises(UsageError, match="missing cannot be written"),
+        finished(io.BytesIO(), lambda: None),
+    ):
+        pass
+
+
+def test_what_fails_beside_the_file_is_not_said_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(PermissionError), finished(tmp_path / "a.pdf", lambda: None):
+        raise PermissionError("a font")
+
+
 def test_a_link_is_followed_and_stays(tmp_path: Path) -> None:
     (tmp_path / "link.pdf").symlink_to("real.pdf")
-    with finished(tmp_path / "link.pdf", lambda: None) as file:
-        file.write(b"x")
+    with finished(tmp_path / "link.pdf", lambda: None) as write:
+        write(b"x")
     assert (tmp_path / "link.pdf").is_symlink()
     assert (tmp_path / "real.pdf").read_bytes() == b"x"
 
