@@ -627,10 +627,10 @@ def export_contacts(
     """
     with _opened(context, config) as opened:
         if str(out) == "-":
-            export.write_contacts(opened.journal, sys.stdout.buffer)
+            export.write_contacts(opened.journal, sys.stdout.buffer.write)
             return
-        with finished(out, lambda: None) as file:
-            count = export.write_contacts(opened.journal, file)
+        with finished(out, lambda: None) as write:
+            count = export.write_contacts(opened.journal, write)
     what = "1 contact is" if count == 1 else f"{count:,} contacts are"
     stdout.print(f"{what} in {out}.", markup=False, soft_wrap=True)
 

@@ -6,10 +6,9 @@ They rest on what the journal knows; the register is not read for them.
 from __future__ import annotations
 
 import csv
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
-from typing import BinaryIO
+from types import SimpleNamespace
 
 from connector.core.enrolment import identity
 from connector.core.model import Enrolment, Known
@@ -19,7 +18,7 @@ HEADER = ("student_number", "login", "family_name", "first_name", "birth_date", 
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\0")  # as what a spreadsheet may take a cell for
 
 
-def write_contacts(journal: Journal, file: BinaryIO) -> int:
+def write_contacts(journal: Journal, write: Callable[[bytes], object]) -> int:
     """Write a CSV (RFC 4180, UTF-8, with a header) of all accounts that have not ended.
 
     They come in the order of their student numbers as text, one at a time out of the journal.
@@ -30,14 +29,13 @@ def write_contacts(journal: Journal, file: BinaryIO) -> int:
     Raises:
         JournalUntrusted: the journal cannot be read.
     """
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-    writer = csv.writer(text, lineterminator="\r\n")
+    rows_as_text = SimpleNamespace(write=lambda text: write(text.encode()))
+    writer = csv.writer(rows_as_text, lineterminator="\r\n")
     writer.writerow(HEADER)
     count = 0
     for number, known, rows in _with_rows(journal):
         writer.writerow([_harmless(cell) for cell in contact_row(number, known, rows)])
         count += 1
-    text.detach()  # which writes what is left, and leaves the file open
     return count
 
 

@@ -339,7 +339,7 @@ def _forms(secret: str) -> Iterable[str]:
         repr(secret)[1:-1],
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
-        quote(secret, safe=""),
+        quote(secret, safe="", errors="replace"),
     }
 
 

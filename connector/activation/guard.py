@@ -103,6 +103,21 @@ class Guard:
         finally:
             self._slots.release()
 
+    @contextmanager
+    def alone(self, number: str) -> Iterator[None]:
+        """Be the only one who asks the directory about this account's password, on all hosts.
+
+        Raises:
+            Busy: another one has not ended in time.
+            JournalUntrusted: nobody can tell.
+        """
+        holder = draw_token()
+        self._enter(f"{ACCOUNT}:{number}", holder)
+        try:
+            yield
+        finally:
+            self._journal.settle(holder, ())
+
     def count(self, question: str, address: str, identifier: str | None = None) -> None:
         """Count another question that strangers may ask, such as for a forgotten password.
 

@@ -21,7 +21,7 @@ from connector.activation.portal import Portal
 from connector.core import entry, evidence
 from connector.core.model import Account, Gift, State
 from connector.core.rules import Rules
-from connector.edges.directory import OldPasswordRefused
+from connector.edges.directory import Directory, OldPasswordRefused
 from connector.edges.journal import Journal, Session
 from connector.edges.tokens import draw_token, fingerprint, seal_under, unseal_under
 from connector.errors import InvalidInput, NotLetIn, Refused, SessionOver
@@ -238,19 +238,31 @@ def change_password(portal: Portal, visit: Visit, new: str, again: str) -> str:
     password = see_that_it_will_do(portal, visit.account, new, again, old)
     if old is None:
         raise SessionOver("the session is another browser's", "Sign in again.")
-    with guarded_secret(password), portal.directory() as directory:
-        try:
-            directory.change_password(visit.account.dn, old, password)
-        except OldPasswordRefused as error:
-            portal.journal.end_session(visit.session.id)
-            raise SessionOver(error.message, error.cure) from error
-        except Refused as error:
-            log.warning("new password refused", student_number=visit.number, trouble=error.message)
-            raise InvalidInput("new_password", "directory") from error
-    log.info("password changed", student_number=visit.number, by="the student")
-    portal.journal.end_sessions_of(visit.number, {RESET})
-    kept = {**visit.session.kept, "password": True}
-    return open_visit(portal, visit.number, password=SecretStr(""), kept=kept)
+    alone = portal.guard.alone(visit.number)
+    with guarded_secret(password), alone, portal.directory() as directory:
+        if portal.journal.session(visit.session.id) is None:
+            # Sent twice, by a double click: the first one has made the change, and ended this.
+            if not directory.lets_in(visit.account.dn, password):
+                raise SessionOver("the password was changed a moment ago", "Sign in again.")
+        else:
+            _change(portal, directory, visit, old, password)
+            log.info("password changed", student_number=visit.number, by="the student")
+        portal.journal.end_sessions_of(visit.number, {RESET})
+        kept = {**visit.session.kept, "password": True}
+        return open_visit(portal, visit.number, password=SecretStr(""), kept=kept)
+
+
+def _change(
+    portal: Portal, directory: Directory, visit: Visit, old: SecretStr, new: SecretStr
+) -> None:
+    try:
+        directory.change_password(visit.account.dn, old, new)
+    except OldPasswordRefused as error:
+        portal.journal.end_session(visit.session.id)
+        raise SessionOver(error.message, error.cure) from error
+    except Refused as error:
+        log.warning("new password refused", student_number=visit.number, trouble=error.message)
+        raise InvalidInput("new_password", "directory") from error
 
 
 def current_password(visit: Visit) -> SecretStr | None:

@@ -25,12 +25,12 @@ from connector.activation import links, passwords, visits
 from connector.activation.signing import seconds_to_wait
 from connector.activation.visits import Visit
 from connector.errors import (
-    Busy,
     InvalidInput,
     LinkOver,
     NotLetIn,
     ScolpassError,
     SessionOver,
+    Transient,
     Untrustworthy,
 )
 from connector.web import shapes
@@ -74,7 +74,7 @@ def make_api(reception: Reception) -> FastAPI:
         InvalidInput: _invalid,
         RequestValidationError: _malformed,
         Untrustworthy: _later,
-        Busy: _later,
+        Transient: _later,
         HTTPException: _refused,
     }
     for kind, handler in handlers.items():

@@ -35,8 +35,7 @@ def test_the_list_is_a_csv_with_a_header_in_the_order_of_the_numbers(walk: Walk)
     )
     with walk.context() as opened:
         file = io.BytesIO()
-        assert export.write_contacts(opened.journal, file) == 2
-        assert not file.closed
+        assert export.write_contacts(opened.journal, file.write) == 2
     text = file.getvalue().decode()
     assert text.count("\r\n") == text.count("\n") == 3
     assert list(csv.reader(io.StringIO(text))) == [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -209,6 +210,15 @@ def test_a_password_that_will_not_do_changes_nothing(
         visits.change_password(portal, visit, new, typed_again)
     assert refused.value.field == field
     assert binds(walk, password=walk.password(NUMBER))
+
+
+def test_a_change_that_is_sent_twice_is_made_once(open_portal: Opening, walk: Walk) -> None:
+    portal = open_portal()
+    visit = begin(portal, walk)
+    with ThreadPoolExecutor(4) as clicks:
+        made = [clicks.submit(visits.change_password, portal, visit, NEW, NEW) for _ in range(4)]
+    assert all(isinstance(one.result(), str) for one in made)
+    assert binds(walk, password=NEW)
 
 
 def test_the_provisional_password_is_not_kept(open_portal: Opening, walk: Walk) -> None:

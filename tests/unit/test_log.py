@@ -457,3 +457,10 @@ def test_five_thousand_events_with_five_thousand_secrets_are_quick() -> None:
         logger.info("applied", action="create", student=f"{number:08}", dn=f"uid=e{number:08},ou=p")
     assert datetime.now(UTC) - begin < timedelta(seconds=10)
     assert len(stream.getvalue().splitlines()) == 5_000
+
+
+def test_a_secret_with_half_a_sign_is_guarded_like_any_other() -> None:
+    with guarded_secret("\ud800secret-of-hers"), guarded_secret("another-secret"):
+        assert "of-hers" not in scrub("\ud800secret-of-hers")
+        assert "another" not in scrub("another-secret")
+    assert scrub("another-secret") == "another-secret"

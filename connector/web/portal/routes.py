@@ -24,7 +24,7 @@ from connector.activation.portal import Portal
 from connector.activation.signing import seconds_to_wait
 from connector.activation.visits import Step, Visit
 from connector.core.own_password import LONGEST, Rule
-from connector.errors import Busy, InvalidInput, NotLetIn, SessionOver, Untrustworthy
+from connector.errors import InvalidInput, NotLetIn, SessionOver, Transient, Untrustworthy
 from connector.web.addresses import client_address
 from connector.web.answers import Problem, as_json
 from connector.web.portal.pages import STATIC, read_charter, texts, values
@@ -76,7 +76,7 @@ def guarded(reception: Reception, endpoint: Endpoint) -> Endpoint:
             )
             name = "form" if problem.reason == "csrf" else "bad"
             return reception.problem(reception.receive(request), name, problem.status)
-        except (Untrustworthy, Busy) as error:
+        except (Untrustworthy, Transient) as error:
             log.error("first connection", trouble=error.message, cure=error.cure)  # noqa: TRY400
             return reception.problem(reception.receive(request), "later", 503)
 
