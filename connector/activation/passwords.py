@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from connector.core.rules import OwnPassword
 from connector.edges import words
 from connector.errors import InvalidInput
 
-__all__ = ["Judged", "in_force", "judged", "normal", "see_that_it_will_do"]
+__all__ = ["Judged", "in_force", "judged", "normal", "read_ahead", "see_that_it_will_do"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,11 @@ class Judged:
     def will_do(self) -> bool:
         """Whether all rules are kept."""
         return all(self.checks.values())
+
+
+def read_ahead() -> None:
+    """Read the word lists, so that nobody who types a password has to wait for them."""
+    threading.Thread(target=words.known_words, name="words", daemon=True).start()
 
 
 def judged(

@@ -25,6 +25,7 @@ from types import FrameType
 import structlog
 
 from connector import alerts, events
+from connector.activation import passwords
 from connector.activation.portal import Portal
 from connector.clock import instant
 from connector.context import Context, open_context
@@ -199,6 +200,7 @@ class Service:
             self.intake = self._stack.enter_context(Intake(storing, self._arrived))
             self.metrics.at_scrape(self._gather_metrics)
             portal = self._stack.enter_context(Portal(settings, self.intake.put))
+            passwords.read_ahead()
             charter = settings.texts("charter", self._shipped)
             app = make_app(self, settings.webhook_secrets, portal, charter)
             self._web = self._stack.enter_context(
