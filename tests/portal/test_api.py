@@ -24,6 +24,7 @@ from tests.portal.common import (
     at,
     new_address,
 )
+from tests.support.daemon import Daemon
 from tests.support.desk import take
 from tests.support.walk import students
 
@@ -34,10 +35,10 @@ STATE = {"student_number", "login", "mail", "active", "next", "missing", "charte
 class Client:
     """A portal of the institution's own, that speaks for one student."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, url: str) -> None:
         self.token = ""
         self._client = httpx.Client(
-            base_url=f"{site.url}/activation",
+            base_url=f"{url}/activation",
             headers={"X-Forwarded-For": new_address()},
             timeout=30,
             trust_env=False,
@@ -76,7 +77,7 @@ class Client:
 @pytest.fixture
 def client(site: Site) -> Iterator[Client]:
     """A portal of the institution's own."""
-    made = Client(site)
+    made = Client(site.url)
     yield made
     made.close()
 
@@ -94,6 +95,24 @@ def is_problem(answer: httpx.Response, status: int) -> dict[str, Any]:
 
 
 # --- the way through ------------------------------------------------------------------------------
+
+
+def test_another_process_serves_while_one_works(site: Site) -> None:
+    pages = Daemon(site.workspace, "--pages-only")
+    try:
+        pages.wait_up()
+        assert pages.ready()[1]["checks"]["role"] == "standby"
+        who, elsewhere = site.student(), Client(f"http://127.0.0.1:{pages.port}")
+        elsewhere.sign_in(who)
+        elsewhere.told("/backup-mail", backup_mail="lea@laposte.net")
+        elsewhere.told("/charter", version="2026")
+        elsewhere.told("/forwarding", forward_to=None)
+        elsewhere.token = elsewhere.told("/password", new_password=GOOD)["token"]
+        assert site.wait_active(who)["supannMailPrive"] == ["{SECOURS}lea@laposte.net"]
+        assert elsewhere.told("/state")["active"]
+        elsewhere.close()
+    finally:
+        assert pages.terminate() == 0
 
 
 def test_a_student_activates_by_api(site: Site, client: Client) -> None:
@@ -201,7 +220,7 @@ def test_a_second_element_that_is_wrong_or_absent_does_not_let_in(
 ) -> None:
     site = own_site(students(1), activation={"second_factor": "birth_date"})
     who = site.student()
-    client = Client(site)
+    client = Client(site.url)
     given: dict[str, object] = {"identifier": who.login, "password": who.password}
     answers = [client.post("/sign-in", **given), client.post("/sign-in", **given, birth_date=None)]
     answers.append(client.post("/sign-in", **given, birth_date="2008-02-28"))
@@ -214,7 +233,7 @@ def test_a_second_element_that_is_wrong_or_absent_does_not_let_in(
 
 def test_a_suspended_student_is_signed_out(own_site: Callable[..., Site]) -> None:
     site = own_site(students(1))
-    client = Client(site)
+    client = Client(site.url)
     client.sign_in(site.student())
     take(site.walk, desk.suspend)
     is_problem(client.post("/state"), 401)

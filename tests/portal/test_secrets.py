@@ -76,7 +76,7 @@ def test_no_secret_is_anywhere_but_where_it_belongs(own_site: Callable[..., Site
             visitor.send("GET", f"{path}x")
             fields = {"lien": lien, "new_password": FORGOTTEN, "new_password_again": FORGOTTEN}
             assert visitor.post(PAGES[purpose], fields).status_code == 200
-    client = Client(site)
+    client = Client(site.url)
     client.sign_in(caller)
     secrets["token by API"] = client.token
     client.post("/password", new_password=REFUSED, extra=REFUSED)

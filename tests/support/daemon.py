@@ -35,9 +35,12 @@ _ids = count(1)
 class Daemon:
     """One process of ``scolpass run`` in a workspace; `running` starts and ends it."""
 
-    def __init__(self, workspace: Workspace, *, in_file: bool = False, **env: str) -> None:
+    def __init__(
+        self, workspace: Workspace, *options: str, in_file: bool = False, **env: str
+    ) -> None:
         """``in_file``: its address is in the configuration, and can be changed there."""
         self.workspace = workspace
+        self._options = options
         self.port = free_port()
         self.log = workspace.folder / f"daemon{next(_ids)}.log"
         self._env = dict(env)
@@ -52,7 +55,7 @@ class Daemon:
     def _start(self) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as out:
             return subprocess.Popen(
-                self.workspace.command("run"),
+                self.workspace.command("run", *self._options),
                 cwd=self.workspace.folder,
                 env=self.workspace.environment(**self._env),
                 stdin=subprocess.DEVNULL,
