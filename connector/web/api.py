@@ -55,7 +55,7 @@ router = APIRouter(prefix="/activation", redirect_slashes=False)
 
 
 def make_api(reception: Reception) -> FastAPI:
-    """The API, to be mounted at the root."""
+    """The API, which has its paths whole."""
     api = FastAPI(
         title="scolpass: first connection",
         version=connector.__version__,
@@ -290,8 +290,5 @@ async def _later(_: Request, error: ScolpassError) -> Response:
     return as_problem(503, "The service does not answer just now.", {"Retry-After": "30"})
 
 
-async def _refused(request: Request, error: HTTPException) -> Response:
-    if error.status_code == 404 and "text/html" in request.headers.get("accept", ""):
-        asked = _reception(request)
-        return asked.problem(asked.receive(request), "not_found", 404)
+async def _refused(_: Request, error: HTTPException) -> Response:
     return as_problem(error.status_code, "", error.headers)

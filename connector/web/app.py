@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from connector.activation.portal import Portal
@@ -46,7 +46,8 @@ def make_app(
     if portal is not None:
         reception = Reception(portal, service.metrics)
         served += [*first_connection.routes(reception, charter), *problems.routes(reception)]
-        served.append(Mount("", make_api(reception)))
+        api = make_api(reception)
+        served += [Route("/activation/{call:path}", api), Route("/openapi.json", api)]
     app = Starlette(
         routes=served,
         exception_handlers={HTTPException: _refused, Exception: _broken},
