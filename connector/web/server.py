@@ -15,7 +15,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from connector.errors import ConfigurationError
 
 HEAD = 10.0  # seconds until a request's head is there, from the connection or the last answer on
-REQUEST = 30.0  # seconds for a request and its answer; more than all that is waited for in it
+REQUEST = 90.0  # seconds for a request and its answer; more than all that is waited for in it
 IDLE = 5  # seconds that a connection is kept between requests
 MOST_CONNECTIONS = 512
 GRACE = 1  # seconds that requests have to end when the server does

@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from connector.edges.inbox import LARGEST
+from connector.web import bodies
 from connector.web import events as door
 from tests.support.events import activation
 from tests.support.signing import new_id, new_secret, sign
@@ -289,7 +290,7 @@ def test_a_body_of_exactly_the_limit_is_read_and_one_byte_more_is_not(edge: Edge
 
 def test_a_slow_body_is_given_up(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
     """A byte now and then does not keep the connection: the limit is for the whole."""
-    monkeypatch.setattr(door, "BODY", 0.5)
+    monkeypatch.setattr(bodies, "BODY", 0.5)
     content = json.dumps(activation()).encode()
     with edge.connection() as connection:
         connection.sendall(head_for(content, edge, f"Content-Length: {len(content)}"))

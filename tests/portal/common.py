@@ -218,7 +218,7 @@ class Visitor:
         self.cookies: dict[str, str] = {}
         self.address = address or new_address()
         self.page: Page | None = None
-        self._client = httpx.Client(base_url=site.url, timeout=30, trust_env=False, verify=NO_TLS)
+        self._client = httpx.Client(base_url=site.url, timeout=90, trust_env=False, verify=NO_TLS)
 
     def close(self) -> None:
         """Let its connections go."""
