@@ -6,6 +6,7 @@ password (OWASP ASVS 5.0, V6.5). Looking at its page uses nothing up: mail scann
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, time, timedelta
 
 import structlog
@@ -21,7 +22,7 @@ from connector.core import entry
 from connector.core.model import Account, State
 from connector.edges.journal import Link
 from connector.edges.tokens import draw_token
-from connector.errors import InvalidInput, LinkOver, Refused, ScolpassError
+from connector.errors import DirectoryUntrusted, InvalidInput, LinkOver, Refused, ScolpassError
 from connector.log import guarded_secret
 from connector.mails import queue
 
@@ -139,7 +140,10 @@ def reset(portal: Portal, text: str, new: str, again: str) -> None:
             with guarded_secret(password):
                 directory.change_password(account.dn, drawn, password)
         except ScolpassError as error:
-            portal.journal.give_link_back(link.id, directory.password_changed_at(account.dn))
+            changed = link.value
+            with suppress(DirectoryUntrusted):
+                changed = directory.password_changed_at(account.dn)
+            portal.journal.give_link_back(link.id, changed)
             if isinstance(error, Refused):
                 raise InvalidInput("new_password", "directory") from error
             raise

@@ -297,7 +297,10 @@ class FirstConnection:
                     "confirm_at": visit.standing("backup_mail") if waits else "",
                     "login": _login(visit),
                     "mail": visit.account.first("mail") or "",
+                    "backup_mail": visit.standing("backup_mail"),
                     "forward_to": visit.standing("forwarding"),
+                    "backup_at": PATHS[Step.BACKUP_MAIL] if Step.BACKUP_MAIL in visit.steps else "",
+                    "forwarding_at": PATHS[Step.FORWARDING],
                     "ent": portal.settings.http.public_url,
                 }
 
