@@ -37,6 +37,7 @@ function checkAsTyped() {
     clearTimeout(timer);
     timer = setTimeout(ask, 300);
   });
+  if (input.value) ask(); // typed, or filled in by the browser, before this ran
 
   async function ask() {
     const number = ++asked;
