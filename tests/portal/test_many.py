@@ -47,7 +47,10 @@ def test_two_hundred_students_activate_at_once(own_site: Callable[..., Site]) ->
     )
     assert all(site.binds(who, GOOD) for who in everybody)
     assert not any(site.binds(who, who.password) for who in everybody[:20])
-    assert site.daemon.lines(level="error") == []
+    # A change that was computed while she changed her password is not written, but planned anew.
+    overtaken = "the entry changed between plan and write"
+    errors = [line.get("error", line) for line in site.daemon.lines(level="error")]
+    assert [error for error in errors if overtaken not in error] == []
 
 
 def test_who_is_slow_slows_nobody_else(site: Site) -> None:
