@@ -157,6 +157,8 @@ class Proxy:
                 await _end(Cut.RESET, writer)
             else:
                 await _Connection(self, self.connections).pass_on(reader, writer, self._stop)
+        except asyncio.CancelledError:
+            writer.transport.abort()  # a hook was at work for too long; nobody waits for this task
         finally:
             self._live -= 1
 
@@ -202,6 +204,19 @@ class _Connection:
         except OSError:
             await _end(Cut.RESET, to_client)
             return
+        try:
+            await self._between(from_client, to_client, from_server, to_server, stop)
+        finally:
+            to_server.transport.abort()
+
+    async def _between(
+        self,
+        from_client: asyncio.StreamReader,
+        to_client: asyncio.StreamWriter,
+        from_server: asyncio.StreamReader,
+        to_server: asyncio.StreamWriter,
+        stop: asyncio.Event,
+    ) -> None:
         for writer in (to_client, to_server):
             writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         stopped = asyncio.ensure_future(stop.wait())
