@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from pydantic import SecretStr
@@ -67,7 +67,7 @@ def at_once(sandbox: Sandbox, first: int, students: int) -> float:
 def _portal(sandbox: Sandbox) -> Portal:
     settings = load_settings(sandbox.config, os.environ | _UNTHROTTLED)
     log.configure(settings.log.model_copy(update={"file": sandbox.folder / "signin.log"}))
-    return Portal(settings, lambda _: Future())
+    return Portal(settings, lambda _: [])
 
 
 def _refused(portal: Portal, name: str) -> float:

@@ -26,7 +26,7 @@ from connector import desk, events, export, init, letters, render, sandbox, sync
 from connector import log as logs
 from connector.context import Context, open_context
 from connector.core.model import Action
-from connector.edges.letters import finished
+from connector.edges.files import finished
 from connector.errors import ScolpassError, UsageError
 from connector.settings import Settings, load_settings
 

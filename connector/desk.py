@@ -17,6 +17,7 @@ from connector.context import Context
 from connector.core import entry, evidence
 from connector.core.lifecycle import decide, rows_of, why, year_of_cutoff
 from connector.core.model import (
+    IN_USE,
     NO_FEED,
     Account,
     Action,
@@ -527,7 +528,7 @@ def _known(account: Account, context: Context) -> Known:
         since=standing.start,
         cutoff=standing.end,
         directory_year=year_of_cutoff(standing.end, lifecycle) if standing.end else None,
-        adopted_active=standing.state in (State.ACTIVE, State.GRACE),
+        adopted_active=standing.state in IN_USE,
         adopted_suspended=standing.state is State.SUSPENDED,
         expiry_written_on=today if expired else None,
         announced_end=standing.end,

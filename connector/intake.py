@@ -11,6 +11,7 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import TimeoutError as NoAnswerYet
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from connector.errors import Busy, JournalUntrusted, Replayed
 from connector.events import Accepted, accept
 
 LARGEST_BATCH = 500  # events in one transaction
+STORED_WITHIN = 10.0  # seconds
 MOST_WAITING = 5_000  # events; beyond that whoever brings more is asked to come again
 
 Bodies = Sequence[tuple[str, object]]
@@ -79,6 +81,22 @@ class Intake:
             self._waiting += len(bodies)
         self._queue.put(_Delivery(bodies, signature, answer))
         return answer
+
+    def stored(self, bodies: Bodies, within: float = STORED_WITHIN) -> list[Accepted]:
+        """Hand over events, and wait until the journal has them.
+
+        Args:
+            bodies: as for :meth:`put`.
+            within: seconds.
+
+        Raises:
+            JournalUntrusted: nothing may be acknowledged.
+            Busy: too many wait, or the journal has not answered in time; it may have them.
+        """
+        try:
+            return self.put(bodies).result(within)
+        except NoAnswerYet:
+            raise Busy("the journal has not answered in time", "Send it again.") from None
 
     def _work(self) -> None:
         ended = False

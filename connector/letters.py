@@ -6,7 +6,7 @@ printed at once, and also while the register is broken.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -28,7 +28,9 @@ from connector.core.model import (
 )
 from connector.core.rules import Rules
 from connector.edges.binder import Binder
-from connector.edges.letters import Press, finished
+from connector.edges.files import finished
+from connector.edges.journal import chunks
+from connector.edges.letters import Press
 from connector.errors import ConfigurationError, EntryError, UnknownStudent, UsageError
 from connector.gather import all_rows
 from connector.log import guarded_secret
@@ -289,7 +291,7 @@ def print_letters(
 
     with finished(target, record) as write:
         binder = Binder(write)
-        for few in _in_chunks(chosen.numbers):
+        for few in chunks(chosen.numbers, TOGETHER):
             with turn():
                 recover(context)
                 data, no = _compose(context, few, printer)
@@ -353,8 +355,3 @@ def _record(
         context.journal.record_each(run, "print", reasons, actor=context.actor, at=instant())
         context.journal.end_run(run, at=instant(), exit_status=status)
     return run
-
-
-def _in_chunks(numbers: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(numbers), TOGETHER):
-        yield numbers[start : start + TOGETHER]

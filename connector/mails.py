@@ -9,7 +9,7 @@ link is put together as its mail leaves: the outbox holds half of it (`connector
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -23,12 +23,12 @@ from connector.core import entry
 from connector.core.enrolment import identity
 from connector.core.evidence import zulu
 from connector.core.lifecycle import cutoff_of
-from connector.core.model import Account, Action, Known, Moment, State
+from connector.core.model import IN_USE, Account, Action, Known, Moment
 from connector.core.rules import Rules
 from connector.edges import mail as smtp
-from connector.edges.journal import Concluded, Journal, Outgoing, Queued
+from connector.edges.journal import Concluded, Journal, Outgoing, Queued, chunks
 from connector.edges.templates import Templates, Value
-from connector.edges.tokens import Signer
+from connector.edges.tokens import LINKS, Signer
 from connector.errors import ConfigurationError, Refused, ScolpassError, Transient
 from connector.log import guarded_secret, scrub
 from connector.settings import Settings
@@ -54,7 +54,6 @@ READ_TOGETHER = 200  # students whose entries are read at once
 KEPT = timedelta(days=100)  # what was sent is remembered longer than from the first notice to END
 
 _FORWARD = "mailForwardingAddress"
-_WORKING = (State.ACTIVE, State.GRACE)
 
 log = structlog.get_logger()
 
@@ -152,7 +151,7 @@ def notice_due(known: Known, today: date) -> int | None:
 
     Only the nearest counts: after an outage nobody gets two at once.
     """
-    if known.gone or known.state not in _WORKING or known.cutoff is None:
+    if known.gone or known.state not in IN_USE or known.cutoff is None:
         return None
     left = (known.cutoff - today).days
     return min((days for days in NOTICES if 0 <= left <= days), default=None)
@@ -181,7 +180,7 @@ def note_closings(context: Context, since: datetime) -> bool:
             continue
         if (number, end.isoformat(), str(days)) not in had:
             due[number] = (end, days)
-    for few in _in_chunks(sorted(due)):
+    for few in chunks(sorted(due), READ_TOGETHER):
         if context.stop.is_set():
             return False
         journal.add_mails(list(_notices(context, {number: due[number] for number in few})))
@@ -231,20 +230,14 @@ def _entries(context: Context, numbers: Collection[str]) -> dict[str, Account]:
 
 def _works(account: Account) -> bool:
     """Whether an account is a student's alone, and in normal use."""
-    return entry.standing(account).state in _WORKING and not entry.is_shared_person(account)
+    return entry.standing(account).state in IN_USE and not entry.is_shared_person(account)
 
 
 def _addresses(account: Account) -> list[str]:
     """The university's address, then the backup mail; what there is of them."""
-    label = entry.BACKUP_LABEL
-    labelled = [v[len(label) :] for v in account.values("supannMailPrive") if _is_backup(v)]
-    backup = [*labelled, *account.values("supannMailPerso")]
+    backup = [*account.backup_mails, *account.values("supannMailPerso")]
     both = {one.lower(): one for one in (*account.values("mail")[:1], *backup[:1])}
     return list(both.values())
-
-
-def _is_backup(value: str) -> bool:
-    return value.upper().startswith(entry.BACKUP_LABEL)
 
 
 # --- what leaves ----------------------------------------------------------------------------------
@@ -270,7 +263,7 @@ class Postman:
         """
         self._settings = settings
         self._templates = Templates(settings.texts("mail", shipped))
-        self._signer = Signer(settings.sealing_keys(), "link")
+        self._signer = Signer(settings.sealing_keys(), LINKS)
 
     def deliver(self, context: Context) -> Iterator[Sent]:
         """Send some of what is due, one after the other as they are asked for.
@@ -413,8 +406,3 @@ def minute_words(at: datetime, language: str) -> str:
     """3 octobre 2026 à 14 h 05, 3 October 2026 at 14:05; in the zone of ``at``."""
     clock = f"à {at:%H} h {at:%M}" if language == "fr" else f"at {at:%H:%M}"
     return f"{day_words(at.date(), language)} {clock}"
-
-
-def _in_chunks(numbers: Sequence[str]) -> Iterable[Sequence[str]]:
-    for start in range(0, len(numbers), READ_TOGETHER):
-        yield numbers[start : start + READ_TOGETHER]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from concurrent.futures import TimeoutError as NoAnswerYet
 from typing import Any
 
 import structlog
@@ -11,9 +10,8 @@ import structlog
 from connector.activation.portal import Portal
 from connector.core import evidence
 from connector.core.evidence import ACTIVATED
-from connector.errors import Busy, InvalidInput
+from connector.errors import InvalidInput
 
-STORED_WITHIN = 10.0  # seconds
 SOURCE = "urn:scolpass:first-connection"
 
 log = structlog.get_logger()
@@ -52,10 +50,7 @@ def submit(portal: Portal, number: str, field: str, **data: Any) -> None:
         "time": evidence.zulu(portal.moment().now),
         "data": {"identifier": number, **data},
     }
-    try:
-        [taken] = portal.submit([(identity, body)]).result(STORED_WITHIN)
-    except NoAnswerYet:
-        raise Busy("the journal has not answered in time", "Send it again.") from None
+    [taken] = portal.submit([(identity, body)])
     if taken.reason is not None:
         log.warning("refused in the first connection", student_number=number, reason=taken.reason)
         raise InvalidInput(field, "refused")

@@ -128,9 +128,7 @@ class Guard:
             NotLetIn: there were too many.
             JournalUntrusted: it cannot be counted.
         """
-        added = self._journal.add_tries(self._windows(question, address, identifier), instant())
-        if isinstance(added, Full):
-            raise _refusal(added)
+        self._count(self._windows(question, address, identifier))
 
     def count_of(self, question: str, number: str) -> None:
         """Count what somebody who has signed in asks for, by her account alone.
@@ -139,8 +137,10 @@ class Guard:
             NotLetIn: there was too much.
             JournalUntrusted: it cannot be counted.
         """
-        window = _window(self._name(question, number), self._throttle.account)
-        added = self._journal.add_tries([window], instant())
+        self._count([_window(self._name(question, number), self._throttle.account)])
+
+    def _count(self, windows: Sequence[Window]) -> None:
+        added = self._journal.add_tries(windows, instant())
         if isinstance(added, Full):
             raise _refusal(added)
 

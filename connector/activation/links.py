@@ -12,19 +12,18 @@ from datetime import datetime, time, timedelta
 import structlog
 from pydantic import SecretStr
 
-from connector import desk
+from connector import desk, mails
 from connector.activation.giving import submit
 from connector.activation.passwords import see_that_it_will_do
 from connector.activation.portal import Portal
 from connector.activation.signing import look_up
 from connector.context import open_context
 from connector.core import entry
-from connector.core.model import Account, State
+from connector.core.model import IN_USE
 from connector.edges.journal import Link
 from connector.edges.tokens import draw_token
 from connector.errors import DirectoryUntrusted, InvalidInput, LinkOver, Refused, ScolpassError
 from connector.log import guarded_secret
-from connector.mails import queue
 
 CONFIRM = "backup_mail"
 RESET = "password"
@@ -45,7 +44,7 @@ def follow(portal: Portal, text: str, purpose: str) -> Link:
     """
     identity, _, signature = text.partition(".")
     link = None
-    if portal.signer("link").verify(identity, signature):
+    if portal.links.verify(identity, signature):
         link = portal.journal.link(identity, purpose, portal.moment().now)
     if link is None:
         raise LinkOver("the link was used, or its time is over", "Ask for another one.")
@@ -60,7 +59,7 @@ def send_confirmation(portal: Portal, number: str, address: str) -> None:
     moment = portal.moment()
     last = datetime.combine(moment.today, time(23, 59, 59), portal.rules.institution.zone)
     link = Link(draw_token(), CONFIRM, number, address, last)
-    _send(portal, link, "confirm_backup_mail", address, moment.now)
+    _send(portal, link, mails.CONFIRM, address, moment.now)
 
 
 def confirm(portal: Portal, text: str) -> None:
@@ -95,20 +94,20 @@ def forgotten(portal: Portal, identifier: str, address: str) -> None:
     """
     portal.guard.count("forgotten", address, identifier)
     with portal.directory() as directory:
-        found = look_up(portal, directory, identifier.strip())
+        found = look_up(portal, directory, identifier)
         number, account = found.number, found.account
         if number is None or account is None or found.closed:
             log.info("no link for a forgotten password", reason=found.closed, address=address)
             return
-        backup = _proven_address(account)
+        backup = account.backup_mails
         state = entry.standing(account).state
-        if backup is None or state not in (State.ACTIVE, State.GRACE):
+        if not backup or state not in IN_USE:
             log.info("no link for a forgotten password", student_number=number, state=state)
             return
         changed = directory.password_changed_at(account.dn)
     now = portal.moment().now
     link = Link(draw_token(), RESET, number, changed, now + RESET_HOLDS)
-    _send(portal, link, "reset_password", backup, now)
+    _send(portal, link, mails.RESET, backup[0], now)
 
 
 def reset(portal: Portal, text: str, new: str, again: str) -> None:
@@ -128,7 +127,7 @@ def reset(portal: Portal, text: str, new: str, again: str) -> None:
         account = directory.account_at(known.dn) if known else None
         if (
             account is None
-            or entry.standing(account).state not in (State.ACTIVE, State.GRACE)
+            or entry.standing(account).state not in IN_USE
             or directory.password_changed_at(account.dn) != link.value
         ):
             raise LinkOver("the password was changed since", "Ask for another link.")
@@ -158,16 +157,9 @@ def _reissue(portal: Portal, number: str) -> SecretStr:
     return drawn
 
 
-def _proven_address(account: Account) -> str | None:
-    for value in account.values("supannMailPrive"):
-        if value[:9].upper() == "{SECOURS}":
-            return value[9:]
-    return None
-
-
 def _send(portal: Portal, link: Link, kind: str, address: str, now: datetime) -> None:
     portal.journal.make_link(link, now)
-    queue(
+    mails.queue(
         portal.journal,
         kind=kind,
         student_number=link.number,

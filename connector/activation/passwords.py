@@ -10,7 +10,16 @@ from pydantic import SecretStr
 
 from connector.activation.portal import Portal
 from connector.core.model import Account
-from connector.core.own_password import Context, Rule, Words, context_of, judge, normal
+from connector.core.own_password import (
+    Check,
+    Context,
+    Rule,
+    Words,
+    context_of,
+    judge,
+    normal,
+    passes,
+)
 from connector.core.rules import OwnPassword
 from connector.edges import words
 from connector.errors import InvalidInput
@@ -24,11 +33,6 @@ class Judged:
 
     checks: Mapping[str, bool]  # whether each rule is kept, by its name
     strength: int  # 0 to 4, by zxcvbn
-
-    @property
-    def will_do(self) -> bool:
-        """Whether all rules are kept."""
-        return all(self.checks.values())
 
 
 def read_ahead() -> None:
@@ -44,8 +48,12 @@ def judged(
     ``provisional``: the password in whose place it comes; None where it is not known.
     """
     who = context_of(account, portal.rules.institution, provisional)
-    checks = judge(new, who, portal.rules.own_password, words.known_words())
+    checks = _checks(portal, new, who)
     return Judged({check.name: check.ok for check in checks}, words.strength(new, who))
+
+
+def _checks(portal: Portal, new: str, who: Context) -> tuple[Check, ...]:
+    return judge(new, who, portal.rules.own_password, words.known_words())
 
 
 def in_force(rules: OwnPassword) -> tuple[Rule, ...]:
@@ -64,7 +72,8 @@ def see_that_it_will_do(
     """
     if not new:
         raise InvalidInput("new_password", "missing")
-    if not judged(portal, account, new, provisional).will_do:
+    who = context_of(account, portal.rules.institution, provisional)
+    if not passes(_checks(portal, new, who)):
         raise InvalidInput("new_password", "rules")
     if normal(new) != normal(again):
         raise InvalidInput("new_password_again", "not_the_same" if again else "missing")

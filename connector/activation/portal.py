@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 
 from connector.activation.guard import Guard, longest_bind
@@ -12,7 +11,7 @@ from connector.clock import read_moment
 from connector.core.model import Moment
 from connector.edges.directory import Directory
 from connector.edges.journal import Journal, open_journal
-from connector.edges.tokens import Signer
+from connector.edges.tokens import LINKS, Signer
 from connector.errors import Busy, DirectoryUntrusted
 from connector.events import Accepted
 from connector.log import guard_secret
@@ -21,14 +20,14 @@ from connector.settings import Settings
 CONNECTIONS = 8  # to the directory, as the service account
 PATIENCE = 10.0  # seconds to wait for one of them
 
-Submit = Callable[[Sequence[tuple[str, object]]], Future[list[Accepted]]]
+Submit = Callable[[Sequence[tuple[str, object]]], list[Accepted]]
 
 
 class Portal:
     """Settings, journal, directory and keys; any number of threads may use one."""
 
     def __init__(self, settings: Settings, submit: Submit) -> None:
-        """``submit`` stores events (`Intake.put`).
+        """``submit`` stores events, and returns once they are in the journal (`Intake.stored`).
 
         Raises:
             ConfigurationError: a secret file is missing or readable by others.
@@ -49,6 +48,7 @@ class Portal:
             self.signer("throttle").sign,
             longest_bind(settings.directory),
         )
+        self.links = self.signer(LINKS)
         self._tree = ""
         self._idle: queue.SimpleQueue[Directory] = queue.SimpleQueue()
         for _ in range(CONNECTIONS):

@@ -18,14 +18,14 @@ from pydantic import SecretStr
 from connector.activation.portal import Portal
 from connector.core import entry
 from connector.core.evidence import LONGEST
-from connector.core.model import Account, State
+from connector.core.model import IN_USE, Account, State
 from connector.edges.directory import Directory
 from connector.edges.passwords import hash_argon2id
 from connector.edges.tokens import draw_token
 from connector.errors import NotLetIn
 
 REFUSAL_SECONDS = 0.5
-_OPEN = frozenset({State.INACTIVE, State.ACTIVE, State.GRACE})
+OPEN = IN_USE | {State.INACTIVE}  # what one may sign in to
 
 log = structlog.get_logger()
 
@@ -117,7 +117,7 @@ def _sign_in(
     address: str,
 ) -> SignedIn:
     with portal.guard.attempt(identifier, address) as attempt, portal.directory() as directory:
-        found = look_up(portal, directory, identifier.strip())
+        found = look_up(portal, directory, identifier)
         number, account = found.number, found.account
         attempt.enter(number)
         if number is None or account is None or found.closed:
@@ -135,6 +135,12 @@ def _sign_in(
 
 
 def look_up(portal: Portal, directory: Directory, identifier: str) -> Found:
+    """Whom an identifier names, as it was typed; only who is one student's, and managed, is let in.
+
+    Raises:
+        Untrustworthy: directory or journal cannot be asked.
+    """
+    identifier = identifier.strip()
     # What is not printable no directory takes, and nobody is named by.
     if not identifier or not identifier.isprintable() or len(identifier.encode()) > LONGEST:
         return Found(closed="unknown")
@@ -151,7 +157,7 @@ def look_up(portal: Portal, directory: Directory, identifier: str) -> Found:
         return Found(number, closed="ambiguous")
     account = accounts[0]
     hers = entry.same_dn(account.dn, known.dn) and not entry.is_shared_person(account)
-    opens = account.password and entry.standing(account).state in _OPEN
+    opens = account.password and entry.standing(account).state in OPEN
     return Found(number, account, "" if hers and opens else "closed")
 
 

@@ -16,10 +16,11 @@ from pydantic import SecretStr
 
 from connector.activation.giving import submit, usable_address
 from connector.activation.links import RESET, send_confirmation
-from connector.activation.passwords import see_that_it_will_do
+from connector.activation.passwords import Judged, judged, see_that_it_will_do
 from connector.activation.portal import Portal
+from connector.activation.signing import OPEN
 from connector.core import entry, evidence
-from connector.core.model import Account, Gift, State
+from connector.core.model import IN_USE, Account, Gift
 from connector.core.rules import Rules
 from connector.edges.directory import Directory, OldPasswordRefused
 from connector.edges.journal import Journal, Session
@@ -30,8 +31,6 @@ from connector.log import guarded_secret
 IDLE = timedelta(minutes=30)  # a session that is not used ends (OWASP ASVS 5.0, V7.3)
 LONGEST = timedelta(hours=12)  # ... and one that is used
 TOUCHED = timedelta(minutes=1)  # a use is noted that often
-IN_USE = frozenset({State.ACTIVE, State.GRACE})
-CLOSED = frozenset({State.EXPIRED, State.SUSPENDED, State.PURGED})
 
 log = structlog.get_logger()
 
@@ -132,7 +131,7 @@ def visit(portal: Portal, token: str) -> Visit | None:
     if now - session.used_at <= IDLE and now - session.opened_at <= LONGEST:
         with portal.directory() as directory:
             account = directory.account_at(session.kept["dn"])
-    if account is None or entry.standing(account).state in CLOSED:
+    if account is None or entry.standing(account).state not in OPEN:
         portal.journal.end_session(session.id)
         return None
     if now - session.used_at > TOUCHED:
@@ -263,6 +262,11 @@ def _change(
     except Refused as error:
         log.warning("new password refused", student_number=visit.number, trouble=error.message)
         raise InvalidInput("new_password", "directory") from error
+
+
+def judge(portal: Portal, visit: Visit, new: str) -> Judged:
+    """How a new password of hers fares."""
+    return judged(portal, visit.account, new, current_password(visit))
 
 
 def current_password(visit: Visit) -> SecretStr | None:

@@ -18,7 +18,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from connector.core.model import Account, Change, Enrolment, State
+from connector.core.model import BACKUP_LABEL, IN_USE, Account, Change, Enrolment, State
 from connector.core.rules import Institution
 
 OBJECT_CLASSES = ("inetOrgPerson", "eduPerson", "supannPerson", "scolpassAccount")
@@ -35,7 +35,6 @@ SHARED = frozenset(
     }
 )
 SECRET = "(provisional password)"  # noqa: S105 - stands for the hash that apply draws; plans hold no secret
-BACKUP_LABEL = "{SECOURS}"
 SUSPENDED_UNTIL = "20991231230000Z"  # slapd fails open on 9999...
 
 ADDRESSES = (
@@ -434,13 +433,13 @@ def state_wish(
     wanted = [state_value("COMPTE", state, start, end)]
     mail = standing(account, "MAIL") if account else Standing()
     kept_mail = [v for v in standing_dates if v[:6].upper() == "{MAIL}"]
-    if state in (State.ACTIVE, State.GRACE):
+    if state in IN_USE:
         mail_start = mail.start if mail.state is state else start
         wanted.append(state_value("MAIL", state, mail_start, end))
     elif state is State.EXPIRED and mail.state is not None:
         mail_start = mail.start if mail.state is State.EXPIRED else start
         wanted.append(state_value("MAIL", state, mail_start, None))
-    elif state is State.SUSPENDED and mail.state in (State.ACTIVE, State.GRACE):
+    elif state is State.SUSPENDED and mail.state in IN_USE:
         wanted.append(state_value("MAIL", mail.state, mail.start, end))
     else:
         wanted.extend(kept_mail)
@@ -478,7 +477,7 @@ def backup_mail_wish(account: Account | None, address: str) -> dict[str, tuple[V
         labelled = tuple(
             v for v in account.values("supannMailPrive") if v.upper().startswith(BACKUP_LABEL)
         )
-        former = {v[len(BACKUP_LABEL) :].lower() for v in labelled} | {address.lower()}
+        former = {mail.lower() for mail in (*account.backup_mails, address)}
         plain = tuple(v for v in account.values("supannMailPerso") if v.lower() in former)
     return {
         "supannMailPrive": (labelled, (BACKUP_LABEL + address,)),

@@ -276,7 +276,7 @@ def found(account: Account | None, gifts: Sequence[Gift]) -> dict[str, datetime 
     if account is not None:
         if password_changed(account):
             evidence["password_changed"] = None
-        if any(v[:9].upper() == "{SECOURS}" for v in account.values("supannMailPrive")):
+        if account.backup_mails:
             evidence.setdefault("backup_mail", None)
         if account.values("scolpassCharter"):
             evidence.setdefault("charter", None)

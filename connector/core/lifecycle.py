@@ -15,6 +15,7 @@ from connector.core import entry, evidence
 from connector.core.enrolment import academic_year_of
 from connector.core.entry import Standing
 from connector.core.model import (
+    IN_USE,
     Account,
     Action,
     Decision,
@@ -254,7 +255,7 @@ def _live(facts: Facts, account: Account, rules: Rules, today: date, base: Decis
         else:
             decision = to(State.SUSPENDED, Action.SUSPEND, today, f"suspended: {reason}")
     elif now is State.SUSPENDED:
-        was_active = entry.standing(account, "MAIL").state in (State.ACTIVE, State.GRACE)
+        was_active = entry.standing(account, "MAIL").state in IN_USE
         state = working if complete or was_active else State.INACTIVE
         start = began if state is working else today
         why_resumed = f": {facts.override.reason}" if facts.override.reason else ""
@@ -284,7 +285,7 @@ def _live(facts: Facts, account: Account, rules: Rules, today: date, base: Decis
         decision = to(now, None, standing.start, decision.reason)
     if facts.known is None and now is not State.EXPIRED:
         calendar = decision.action in (Action.ACTIVATE, Action.GRACE, Action.RESTORE)
-        was_active = now in (State.ACTIVE, State.GRACE) or (met_suspended and own_password)
+        was_active = now in IN_USE or (met_suspended and own_password)
         decision = replace(
             decision,
             action=None if calendar else decision.action,  # an adoption is an update

@@ -38,6 +38,9 @@ class State(StrEnum):
     PURGED = "purged"
 
 
+IN_USE = frozenset({State.ACTIVE, State.GRACE})  # in normal use: she gets in, and gets her mail
+
+
 class Action(StrEnum):
     """What a plan may do to one student's entry."""
 
@@ -119,6 +122,9 @@ class Student:
     remembered: tuple[Enrolment, ...] = ()  # rows of earlier feeds, without those present
 
 
+BACKUP_LABEL = "{SECOURS}"  # in any case (SUPANN)
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """One entry of the directory, as read."""
@@ -135,6 +141,12 @@ class Account:
         """The first value of one attribute, or None."""
         found = self.attributes.get(name)
         return found[0] if found else None
+
+    @property
+    def backup_mails(self) -> tuple[str, ...]:
+        """The addresses labelled as backup mail in ``supannMailPrive``; in order one at most."""
+        labelled = (v for v in self.values("supannMailPrive") if v.upper().startswith(BACKUP_LABEL))
+        return tuple(value[len(BACKUP_LABEL) :] for value in labelled)
 
     @property
     def must_change(self) -> bool:

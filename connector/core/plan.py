@@ -16,6 +16,7 @@ from connector.core.evidence import fold
 from connector.core.identifiers import address, serving_order, uid_of
 from connector.core.lifecycle import decide, directory_year, met_anew, year_of_cutoff
 from connector.core.model import (
+    IN_USE,
     Account,
     Action,
     Change,
@@ -408,7 +409,7 @@ def _give(
             shared.update(entry.backup_mail_wish(account, gift.value))
         elif gift.field == "charter":
             whole["scolpassCharter"] = (gift.value,)
-        elif decision.state in (State.ACTIVE, State.GRACE) and account is not None:
+        elif decision.state in IN_USE and account is not None:
             whole["mailForwardingAddress"] = _forwarding(gift, account, whole, rules)
         else:
             continue

@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import TimeoutError as NoAnswerYet
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -199,7 +198,7 @@ class Service:
             storing = self._stack.enter_context(self._context())
             self.intake = self._stack.enter_context(Intake(storing, self._arrived))
             self.metrics.at_scrape(self._gather_metrics)
-            portal = self._stack.enter_context(Portal(settings, self.intake.put))
+            portal = self._stack.enter_context(Portal(settings, self.intake.stored))
             passwords.read_ahead()
             charter = settings.texts("charter", self._shipped)
             app = make_app(self, settings.webhook_secrets, portal, charter)
@@ -387,10 +386,7 @@ class Service:
     def _take_messages(self, batch: Sequence[tuple[str, bytes]]) -> list[str | None]:
         """Messages of the broker, into the journal: None, or why one never will be an event."""
         bodies = [(name, events.parse(content)) for name, content in batch]
-        try:
-            taken = self.intake.put(bodies).result(STORED_WITHIN)
-        except NoAnswerYet:
-            raise Busy("the journal has not answered in time") from None
+        taken = self.intake.stored(bodies, STORED_WITHIN)
         self.metrics.arrived("amqp", taken)
         return [one.reason for one in taken]
 

@@ -9,22 +9,18 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
-import shutil
 import struct
-import tempfile
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 import segno
 import typst
 
-from connector.errors import ConfigurationError, ScolpassError, UsageError
+from connector.errors import ConfigurationError, UsageError
 
 BASE_FAMILY = "Noto Sans"  # what the templates are set in
 BASE_PACKAGE = "fonts-noto-core"
@@ -112,122 +108,6 @@ class Press:
             )
         assert isinstance(pdf, bytes)
         return pdf
-
-
-# --- the file -------------------------------------------------------------------------------------
-
-
-def finished(
-    target: Path | BinaryIO, before: Callable[[], None]
-) -> AbstractContextManager[Callable[[bytes], None]]:
-    """What writes a file that gets its name when it is whole and on the disk, or leaves nothing.
-
-    Only its owner may read it. A device, a pipe or a stream is written to as it is. Where nothing
-    was written, nothing is made, and ``before`` is not called.
-
-    Args:
-        target: its final name, or the stream that it is for.
-        before: called when the whole is on the disk, just before it gets that name (or, where
-            there is no name to be given, before it is handed over).
-
-    Raises:
-        UsageError: the folder is missing or closed, or the name is a folder's.
-        ScolpassError: it cannot be written: the disk is full.
-    """
-    if not isinstance(target, Path):
-        return _handed_over(target, before)
-    target = target.resolve()
-    if target.is_dir():
-        raise UsageError(f"{target} is a folder", "Name a file in it.")
-    if target.exists() and not target.is_file():
-        return _handed_over(target, before)
-    return _named(target, before)
-
-
-@contextmanager
-def _named(target: Path, before: Callable[[], None]) -> Iterator[Callable[[bytes], None]]:
-    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
-    with _held(target.parent, target) as (whole, write):
-        yield write
-        if not whole.tell():
-            return
-        whole.seek(0)
-        try:
-            with _writing(target):
-                number = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                with os.fdopen(number, "wb") as file:
-                    shutil.copyfileobj(whole, file)
-                    file.flush()
-                    os.fsync(number)
-            before()
-            with _writing(target):
-                beside.replace(target)
-                folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-                try:
-                    os.fsync(folder)
-                finally:
-                    os.close(folder)
-        finally:
-            beside.unlink(missing_ok=True)
-
-
-@contextmanager
-def _handed_over(
-    target: Path | BinaryIO, before: Callable[[], None]
-) -> Iterator[Callable[[bytes], None]]:
-    # What was read from a pipe cannot be taken back: it is given when the whole is on record. Not
-    # /tmp: that is memory on many machines, and the whole may be larger (FHS 3.0, 5.15).
-    folder = Path(os.environ.get("TMPDIR") or "/var/tmp")  # noqa: S108
-    with _held(folder, folder) as (whole, write):
-        yield write
-        if not whole.tell():
-            return
-        whole.seek(0)
-        before()
-        if isinstance(target, Path):
-            with _writing(target), target.open("wb") as device:
-                shutil.copyfileobj(whole, device)
-        else:
-            shutil.copyfileobj(whole, target)
-            target.flush()
-
-
-@contextmanager
-def _held(folder: Path, said: Path) -> Iterator[tuple[BinaryIO, Callable[[bytes], None]]]:
-    """A file without a name, and what writes to it: of a process that is killed nothing is left.
-
-    Args:
-        folder: whose disk it is on.
-        said: what cannot be written if it cannot.
-    """
-    with ExitStack() as opened:
-        with _writing(said):
-            # Unbuffered: what a buffer has left would be written, and fail, again at the close.
-            nameless = opened.enter_context(tempfile.TemporaryFile(dir=folder, buffering=0))
-        file = cast(BinaryIO, nameless)
-
-        def write(text: bytes) -> None:
-            rest = memoryview(text)
-            with _writing(said):
-                while rest:
-                    rest = rest[file.write(rest) :]
-
-        yield file, write
-
-
-@contextmanager
-def _writing(target: Path) -> Iterator[None]:
-    try:
-        yield
-    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
-        raise UsageError(
-            f"{target} cannot be written: {error.strerror}", "Name a file in a folder of yours."
-        ) from error
-    except OSError as error:
-        raise ScolpassError(
-            f"{target} cannot be written: {error.strerror}",
-            "Nothing is left of it; make room, or name another place.",
-        ) from error
 
 
 # --- signs ----------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import SecretStr
 
+LINKS = "link"  # what the signatures of links in mails are for
 _BITS = 256  # of what is drawn
 
 

@@ -7,7 +7,6 @@ by OpenAPI at /openapi.json.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Annotated, Any
 
@@ -22,7 +21,6 @@ from starlette.responses import Response
 
 import connector
 from connector.activation import links, passwords, visits
-from connector.activation.signing import seconds_to_wait
 from connector.activation.visits import Visit
 from connector.errors import (
     InvalidInput,
@@ -36,7 +34,7 @@ from connector.errors import (
 from connector.web import shapes
 from connector.web.addresses import client_address
 from connector.web.answers import as_problem
-from connector.web.portal.visitors import Reception
+from connector.web.portal.visitors import Reception, wait_like_all
 
 LARGEST = 16 * 1024  # octets of a request
 WHY = {
@@ -201,8 +199,9 @@ async def forwarding(body: shapes.Forwarding, asked: Asked, found: Visiting) -> 
 @router.post("/password/check", summary="How a password would fare", responses=_SIGNED_IN)
 async def check(body: shapes.NewPassword, asked: Asked, found: Visiting) -> shapes.Judgement:
     """Nothing is changed or kept."""
-    new, old = body.new_password.get_secret_value(), visits.current_password(found)
-    given = await asked.work(passwords.judged, asked.portal, found.account, new, old)
+    given = await asked.work(
+        visits.judge, asked.portal, found, body.new_password.get_secret_value()
+    )
     return shapes.Judgement(checks=dict(given.checks), strength=given.strength)
 
 
@@ -236,7 +235,7 @@ async def forgotten(body: shapes.Identifier, request: Request, asked: Asked) -> 
     request.state.began = time.monotonic()
     address = client_address(request, asked.trusted)
     await asked.work(links.forgotten, asked.portal, body.identifier, address)
-    await _wait_like_all(request)
+    await wait_like_all(request.state.began)
 
 
 @router.post("/password/reset", summary="Choose another", status_code=204, responses=_LINK)
@@ -249,13 +248,8 @@ async def reset(body: shapes.Reset, asked: Asked) -> None:
 # --- what goes wrong ------------------------------------------------------------------------------
 
 
-async def _wait_like_all(request: Request) -> None:
-    """Leave on the grid on which all refusals leave, so that the time tells nothing."""
-    await asyncio.sleep(seconds_to_wait(request.state.began, time.monotonic()))
-
-
 async def _not_let_in(request: Request, error: NotLetIn) -> Response:
-    await _wait_like_all(request)
+    await wait_like_all(request.state.began)
     if error.wait is not None:
         return as_problem(429, "Too many attempts.", {"Retry-After": str(error.wait)})
     return as_problem(403, "Identifier and password do not open an account.")

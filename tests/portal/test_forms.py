@@ -376,7 +376,7 @@ def every_route(site: Site) -> list[tuple[str, str]]:
     with (
         site.walk.context() as opened,
         Intake(opened, lambda _: None) as intake,
-        Portal(site.settings, intake.put) as portal,
+        Portal(site.settings, intake.stored) as portal,
     ):
         app = make_app(_Nobody(), lambda: (), portal)  # type: ignore[arg-type]
         found = set(_flat(app._app.routes))  # type: ignore[attr-defined]

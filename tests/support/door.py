@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import date
 from typing import Any
@@ -34,7 +33,7 @@ class Door:
     def __init__(self, walk: Walk) -> None:
         settings = load_settings(walk.workspace.config, {})
         log.configure(settings.log)
-        self.portal = Portal(settings, lambda _: Future())
+        self.portal = Portal(settings, lambda _: [])
         self.let_in = 0
         self.refused: Counter[str] = Counter()
         self._lock = threading.Lock()

@@ -14,7 +14,8 @@ import pytest
 from pypdf import PdfReader
 
 from connector.edges.binder import Binder
-from connector.edges.letters import Press, finished
+from connector.edges.files import finished
+from connector.edges.letters import Press
 from connector.errors import ScolpassError, UsageError
 from connector.letters import cutoff_words
 from connector.sandbox import shipped_texts

@@ -22,6 +22,7 @@ from connector.edges.journal.mails import Concluded, Outgoing, Queued
 from connector.edges.journal.opening import Journal, open_journal
 from connector.edges.journal.runs import LastRuns, LatestRun
 from connector.edges.journal.sessions import Link, Session
+from connector.edges.journal.store import chunks
 from connector.edges.journal.tables import SCHEMA_VERSION, metadata
 from connector.edges.journal.tries import Full, Window
 from connector.edges.journal.url import database_file, lock_file
@@ -43,6 +44,7 @@ __all__ = [
     "Session",
     "Turn",
     "Window",
+    "chunks",
     "database_file",
     "lead",
     "lock_file",

@@ -63,13 +63,7 @@ class Events(Store):
 
     def forget_signatures(self, before: datetime) -> None:
         """Forget the signatures that came before: nobody takes them for new any more."""
-        doing = "forgetting old signatures"
-        old = taken.c.at < stamp(before)
-        with self._reading(doing) as connection:
-            if connection.scalar(sa.select(taken.c.at).where(old).limit(1)) is None:
-                return
-        with self._writing(doing) as connection:
-            connection.execute(sa.delete(taken).where(old))
+        self._forget("forgetting old signatures", {taken: taken.c.at < stamp(before)})
 
     # --- looking ---
 

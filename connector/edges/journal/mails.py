@@ -14,7 +14,7 @@ from connector.core.model import Action, Change
 from connector.edges.journal.rows import change as change_of
 from connector.edges.journal.rows import instant, stamp
 from connector.edges.journal.store import Store, insert_missing, upsert
-from connector.edges.journal.tables import changes, links, mails, meta, waiting_mails
+from connector.edges.journal.tables import changes, mails, meta, waiting_mails
 
 _TOLD = "mails_told"  # in meta: the last change that students were told of
 
@@ -164,20 +164,7 @@ class Mails(Store):
 
     def forget_mails(self, before: datetime) -> None:
         """Forget mails that were sent, or given up, before an instant."""
-        doing = "forgetting old mails"
-        old = mails.c.ended_at < stamp(before)
-        with self._reading(doing) as connection:
-            if connection.scalar(sa.select(mails.c.number).where(old).limit(1)) is None:
-                return
-        with self._writing(doing) as connection:
-            connection.execute(sa.delete(mails).where(old))
-
-    def link_ends(self, id_: str) -> datetime | None:
-        """Until when a link is good; None: it was used, or there is none."""
-        query = sa.select(links.c.expires_at).where(links.c.id == id_, links.c.used_at.is_(None))
-        with self._reading("looking up a link") as connection:
-            found: str | None = connection.scalar(query)
-        return datetime.fromisoformat(found) if found else None
+        self._forget("forgetting old mails", {mails: mails.c.ended_at < stamp(before)})
 
 
 def _values(one: Outgoing) -> dict[str, Any]:

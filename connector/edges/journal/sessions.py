@@ -103,9 +103,7 @@ class Sessions(Store):
         """Forget sessions last used or opened before these, and links whose time is over."""
         old = sa.or_(sessions.c.used_at < stamp(used), sessions.c.opened_at < stamp(opened))
         over = links.c.expires_at < stamp(now)
-        with self._writing("forgetting old sessions") as connection:
-            connection.execute(sa.delete(sessions).where(old))
-            connection.execute(sa.delete(links).where(over))
+        self._forget("forgetting old sessions", {sessions: old, links: over})
 
     # --- links ---
 
@@ -139,6 +137,13 @@ class Sessions(Store):
         until = instant(row.expires_at)
         assert until is not None
         return Link(row.id, row.purpose, row.student_number, row.value, until)
+
+    def link_ends(self, id_: str) -> datetime | None:
+        """Until when a link is good; None: it was used, or there is none."""
+        query = sa.select(links.c.expires_at).where(links.c.id == id_, links.c.used_at.is_(None))
+        with self._reading("looking up a link") as connection:
+            found: str | None = connection.scalar(query)
+        return instant(found)
 
     def use_link(self, identity: str, now: datetime) -> bool:
         """Use a link up; False: somebody was faster."""

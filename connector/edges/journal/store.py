@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
@@ -75,6 +75,19 @@ class Store:
         with self._told(doing), self._turn, self._engine.begin() as connection:
             connection.exec_driver_sql(self._begin_writing)
             yield connection
+
+    def _forget(self, doing: str, old: Mapping[sa.Table, Any]) -> None:
+        """Delete rows for which a condition holds, by table; where there are none, only look."""
+        with self._reading(doing) as connection:
+            there = {
+                table: condition
+                for table, condition in old.items()
+                if connection.scalar(sa.select(sa.exists().where(condition)))
+            }
+        if there:
+            with self._writing(doing) as connection:
+                for table, condition in there.items():
+                    connection.execute(sa.delete(table).where(condition))
 
     @contextmanager
     def _told(self, doing: str) -> Iterator[None]:

@@ -91,13 +91,15 @@ class Tries(Store):
 
     def forget_tries(self, before: Mapping[str, datetime], at: datetime) -> None:
         """Forget the tries of keys that begin so and were made before, and who died trying."""
-        with self._writing("forgetting old tries") as connection:
-            for start, instant in before.items():
-                for condition in beginning_with(tries.c.key, [start]):
-                    connection.execute(
-                        sa.delete(tries).where(condition, tries.c.at < exact(instant))
-                    )
-            connection.execute(sa.delete(entrances).where(entrances.c.until < exact(at)))
+        old = sa.or_(
+            *(
+                sa.and_(condition, tries.c.at < exact(instant))
+                for start, instant in before.items()
+                for condition in beginning_with(tries.c.key, [start])
+            )
+        )
+        over = entrances.c.until < exact(at)
+        self._forget("forgetting old tries", {tries: old, entrances: over})
 
 
 def _full(connection: sa.Connection, windows: Sequence[Window], at: datetime) -> Full | None:

@@ -5,7 +5,6 @@ Looking at a link's page uses nothing up: mail scanners follow links. Its button
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,12 +15,11 @@ from starlette.routing import BaseRoute, Route
 
 from connector.activation import links
 from connector.activation.links import CONFIRM, PAGES, RESET
-from connector.activation.signing import seconds_to_wait
-from connector.errors import InvalidInput, LinkOver, NotLetIn
+from connector.errors import InvalidInput, NotLetIn
 from connector.web.addresses import client_address
 from connector.web.portal.pages import texts, values
 from connector.web.portal.routes import START, guarded, rule_texts
-from connector.web.portal.visitors import Reception, Visitor
+from connector.web.portal.visitors import Reception, Visitor, wait_like_all
 
 PROBLEM = "/probleme-de-connexion"
 
@@ -92,7 +90,7 @@ class Problems:
                 answer.headers["Retry-After"] = str(refused.wait)
         else:
             answer = self._message(visitor, "problem_sent")
-        await asyncio.sleep(seconds_to_wait(began, time.monotonic()))
+        await wait_like_all(began)
         return answer
 
     async def nowhere(self, request: Request) -> Response:
@@ -114,20 +112,14 @@ class Problems:
         """The page with the button that confirms."""
         visitor = self.reception.receive(request)
         link = request.query_params.get("lien", "")
-        try:
-            await self.reception.work(links.follow, self.reception.portal, link, CONFIRM)
-        except LinkOver:
-            return self._message(visitor, "link_over", 410)
+        await self.reception.work(links.follow, self.reception.portal, link, CONFIRM)
         return self.reception.page(visitor, "confirm", "confirm_title", lien=link)
 
     async def confirm(self, request: Request) -> Response:
         """The button."""
         visitor = self.reception.receive(request)
         fields = await self.reception.form(request, visitor)
-        try:
-            await self.reception.work(links.confirm, self.reception.portal, fields.get("lien", ""))
-        except LinkOver:
-            return self._message(visitor, "link_over", 410)
+        await self.reception.work(links.confirm, self.reception.portal, fields.get("lien", ""))
         return self._message(visitor, "confirmed")
 
     # --- a password was forgotten ---------------------------------------------------------------
@@ -136,10 +128,7 @@ class Problems:
         """The page on which another password is chosen."""
         visitor = self.reception.receive(request)
         link = request.query_params.get("lien", "")
-        try:
-            await self.reception.work(links.follow, self.reception.portal, link, RESET)
-        except LinkOver:
-            return self._message(visitor, "link_over", 410)
+        await self.reception.work(links.follow, self.reception.portal, link, RESET)
         return self._choice(visitor, link)
 
     def _choice(
@@ -168,8 +157,6 @@ class Problems:
         new, again = fields.get("new_password", ""), fields.get("new_password_again", "")
         try:
             await self.reception.work(links.reset, self.reception.portal, link, new, again)
-        except LinkOver:
-            return self._message(visitor, "link_over", 410)
         except InvalidInput as error:
             return self._choice(visitor, link, 422, {error.field: error.reason})
         return self._message(visitor, "reset_done")

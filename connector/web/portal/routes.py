@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -19,16 +18,13 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from connector.activation import passwords, visits
-from connector.activation.passwords import Judged
-from connector.activation.portal import Portal
-from connector.activation.signing import seconds_to_wait
 from connector.activation.visits import Step, Visit
 from connector.core.own_password import LONGEST, Rule
-from connector.errors import InvalidInput, NotLetIn, SessionOver, Transient, Untrustworthy
+from connector.errors import InvalidInput, LinkOver, NotLetIn, SessionOver, Transient, Untrustworthy
 from connector.web.addresses import client_address
 from connector.web.answers import Problem, as_json
 from connector.web.portal.pages import STATIC, read_charter, texts, values
-from connector.web.portal.visitors import Reception, Visitor
+from connector.web.portal.visitors import Reception, Visitor, wait_like_all
 
 START = "/premiere-connexion"
 PATHS = {
@@ -76,6 +72,8 @@ def guarded(reception: Reception, endpoint: Endpoint) -> Endpoint:
             )
             name = "form" if problem.reason == "csrf" else "bad"
             return reception.problem(reception.receive(request), name, problem.status)
+        except LinkOver:
+            return reception.problem(reception.receive(request), "link_over", 410)
         except (Untrustworthy, Transient) as error:
             log.error("first connection", trouble=error.message, cure=error.cure)  # noqa: TRY400
             return reception.problem(reception.receive(request), "later", 503)
@@ -141,7 +139,7 @@ class FirstConnection:
         try:
             signed = await self.reception.sign_in(identifier, password, born, address)
         except NotLetIn as refused:
-            await asyncio.sleep(seconds_to_wait(began, time.monotonic()))
+            await wait_like_all(began)
             if refused.wait is None:
                 return self._start(visitor, 403, {"": "refused_sign_in"}, fields)
             answer = self._start(visitor, 429, {"": "throttled"}, fields)
@@ -280,7 +278,7 @@ class FirstConnection:
                 checks = None
                 new = (given or {}).get("new_password", "")
                 if new:
-                    checks = judged(portal, visit, new).checks
+                    checks = visits.judge(portal, visit, new).checks
                 return {
                     "rules": rule_texts(self.reception, visitor.language, provisional=True),
                     "checks": checks,
@@ -311,7 +309,7 @@ class FirstConnection:
         if visitor.visit is None:
             return as_json({"error": "no session"}, 403)
         found = await self.reception.work(
-            judged, self.reception.portal, visitor.visit, fields.get("new_password", "")
+            visits.judge, self.reception.portal, visitor.visit, fields.get("new_password", "")
         )
         return as_json({"checks": dict(found.checks), "strength": found.strength})
 
@@ -326,11 +324,6 @@ def rule_texts(reception: Reception, language: str, *, provisional: bool) -> dic
         for rule in passwords.in_force(rules)
         if provisional or rule is not Rule.PROVISIONAL
     }
-
-
-def judged(portal: Portal, visit: Visit, new: str) -> Judged:
-    """How a new password fares in a visit."""
-    return passwords.judged(portal, visit.account, new, visits.current_password(visit))
 
 
 def read_date(text: str) -> date | None:

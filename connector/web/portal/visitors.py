@@ -7,6 +7,8 @@ forms is a signature of it, so that no other site can make one (CSRF).
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -21,7 +23,7 @@ from starlette.responses import RedirectResponse, Response
 
 from connector.activation import guard
 from connector.activation.portal import Portal
-from connector.activation.signing import Counts, SignedIn, sign_in
+from connector.activation.signing import Counts, SignedIn, seconds_to_wait, sign_in
 from connector.activation.visits import Visit, visit
 from connector.edges.tokens import draw_token
 from connector.web.answers import Problem
@@ -192,6 +194,14 @@ class Reception:
         if visitor.chosen:
             _hold(answer, LANGUAGE_COOKIE, visitor.language)
         return answer
+
+
+async def wait_like_all(began: float) -> None:
+    """Leave on the grid on which all refusals leave, so that the time tells nothing.
+
+    ``began``: when the request arrived, by ``time.monotonic``.
+    """
+    await asyncio.sleep(seconds_to_wait(began, time.monotonic()))
 
 
 def _hold(answer: Response, name: str, value: str) -> None:
