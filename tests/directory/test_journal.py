@@ -6,7 +6,7 @@ import random
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -37,35 +37,6 @@ AT = datetime(2026, 10, 1, 3, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 DOMAIN = "etu.umontpellier.fr"
 Opening = Callable[[], Journal]
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Of a journal that is not there yet, once in each kind of database."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/journal.db"
-    found: support.Database = request.getfixturevalue("postgres")
-    return found.url
-
-
-@pytest.fixture
-def opened(url: str, tmp_path: Path) -> Iterator[Opening]:
-    """Opens the journal, as often as a test likes; all are closed with it."""
-    journals: list[Journal] = []
-
-    def open_it() -> Journal:
-        journals.append(open_journal(url, tmp_path))
-        return journals[-1]
-
-    yield open_it
-    for one in journals:
-        one.close()
-
-
-@pytest.fixture
-def journal(opened: Opening) -> Journal:
-    """The journal, new and open."""
-    return opened()
 
 
 def number(n: int) -> str:

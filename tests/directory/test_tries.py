@@ -2,44 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-import pytest
 import sqlalchemy as sa
 
-from connector.edges.journal import Full, Journal, Window, open_journal
-from tests.support import postgres as support
+from connector.edges.journal import Full, Journal, Window
 
 AT = datetime(2026, 10, 1, 7, 0, tzinfo=UTC)
 MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
 A, ALL = Window("a", 3, 5 * MINUTE), Window("all", 5, 5 * MINUTE)
 Opening = Callable[[], Journal]
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opening]:
-    """Opens one journal, as often as a test likes, once in each kind of database."""
-    url = f"sqlite:///{tmp_path}/journal.db"
-    if request.param == "postgresql":
-        found: support.Database = request.getfixturevalue("postgres")
-        url = found.url
-    journals: list[Journal] = []
-
-    def open_it() -> Journal:
-        journals.append(open_journal(url, tmp_path))
-        return journals[-1]
-
-    yield open_it
-    for one in journals:
-        one.close()
-
-
-@pytest.fixture
-def journal(opened: Opening) -> Journal:
-    return opened()
 
 
 def added(journal: Journal, *windows: Window, at: datetime = AT) -> tuple[int, ...]:
