@@ -34,7 +34,8 @@ from connector.sandbox import (
     existing_directory_ldif,
     hash_secret,
 )
-from connector.settings import load_settings, read_secret
+from connector.secret_files import read_secret
+from connector.settings import load_settings
 
 CONFIGURATION = "scolpass.toml"
 KEY = "scolpass.key"

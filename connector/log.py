@@ -28,6 +28,7 @@ import structlog
 from pydantic import SecretBytes, SecretStr
 
 from connector.errors import ConfigurationError
+from connector.own_files import open_own
 
 REDACTED = "[redacted]"
 _LEVELS = {
@@ -170,8 +171,8 @@ class _File(_Sink):
         self._close()
 
     def _open(self) -> None:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        self._descriptor = os.open(self._path, flags, 0o640)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        self._descriptor = open_own(self._path, flags, 0o640)
         status = os.fstat(self._descriptor)
         self._opened = (status.st_dev, status.st_ino)
 

@@ -41,6 +41,7 @@ from urllib.parse import quote
 from cryptography.fernet import Fernet
 
 from connector.errors import DirectoryUntrusted, UsageError
+from connector.own_files import open_own, user_name
 
 DEFAULT_SUFFIX = "dc=umontpellier,dc=fr"
 SCHEMAS = ("eduperson", "supann", "scolpass")
@@ -470,6 +471,12 @@ class Sandbox:
         """
         folder = folder.resolve()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.stat().st_uid != os.geteuid():
+            raise UsageError(
+                f"{folder} belongs to {user_name(folder.stat().st_uid)}, who could change what is "
+                "written into it",
+                "Choose a folder of yours, or one that is not there yet",
+            )
         with _lock(folder):
             standing = _standing_suffix(folder)
             if standing and suffix and standing.casefold() != suffix.casefold():
@@ -537,8 +544,9 @@ class Sandbox:
             raise UsageError(
                 f"Another program listens on port {self.port}", "Choose another --port"
             )
-        with _lock(self.folder) as lock, self.log.open("ab") as log:
-            self.log.chmod(0o600)
+        log_file = open_own(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        with os.fdopen(log_file, "ab") as log, _lock(self.folder) as lock:
+            os.fchmod(log.fileno(), 0o600)
             said_before = log.tell()
             slapd = str(_slapd(self.folder))
             self._process = subprocess.Popen(
@@ -749,7 +757,7 @@ def _slapd(folder: Path) -> Path:
 @contextmanager
 def _lock(folder: Path) -> Iterator[int]:
     """Hold the folder for oneself; whoever inherits the descriptor holds it on."""
-    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = open_own(folder / ".lock", os.O_RDWR | os.O_CREAT)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -19,7 +19,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -57,12 +57,12 @@ from connector.core.rules import (
     Section,
 )
 from connector.errors import ConfigurationError
+from connector.secret_files import find_secret, read_secret, secret_lines
 
 PREFIX = "SCOLPASS_"
 FILE_VARIABLE = "SCOLPASS_CONFIG"
 USUAL_FILES = (Path("config/scolpass.toml"), Path("/etc/scolpass/scolpass.toml"))
 _INIT = "`scolpass init` writes a commented example"
-_SECRET_LIMIT = 65_536  # bytes; whatever is longer is not the file that was meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,25 +141,18 @@ def _delimiter(value: str) -> str:
     return sign
 
 
-# The directives of strptime that tell a day, and those that tell something else or nothing.
-_DAYS = (
-    {"Y", "m", "d"},
-    {"Y", "b", "d"},
-    {"Y", "B", "d"},
-    {"Y", "j"},
-    {"G", "V", "u"},  # by the ISO week
-)
-_BESIDE = frozenset("HIMSfpzZ%")
-
-
 def _date_format(value: str) -> str:
-    directives = re.findall(r"%(.?)", value, re.DOTALL)
-    telling = [one for one in directives if one not in _BESIDE]
-    repeated = {one for one in directives if one != "%" and directives.count(one) > 1}
-    if set(telling) not in _DAYS or repeated:
-        raise ValueError(
-            'expected a date format with day, month and four-digit year, such as "%d/%m/%Y"'
-        )
+    # The format is tried: whatever gives every day back (before 1969, too, which %y does not)
+    # holds day, month and year.
+    for day in (datetime(1931, 2, 3), datetime(2004, 12, 31), datetime(2008, 2, 29)):  # noqa: DTZ001
+        try:
+            kept = datetime.strptime(day.strftime(value), value) == day  # noqa: DTZ007
+        except (ValueError, re.error):
+            kept = False
+        if not kept:
+            raise ValueError(
+                'expected a date format with day, month and four-digit year, such as "%d/%m/%Y"'
+            )
     return value
 
 
@@ -525,7 +518,7 @@ class Settings(BaseSettings):
         Raises:
             ConfigurationError: no such file, open to others, or without a key.
         """
-        return _secret_lines(self.keys.file)
+        return secret_lines(self.keys.file)
 
     def webhook_secrets(self) -> tuple[SecretStr, ...]:
         """The secrets that sign webhooks; none if there is no such file.
@@ -534,7 +527,7 @@ class Settings(BaseSettings):
             ConfigurationError: the file is there and open to others, or without a secret.
         """
         path = self.events.webhook.secrets_file
-        return _secret_lines(path) if path and _find_secret(path) else ()
+        return secret_lines(path) if path and find_secret(path) else ()
 
     def amqp_url(self) -> SecretStr | None:
         """Where RabbitMQ is; None if there is no such file.
@@ -543,7 +536,7 @@ class Settings(BaseSettings):
             ConfigurationError: the file is there and open to others, or empty.
         """
         path = self.events.amqp.url_file
-        return _secret_lines(path)[0] if path and _find_secret(path) else None
+        return secret_lines(path)[0] if path and find_secret(path) else None
 
     def alerts_webhook(self) -> SecretStr | None:
         """The URL that alerts are posted to; None if there is no such file.
@@ -552,7 +545,7 @@ class Settings(BaseSettings):
             ConfigurationError: the file is there and open to others, or empty.
         """
         path = self.alerts.webhook_url_file
-        return _secret_lines(path)[0] if path and _find_secret(path) else None
+        return secret_lines(path)[0] if path and find_secret(path) else None
 
 
 # --- loading ------------------------------------------------------------------------------------
@@ -735,72 +728,9 @@ def _is_sibling(known: tuple[str, ...], path: Sequence[str]) -> bool:
     return len(known) >= len(path) and list(known[: len(path) - 1]) == list(path[:-1])
 
 
-# --- secrets ------------------------------------------------------------------------------------
-
-
-def read_secret(path: Path) -> SecretStr:
-    """The content of a secret file, without the line end that closes it.
-
-    If ``path`` is not there, the systemd credential of the same name is taken
-    (``$CREDENTIALS_DIRECTORY``, from LoadCredential=).
-
-    Raises:
-        ConfigurationError: missing, empty, unreadable, or open to others; never with its content.
-    """
-    found = _find_secret(path)
-    if found is None:
-        raise ConfigurationError(
-            f"no secret file {path}",
-            f"Write it and `chmod 600 {path}`, or give a systemd credential named {path.name}",
-        )
-    try:
-        with found.open("rb") as stream:
-            mode = os.fstat(stream.fileno()).st_mode
-            content = stream.read(_SECRET_LIMIT + 1)
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot read the secret file {found}: {error.strerror}",
-            "Make it a file that the user of scolpass may read",
-        ) from None
-    if mode & 0o007:
-        raise ConfigurationError(
-            f"the secret file {found} is open to others", f"Run `chmod 600 {found}`"
-        )
-    if len(content) > _SECRET_LIMIT:
-        raise ConfigurationError(
-            f"the secret file {found} is longer than {_SECRET_LIMIT} bytes", "Name the right file"
-        )
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"the secret file {found} is not UTF-8", "Write it anew") from None
-    text = text.removesuffix("\n").removesuffix("\r")
-    if not text.strip():
-        raise ConfigurationError(f"the secret file {found} is empty", "Write the secret into it")
-    return SecretStr(text)
-
-
-def _find_secret(path: Path) -> Path | None:
-    """``path``, or the systemd credential of its name; None if there is neither."""
-    if _is_there(path):
-        return path
-    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    credential = Path(credentials, path.name) if credentials else None
-    return credential if credential and _is_there(credential) else None
-
-
 def _is_there(path: Path) -> bool:
     """Whether ``path`` is there, or cannot be looked at: reading it will say what is wrong."""
     try:
         return path.exists()
     except OSError:
         return True
-
-
-def _secret_lines(path: Path) -> tuple[SecretStr, ...]:
-    """One secret a line, without blank lines and those that begin with ``#``."""
-    lines = (line.strip() for line in read_secret(path).get_secret_value().splitlines())
-    secrets = tuple(SecretStr(line) for line in lines if line and not line.startswith("#"))
-    if not secrets:
-        raise ConfigurationError(f"the secret file {path} holds no secret", "Write one on a line")
-    return secrets

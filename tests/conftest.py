@@ -168,3 +168,17 @@ def broker(_brokers: Broker) -> Iterator[Broker]:
 def scolpass(workspace: Workspace) -> Callable[..., Result]:
     """The real command in `workspace`: ``scolpass("sync", "--json")``."""
     return workspace.scolpass
+
+
+@pytest.fixture
+def theirs(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Makes a file, link or pipe somebody else's, as far as scolpass in this process can see."""
+    somebody = 65534
+
+    def make(place: Path) -> None:
+        if os.geteuid() == 0:
+            os.chown(place, somebody, somebody, follow_symlinks=False)
+        else:
+            monkeypatch.setattr("os.geteuid", lambda: somebody)
+
+    return make

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from connector.check.case import Case, Findings, failed
 from connector.check.findings import Finding, hint, warning, wrong
 from connector.edges.passwords import Sealer
 from connector.edges.webhook import Keyring
 from connector.errors import ConfigurationError
-from connector.settings import Settings, SqlSource, read_secret
+from connector.secret_files import read_secret
+from connector.settings import Settings, SqlSource
 
 _LEAST_MEMORY, _LEAST_TIME = 19456, 2  # argon2id: OWASP ASVS 5.0, V11.4.2
 
@@ -66,6 +70,7 @@ def _links(settings: Settings) -> Findings:
 def secrets(case: Case) -> Findings:
     """Every secret file: there, closed to others, and usable."""
     settings = case.settings
+    yield from _in_the_configuration(settings)
     directory, keys, events = settings.directory, settings.keys, settings.events
     yield from _secret(directory.bind_password_file, settings.directory_password)
     yield from _secret(keys.file, lambda: _sealing_keys(case))
@@ -75,9 +80,35 @@ def secrets(case: Case) -> Findings:
         yield from _secret(events.amqp.url_file, settings.amqp_url)
     if settings.alerts.webhook_url_file is not None:
         yield from _secret(settings.alerts.webhook_url_file, settings.alerts_webhook)
+    yield from _secret(settings.mail.password_file, settings.mail.password)
     if isinstance(settings.source, SqlSource) and settings.source.url_file is not None:
         url_file = settings.source.url_file
         yield from _secret(url_file, lambda: read_secret(url_file))
+
+
+def _in_the_configuration(settings: Settings) -> Findings:
+    """A password in a URL of the configuration file makes a secret of the whole file."""
+    if not settings.file.stat().st_mode & 0o007:
+        return
+    text = settings.file.read_text(encoding="utf-8-sig")
+    urls = [("journal.url", settings.journal.url)]
+    if isinstance(settings.source, SqlSource) and settings.source.url is not None:
+        urls.append(("source.url", settings.source.url))
+    for key, url in urls:
+        # From a variable it does not stand in the file.
+        if url.get_secret_value() in text and _has_password(url):
+            yield warning(
+                "secrets",
+                f"{settings.file} is open to others, and the password in {key} with it",
+                f"Run: chmod o= {settings.file}",
+            )
+
+
+def _has_password(url: SecretStr) -> bool:
+    with suppress(ArgumentError):  # what is no URL is said elsewhere
+        made = make_url(url.get_secret_value())
+        return bool(made.password) or any("password" in key.lower() for key in made.query)
+    return False
 
 
 def _sealing_keys(case: Case) -> tuple[SecretStr, ...]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from connector.errors import ScolpassError, UsageError
+from connector.own_files import refuse_foreign
 
 
 def finished(
@@ -18,8 +22,9 @@ def finished(
 ) -> AbstractContextManager[Callable[[bytes], None]]:
     """What writes a file that gets its name when it is whole and on the disk, or leaves nothing.
 
-    Only its owner may read it. A device, a pipe or a stream is written to as it is. Where nothing
-    was written, nothing is made, and ``before`` is not called.
+    Only its owner may read it. A device, a pipe or a stream is written to as it is, unless it is
+    one that somebody else put there. A link is never written through. Where nothing was written,
+    nothing is made, and ``before`` is not called.
 
     Args:
         target: its final name, or the stream that it is for.
@@ -27,44 +32,60 @@ def finished(
             there is no name to be given, before it is handed over).
 
     Raises:
-        UsageError: the folder is missing or closed, or the name is a folder's.
+        UsageError: the folder is missing or closed, or the name is a folder's, a link's, or that
+            of somebody else's pipe.
         ScolpassError: it cannot be written: the disk is full.
     """
     if not isinstance(target, Path):
         return _handed_over(target, before)
-    target = target.resolve()
     if target.is_dir():
         raise UsageError(f"{target} is a folder", "Name a file in it.")
     if target.exists() and not target.is_file():
         return _handed_over(target, before)
+    if target.is_symlink():
+        raise UsageError(
+            f"{target} is a link, and what a link leads to is not replaced",
+            "Name the file itself, or remove the link.",
+        )
     return _named(target, before)
 
 
 @contextmanager
 def _named(target: Path, before: Callable[[], None]) -> Iterator[Callable[[bytes], None]]:
-    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
-    with _held(target.parent, target) as (whole, write):
+    # What happens to the folder's own name meanwhile changes nothing: it is held open.
+    with _folder(target) as folder, _held(target.parent, target) as (whole, write):
         yield write
         if not whole.tell():
             return
         whole.seek(0)
+        # In a folder that others may write to, nobody can guess the name.
+        beside = f".{target.name[:200]}.{secrets.token_hex(8)}.part"
         try:
             with _writing(target):
-                number = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+                number = os.open(beside, flags, 0o600, dir_fd=folder)
                 with os.fdopen(number, "wb") as file:
                     shutil.copyfileobj(whole, file)
                     file.flush()
                     os.fsync(number)
             before()
             with _writing(target):
-                beside.replace(target)
-                folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-                try:
-                    os.fsync(folder)
-                finally:
-                    os.close(folder)
+                # A link that was put there meanwhile is replaced itself.
+                os.rename(beside, target.name, src_dir_fd=folder, dst_dir_fd=folder)
+                os.fsync(folder)
         finally:
-            beside.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(beside, dir_fd=folder)
+
+
+@contextmanager
+def _folder(target: Path) -> Iterator[int]:
+    with _writing(target):
+        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield folder
+    finally:
+        os.close(folder)
 
 
 @contextmanager
@@ -74,6 +95,10 @@ def _handed_over(
     # What was read from a pipe cannot be taken back: it is given when the whole is on record. Not
     # /tmp: that is memory on many machines, and the whole may be larger (FHS 3.0, 5.15).
     folder = Path(os.environ.get("TMPDIR") or "/var/tmp")  # noqa: S108
+    if isinstance(target, Path):
+        with _writing(target):
+            refuse_foreign(target, target.lstat(), "link or pipe")
+            refuse_foreign(target, target.stat(), "pipe or device")
     with _held(folder, folder) as (whole, write):
         yield write
         if not whole.tell():
@@ -81,11 +106,25 @@ def _handed_over(
         whole.seek(0)
         before()
         if isinstance(target, Path):
-            with _writing(target), target.open("wb") as device:
+            with _writing(target), os.fdopen(_device(target), "wb") as device:
                 shutil.copyfileobj(whole, device)
         else:
             shutil.copyfileobj(whole, target)
             target.flush()
+
+
+def _device(target: Path) -> int:
+    """A pipe or a device, opened; it waits for the reader of a pipe."""
+    descriptor = os.open(target, os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        status = os.fstat(descriptor)
+        if stat.S_ISREG(status.st_mode):
+            raise PermissionError(errno.EPERM, "it was a pipe or a device and is one no more")
+        refuse_foreign(target, status, "pipe or device")
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,23 +67,44 @@ class Arrival:
         moved = self._move("rejected")
         if moved is not None:
             # Whoever may write to the spool may have put a link there: it is not written through.
-            beside = moved.with_name(moved.name + ".reason")
-            with suppress(FileNotFoundError):
-                beside.unlink()
-            with beside.open("x", encoding="utf-8") as file:
-                file.write(reason + "\n")
+            with _folder(self.path.parent / "rejected") as folder:
+                name = moved + ".reason"
+                with suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=folder)
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+                with os.fdopen(os.open(name, flags, 0o640, dir_fd=folder), "wb") as file:
+                    file.write(f"{reason}\n".encode("utf-8", "replace"))
 
-    def _move(self, folder: str) -> Path | None:
-        """Where the file is now; None where it was gone already."""
-        place = self.path.parent / folder
-        target = place / _fitting(self.path.stem, self.path.suffix)
-        number = 1
-        while os.path.lexists(target):
-            number += 1
-            target = place / _fitting(self.path.stem, f".{number}{self.path.suffix}")
-        with suppress(FileNotFoundError):
-            return self.path.rename(target)
+    def _move(self, name: str) -> str | None:
+        """What the file is called now; None where it was gone already."""
+        with _folder(self.path.parent / name) as folder:
+            target = _fitting(self.path.stem, self.path.suffix)
+            number = 1
+            while _is_taken(target, folder):
+                number += 1
+                target = _fitting(self.path.stem, f".{number}{self.path.suffix}")
+            with suppress(FileNotFoundError):
+                os.rename(self.path, target, dst_dir_fd=folder)
+                return target
         return None
+
+
+@contextmanager
+def _folder(place: Path) -> Iterator[int]:
+    """A folder of the spool, held open: a link in its stead would lead files elsewhere."""
+    folder = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        yield folder
+    finally:
+        os.close(folder)
+
+
+def _is_taken(name: str, folder: int) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _fitting(stem: str, ending: str) -> str:
@@ -111,6 +132,8 @@ def arrivals(spool: Path) -> Iterator[Arrival]:
     for folder in FOLDERS if names else ():
         try:
             (spool / folder).mkdir(mode=0o700, exist_ok=True)
+            with _folder(spool / folder):
+                pass
         except OSError as error:
             raise _unusable(spool / folder, "made", error) from error
     for name in names:

@@ -505,11 +505,46 @@ def test_an_unknown_variable_is_a_warning(ready: Workspace) -> None:
     only(found, "configuration", "SCOLPASS_SAFETY__MAX_EXPIER", "did you mean")
 
 
-@pytest.mark.parametrize("which", ["key", "password"])
-def test_a_secret_that_is_open_to_others_is_wrong(ready: Workspace, which: str) -> None:
-    file: Path = getattr(ready, which)
-    file.chmod(0o644)
-    only(troubles(ready, 2), "secrets", file.name, "open to others", "chmod 600")
+@pytest.mark.parametrize("mode", [0o640, 0o604], ids=oct)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "directory.password",
+        "scolpass.key",
+        "webhook.secrets",
+        "amqp.url",
+        "alerts.url",
+        "mail.password",
+        "source.url",
+    ],
+)
+def test_a_secret_that_is_open_to_others_is_wrong(ready: Workspace, name: str, mode: int) -> None:
+    file = ready.folder / name
+    if not file.exists():
+        write_secret(file, "sqlite:///enrolments.db")
+    if name == "mail.password":
+        ready.configure({"mail": {"user": "scolpass"}})
+    if name == "source.url":
+        sql = {"kind": "sql", "url_file": name, "query": "SELECT 1"}
+        ready.configure({"source": {**dict.fromkeys(ready.settings["source"]), **sql}})
+    file.chmod(mode)
+    found = [one for one in troubles(ready, 2) if one["area"] == "secrets"]
+    only(found, "secrets", f"{file} is open to", f"(mode {mode:o})", f"chmod 600 {file}")
+
+
+def test_a_password_in_a_url_of_an_open_file_is_a_warning(ready: Workspace) -> None:
+    url = "postgresql://scolpass:hunter2@127.0.0.1:1/scolpass"
+    ready.configure({"journal": {"url": url}})
+    found = [one for one in examined(ready, 4)["findings"] if one["area"] == "secrets"]
+    named = [one for one in found if one["verdict"] == "warning"]
+    only(named, "secrets", str(ready.config), "journal.url", "chmod o=")
+    assert "hunter2" not in str(named)
+    ready.config.chmod(0o640)
+    assert "warning" not in str(examined(ready, 4)["findings"][:4])
+    ready.configure({"journal": {"url": None}})
+    ready.config.chmod(0o644)
+    found = examined(ready, 4, {"SCOLPASS_JOURNAL__URL": url})["findings"]
+    assert "warning" not in {one["verdict"] for one in found if one["area"] == "secrets"}
 
 
 def test_a_key_that_is_none_is_wrong(ready: Workspace) -> None:

@@ -270,12 +270,18 @@ def test_missing_folders_are_made_for_their_owner_alone(inbox: Inbox) -> None:
     assert len(inbox.names("done")) == 1
 
 
+@pytest.mark.parametrize("kind", ["file", "link"])
 @pytest.mark.parametrize("folder", ["done", "rejected"])
-def test_a_file_in_place_of_a_folder_is_named_and_nothing_is_taken(
-    inbox: Inbox, folder: str
+def test_a_file_or_a_link_in_place_of_a_folder_is_named_and_nothing_is_taken(
+    inbox: Inbox, folder: str, kind: str, tmp_path: Path
 ) -> None:
     shutil.rmtree(inbox.spool / folder, ignore_errors=True)
-    (inbox.spool / folder).write_text("in the way")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    if kind == "file":
+        (inbox.spool / folder).write_text("in the way")
+    else:
+        (inbox.spool / folder).symlink_to(elsewhere)
     inbox.drop(activation())
     done = inbox.walk.workspace.scolpass("sync")
     assert done.returncode == 2
@@ -283,6 +289,7 @@ def test_a_file_in_place_of_a_folder_is_named_and_nothing_is_taken(
     assert "events.spool.path" in done.stderr
     assert "Traceback" not in done.stderr
     assert inbox.listed() == []
+    assert list(elsewhere.iterdir()) == []
     (inbox.spool / folder).unlink()
     synced(inbox, 0)
     assert mail_of(inbox) == [BACKUP]
@@ -392,7 +399,7 @@ def test_killed_between_the_journal_and_the_move_nothing_is_lost_or_stored_twice
     for number, body in enumerate(bodies):
         inbox.drop(body, f"{number}.json")
     for nth in (1, 1, 2):
-        done = under_strace(inbox, strace, f"rename:signal=KILL:when={nth}")
+        done = under_strace(inbox, strace, f"/^rename:signal=KILL:when={nth}")
         assert done.returncode != 0
         assert len(inbox.listed()) == 3
     inbox.pass_()

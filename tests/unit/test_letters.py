@@ -187,12 +187,72 @@ def test_what_fails_beside_the_file_is_not_said_of_the_file(tmp_path: Path) -> N
         raise PermissionError("a font")
 
 
-def test_a_link_is_followed_and_stays(tmp_path: Path) -> None:
-    (tmp_path / "link.pdf").symlink_to("real.pdf")
-    with finished(tmp_path / "link.pdf", lambda: None) as write:
-        write(b"x")
+@pytest.mark.parametrize("leads_to", ["real.pdf", "nowhere.pdf"])
+def test_a_link_is_not_written_through(tmp_path: Path, leads_to: str) -> None:
+    (tmp_path / "real.pdf").write_bytes(b"untouched")
+    (tmp_path / "link.pdf").symlink_to(leads_to)
+    with pytest.raises(UsageError, match="is a link"), finished(tmp_path / "link.pdf", pytest.fail):
+        pass
     assert (tmp_path / "link.pdf").is_symlink()
-    assert (tmp_path / "real.pdf").read_bytes() == b"x"
+    assert (tmp_path / "real.pdf").read_bytes() == b"untouched"
+    assert not (tmp_path / "nowhere.pdf").exists()
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_what_is_put_in_the_way_meanwhile_is_replaced_itself(tmp_path: Path, kind: str) -> None:
+    target = tmp_path / "a.pdf"
+    (tmp_path / "real.pdf").write_bytes(b"untouched")
+
+    def put_it_there() -> None:
+        if kind == "link":
+            target.symlink_to("real.pdf")
+        else:
+            os.mkfifo(target)
+
+    with finished(target, put_it_there) as write:
+        write(b"whole")
+    assert not target.is_symlink()
+    assert target.read_bytes() == b"whole"
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "real.pdf").read_bytes() == b"untouched"
+
+
+def test_another_folder_under_the_same_name_gets_nothing(tmp_path: Path) -> None:
+    mine, theirs = tmp_path / "out", tmp_path / "theirs"
+    mine.mkdir()
+    theirs.mkdir()
+
+    def swap() -> None:
+        mine.rename(tmp_path / "moved")
+        mine.symlink_to(theirs)
+
+    with finished(mine / "a.pdf", swap) as write:
+        write(b"whole")
+    assert list(theirs.iterdir()) == []
+    assert (tmp_path / "moved/a.pdf").read_bytes() == b"whole"
+
+
+def test_a_link_to_a_device_of_the_system_is_written_to(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("/dev/null")
+    recorded: list[bool] = []
+    with finished(tmp_path / "link", lambda: recorded.append(True)) as write:
+        write(b"whole")
+    assert recorded == [True]
+    assert (tmp_path / "link").is_symlink()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link to a pipe"])
+def test_a_pipe_of_somebody_else_is_given_nothing(
+    tmp_path: Path, kind: str, theirs: Callable[[Path], None]
+) -> None:
+    place = pipe = tmp_path / "a.pdf"
+    if kind != "pipe":
+        pipe = tmp_path / "pipe"
+        place.symlink_to(pipe)
+    os.mkfifo(pipe)
+    theirs(pipe)
+    with pytest.raises(UsageError, match="put there"), finished(place, pytest.fail):
+        pass
 
 
 def test_a_language_without_a_template_is_refused_with_those_there_are() -> None:

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from connector.edges.journal.url import lock_file
 from connector.errors import JournalUntrusted
+from connector.own_files import open_own
 
 TURN, WAITING, PASS, DAEMON = "turn", "waiting", "pass", "daemon"
 
@@ -131,7 +132,7 @@ class _Files:
     def _handle(self, name: str) -> int:
         if name not in self._handles:
             try:
-                self._handles[name] = os.open(self._path(name), os.O_RDWR | os.O_CREAT, 0o640)
+                self._handles[name] = open_own(self._path(name), os.O_RDWR | os.O_CREAT, 0o640)
             except OSError as error:
                 raise self._failed(name, error) from error
         return self._handles[name]

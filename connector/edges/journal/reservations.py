@@ -33,6 +33,8 @@ from connector.edges.journal.tables import (
     sealed,
     sessions,
 )
+from connector.errors import JournalUntrusted
+from connector.own_files import open_own
 
 
 class Reservations(Store):
@@ -138,10 +140,18 @@ def keep_on_file(connection: sa.Connection, number: str, file: Path) -> None:
     rows = sorted(
         connection.execute(query).all(), key=lambda r: (r.kind != "uid", r.value == address)
     )
-    with file.open("a", encoding="utf-8") as lines:
-        lines.writelines(f"{number}\t{row.kind}\t{row.value}\n" for row in rows)
-        lines.flush()
-        os.fsync(lines.fileno())
+    try:
+        descriptor = open_own(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+        with os.fdopen(descriptor, "a", encoding="utf-8") as lines:
+            lines.writelines(f"{number}\t{row.kind}\t{row.value}\n" for row in rows)
+            lines.flush()
+            os.fsync(lines.fileno())
+    except OSError as error:
+        raise JournalUntrusted(
+            f"the identifiers of {number} cannot be kept in {file}: {error.strerror}",
+            "They are kept before the account is forgotten: see that the file is ours to write "
+            "to, and that its disk has room.",
+        ) from error
 
 
 def erase(connection: sa.Connection, number: str) -> None:
