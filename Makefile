@@ -22,7 +22,7 @@ BENCH ?=
 
 .PHONY: help
 help: ## this list
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: system ready ## set everything up and tell the story against a private slapd
@@ -32,6 +32,19 @@ demo: system ready ## set everything up and tell the story against a private sla
 test: system-tests ready ## set everything up and run the tests, slapd in a container or as a local process
 	@way=$$(deploy/dev/test-way) && \
 	SCOLPASS_TEST_DIRECTORY=$$way $(BIN)/python -m pytest $(TESTFLAGS) $(TEST)
+
+.PHONY: test-long
+test-long: ## what takes long: an hour of faults, thousands at once, many examples of each property
+	@TEST_TIER=long $(MAKE) test TESTFLAGS="-q -ra -m sized"
+	@$(MAKE) test TEST="tests/unit tests/e2e/test_model.py" TESTFLAGS="-q -ra -n auto --hypothesis-profile thorough"
+
+.PHONY: test-lowest
+test-lowest: setup ## the tests with the lowest versions that pyproject.toml promises to work with
+	@deploy/dev/lowest
+
+.PHONY: audit
+audit: setup ## licences and known vulnerabilities of what is shipped
+	@deploy/dev/audit
 
 .PHONY: check
 check: setup ## formatting, lint, types, and who may import whom

@@ -26,6 +26,17 @@ find_python() {
     return 1
 }
 
+# Prints uv, which compiles lists of requirements; brought to .cache/ where it is not there.
+lock_tools() {
+    local tools=.cache/lock-tools python
+    if [ ! -x $tools/bin/uv ]; then
+        python=$(find_python) || die "no Python 3.11 or newer that has the venv module"
+        "$python" -m venv $tools
+        $tools/bin/python -m pip --disable-pip-version-check --quiet install uv >&2
+    fi
+    echo "$tools/bin/uv"
+}
+
 # Installs Debian packages without a question and without starting a service. Starting is kept off
 # by the file that invoke-rc.d asks (policy-rc.d), put there for the time of the installation only;
 # one that the machine has already is left in charge.

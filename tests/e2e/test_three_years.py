@@ -4,12 +4,11 @@ Students enrol in September, activate, redirect their mail, marry, cancel, leave
 March; accounts end on 31 December, are purged a year later, and homonyms arrive afterwards. The
 directory is a real slapd, and `tests.support.reference` lives through the same years beside it.
 
-``THREE_YEARS_STUDENTS=20000`` makes it a university of that size. Chance follows hypothesis' seed.
+Chance follows hypothesis' seed.
 """
 
 from __future__ import annotations
 
-import os
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -35,10 +34,11 @@ from tests.support.reference import (
     cutoff,
     seen,
 )
+from tests.support.tier import LONG, size, sized
 from tests.support.walk import YEAR, Walk
 from tests.support.workspace import Workspace
 
-STUDENTS = int(os.environ.get("THREE_YEARS_STUDENTS", "300"))
+STUDENTS = size(gate=120, long=2_000)
 FIRST = YEAR + 1  # its first day is still to come, so slapd lets everybody in
 BEGIN, END = date(FIRST, 9, 1), date(FIRST + 3, 9, 2)
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
@@ -340,7 +340,8 @@ def namesakes(university: University) -> None:
 # --- the test -----------------------------------------------------------------------------------
 
 
-@pytest.mark.timeout(600 if STUDENTS <= 300 else 0)
+@sized
+@pytest.mark.timeout(0 if LONG else 900)
 def test_three_years_of_a_university_end_as_the_contract_says(
     workspace: Workspace, pytestconfig: pytest.Config
 ) -> None:

@@ -26,6 +26,7 @@ from connector.errors import Busy, JournalUntrusted
 from tests.support import waiting
 from tests.support.events import Body, forwarding
 from tests.support.rabbitmq import Broker, Letter
+from tests.support.tier import size, sized
 from tests.support.walk import Walk
 
 Batch = Sequence[tuple[str, bytes]]
@@ -52,7 +53,8 @@ def queue(broker: Broker) -> Iterator[str]:
     broker.delete(f"{name}.dead")
 
 
-wait_until = partial(waiting.wait_until, seconds=60)
+wait_until = partial(waiting.wait_until, seconds=300)
+BURST = size(gate=1_500, long=10_000)
 
 
 class Consumer:
@@ -536,14 +538,15 @@ def test_an_error_that_nobody_foresaw_ends_the_consumer_and_loses_nothing(desk: 
 # --- very many ------------------------------------------------------------------------------------
 
 
-def test_a_burst_of_ten_thousand_is_in_the_journal_in_batches(desk: Desk) -> None:
+@sized
+def test_a_burst_is_in_the_journal_in_batches(desk: Desk) -> None:
     desk.declared()
-    bodies = some(10_000)
+    bodies = some(BURST)
     with desk.consumer() as consumer:
         desk.broker.publish(
             desk.queue, (json.dumps(body).encode() for body in bodies), confirmed=False
         )
-        wait_until(lambda: desk.count() == 10_000)
+        wait_until(lambda: desk.count() == BURST)
         wait_until(lambda: desk.waiting() == 0)
     assert {row["id"] for row in desk.rows()} == {body["id"] for body in bodies}
     assert (desk.waiting(), desk.dead()) == (0, [])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import socket
@@ -19,14 +18,15 @@ from tests.support.events import activation, change_password, drop, event
 from tests.support.mail import MailServer
 from tests.support.postgres import Database
 from tests.support.proxy import Proxy
+from tests.support.tier import LONG, size, sized
 from tests.support.waiting import wait_until
 from tests.support.walk import Row, Walk, student, students
 from tests.support.workspace import Workspace, write_secret
 
 NUMBER = "22600001"
-FLOOD = int(os.environ.get("FLOOD", "600"))
-KILLS = int(os.environ.get("KILLS", "8"))  # of the leader, at random points of its work
-OF = int(os.environ.get("KILLED_STUDENTS", "300"))
+FLOOD = size(gate=600, long=10_000)
+KILLS = size(gate=8, long=200)  # of the leader, at random points of its work
+OF = size(gate=200, long=2_000)
 
 
 @pytest.fixture
@@ -250,6 +250,7 @@ def test_a_journal_that_is_locked_takes_no_event_and_loses_none(walk: Walk) -> N
 # --- a flood ------------------------------------------------------------------------------------
 
 
+@sized
 def test_a_flood_of_events_is_applied_to_the_last(walk: Walk) -> None:
     """By webhook and spool, in an order that is nobody's: the latest of each student stands."""
     workspace = walk.workspace
@@ -385,6 +386,8 @@ def test_a_postgresql_that_is_not_there_yet_is_waited_for(walk: Walk, postgres: 
 # --- killed, time and again ---------------------------------------------------------------------
 
 
+@sized
+@pytest.mark.timeout(0 if LONG else 600)
 def test_a_leader_that_is_killed_at_random_loses_nothing(walk: Walk) -> None:
     """With activations flowing: what was acknowledged is done, what was begun is settled."""
     chance = random.Random(20261124)

@@ -1,12 +1,11 @@
 """Row 35: weeks go by. Memory, descriptors, connections, threads and log stay as they are.
 
 The lanes of the daemon make their steps one after the other without waiting between them, as they
-would in weeks. ``CYCLES=10000`` makes more of them.
+would in weeks.
 """
 
 from __future__ import annotations
 
-import os
 import resource
 import threading
 from pathlib import Path
@@ -16,11 +15,12 @@ import pytest
 from connector.events import accept
 from tests.support.daemon import two_lanes
 from tests.support.events import activation, change_password, forwarding
+from tests.support.tier import size, sized
 from tests.support.walk import Walk, students
 from tests.support.workspace import Workspace
 
-CYCLES = int(os.environ.get("CYCLES", "1500"))
-WARM = 300  # cycles, after which nothing may grow
+CYCLES = size(gate=700, long=10_000)
+WARM = size(gate=200, long=300)  # cycles, after which nothing may grow
 
 
 @pytest.fixture
@@ -35,6 +35,7 @@ def _held() -> tuple[int, int, int]:
     return pages * resource.getpagesize(), descriptors, threading.active_count()
 
 
+@sized
 @pytest.mark.timeout(900)
 def test_nothing_grows_over_the_weeks(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace = walk.workspace

@@ -1,4 +1,4 @@
-"""Everybody comes on the same day: two hundred students at once, and some who are slow."""
+"""Everybody comes on the same day: very many students at once, and some who are slow."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from connector.activation.visits import Step
 from connector.web.portal.routes import PATHS, START
 from tests.portal.common import ACTIVE, FORM, GOOD, STEPS, Site, Student, Visitor, at
+from tests.support.tier import size, sized
 from tests.support.waiting import wait_until
 from tests.support.walk import students
 
-MANY = 200
+MANY = size(gate=40, long=200)
 ONE_NAT = "203.0.113.7"  # all of them come through the same address, as from a lecture hall
 
 
@@ -33,7 +34,8 @@ def activates(site: Site, who: Student) -> float:
     return longest
 
 
-def test_two_hundred_students_activate_at_once(own_site: Callable[..., Site]) -> None:
+@sized
+def test_very_many_students_activate_at_once(own_site: Callable[..., Site]) -> None:
     site = own_site(students(MANY))
     everybody = [site.student() for _ in range(MANY)]
     with ThreadPoolExecutor(MANY) as hall:
