@@ -22,13 +22,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import connector
 from connector import check as checking
 from connector import demo as story
-from connector import desk, events, export, init, letters, render, sandbox, sync
+from connector import desk, events, export, init, letters, render, render_person, sandbox, sync
 from connector import log as logs
 from connector.context import Context, open_context
 from connector.core.model import Action
 from connector.edges.files import finished
 from connector.errors import ScolpassError, UsageError
 from connector.settings import Settings, load_settings
+from connector.terminal import printable
 
 app = typer.Typer(
     name="scolpass",
@@ -231,10 +232,10 @@ def resync(
         numbers = [sync.resolve(opened, one) for one in students]
         results = [desk.resync(opened, n, force=force, reason=reason) for n in numbers]
     if as_json:
-        _print_json(render.resync_json(results))
+        _print_json(render_person.resync_json(results))
     else:
         for one in results:
-            render.show_resync(stdout, one)
+            render_person.show_resync(stdout, one)
     _end(max(one.report.exit_status for one in results))
 
 
@@ -282,9 +283,9 @@ def show(
     with _opened(context, config) as opened:
         found = desk.portrait(opened, sync.resolve(opened, student))
     if as_json:
-        _print_json(render.portrait_json(found))
+        _print_json(render_person.portrait_json(found))
     else:
-        render.show_portrait(stdout, found)
+        render_person.show_portrait(stdout, found)
 
 
 @app.command(epilog=_example("scolpass find martin léa --born 10/10/2006"))
@@ -304,9 +305,9 @@ def find(
     with _opened(context, config) as opened:
         found = list(finding.find(opened, names, born.date() if born else None))
     if as_json:
-        _print_json([render.found_json(one) for one in found])
+        _print_json([render_person.found_json(one) for one in found])
     else:
-        render.show_found(stdout, found)
+        render_person.show_found(stdout, found)
     _end(0 if found else 2)
 
 
@@ -351,9 +352,9 @@ def history(
             student_number=number, run=run, action=action, since=start, limit=limit
         )
     if as_json:
-        _print_json(render.history_json(found))
+        _print_json(render_person.history_json(found))
     else:
-        render.show_history(stdout, found)
+        render_person.show_history(stdout, found)
 
 
 # --- the desk -------------------------------------------------------------------------------------
@@ -604,8 +605,8 @@ def events_retry(
     if as_json:
         _print_json(render.event_json(row))
     else:
-        why = f", {render.printable(row['reason'])}" if row["reason"] else ""
-        stdout.print(f"{render.printable(event)}: {row['status']}{why}", markup=False)
+        why = f", {printable(row['reason'])}" if row["reason"] else ""
+        stdout.print(f"{printable(event)}: {row['status']}{why}", markup=False)
     _end(1 if row["status"] == "rejected" else 0)
 
 

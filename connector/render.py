@@ -1,27 +1,23 @@
-"""What a person reads and what a machine reads: plan, report, portrait, history."""
+"""What a person reads and what a machine reads: plan, report, events, letters."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from connector.core import entry
-from connector.core.model import Action, Change, Enrolment, Held, Plan, Rejection, State
-from connector.desk import Portrait, Resynced
+from connector.core.model import Action, Change, Held, Plan, Rejection
 from connector.events import Accepted
-from connector.finding import Found
 from connector.letters import Printed, Refused
 from connector.sync import Prepared, Report
+from connector.terminal import hang, printable
 
 SHOWN = 20  # changes that a person is shown before the rest is counted
 FEW = 5  # refused rows and notes, likewise
@@ -111,101 +107,10 @@ def report_json(report: Report) -> dict[str, Any]:
     return {"run": report.run, **_plan_json(report.plan, report.verdict.held, changes)}
 
 
-def found_json(found: Found) -> dict[str, Any]:
-    """One student whom ``find --json`` found."""
-    return {
-        **asdict(found),
-        "birth_date": _iso(found.birth_date),
-        "state": found.state.value if found.state else None,
-    }
-
-
-def show_found(console: Console, found: Sequence[Found]) -> None:
-    """Students for the person at the desk."""
-    if not found:
-        console.print("Nobody of that name is known.")
-        return
-    table = Table(box=None, pad_edge=False)
-    for name in ("number", "name", "born", "component", "login", "state"):
-        table.add_column(name, overflow="fold")
-    for one in found:
-        usual = f" ({one.usual_name})" if one.usual_name else ""
-        cells = (
-            one.student_number,
-            f"{one.family_name}{usual} {one.first_name}",
-            f"{one.birth_date:%d/%m/%Y}",
-            f"{one.component or ''} {one.academic_year}/{one.academic_year + 1}".strip(),
-            one.mail or "no account",
-            one.state.value if one.state else "",
-        )
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    console.print(table)
-
-
-def portrait_json(portrait: Portrait) -> dict[str, Any]:
-    """One student, as ``show --json`` prints it."""
-    account = portrait.facts.account
-    known = portrait.facts.known
-    standing = entry.standing(account) if account else entry.Standing()
-    state: str | None = standing.state.value if standing.state else None
-    if account is None and known is not None and known.state is State.PURGED:
-        state = State.PURGED.value
-    return {
-        "student_number": portrait.number,
-        "uid": account.first("uid") if account else (known.uid if known else None),
-        "mail": account.first("mail") if account else (known.address if known else None),
-        "dn": account.dn if account else None,
-        "state": state,
-        "since": _iso(standing.start),
-        "until": _iso(standing.end),
-        "why": portrait.why,
-        "missing": list(portrait.decision.missing),
-        "evidence": {name: _iso(at) for name, at in portrait.evidence.items()},
-        "enrolments": [_enrolment_json(row) for row in portrait.rows],
-        "history": history_json(portrait.history),
-    }
-
-
-def _enrolment_json(row: Enrolment) -> dict[str, Any]:
-    return {
-        "academic_year": row.academic_year,
-        "step_code": row.step_code,
-        "step_name": row.step_name,
-        "component_code": row.component_code,
-        "component_name": row.component_name,
-        "status": row.status.value,
-        "enrolled_on": _iso(row.enrolled_on),
-    }
-
-
 def event_json(row: Mapping[str, Any]) -> dict[str, Any]:
     """One event of the inbox, as ``events list --json`` prints it."""
     names = ("id", "source", "type", "time", "received_at", "status", "reason")
     return {name: row[name] for name in names}
-
-
-def resync_json(results: Sequence[Resynced]) -> dict[str, Any]:
-    """A resync of one or several students, as ``resync --json`` prints it."""
-    students = []
-    for one in results:
-        found = report_json(one.report)
-        account = one.facts.account
-        students.append(
-            {
-                "student_number": one.facts.number,
-                "dn": account.dn if account else None,
-                "state": one.decision.state.value if one.decision.state else None,
-                "reason": one.decision.reason,
-                **found,
-            }
-        )
-    return {"students": students}
-
-
-def _iso(value: date | datetime | None) -> str | None:
-    if value is None:
-        return None
-    return f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else value.isoformat()
 
 
 def letters_json(printed: Printed, out: str) -> dict[str, Any]:
@@ -221,24 +126,7 @@ def letters_json(printed: Printed, out: str) -> dict[str, Any]:
     }
 
 
-def history_json(history: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Changes, as ``history --json`` prints them; why one failed stands in its run's report."""
-    return [{name: value for name, value in row.items() if name != "error"} for row in history]
-
-
 # --- for people -----------------------------------------------------------------------------------
-
-
-def _hang(console: Console, lead: str | Text, text: str, *, style: str = "", by: int = 0) -> None:
-    """Print a line after its lead; what does not fit goes on under where it began, or ``by`` in."""
-    start = Text(lead) if isinstance(lead, str) else lead
-    ahead = cell_len(start.plain)
-    body = Text(printable(text), style=style)
-    for position, line in enumerate(body.wrap(console, max(console.width - ahead - by, 20))):
-        line.rstrip()
-        console.print(
-            Text.assemble(start if position == 0 else " " * (ahead + by), line), soft_wrap=True
-        )
 
 
 def show_plan(console: Console, prepared: Prepared, day: date, *, ahead: bool) -> None:
@@ -316,7 +204,7 @@ def _say_counts(console: Console, plan: Plan, held: Sequence[Held]) -> None:
         line = Text(f"{count:>8,} ", style=_COLOURS[action.value])
         console.print(line.append(words + note, style="bold yellow" if note else "default"))
         for reason, often in reasons.most_common(REASONS):
-            _hang(console, Text(f"{often:>12,} × ", style="dim"), reason, style="dim")
+            hang(console, Text(f"{often:>12,} × ", style="dim"), reason, style="dim")
         if len(reasons) > REASONS:
             others = count - sum(often for _, often in reasons.most_common(REASONS))
             console.print(Text(f"{others:>12,} × for other reasons", style="dim"))
@@ -342,7 +230,7 @@ def _say_rejected(console: Console, rejected: Sequence[Rejection]) -> None:
     for row in rejected[:FEW]:
         place = f"{Path(row.file).name} line {row.line}" if row.file else "directory"
         value = f" '{row.value}'" if row.value else ""
-        _hang(console, "  ", f"{place}: {row.field or 'row'}{value}: {row.reason}", by=2)
+        hang(console, "  ", f"{place}: {row.field or 'row'}{value}: {row.reason}", by=2)
     _say_more(console, count)
 
 
@@ -350,7 +238,7 @@ def _say_notices(console: Console, notices: Sequence[str]) -> None:
     if notices:
         console.print(f"{len(notices):,} {'note' if len(notices) == 1 else 'notes'}:")
     for notice in notices[:FEW]:
-        _hang(console, "  ", notice, style="dim", by=2)
+        hang(console, "  ", notice, style="dim", by=2)
     _say_more(console, len(notices))
 
 
@@ -370,7 +258,7 @@ def _show_changes(console: Console, rows: Sequence[tuple[Change, str, str | None
         what = Text(printable(change.reason))
         if error:
             what.append(f"\nfailed: {printable(error)}", style="bold red")
-        for line in _differences(change):
+        for line in differences(change):
             what.append("\n" + printable(line), style="dim")
         action = Text(change.action.value, style=_COLOURS[change.action.value])
         if outcome and outcome != "applied":
@@ -382,7 +270,7 @@ def _show_changes(console: Console, rows: Sequence[tuple[Change, str, str | None
         console.print(f"and {len(rows) - SHOWN:,} more changes (--json has them all)")
 
 
-def _differences(change: Change) -> list[str]:
+def differences(change: Change) -> list[str]:
     """The differences of one change; a new or deleted entry is told by its address."""
     if change.adds or change.deletes:
         side = 1 if change.adds else 0
@@ -397,66 +285,6 @@ def _differences(change: Change) -> list[str]:
 
 def _joined(values: Sequence[str]) -> str:
     return " | ".join(values) if values else "(none)"
-
-
-def printable(text: str) -> str:
-    """Text that cannot play with the terminal: control and bidi signs are shown, not obeyed."""
-    return "".join(
-        sign if sign == "\n" or sign.isprintable() else f"\\u{ord(sign):04x}" for sign in text
-    )
-
-
-def show_portrait(console: Console, portrait: Portrait) -> None:
-    """One student for the person at the desk."""
-    data = portrait_json(portrait)
-    console.print(f"[bold]{printable(portrait.number)}[/bold]  {data['uid']}  {data['mail']}")
-    console.print(Text(printable(portrait.why), style="bold"))
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="dim")
-    table.add_column(overflow="fold")
-    table.add_row("entry", Text(data["dn"] or "none"))
-    table.add_row("state", f"{data['state'] or 'none'}, since {data['since'] or 'unknown'}")
-    table.add_row("until", data["until"] or "no cutoff stands in the entry")
-    table.add_row("missing", ", ".join(data["missing"]) or "nothing")
-    table.add_row("provisional password", _password_line(portrait))
-    for row in data["enrolments"]:
-        year = f"{row['academic_year']}/{row['academic_year'] + 1}"
-        name = row["step_name"] or row["step_code"] or ""
-        table.add_row("enrolment", Text(printable(f"{year} {row['status']} {name}")))
-    console.print(table)
-    show_history(console, portrait.history, student=False)
-
-
-def _password_line(portrait: Portrait) -> str:
-    account = portrait.facts.account
-    if account is None or not account.must_change:
-        return "none stands"
-    if portrait.facts.sealed is None:
-        return "stands, but the journal does not know it: only a reissue gives one to print"
-    until = portrait.password_until or portrait.until
-    return f"stands, good through {until:%d/%m/%Y}" if until else "stands"
-
-
-def show_history(
-    console: Console, history: Sequence[Mapping[str, Any]], *, student: bool = True
-) -> None:
-    """Changes, the latest last; without the column of students where it is one student's."""
-    if not history:
-        console.print("No change is recorded.")
-        return
-    table = Table(box=None, pad_edge=False)
-    names = ("when", "run", "by", "action", *(("student",) if student else ()), "why")
-    for name in names:
-        table.add_column(name, overflow="fold", no_wrap=name in ("when", "action"))
-    for row in history:
-        why = row["reason"] + (f" ({row['error']})" if row.get("error") else "")
-        whom = (row["student_number"],) if student else ()
-        cells = (row["at"], row["run"], row["actor"], row["action"], *whom, why)
-        shown = [Text(printable(str(cell))) for cell in cells]
-        if row["outcome"] != "applied":
-            shown[3].append(f" ({row['outcome']})", style="bold yellow")
-        table.add_row(*shown)
-    console.print(table)
 
 
 def show_events(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -481,14 +309,14 @@ def show_refused_events(console: Console, refused: Sequence[Accepted]) -> None:
         what = "1 event is" if len(refused) == 1 else f"{len(refused):,} events are"
         console.print(f"[magenta]{what} refused[/magenta]:")
     for one in refused[:FEW]:
-        _hang(console, "  ", f"{one.id}: {one.reason}", by=2)
+        hang(console, "  ", f"{one.id}: {one.reason}", by=2)
     _say_more(console, len(refused), "`scolpass events list` has them all")
 
 
 def show_refused_letters(console: Console, refused: Sequence[Refused], shown: int) -> None:
     """The letters that are not printed, and why."""
     for one in refused[:shown]:
-        _hang(console, "", f"{one.student}: no letter: {one.reason}", by=2)
+        hang(console, "", f"{one.student}: no letter: {one.reason}", by=2)
     if len(refused) > shown:
         console.print(f"and {len(refused) - shown:,} more (--json has them all)")
 
@@ -496,43 +324,4 @@ def show_refused_letters(console: Console, refused: Sequence[Refused], shown: in
 def show_undone(console: Console, left: Sequence[tuple[str, str]]) -> None:
     """The changes that an undo left as they are, and why."""
     for number, reason in left:
-        _hang(console, "  ", f"{number} stays as it is: {reason}", by=2)
-
-
-def show_resync(console: Console, one: Resynced) -> None:
-    """One student's walk: register, match, identifiers, state, plan, result."""
-    facts, decision = one.facts, one.decision
-    student = facts.student
-    console.print(f"[bold]{printable(facts.number)}[/bold]")
-
-    def step(name: str, text: str) -> None:
-        _hang(console, Text(f"  {name:<12}", style="cyan"), text)
-
-    rows = "; ".join(
-        f"{r.academic_year} {r.step_code or '-'} {r.status.value}" for r in student.present
-    )
-    kept = f"; remembered: {len(student.remembered)}" if student.remembered else ""
-    step("register", (rows or "no row in this feed") + kept)
-    for row in one.prepared.plan.rejected:
-        step("", f"refused: {row.file or 'directory'}:{row.line or ''} {row.field}: {row.reason}")
-    account = facts.account
-    step("match", facts.conflict or (account.dn if account else "no entry carries this number"))
-    change = one.prepared.plan.changes[0] if one.prepared.plan.changes else None
-    if account is not None:
-        step("identifiers", f"{account.first('uid')}, {account.first('mail')}")
-    elif change is not None:
-        given = [change.attributes.get(n, ((), ()))[1] for n in ("uid", "mail")]
-        step("identifiers", ", ".join(values[0] for values in given if values))
-    step("state", f"{decision.state.value if decision.state else 'none'}: {decision.reason}")
-    for name in decision.missing:
-        step("", f"still missing: {name}")
-    for notice in one.prepared.plan.notices:
-        step("note", notice)
-    if change is None:
-        step("plan", "nothing to change")
-        return
-    step("plan", f"{change.action.value}: {change.reason}")
-    for line in _differences(change):
-        step("", line.strip())
-    for outcome in one.report.outcomes:
-        step("result", outcome.error or outcome.outcome)
+        hang(console, "  ", f"{number} stays as it is: {reason}", by=2)

@@ -19,7 +19,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -141,18 +141,25 @@ def _delimiter(value: str) -> str:
     return sign
 
 
+# The directives of strptime that tell a day, and those that tell something else or nothing.
+_DAYS = (
+    {"Y", "m", "d"},
+    {"Y", "b", "d"},
+    {"Y", "B", "d"},
+    {"Y", "j"},
+    {"G", "V", "u"},  # by the ISO week
+)
+_BESIDE = frozenset("HIMSfpzZ%")
+
+
 def _date_format(value: str) -> str:
-    # The format is tried: whatever gives every day back (before 1969, too, which %y does not)
-    # holds day, month and year.
-    for day in (datetime(1931, 2, 3), datetime(2004, 12, 31), datetime(2008, 2, 29)):  # noqa: DTZ001
-        try:
-            kept = datetime.strptime(day.strftime(value), value) == day  # noqa: DTZ007
-        except (ValueError, re.error):
-            kept = False
-        if not kept:
-            raise ValueError(
-                'expected a date format with day, month and four-digit year, such as "%d/%m/%Y"'
-            )
+    directives = re.findall(r"%(.?)", value, re.DOTALL)
+    telling = [one for one in directives if one not in _BESIDE]
+    repeated = {one for one in directives if one != "%" and directives.count(one) > 1}
+    if set(telling) not in _DAYS or repeated:
+        raise ValueError(
+            'expected a date format with day, month and four-digit year, such as "%d/%m/%Y"'
+        )
     return value
 
 

@@ -278,10 +278,7 @@ class Directory:
 
     def _bind(self, uri: str) -> ldap3.Connection:
         connection = self._open(uri)
-        bound = connection.rebind(
-            user=self._settings.bind_dn, password=self._password.get_secret_value()
-        )
-        if not bound:
+        if not _let_in(connection, self._settings.bind_dn, self._password):
             result = connection.result
             disconnect(connection)
             raise BindRefused(
@@ -347,11 +344,7 @@ class Directory:
                     raise OldPasswordRefused(
                         f"{doing} {dn}: the old one does not let in", "Sign in again."
                     )
-                # As octets: as text ldap3 would rewrite them by SASLprep, which other clients
-                # do not do when they bind.
-                connection.extend.standard.modify_password(
-                    None, old.get_secret_value().encode(), new.get_secret_value().encode()
-                )
+                connection.extend.standard.modify_password(None, _octets(old), _octets(new))
                 refused = connection.result["result"] != 0
                 error = entry_error(doing, dn, connection.result) if refused else None
             if error is None:
@@ -378,9 +371,7 @@ class Directory:
         try:
             try:
                 # An empty password would be taken for no bind at all (RFC 4513, 5.1.2).
-                bound = bool(password.get_secret_value()) and connection.rebind(
-                    user=dn, password=password.get_secret_value().encode()
-                )
+                bound = bool(password.get_secret_value()) and _let_in(connection, dn, password)
             except LDAPExceptionError as error:
                 raise DirectoryUntrusted(f"{doing} failed: {_unreachable(error)}") from error
             code = connection.result["result"] if connection.result else _NOT_LET_IN
@@ -953,6 +944,20 @@ def default_policy_of(policy_dn: str) -> str:
     """The default policy's DN: ``cn=default`` beside the provisional one."""
     _, _, parent = policy_dn.partition(",")
     return f"cn=default,{parent}"
+
+
+def _let_in(connection: ldap3.Connection, dn: str, password: SecretStr) -> bool:
+    """Bind a connection as somebody; whether the directory lets them in."""
+    return bool(connection.rebind(user=dn, password=_octets(password)))
+
+
+def _octets(password: SecretStr) -> bytes:
+    """A password as the directory compares it.
+
+    As text ldap3 would rewrite it by SASLprep (RFC 4013), which neither slapd nor other clients
+    do: ``²`` would become ``2``.
+    """
+    return password.get_secret_value().encode()
 
 
 def disconnect(connection: ldap3.Connection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import random
 import shutil
 import sqlite3
@@ -143,6 +144,51 @@ def test_many_open_a_new_journal_at_once_and_it_is_made_once(opened: Opening) ->
 
     in_parallel(*[use] * 6)
     assert opened().latest_run_id() == 6
+
+
+def test_a_new_journal_waits_for_whoever_is_about_to_write(tmp_path: Path) -> None:
+    """SQLite itself does not: it refuses to turn to WAL at once."""
+    file = tmp_path / "journal.db"
+    with (
+        closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as other,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        opening = pool.submit(open_journal, f"sqlite:///{file}")
+        with pytest.raises(TimeoutError):
+            opening.result(timeout=0.5)
+        other.execute("COMMIT")
+        with closing(opening.result(timeout=30)) as journal:
+            assert journal.latest_run_id() == 0
+
+
+def test_a_new_journal_does_not_wait_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connector.edges.journal.opening.BUSY_SECONDS", 0.3)
+    file = tmp_path / "journal.db"
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(JournalUntrusted, match="cannot be opened: database is locked"):
+            open_journal(f"sqlite:///{file}")
+
+
+def test_many_processes_open_a_new_journal_at_once_again_and_again(tmp_path: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    with spawn.Pool(8) as pool:
+        for one in range(15):
+            url = f"sqlite:///{tmp_path / str(one)}.db"
+            assert pool.map(_opened_by_a_process, [url] * 8, chunksize=1) == [""] * 8
+
+
+def _opened_by_a_process(url: str) -> str:
+    """What was wrong with opening a journal; "": nothing."""
+    try:
+        with closing(open_journal(url)) as journal:
+            journal.begin_run("sync", "a test", "", scope=None, at=AT)
+    except JournalUntrusted as error:
+        return str(error)
+    return ""
 
 
 def test_a_journal_of_the_first_version_is_brought_up_to_date_with_all_it_holds(

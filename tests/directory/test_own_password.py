@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from pydantic import SecretStr
 
@@ -67,3 +69,19 @@ def test_a_directory_that_is_away_says_nothing_of_a_password(walk: Walk, edge: D
         with pytest.raises(DirectoryUntrusted):
             edge.change_password(who, password, NEW)
     assert edge.lets_in(who, password)
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["Mot²Passe-2026", "ﬁche\u00a0de paie 1", "e\u0301te\u0301 d'or 26", "x\u00ady 26 ½ z"],
+)
+def test_a_password_is_given_and_bound_as_its_octets(
+    walk: Walk, edge: Directory, password: str
+) -> None:
+    edge.change_password(dn(walk), provisional(walk), SecretStr(password))
+    assert edge.lets_in(dn(walk), SecretStr(password))
+    rewritten = unicodedata.normalize("NFKC", password.replace("\u00ad", ""))
+    assert rewritten != password
+    assert not edge.lets_in(dn(walk), SecretStr(rewritten))
+    edge.change_password(dn(walk), SecretStr(password), NEW)
+    assert edge.lets_in(dn(walk), NEW)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import ldap3
 import pytest
 
 from tests.support.breakage import change
@@ -93,3 +94,30 @@ def test_a_locked_account_is_one_refusal_like_any_other(
     assert "refused the bind" in refuses()
     change(walk.directory, walk.directory.service_dn, "delete", "pwdAccountLockedTime")
     walk.writes_nothing()
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "Mot²Passe-2026",
+        "ﬁche\u00a0de\u00a0paie",  # a ligature and blanks that do not break
+        "e\u0301te\u0301 2026",  # accents apart
+        "trait\u00add'union",  # a soft hyphen
+        "Ⅳ ㎏ ① ½",
+        "\u0627\u0661 x",  # both directions: SASLprep refuses it
+        "tab\there",  # likewise, a control character
+        " blanks at both ends ",
+    ],
+)
+def test_a_password_is_bound_as_its_octets(walk: Walk, password: str) -> None:
+    with walk.directory.connect() as admin:
+        admin.modify(
+            walk.directory.service_dn,
+            {
+                "userPassword": [(ldap3.MODIFY_REPLACE, [password.encode()])],
+                "pwdReset": [(ldap3.MODIFY_REPLACE, ["FALSE"])],
+            },
+        )
+    write_secret(walk.workspace.password, password)
+    walk.synced(students(1))
+    assert failures(walk.directory) == 0

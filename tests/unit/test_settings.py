@@ -7,7 +7,7 @@ import socket
 import stat
 import traceback
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -197,23 +197,41 @@ def test_a_tab_is_a_delimiter_however_it_is_written(tmp_path: Path, given: str) 
     assert source.delimiter == "\t"
 
 
-@pytest.mark.parametrize("good", ["%d/%m/%Y", "%Y-%m-%d", "%d%m%Y", "%d.%m.%Y %H:%M", "%j/%Y"])
+@pytest.mark.parametrize(
+    "good",
+    ["%d/%m/%Y", "%Y-%m-%d", "%d%m%Y", "%d.%m.%Y %H:%M", "%j/%Y", "%d %b %Y", "%G-W%V-%u",
+     "%Y-%m-%dT%H:%M:%S%z",     "%%%d(%m)[%Y]"],
+)  # fmt: skip
 def test_a_date_format_that_gives_every_day_back_is_taken(good: str) -> None:
     assert _date_format(good) == good
 
 
-@pytest.mark.parametrize("bad", ["", "%d/%m", "%m/%Y", "%d/%m/%y", "%Q", "%", "dd/mm/yyyy", "(%d"])
+@pytest.mark.parametrize(
+    "bad",
+    ["", "%d/%m", "%m/%Y", "%d/%m/%y", "%Q", "%", "dd/mm/yyyy", "(%d", "%d/%m/%Y/%d", "%d/%m/%Y%",
+     "%d/%m/%Y %y", "%Y-%V-%u", "%c", "%x", "%%d/%m/%Y"],
+)  # fmt: skip
 def test_a_date_format_that_loses_the_day_is_refused(bad: str) -> None:
     with pytest.raises(ValueError, match="four-digit year"):
         _date_format(bad)
 
 
-@given(st.text(max_size=12) | st.text("%dmYyHMjGVu/-. ", max_size=12))
-def test_any_text_is_a_date_format_or_a_plain_refusal(text: str) -> None:
+DIRECTIVES = st.sampled_from([f"%{sign}" for sign in "dmbBYyHMSIpfjGVuUWwaAcxX%"])
+
+
+@given(
+    st.lists(DIRECTIVES | st.sampled_from(list("/-. ([x")), max_size=8).map("".join)
+    | st.text(max_size=12),
+    st.dates(date(1900, 1, 1), date(2100, 1, 1)),
+)
+def test_a_date_format_gives_every_day_back_or_is_plainly_refused(text: str, day: date) -> None:
     try:
-        assert _date_format(text) == text
+        taken = _date_format(text)
     except ValueError as error:
         assert "expected a date format" in str(error)  # noqa: PT017
+    else:
+        assert taken == text
+        assert datetime.strptime(day.strftime(taken), taken).date() == day
 
 
 def test_a_query_is_a_source_with_its_url_from_a_file(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,6 +27,7 @@ from connector.errors import JournalUntrusted
 from connector.own_files import make_own
 
 BUSY_SECONDS = 10  # that a program waits for another one's transaction
+_BUSY_POLL = 0.02  # seconds between two tries where SQLite itself does not wait
 _CONNECTIONS, _MORE = 5, 15  # kept open, and opened on top at most
 
 # By the version that they bring up to date; what metadata.create_all adds is not named.
@@ -109,11 +112,30 @@ def _secure_file(url: sa.URL) -> None:
 def _settings(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions begin where we say so, and as we say
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")  # readers do not wait for the run
+    _write_ahead(cursor)  # readers do not wait for the run
     cursor.execute("PRAGMA synchronous = FULL")  # what is committed survives a power cut
     cursor.execute("PRAGMA secure_delete = ON")  # what is erased is gone from the file, too
     cursor.execute("PRAGMA temp_store = MEMORY")  # nothing of it lies in /tmp, nor needs room there
     cursor.close()
+
+
+def _write_ahead(cursor: Any) -> None:
+    """Turn a new database to WAL, once whoever else has it open lets go.
+
+    SQLite answers "database is locked" at once where another connection is about to write,
+    whatever its busy timeout (sqlite.org/wal.html, section 2.2): a daemon and a command that
+    start together on a new host would not both begin.
+    """
+    give_up = monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > give_up:
+                raise
+            sleep(_BUSY_POLL)
+        else:
+            return
 
 
 # --- PostgreSQL -----------------------------------------------------------------------------------

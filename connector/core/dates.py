@@ -1,0 +1,18 @@
+"""Days and times as a person reads them: one format, in the institution's time."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+
+def shown(value: date | datetime, zone: ZoneInfo | None = None) -> str:
+    """``31/12/2027`` for a day, ``31/12/2027 14:05`` for an instant.
+
+    Args:
+        zone: the institution's; None: the instant is in it already.
+    """
+    if isinstance(value, datetime):
+        local = value if zone is None else value.astimezone(zone)
+        return f"{local:%d/%m/%Y %H:%M}"
+    return f"{value:%d/%m/%Y}"

@@ -1,0 +1,63 @@
+"""What a raw value of the directory means, in words beside it, for whoever is no LDAP expert."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+from connector.core import entry
+from connector.core.dates import shown
+from connector.core.model import Account, State
+
+_RESOURCES = {"COMPTE": "account", "MAIL": "mail"}
+_STATES = {
+    State.INACTIVE: "not activated yet",
+    State.ACTIVE: "active",
+    State.GRACE: "in grace",
+    State.EXPIRED: "expired",
+    State.SUSPENDED: "suspended",
+}
+
+
+def meaning(name: str, value: str, zone: ZoneInfo) -> str:
+    """What a value of an attribute means; "" where it speaks for itself.
+
+    Args:
+        name: the attribute, in the spelling of :mod:`connector.core.entry`.
+        zone: the institution's.
+    """
+    if name == "supannRessourceEtatDate":
+        return _state(value, dated=True)
+    if name == "supannRessourceEtat":
+        return _state(f"{value.rstrip(':')}::", dated=False)
+    if name in ("pwdEndTime", "pwdStartTime"):
+        at = entry.instant(value)
+        if value == entry.SUSPENDED_UNTIL and name == "pwdStartTime":
+            return "closed while suspended"
+        word = "the bind is refused from" if name == "pwdEndTime" else "the bind is refused until"
+        return f"{word} {shown(at, zone)}" if at else ""
+    if name == "pwdReset":
+        must = value.upper() == "TRUE"
+        return "opens nothing but the change of the password" if must else ""
+    return ""
+
+
+def _state(value: str, *, dated: bool) -> str:
+    """One state in SUPANN's words, as a sentence's end."""
+    for resource, what in _RESOURCES.items():
+        account = Account("", {"supannRessourceEtatDate": (value,)})
+        standing = entry.standing(account, resource)
+        if standing.state is None:
+            continue
+        said = f"{what} {_STATES[standing.state]}"
+        if dated and standing.start:
+            said += f" since {shown(standing.start)}"
+        if dated and standing.end:
+            said += f", through {shown(standing.end)}"
+        return said
+    return ""
+
+
+def with_meaning(name: str, value: str, zone: ZoneInfo) -> str:
+    """A value with its meaning beside it, where it needs one."""
+    found = meaning(name, value, zone)
+    return f"{value} ({found})" if found else value

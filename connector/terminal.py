@@ -1,0 +1,26 @@
+"""Text for a terminal: what cannot play with it, and lines that hang under where they began."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+
+def printable(text: str) -> str:
+    """Text that cannot play with the terminal: control and bidi signs are shown, not obeyed."""
+    return "".join(
+        sign if sign == "\n" or sign.isprintable() else f"\\u{ord(sign):04x}" for sign in text
+    )
+
+
+def hang(console: Console, lead: str | Text, text: str, *, style: str = "", by: int = 0) -> None:
+    """Print a line after its lead; what does not fit goes on under where it began, or ``by`` in."""
+    start = Text(lead) if isinstance(lead, str) else lead
+    ahead = cell_len(start.plain)
+    body = Text(printable(text), style=style)
+    for position, line in enumerate(body.wrap(console, max(console.width - ahead - by, 20))):
+        line.rstrip()
+        console.print(
+            Text.assemble(start if position == 0 else " " * (ahead + by), line), soft_wrap=True
+        )
