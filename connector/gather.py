@@ -12,6 +12,7 @@ from typing import Any
 from connector.context import Context
 from connector.core import entry
 from connector.core.evidence import BadEvent, fold, read_event
+from connector.core.holding import counting
 from connector.core.identifiers import local_part, uid_of
 from connector.core.lifecycle import rows_of
 from connector.core.model import (
@@ -69,9 +70,11 @@ class Gathering:
         self._overrides = {**journal.overrides(numbers), **overrides}
         self._reservations = self._reserved_only(journal.reservations(numbers) if scope else None)
         self._gifts = journal.gifts(numbers)
+        self._holders = journal.holders(numbers)
         self._unassigned: dict[str, list[tuple[int, tuple[Gift, ...]]]] = {}
         self.assigned: dict[int, str] = {}
         self.given: dict[str, tuple[Gift, ...]] = {}
+        self.forgotten: list[int] = []  # events that an earlier holder of the account gave
         self.lifted: list[str] = []
         self._lift_what_changed()
         self._remembered: dict[str, list[Enrolment]] = {}
@@ -137,7 +140,14 @@ class Gathering:
         if not found:
             return standing
         self.assigned.update((event, number) for event, _ in found)
-        folded = fold(standing, [gift for _, gifts in found for gift in gifts])
+        holder = self._holders.get(number)
+        counted: list[Gift] = []
+        for event, gifts in found:
+            still = counting(gifts, event, holder)
+            if gifts and not still:
+                self.forgotten.append(event)
+            counted += still
+        folded = fold(standing, counted)
         self.given[number] = folded
         return folded
 

@@ -22,6 +22,7 @@ from connector.context import Context
 from connector.core import entry
 from connector.core.enrolment import identity
 from connector.core.evidence import zulu
+from connector.core.holding import redirection
 from connector.core.lifecycle import cutoff_of
 from connector.core.model import IN_USE, Account, Action, Known, Moment
 from connector.core.rules import Rules
@@ -134,13 +135,8 @@ def _told(made: Concluded, account: Account, rules: Rules, now: datetime) -> Ite
 
 
 def _forwarding(values: Sequence[str], account: Account, rules: Rules) -> dict[str, Any]:
-    """Where a redirection leads, and whether the local mailbox keeps a copy."""
-    mail, uid = account.first("mail") or "", account.first("uid") or ""
-    copy = rules.forwarding.local_copy.format(
-        local=mail.partition("@")[0], uid=uid, mail_domain=rules.institution.mail_domain
-    ).lower()
-    elsewhere = [value for value in values if value.lower() != copy]
-    return {"forward_to": ", ".join(elsewhere), "keep_copy": len(elsewhere) < len(values)}
+    elsewhere, keep_copy = redirection(values, account, rules)
+    return {"forward_to": ", ".join(elsewhere), "keep_copy": keep_copy}
 
 
 # --- what is due: the last days of accounts -------------------------------------------------------

@@ -66,6 +66,7 @@ class Prepared:
     whole: bool  # a pass over everyone
     mark: int  # the latest run when this pass began
     assigned: dict[int, str] = field(default_factory=dict)  # events, to whom they name
+    forgotten: tuple[int, ...] = ()  # those of them that an earlier holder of the account gave
     gifts: dict[str, tuple[Gift, ...]] = field(default_factory=dict)  # what is newly given
     lifted: tuple[str, ...] = ()  # numbers whose rows have changed since an undo
     approved: bool = False
@@ -155,6 +156,7 @@ def prepare(
         feed=feed,
         rows=gathering.rows_to_remember(plan),
         assigned=gathering.assigned,
+        forgotten=tuple(gathering.forgotten),
         gifts=gathering.given,
         lifted=tuple(gathering.lifted),
         forget=gathering.forget,
@@ -356,7 +358,7 @@ def _remember(context: Context, prepared: Prepared) -> None:
         journal.remember_enrolments(rows, prepared.forget)
     for number in prepared.lifted:
         journal.take_back(number, "undone")
-    journal.assign_events(prepared.assigned, prepared.gifts)
+    journal.assign_events(prepared.assigned, prepared.gifts, prepared.forgotten)
     if plan.memory or plan.unsealed or plan.given:
         journal.remember_accounts(plan.memory, _changed(context, plan), plan.given)
 
@@ -382,6 +384,7 @@ def _without(prepared: Prepared, touched: frozenset[str]) -> Prepared:
         ),
         rows=[row for row in prepared.rows if row.student_number not in touched],
         assigned={e: number for e, number in prepared.assigned.items() if number not in touched},
+        forgotten=tuple(e for e in prepared.forgotten if prepared.assigned[e] not in touched),
         gifts=others(prepared.gifts),
         lifted=tuple(number for number in prepared.lifted if number not in touched),
         forget=tuple(number for number in prepared.forget if number not in touched),

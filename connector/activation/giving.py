@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -33,8 +34,16 @@ def usable_address(portal: Portal, name: str, address: str) -> str:
     return address.rstrip(".")
 
 
-def submit(portal: Portal, number: str, field: str, **data: Any) -> None:
+def submit(portal: Portal, number: str, field: str, at: datetime, **data: Any) -> None:
     """Hand over what a student gave, as an event; it is in the journal afterwards.
+
+    Args:
+        portal: what it works with.
+        number: the student's number.
+        field: of the form, for what cannot be taken.
+        at: when it was seen that they may give it; so it counts no more where their hold on the
+            account ended before it was stored.
+        data: what they gave.
 
     Raises:
         InvalidInput: it can never be taken.
@@ -47,7 +56,7 @@ def submit(portal: Portal, number: str, field: str, **data: Any) -> None:
         "id": identity,
         "source": SOURCE,
         "type": ACTIVATED,
-        "time": evidence.zulu(portal.moment().now),
+        "time": evidence.zulu(at),
         "data": {"identifier": number, **data},
     }
     [taken] = portal.submit([(identity, body)])

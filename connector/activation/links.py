@@ -14,9 +14,10 @@ from pydantic import SecretStr
 
 from connector import desk, mails
 from connector.activation.giving import submit
+from connector.activation.holding import vouched_backup
 from connector.activation.passwords import see_that_it_will_do
 from connector.activation.portal import Portal
-from connector.activation.signing import look_up
+from connector.activation.signing import OPEN, look_up
 from connector.context import open_context
 from connector.core import entry
 from connector.core.model import IN_USE
@@ -54,11 +55,14 @@ def follow(portal: Portal, text: str, purpose: str) -> Link:
 # --- a backup mail is proven ----------------------------------------------------------------------
 
 
-def send_confirmation(portal: Portal, number: str, address: str) -> None:
-    """Send a link to a backup mail, good until the end of the day; an earlier one dies."""
+def send_confirmation(portal: Portal, number: str, address: str, changed: str) -> None:
+    """Send a link to a backup mail, good until the end of the day; an earlier one dies.
+
+    ``changed``: when the password was set with which it was given (pwdChangedTime).
+    """
     moment = portal.moment()
     last = datetime.combine(moment.today, time(23, 59, 59), portal.rules.institution.zone)
-    link = Link(draw_token(), CONFIRM, number, address, last)
+    link = Link(draw_token(), CONFIRM, number, address, last, mark=changed)
     _send(portal, link, mails.CONFIRM, address, moment.now)
 
 
@@ -69,11 +73,19 @@ def confirm(portal: Portal, text: str) -> None:
         LinkOver: the link is not good any more.
         Untrustworthy: it could not be stored; the link stays good.
     """
+    moment = portal.moment().now
     link = follow(portal, text, CONFIRM)
+    known = portal.journal.accounts([link.number]).get(link.number)
+    with portal.directory() as directory:
+        account, changed = directory.held_at(known.dn) if known else (None, "")
+    if account is None or entry.standing(account).state not in OPEN or changed != link.mark:
+        raise LinkOver("the account has another password since", "Give the address again.")
     if not portal.journal.use_link(link.id, portal.moment().now):
         raise LinkOver("the link was used a moment ago", "Nothing more is to be done.")
     try:
-        submit(portal, link.number, CONFIRM, backup_mail=link.value)
+        if not account.must_change:
+            portal.journal.vouch(link.number, link.value)
+        submit(portal, link.number, CONFIRM, moment, backup_mail=link.value)
     except ScolpassError:
         portal.journal.give_link_back(link.id, link.value)
         raise
@@ -99,15 +111,15 @@ def forgotten(portal: Portal, identifier: str, address: str) -> None:
         if number is None or account is None or found.closed:
             log.info("no link for a forgotten password", reason=found.closed, address=address)
             return
-        backup = account.backup_mails
+        backup = vouched_backup(portal, number, account)
         state = entry.standing(account).state
-        if not backup or state not in IN_USE:
+        if backup is None or state not in IN_USE:
             log.info("no link for a forgotten password", student_number=number, state=state)
             return
         changed = directory.password_changed_at(account.dn)
     now = portal.moment().now
-    link = Link(draw_token(), RESET, number, changed, now + RESET_HOLDS)
-    _send(portal, link, mails.RESET, backup[0], now)
+    link = Link(draw_token(), RESET, number, changed, now + RESET_HOLDS, mark=backup)
+    _send(portal, link, mails.RESET, backup, now)
 
 
 def reset(portal: Portal, text: str, new: str, again: str) -> None:
@@ -129,13 +141,15 @@ def reset(portal: Portal, text: str, new: str, again: str) -> None:
             account is None
             or entry.standing(account).state not in IN_USE
             or directory.password_changed_at(account.dn) != link.value
+            or vouched_backup(portal, link.number, account) != link.mark
         ):
-            raise LinkOver("the password was changed since", "Ask for another link.")
+            raise LinkOver("password or backup mail were changed since", "Ask for another link.")
         password = see_that_it_will_do(portal, account, new, again)
         if not portal.journal.use_link(link.id, portal.moment().now):
             raise LinkOver("the link was used a moment ago", "Ask for another one.")
         try:
             drawn = _reissue(portal, link.number)
+            portal.journal.vouch(link.number, link.mark)  # the same person holds it as before
             with guarded_secret(password):
                 directory.change_password(account.dn, drawn, password)
         except ScolpassError as error:

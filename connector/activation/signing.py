@@ -38,6 +38,7 @@ class SignedIn:
     dn: str
     account: Account  # as it was just before
     must_change: bool  # the password opens nothing but its own change
+    changed: str  # when the password was set (pwdChangedTime), "" where nothing says so
 
 
 class Counts(Protocol):
@@ -128,10 +129,12 @@ def _sign_in(
             # would set its count back, and leave the birth date to be guessed.
             directory.lets_in(account.dn, SecretStr(draw_token()))
             raise NotLetIn("birth_date", student_number=number)
+        # Read before the bind: a password that is replaced in between ends the session at once.
+        changed = directory.password_changed_at(account.dn)
         if not directory.lets_in(account.dn, password):
             raise NotLetIn("password", student_number=number)
         attempt.good = True
-    return SignedIn(number, account.dn, account, account.must_change)
+    return SignedIn(number, account.dn, account, account.must_change, changed)
 
 
 def look_up(portal: Portal, directory: Directory, identifier: str) -> Found:

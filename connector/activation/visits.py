@@ -1,7 +1,9 @@
-"""A student's visit: who she is, what she has given so far, and what comes next.
+"""A student's visit: who they are, what they have given so far, and what comes next.
 
-What she gives at a step is an event like any portal's: it is in the journal before the next step is
-shown. So an interruption loses nothing, and who signs in again goes on where she was.
+What is given at a step is an event like any portal's: it is in the journal before the next step is
+shown. So an interruption loses nothing, and who signs in again goes on where they were. But with
+a provisional password anybody may have signed in before: a backup mail or a redirection that
+stands is shown, and confirmed or changed in this very session before the password is changed.
 """
 
 from __future__ import annotations
@@ -15,11 +17,13 @@ import structlog
 from pydantic import SecretStr
 
 from connector.activation.giving import submit, usable_address
-from connector.activation.links import RESET, send_confirmation
+from connector.activation.holding import hold, holds, is_to_be_proven
+from connector.activation.links import CONFIRM, RESET, send_confirmation
 from connector.activation.passwords import Judged, judged, see_that_it_will_do
 from connector.activation.portal import Portal
-from connector.activation.signing import OPEN
+from connector.activation.signing import OPEN, SignedIn
 from connector.core import entry, evidence
+from connector.core.holding import redirection
 from connector.core.model import IN_USE, Account, Gift
 from connector.core.rules import Rules
 from connector.edges.directory import Directory, OldPasswordRefused
@@ -53,9 +57,10 @@ class Visit:
     """Somebody who has signed in, as her account stands at this moment."""
 
     token: str = field(repr=False)  # what her browser holds
+    at: datetime  # when it was seen that the session holds
     session: Session
     account: Account
-    gifts: tuple[Gift, ...]
+    stood: Mapping[str, str]  # what holds by entry and events, without this session
     steps: tuple[Step, ...]  # those that there are for her, the last one is DONE
     given: frozenset[Step]
     missing: tuple[str, ...]  # evidence without which the account is not active
@@ -80,36 +85,46 @@ class Visit:
         return step in self.steps and self.steps.index(step) <= self.steps.index(self.next)
 
     def standing(self, name: str) -> str:
-        """What was given of one kind, in this session or before; "" where nothing was."""
+        """What holds of one kind: given in this session, or before; "" where nothing was."""
         kept = self.session.kept.get(name)
-        gift = self._gift(name)
-        return kept if isinstance(kept, str) else gift.value if gift else ""
+        return kept if isinstance(kept, str) else self.stood.get(name, "")
 
     @property
     def keeps_copy(self) -> bool:
         """Whether redirected mail is also to stay in the university's mailbox."""
-        gift = self._gift("forwarding")
-        return bool(self.session.kept.get("keep_copy", gift and gift.keep_copy))
+        return bool(self.session.kept.get("keep_copy", self.stood.get("keep_copy")))
 
-    def _gift(self, name: str) -> Gift | None:
-        return next((gift for gift in self.gifts if gift.field == name), None)
+    @property
+    def to_confirm(self) -> tuple[Step, ...]:
+        """What somebody gave who may have been another: to be confirmed before the password."""
+        if not self.account.must_change:
+            return ()
+        names = {Step.BACKUP_MAIL: "backup_mail", Step.FORWARDING: "forwarding"}
+        return tuple(
+            step
+            for step, name in names.items()
+            if self.stood.get(name) and name not in self.session.kept
+        )
 
 
 # --- sessions -------------------------------------------------------------------------------------
 
 
-def open_visit(portal: Portal, number: str, password: SecretStr, kept: Mapping[str, object]) -> str:
-    """A new session for somebody who has signed in; what her browser is to hold.
+def open_visit(portal: Portal, signed: SignedIn, password: SecretStr) -> str:
+    """A new session for somebody who has signed in; what the browser is to hold.
 
-    The password she signed in with is needed once more, to change it as herself. The journal
-    holds it only under what the browser holds.
+    The password is needed once more, to change it as the student. The journal holds it only under
+    what the browser holds.
 
     Args:
         portal: what it works with.
-        number: her student number.
-        password: the one that she signed in with.
-        kept: what the session knows from the beginning; ``dn`` is her entry's.
+        signed: who has signed in.
+        password: the one that they signed in with.
     """
+    return _open(portal, signed.student_number, password, hold(signed.account, signed.changed))
+
+
+def _open(portal: Portal, number: str, password: SecretStr, kept: Mapping[str, object]) -> str:
     token = draw_token()
     sealed = seal_under(token, password.get_secret_value())
     now = portal.moment().now
@@ -129,19 +144,37 @@ def visit(portal: Portal, token: str) -> Visit | None:
         return None
     account = None
     if now - session.used_at <= IDLE and now - session.opened_at <= LONGEST:
-        with portal.directory() as directory:
-            account = directory.account_at(session.kept["dn"])
-    if account is None or entry.standing(account).state not in OPEN:
+        account = _held(portal, token, session, now)
+    if account is None:
         portal.journal.end_session(session.id)
         return None
     if now - session.used_at > TOUCHED:
         portal.journal.keep_in_session(session.id, now)
     gifts = portal.journal.gifts([session.number]).get(session.number, ())
-    steps, given = _steps(session, account, gifts, portal.rules)
+    stood = _stood(account, gifts, portal.rules)
+    steps, given = _steps(session, account, stood, gifts, portal.rules)
     lacking = evidence.missing(account, gifts, portal.rules.activation)
     if not portal.rules.activation.verify_backup_mail:
         lacking = tuple(name for name in lacking if name not in session.kept)
-    return Visit(token, session, account, gifts, steps, given, lacking)
+    return Visit(token, now, session, account, stood, steps, given, lacking)
+
+
+def _held(portal: Portal, token: str, session: Session, now: datetime) -> Account | None:
+    """The entry, if its account is open and has the password that the session began with."""
+    with portal.directory() as directory:
+        account, changed = directory.held_at(session.kept["dn"])
+        if account is None or entry.standing(account).state not in OPEN:
+            return None
+        if not holds(session, account, changed):
+            log.info("session over: another password stands", student_number=session.number)
+            return None
+        if is_to_be_proven(session, now):
+            password = _password_of(token, session)
+            if password is None or not directory.lets_in(account.dn, password):
+                log.info("session over: its password is another", student_number=session.number)
+                return None
+            portal.journal.keep_in_session(session.id, now, proven=True)
+    return account
 
 
 def end_visit(portal: Portal, token: str) -> None:
@@ -154,25 +187,53 @@ def forget(journal: Journal, now: datetime) -> None:
     journal.forget_sessions(now - IDLE, now - LONGEST, now)
 
 
+def _stood(account: Account, gifts: Sequence[Gift], rules: Rules) -> Mapping[str, str]:
+    """What holds by entry and events: what is still to be written before what is written."""
+    given = {gift.field: gift for gift in gifts}
+    found: dict[str, str] = {}
+    backup, forwarding = given.get("backup_mail"), given.get("forwarding")
+    if backup is not None and not (backup.applied and account.backup_mails):
+        found["backup_mail"] = backup.value
+    elif account.backup_mails:
+        found["backup_mail"] = account.backup_mails[0]
+    if given.get("charter") is not None:
+        found["charter"] = given["charter"].value
+    elif account.values("scolpassCharter"):
+        found["charter"] = account.values("scolpassCharter")[0]
+    standing = account.values("mailForwardingAddress")
+    if forwarding is not None and not (forwarding.applied and standing):
+        found["forwarding"] = forwarding.value
+        found["keep_copy"] = "on" if forwarding.keep_copy else ""
+    elif standing:
+        elsewhere, keep_copy = redirection(standing, account, rules)
+        found["forwarding"] = ", ".join(elsewhere)
+        found["keep_copy"] = "on" if keep_copy else ""
+    return found
+
+
 def _steps(
-    session: Session, account: Account, gifts: Sequence[Gift], rules: Rules
+    session: Session,
+    account: Account,
+    stood: Mapping[str, str],
+    gifts: Sequence[Gift],
+    rules: Rules,
 ) -> tuple[tuple[Step, ...], frozenset[Step]]:
     """The steps that there are for somebody, and those that are made."""
     required = rules.activation.require
     found = evidence.found(account, gifts).keys() | session.kept.keys()
+    anybody = account.must_change  # others may have signed in with this password
     asked = {
-        Step.BACKUP_MAIL: "backup_mail" in required,
+        Step.BACKUP_MAIL: "backup_mail" in required or (anybody and bool(stood.get("backup_mail"))),
         Step.CHARTER: "charter" in required,
         Step.FORWARDING: True,
         Step.PASSWORD: account.must_change or "password" in session.kept,
         Step.DONE: True,
     }
     made = {
-        Step.BACKUP_MAIL: "backup_mail" in found,
+        Step.BACKUP_MAIL: "backup_mail" in (session.kept if anybody else found),
         Step.CHARTER: "charter" in found,
-        Step.FORWARDING: "forwarding" in found
-        or any(gift.field == "forwarding" for gift in gifts)
-        or entry.standing(account).state in IN_USE,
+        Step.FORWARDING: "forwarding" in session.kept
+        or (not anybody and ("forwarding" in stood or entry.standing(account).state in IN_USE)),
         Step.PASSWORD: not account.must_change,
     }
     steps = tuple(step for step in STEPS if asked[step])
@@ -189,14 +250,21 @@ def give_backup_mail(portal: Portal, visit: Visit, address: str) -> None:
         InvalidInput: mail cannot go there.
     """
     address = usable_address(portal, "backup_mail", address)
-    if portal.rules.activation.verify_backup_mail:
+    stands = address.lower() in (mail.lower() for mail in visit.account.backup_mails)
+    if visit.account.must_change:
+        portal.journal.doubt_backup(visit.number)
+    if portal.rules.activation.verify_backup_mail and not stands:
         try:
             portal.guard.count_of("confirmation", visit.number)
         except NotLetIn as error:
             raise InvalidInput("backup_mail", "too_often") from error
-        send_confirmation(portal, visit.number, address)
+        send_confirmation(portal, visit.number, address, str(visit.session.kept["changed"]))
     else:
-        submit(portal, visit.number, "backup_mail", backup_mail=address)
+        if not visit.account.must_change:
+            portal.journal.vouch(visit.number, address)
+        submit(portal, visit.number, "backup_mail", visit.at, backup_mail=address)
+    if not stands:
+        portal.journal.end_links(visit.number, RESET)  # it went to the former address
     _keep(portal, visit, backup_mail=address)
 
 
@@ -204,7 +272,8 @@ def accept_charter(portal: Portal, visit: Visit) -> None:
     """Take the consent to the charter in its version of today."""
     version = portal.rules.activation.charter_version
     accepted = evidence.zulu(portal.moment().now.replace(microsecond=0))
-    submit(portal, visit.number, "charter", charter={"version": version, "accepted_at": accepted})
+    charter = {"version": version, "accepted_at": accepted}
+    submit(portal, visit.number, "charter", visit.at, charter=charter)
     _keep(portal, visit, charter=version)
 
 
@@ -215,7 +284,7 @@ def give_forwarding(portal: Portal, visit: Visit, address: str, *, keep_copy: bo
         InvalidInput: mail cannot go there.
     """
     forward_to = usable_address(portal, "forward_to", address) if address.strip() else None
-    submit(portal, visit.number, "forward_to", forward_to=forward_to, keep_copy=keep_copy)
+    submit(portal, visit.number, "forward_to", visit.at, forward_to=forward_to, keep_copy=keep_copy)
     _keep(portal, visit, forwarding=forward_to or "", keep_copy=keep_copy)
 
 
@@ -224,15 +293,18 @@ def _keep(portal: Portal, visit: Visit, **kept: object) -> None:
 
 
 def change_password(portal: Portal, visit: Visit, new: str, again: str) -> str:
-    """Change her password as herself; what her browser is to hold from now on.
+    """Change the password as the student; what the browser is to hold from now on.
 
-    All other sessions of hers end, and links for a forgotten password die.
+    All other sessions of the account end, and links for a forgotten password die.
 
     Raises:
-        InvalidInput: the new password will not do, here or for slapd.
+        InvalidInput: the new password will not do, here or for slapd; or what stands is still to
+            be confirmed.
         SessionOver: the password she signed in with opens nothing any more.
         Untrustworthy: the directory cannot be asked.
     """
+    for step in visit.to_confirm:
+        raise InvalidInput(step.value, "confirm_first")
     old = current_password(visit)
     password = see_that_it_will_do(portal, visit.account, new, again, old)
     if old is None:
@@ -246,9 +318,17 @@ def change_password(portal: Portal, visit: Visit, new: str, again: str) -> str:
         else:
             _change(portal, directory, visit, old, password)
             log.info("password changed", student_number=visit.number, by="the student")
+        account, changed = directory.held_at(visit.account.dn)
+        if account is None or account.must_change:
+            raise SessionOver("the account has another password meanwhile", "Sign in again.")
         portal.journal.end_sessions_of(visit.number, {RESET})
-        kept = {**visit.session.kept, "password": True}
-        return open_visit(portal, visit.number, password=SecretStr(""), kept=kept)
+        portal.journal.mark_links(visit.number, CONFIRM, changed)
+        backup = visit.session.kept.get("backup_mail")
+        if isinstance(backup, str):
+            portal.journal.vouch(visit.number, backup)
+        kept = {k: v for k, v in visit.session.kept.items() if k != "proven"}
+        kept |= {**hold(account, changed), "password": True}
+        return _open(portal, visit.number, password, kept)
 
 
 def _change(
@@ -270,8 +350,12 @@ def judge(portal: Portal, visit: Visit, new: str) -> Judged:
 
 
 def current_password(visit: Visit) -> SecretStr | None:
-    """The password she signed in with."""
-    if visit.session.sealed is None:
+    """The password that the session rests on."""
+    return _password_of(visit.token, visit.session)
+
+
+def _password_of(token: str, session: Session) -> SecretStr | None:
+    if session.sealed is None:
         return None
-    text = unseal_under(visit.token, visit.session.sealed)
+    text = unseal_under(token, session.sealed)
     return SecretStr(text) if text is not None else None

@@ -253,6 +253,11 @@ def _ours_of(values: Values) -> Values:
 # --- whose entry is it --------------------------------------------------------------------------
 
 
+def was_active(account: Account) -> bool:
+    """Whether an account was ever activated: its mail has had a state since."""
+    return standing(account, "MAIL").state is not None
+
+
 def is_shared_person(account: Account) -> bool:
     """Whether this entry is also somebody else's: staff, or an affiliation beyond a student's."""
     if account.values("supannEmpId"):
@@ -483,6 +488,16 @@ def backup_mail_wish(account: Account | None, address: str) -> dict[str, tuple[V
         "supannMailPrive": (labelled, (BACKUP_LABEL + address,)),
         "supannMailPerso": (plain, (address,)),
     }
+
+
+def forgotten_wish(account: Account) -> dict[str, tuple[Values, Values]]:
+    """The backup mail taken out, as (standing, wanted); other private addresses stay."""
+    labelled = tuple(
+        v for v in account.values("supannMailPrive") if v.upper().startswith(BACKUP_LABEL)
+    )
+    former = {mail.lower() for mail in account.backup_mails}
+    plain = tuple(v for v in account.values("supannMailPerso") if v.lower() in former)
+    return {"supannMailPrive": (labelled, ()), "supannMailPerso": (plain, ())}
 
 
 # --- the difference -----------------------------------------------------------------------------

@@ -267,6 +267,12 @@ def password_changed(account: Account) -> bool:
     return account.password and not account.must_change
 
 
+def given(account: Account, gifts: Sequence[Gift]) -> bool:
+    """Whether anything was given by somebody who had the password, here or in the entry."""
+    names = ("scolpassCharter", "mailForwardingAddress")
+    return bool(gifts or account.backup_mails or any(account.values(name) for name in names))
+
+
 def found(account: Account | None, gifts: Sequence[Gift]) -> dict[str, datetime | None]:
     """The evidence that entry and journal hold, with its time where one is known."""
     evidence: dict[str, datetime | None] = {}

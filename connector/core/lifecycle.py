@@ -230,6 +230,8 @@ def _live(facts: Facts, account: Account, rules: Rules, today: date, base: Decis
     own_password = evidence.password_changed(account)
     complete = not base.missing or (adopted and own_password)
     now = standing.state
+    if facts.override.reissue and now is State.INACTIVE:
+        complete = False  # whose password it is will be known once the new one was changed
     met_suspended = facts.known is None and now is State.SUSPENDED
     suspended = met_suspended or _is_suspended(facts)
 
@@ -295,7 +297,12 @@ def _live(facts: Facts, account: Account, rules: Rules, today: date, base: Decis
     if facts.override.reissue and decision.state in (State.INACTIVE, State.ACTIVE, State.GRACE):
         draws = True
         reason = f"new provisional password: {facts.override.reason}"
-        decision = replace(decision, action=decision.action or Action.REISSUE, reason=reason)
+        forgets = decision.state is State.INACTIVE and not entry.was_active(account)
+        if forgets and evidence.given(account, facts.gifts):
+            reason += "; what was given before is forgotten"
+        decision = replace(
+            decision, action=decision.action or Action.REISSUE, reason=reason, forgets=forgets
+        )
     if draws:
         return _with_password(decision, rules, today)
     return _with_standing_password(facts, account, rules, decision)

@@ -242,6 +242,16 @@ class Gift:
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds an account since its last provisional password, as far as the journal knows."""
+
+    since: datetime | None = None  # its password was given anew then; None: never
+    event: int = 0  # the number of the last event that had arrived by then
+    forgets: bool = False  # what was given before is no evidence
+    backup: str | None = None  # the backup mail that they have vouched for since
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """All that is known of one student; any part may be absent."""
 
@@ -288,6 +298,7 @@ class Decision:
     counted: tuple[Enrolment, ...] = ()  # enrolments of that year that count
     enrolled: bool = False  # the cutoff has not passed
     shared_person: bool = False
+    forgets: bool = False  # the evidence given so far is taken out of the entry
     announced: bool = False
     ending: Ending | None = None
     adopted_active: bool = False

@@ -401,6 +401,11 @@ def _give(
     """
     if decision.shared_person or decision.state is State.EXPIRED:
         return ()
+    if account is not None and decision.forgets:
+        shared.update(entry.forgotten_wish(account))
+        whole |= {"scolpassCharter": (), "mailForwardingAddress": ()}
+    if facts.override.reissue and decision.draws_password and decision.state is State.INACTIVE:
+        return ()  # it was given by whoever held the account until now
     given = []
     for gift in facts.gifts:
         if gift.applied and account is not None:

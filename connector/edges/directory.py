@@ -496,6 +496,14 @@ class Directory:
         with_password = self._matches(dn, "(userPassword=*)")
         return Account(dn=dn, attributes=_decode(raw), password=with_password)
 
+    def held_at(self, dn: str) -> tuple[Account | None, str]:
+        """The entry with this DN, and when its password was changed last, in one reading."""
+        raw = self._base(dn, (*entry.READ, "pwdChangedTime"), "reading one account")
+        if raw is None:
+            return None, ""
+        changed = first_values(raw).get("pwdChangedTime", "")
+        return Account(dn, _decode(raw), self._matches(dn, "(userPassword=*)")), changed
+
     def password_changed_at(self, dn: str) -> str:
         """When the password at a DN was changed last (pwdChangedTime); "" where it never was."""
         values = self._base(dn, ["pwdChangedTime"], "reading when a password was changed")

@@ -44,6 +44,7 @@ WHY = {
     "refused": "It cannot be taken.",
     "rules": "It does not keep all the rules.",
     "directory": "The directory refuses it.",
+    "confirm_first": "It stands already: confirm it, or give another one, first.",
     "too_often": "Too many mails were sent; wait some minutes.",
     "not_the_version": "The charter has another version now.",
 }
@@ -116,6 +117,10 @@ def _shown(asked: Reception, found: Visit) -> dict[str, Any]:
         "active": found.active,
         "next": found.next,
         "missing": list(found.missing),
+        "backup_mail": found.standing("backup_mail"),
+        "forward_to": found.standing("forwarding"),
+        "keep_copy": found.keeps_copy,
+        "to_confirm": list(found.to_confirm),
         "charter_version": asked.portal.rules.activation.charter_version,
     }
 
@@ -161,8 +166,7 @@ async def sign_in(body: shapes.SignIn, request: Request, asked: Asked) -> shapes
     address = client_address(request, asked.trusted)
     password = SecretStr(passwords.normal(body.password.get_secret_value()))
     signed = await asked.sign_in(body.identifier, password, body.birth_date, address)
-    kept = {"dn": signed.dn}
-    token = await asked.work(visits.open_visit, asked.portal, signed.student_number, password, kept)
+    token = await asked.work(visits.open_visit, asked.portal, signed, password)
     return await _opened(asked, token)
 
 

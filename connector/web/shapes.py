@@ -93,6 +93,13 @@ class State(BaseModel):
     active: bool = Field(description="whether the directory has the account as active")
     next: Step = Field(description="the step that comes next")
     missing: list[str] = Field(description="evidence without which the account is not active")
+    backup_mail: str = Field(description='the backup mail that stands; "" where there is none')
+    forward_to: str = Field(description='where mail is redirected to; "" where it is not')
+    keep_copy: bool = Field(description="whether redirected mail also stays in the mailbox")
+    to_confirm: list[Step] = Field(
+        description="what stands and is to be given again, or changed, before the password: "
+        "somebody else may have given it"
+    )
     charter_version: str
 
 

@@ -30,7 +30,7 @@ from connector.core.model import (
     State,
     Status,
 )
-from connector.edges.journal import Journal, Outgoing, open_journal, turn
+from connector.edges.journal import SCHEMA_VERSION, Journal, Outgoing, open_journal, turn
 from connector.errors import ConfigurationError, JournalUntrusted
 from tests.support import postgres as support
 
@@ -244,7 +244,9 @@ def test_a_journal_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
     open_journal(f"sqlite:///{file}").close()
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
-    with pytest.raises(JournalUntrusted, match="has schema 99, this program knows 3"):
+    with pytest.raises(
+        JournalUntrusted, match=f"has schema 99, this program knows {SCHEMA_VERSION}"
+    ):
         open_journal(f"sqlite:///{file}")
 
 

@@ -46,6 +46,7 @@ from tests.support.reference import (
     EXPIRED,
     GRACE,
     INACTIVE,
+    SINCE,
     SUSPENDED,
     Entry,
     Event,
@@ -365,6 +366,8 @@ class Lives(RuleBasedStateMachine):
             "data": content,
         }
         rank, given = (at, identity), {}
+        if self.people[number].forgets and at % 2 == 0:  # after the reissue, else before it
+            body["time"], rank = instant().isoformat(), (SINCE, identity)
         if "charter" in content:
             given["charter"] = Gift(rank, f"2026 {content['charter']['accepted_at']}")
         if "backup_mail" in content:

@@ -17,7 +17,7 @@ from urllib.parse import urlencode, urlsplit
 
 import httpx
 
-from connector.activation.links import PAGES
+from connector.activation.links import CONFIRM, PAGES, RESET
 from connector.activation.visits import Step
 from connector.edges.journal.rows import stamp
 from connector.edges.journal.sessions import Link
@@ -146,7 +146,12 @@ class Site:
     def link_to(self, who: Student, purpose: str, value: str) -> str:
         """The path of a link that is good for a while, as a mail to her has it."""
         now = datetime.now(UTC)
-        link = Link(draw_token(), purpose, who.number, value, now + timedelta(hours=1))
+        entry = self.entry(who)
+        backups = [mail.removeprefix("{SECOURS}") for mail in entry.get("supannMailPrive", [""])]
+        marks = {RESET: backups[0], CONFIRM: entry.get("pwdChangedTime", [""])[0]}
+        link = Link(
+            draw_token(), purpose, who.number, value, now + timedelta(hours=1), marks[purpose]
+        )
         with self.walk.context() as opened:
             opened.journal.make_link(link, now)
         signed = Signer(self.settings.sealing_keys(), "link").sign(link.id)

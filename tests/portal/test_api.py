@@ -11,6 +11,7 @@ import pytest
 
 from connector import desk
 from connector.activation.links import CONFIRM, RESET
+from connector.activation.visits import Step
 from connector.edges.tokens import draw_token
 from connector.web.portal.routes import START
 from tests.portal.common import (
@@ -18,6 +19,7 @@ from tests.portal.common import (
     CHARTER,
     GOOD,
     NO_TLS,
+    STEPS,
     Site,
     Student,
     Visitor,
@@ -30,6 +32,7 @@ from tests.support.walk import students
 
 CANARY = "Kanarienvogel-4711-in-jedem-Feld"
 STATE = {"student_number", "login", "mail", "active", "next", "missing", "charter_version"}
+STATE |= {"backup_mail", "forward_to", "keep_copy", "to_confirm"}
 
 
 class Client:
@@ -154,6 +157,8 @@ def test_what_was_begun_on_the_pages_goes_on_by_api_and_back(site: Site, client:
         client.sign_in(who)
         client.told("/backup-mail", backup_mail="lea@example.org")
         assert at(visitor.get(BACKUP)) == BACKUP
+        assert visitor.send("GET", START).headers["location"] == BACKUP  # to be confirmed
+        visitor.submit(BACKUP, STEPS[Step.BACKUP_MAIL])
         assert visitor.send("GET", START).headers["location"] == CHARTER
     client.told("/charter", version="2026")
     client.told("/forwarding", forward_to=None)
@@ -168,6 +173,11 @@ def test_links_do_by_api_what_they_do_on_the_pages(site: Site, client: Client) -
     assert client.post("/backup-mail/confirm", link=link).status_code == 204
     is_problem(client.post("/backup-mail/confirm", link=link), 410)
     client.told("/charter", version="2026")
+    told = client.told("/state")
+    assert (told["backup_mail"], told["to_confirm"]) == ("lea@example.net", ["backup_mail"])
+    refused = is_problem(client.post("/password", new_password=GOOD), 422)
+    assert (refused["field"], refused["reason"]) == ("backup_mail", "confirm_first")
+    client.told("/backup-mail", backup_mail="lea@example.net")
     client.told("/password", new_password=GOOD)
     entry = site.wait_active(who)
     assert entry["supannMailPerso"] == ["lea@example.net"]

@@ -32,6 +32,7 @@ from tests.portal.walking import (
     SEND,
     every_page,
     go_to,
+    goes_on,
     has_activated,
     here,
     make,
@@ -382,7 +383,7 @@ def test_who_closes_her_browser_goes_on_where_she_was(
         go_to(before, who, step, to="lea@example.com")
     page = browsers.open(site)
     sign_in(page, who, GOOD if step is Step.DONE else "")
-    here(page, PATHS[step])
+    goes_on(page, step)
     for later in list(Step)[list(Step).index(step) : -1]:
         make(page, later, "lea@example.com" if later is Step.FORWARDING else "")
     assert has_activated(site, who)["mailForwardingAddress"] == ["lea@example.com"]

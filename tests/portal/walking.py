@@ -12,8 +12,10 @@ from connector.activation.links import CONFIRM, PAGES, RESET
 from connector.activation.visits import Step
 from connector.web.portal.routes import PATHS, START
 from tests.portal.common import BACKUP, GOOD, PROBLEM, Site, Student
+from tests.support.waiting import wait_until
 
 SEND = "main form button:not(.reveal)"  # the button that sends a page's form
+SHOWN = {Step.BACKUP_MAIL: "[name=backup_mail]", Step.FORWARDING: "[name=forward_to]"}
 PHONE: dict[str, Any] = {
     "viewport": {"width": 360, "height": 740},
     "has_touch": True,
@@ -52,6 +54,16 @@ def make(page: Page, step: Step, value: str = "", *, copy: bool = False) -> None
     page.click(SEND)
     steps = list(Step)
     here(page, PATHS[steps[steps.index(step) + 1]])
+
+
+def goes_on(page: Page, step: Step) -> None:
+    """Who signs in again with the letter confirms what was given before, then makes this step."""
+    for before in (Step.BACKUP_MAIL, Step.FORWARDING):
+        if list(Step).index(before) < list(Step).index(step) and step is not Step.DONE:
+            here(page, PATHS[before])
+            expect(page.locator(SHOWN[before])).to_have_value(re.compile("@"))
+            page.click(SEND)
+    here(page, PATHS[step])
 
 
 def go_to(page: Page, who: Student, step: Step, *, copy: bool = False, to: str = "") -> None:
@@ -145,6 +157,8 @@ def _pages(page: Page, site: Site, who: Student) -> Iterator[str]:
     yield "confirmed"
     page.goto(f"{PAGES[CONFIRM]}?lien=none")
     yield "link over"
+    proven = ["lea@example.net"]
+    wait_until(lambda: site.entry(who)["supannMailPerso"] == proven, "it is written", 20)
     changed = site.entry(who)["pwdChangedTime"][0]
     page.goto(site.link_to(who, RESET, changed))
     yield "choose another"

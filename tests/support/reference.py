@@ -30,6 +30,7 @@ ACTIVE = "A:SupannActif"
 GRACE = "A:SupannSursis"
 EXPIRED = "I:SupannExpire"
 SUSPENDED = "S:SupannVerrouAdministratif"
+SINCE = 10**6  # the time of an event that was made after whatever came before it
 COUNTING = ("validated", "withdrawn")
 CALENDAR, CANCELLATION = "calendar", "cancellation"
 
@@ -214,6 +215,7 @@ class Person:
     sealed: Sealed | None = None
     suspended: bool = False
     reissue: bool = False
+    forgets: bool = False  # a reissue took the account back: what was given before is nothing
     gifts: dict[str, Gift] = field(default_factory=dict)
     undone: frozenset[Row] | None = None  # the rows that do not count while they stay as they are
     archived: date | None = None
@@ -349,7 +351,17 @@ class Reference:
         self._draw(person, person.entry, today)
         self._give(person, person.entry)
 
+    def _take_back(self, person: Person, entry: Entry) -> None:
+        """Whoever held the account gave what is there; nobody knows yet whose it is now."""
+        for event in self._events_of.get(person.number, ()):
+            event.late = event.late or not event.applied
+        person.gifts, person.forgets = {}, True
+        if entry.mail is None:
+            entry.backup = entry.charter = None
+            entry.forward = ()
+
     def _draw(self, person: Person, entry: Entry, today: date) -> None:
+        person.forgets = False
         person.sealed, person.reissue = Sealed(today + PROVISIONAL), False
         entry.password = entry.reset = entry.policed = True
         assert entry.end is not None
@@ -381,7 +393,7 @@ class Reference:
             routed = entry.mail is not None and entry.mail[0] in (ACTIVE, GRACE)
             state = working if routed else rightful
             start = since if state == working else today
-        elif state == INACTIVE and rightful != INACTIVE:
+        elif state == INACTIVE and rightful != INACTIVE and not person.reissue:
             state, start = rightful, since
         elif state in (ACTIVE, GRACE) and state != working:
             state, start = working, since
@@ -395,7 +407,10 @@ class Reference:
         elif state == SUSPENDED and entry.mail and entry.mail[0] in (ACTIVE, GRACE):
             entry.mail = (*entry.mail[:2], entry.end)
         if draws:
+            reissued = person.reissue
             self._draw(person, entry, today)
+            if reissued and state == INACTIVE:
+                self._take_back(person, entry)
         elif not entry.reset:
             entry.closes, entry.policed, person.sealed = entry.end, False, None
         elif person.sealed is not None:
@@ -479,9 +494,14 @@ class Reference:
 
     def _assign(self, person: Person) -> None:
         for event in self._events_of.get(person.number, ()):
+            self.status(event)
+        for event in self._events_of.get(person.number, ()):
             if event.assigned or event.late:
                 continue
             event.assigned = True
+            if person.forgets and not all(g.rank[0] == SINCE for g in event.gifts.values()):
+                event.late = True
+                continue
             for name, gift in event.gifts.items():
                 standing = person.gifts.get(name)
                 if standing is None or gift.rank > standing.rank:

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector.core.model import Action, Change, Fate, Known
+from connector.edges.journal.holders import end_visits, take_accounts_back
 from connector.edges.journal.reservations import addresses_on, erase, keep_on_file, reserve
 from connector.edges.journal.rows import (
     change as change_of,
@@ -63,7 +64,8 @@ class Changes(Store):
         """Register changes before they are made; their ids, in the same order.
 
         With them go the passwords drawn and the copies of entries to be deleted. The
-        identifiers of a creation are reserved here, before anybody can see them.
+        identifiers of a creation are reserved here, before anybody can see them. Sessions end
+        before the account does, so that a crash in between leaves none.
         """
         if not batch:
             return []
@@ -100,6 +102,7 @@ class Changes(Store):
             before = known_accounts(connection, {change.student_number for change in batch})
             for row in rows:
                 row["before"] = known_text(before.get(row["student_number"]))
+            end_visits(connection, batch)
             given_ids = _insert(connection, rows)
             upsert(connection, sealed_passwords, passwords)
             reserve(connection, given)
@@ -118,6 +121,8 @@ class Changes(Store):
                 {change.student_number: change.after for change in applied if change.after},
                 reserved={c.student_number for c in applied if c.action is Action.CREATE},
             )
+            end_visits(connection, applied)
+            take_accounts_back(connection, applied)
             settle_sealed(connection, applied)
             undone = [change for change in applied if change.action is Action.UNDO]
             given = [change for change in applied if change.action is not Action.UNDO]

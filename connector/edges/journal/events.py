@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from connector.clock import instant as now
 from connector.core.model import Gift
+from connector.edges.journal.holders import FORGOTTEN
 from connector.edges.journal.rows import gift, gift_values, instant, stamp
 from connector.edges.journal.store import (
     Store,
@@ -132,9 +133,15 @@ class Events(Store):
             connection.execute(sa.update(events).where(events.c.number == number).values(values))
 
     def assign_events(
-        self, assigned: Mapping[int, str], given: Mapping[str, Sequence[Gift]]
+        self,
+        assigned: Mapping[int, str],
+        given: Mapping[str, Sequence[Gift]],
+        forgotten: Sequence[int] = (),
     ) -> None:
-        """Note whom events name, and what their students thereby gave: the latest of each field."""
+        """Note whom events name, and what their students thereby gave: the latest of each field.
+
+        ``forgotten``: those of the events that an earlier holder of the account gave.
+        """
         if not assigned and not given:
             return
         rows = [gift_values(student, one) for student, all_ in given.items() for one in all_]
@@ -145,6 +152,12 @@ class Events(Store):
                     .where(events.c.number == sa.bindparam("event"))
                     .values(student_number=sa.bindparam("student")),
                     [{"event": number, "student": whom} for number, whom in assigned.items()],
+                )
+            for chunk in chunks(forgotten):
+                connection.execute(
+                    sa.update(events)
+                    .where(events.c.number.in_(chunk))
+                    .values(status="rejected", reason=FORGOTTEN)
                 )
             upsert(connection, gifts, rows)
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from connector.edges.journal.changes import Changes
 from connector.edges.journal.events import Events
+from connector.edges.journal.holders import Holders
 from connector.edges.journal.incidents import Incidents
 from connector.edges.journal.mails import Mails
 from connector.edges.journal.reservations import Reservations
@@ -44,10 +45,13 @@ _UPGRADES: Mapping[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "2": ("3", ()),
+    "3": ("4", ("DROP TABLE IF EXISTS links",)),  # made anew: they live for a day at most
 }
 
 
-class Journal(Runs, Students, Reservations, Events, Changes, Incidents, Tries, Mails, Sessions):
+class Journal(
+    Runs, Students, Reservations, Events, Changes, Incidents, Tries, Mails, Sessions, Holders
+):
     """One open journal. Every method is one transaction and raises JournalUntrusted."""
 
 

@@ -26,6 +26,7 @@ from connector.edges.journal.tables import (
     enrolments,
     events,
     gifts,
+    holders,
     links,
     mails,
     overrides,
@@ -156,7 +157,7 @@ def keep_on_file(connection: sa.Connection, number: str, file: Path) -> None:
 
 def erase(connection: sa.Connection, number: str) -> None:
     """Erase a person: rows, gifts, copies, events, and the values in the history."""
-    for table in (enrolments, gifts, sealed, overrides, archive, sessions, links, mails):
+    for table in (enrolments, gifts, sealed, overrides, archive, sessions, links, mails, holders):
         connection.execute(sa.delete(table).where(table.c.student_number == number))
     hers = events.c.student_number == number
     connection.execute(sa.update(events).where(hers).values(body=None, identifier=None))

@@ -36,6 +36,7 @@ class Link:
     number: str  # student number
     value: str  # what it confirms, or what must still hold when it is used
     expires_at: datetime
+    mark: str = ""  # what else must still hold when it is used
 
 
 class Sessions(Store):
@@ -116,6 +117,7 @@ class Sessions(Store):
             "value": link.value,
             "made_at": stamp(now),
             "expires_at": stamp(link.expires_at),
+            "mark": link.mark,
         }
         same = sa.and_(links.c.student_number == link.number, links.c.purpose == link.purpose)
         with self._writing("making a link") as connection:
@@ -136,7 +138,19 @@ class Sessions(Store):
             return None
         until = instant(row.expires_at)
         assert until is not None
-        return Link(row.id, row.purpose, row.student_number, row.value, until)
+        return Link(row.id, row.purpose, row.student_number, row.value, until, row.mark)
+
+    def mark_links(self, number: str, purpose: str, mark: str) -> None:
+        """A student's links for one purpose go on holding under another mark."""
+        hers = sa.and_(links.c.student_number == number, links.c.purpose == purpose)
+        with self._writing("marking links") as connection:
+            connection.execute(sa.update(links).where(hers).values(mark=mark))
+
+    def end_links(self, number: str, purpose: str) -> None:
+        """Let a student's unused links for one purpose die."""
+        hers = sa.and_(links.c.student_number == number, links.c.purpose == purpose)
+        with self._writing("ending links") as connection:
+            connection.execute(sa.delete(links).where(hers, links.c.used_at.is_(None)))
 
     def link_ends(self, id_: str) -> datetime | None:
         """Until when a link is good; None: it was used, or there is none."""

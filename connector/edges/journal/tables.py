@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = "3"
+SCHEMA_VERSION = "4"
 
 # What is looked up by its beginning, or sorted: by code point in every database, whatever its
 # locale.
@@ -228,6 +228,16 @@ links = sa.Table(
     sa.Column("made_at", sa.String, nullable=False),
     sa.Column("expires_at", sa.String, nullable=False, index=True),
     sa.Column("used_at", sa.String),
+    sa.Column("mark", sa.String),  # what else must still hold when it is used
+)
+holders = sa.Table(
+    "holders",
+    metadata,
+    sa.Column("student_number", Key, primary_key=True),
+    sa.Column("since", sa.String),  # the account's password was given anew
+    sa.Column("event", sa.Integer, nullable=False),  # the last one that had arrived by then
+    sa.Column("forgets", sa.Boolean, nullable=False),  # what was given before is no evidence
+    sa.Column("backup", sa.String),  # the backup mail that its holder vouches for
 )
 mails = sa.Table(
     "mails",

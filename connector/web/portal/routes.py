@@ -146,11 +146,7 @@ class FirstConnection:
             answer.headers["Retry-After"] = str(refused.wait)
             return answer
         token = await self.reception.work(
-            visits.open_visit,
-            self.reception.portal,
-            signed.student_number,
-            password,
-            {"dn": signed.dn},
+            visits.open_visit, self.reception.portal, signed, password
         )
         return await self._go_on(visitor, token)
 

@@ -1,0 +1,62 @@
+"""Who holds an account: what ends a hold on it, and what its former holder gave.
+
+Whoever has the password holds the account. A new provisional password takes it back: nothing that
+was opened or given before may work against its new holder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from connector.core import entry
+from connector.core.model import Account, Change, Gift, Holder, State
+from connector.core.rules import Rules
+
+
+def ends_visits(change: Change) -> bool:
+    """Whether a change ends the sessions and links of its student: it closes the account, or gives
+    it another password."""
+    if change.draws_password or change.deletes:
+        return True
+    _, states = change.attributes.get("supannRessourceEtatDate", ((), ()))
+    state = entry.standing(Account(change.dn, {"supannRessourceEtatDate": states})).state
+    return state in (State.EXPIRED, State.SUSPENDED)
+
+
+def counting(gifts: Sequence[Gift], event: int, holder: Holder | None) -> tuple[Gift, ...]:
+    """What an event gives to whoever holds the account now.
+
+    Of an account that was taken back before it was activated, what was given until then counts
+    no more, also where its event comes late. Elsewhere it counts by its time, and none that had
+    arrived by then is later than that.
+
+    Args:
+        gifts: what is in the event.
+        event: its number in the inbox, by the order of arrival.
+        holder: since when the account is held; None: since it was made.
+    """
+    if holder is None or holder.since is None:
+        return tuple(gifts)
+    had_come, since = event <= holder.event, holder.since
+    if holder.forgets:
+        return () if had_come else tuple(gift for gift in gifts if gift.time > since)
+    return tuple(
+        replace(gift, time=since) if had_come and gift.time > since else gift for gift in gifts
+    )
+
+
+def redirection(values: Sequence[str], account: Account, rules: Rules) -> tuple[list[str], bool]:
+    """Where a redirection leads, and whether the local mailbox keeps a copy.
+
+    Args:
+        values: of ``mailForwardingAddress``, in any order.
+        account: whose they are.
+        rules: name the local mailbox.
+    """
+    mail, uid = account.first("mail") or "", account.first("uid") or ""
+    copy = rules.forwarding.local_copy.format(
+        local=mail.partition("@")[0], uid=uid, mail_domain=rules.institution.mail_domain
+    ).lower()
+    elsewhere = [value for value in values if value.lower() != copy]
+    return elsewhere, len(elsewhere) < len(values)

@@ -1,0 +1,117 @@
+"""Who holds an account since when: with a new provisional password, somebody else may."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from connector.clock import instant as now
+from connector.core.holding import ends_visits
+from connector.core.model import Change, Holder, State
+from connector.edges.journal.rows import exact
+from connector.edges.journal.store import Store, chunks, rows_of, upsert
+from connector.edges.journal.tables import events, gifts, holders, links, overrides, sessions
+
+FORGOTTEN = "given before a reissue took the account back: it counts no more"
+
+
+class Holders(Store):
+    """The holders of accounts in the journal."""
+
+    def holders(self, numbers: Collection[str] | None = None) -> dict[str, Holder]:
+        """What is known of who holds accounts, by student number; most have nothing noted."""
+        with self._reading("reading who holds accounts") as connection:
+            return {
+                row.student_number: Holder(
+                    since=datetime.fromisoformat(row.since) if row.since else None,
+                    event=row.event,
+                    forgets=row.forgets,
+                    backup=row.backup,
+                )
+                for row in rows_of(
+                    connection, sa.select(holders), holders.c.student_number, numbers
+                )
+            }
+
+    def doubt_backup(self, number: str) -> None:
+        """Somebody gave a backup mail who had no more than the provisional password: nobody
+        vouches for it until they have changed that."""
+        self._vouch(number, None, add=True)
+
+    def vouch(self, number: str, backup: str) -> None:
+        """Whoever holds the account says that this backup mail is theirs."""
+        self._vouch(number, backup, add=False)
+
+    def _vouch(self, number: str, backup: str | None, *, add: bool) -> None:
+        this = holders.c.student_number == number
+        with self._writing("noting who vouches for a backup mail") as connection:
+            found = connection.execute(sa.update(holders).where(this).values(backup=backup))
+            if add and not found.rowcount:
+                row = {"student_number": number, "since": None, "event": 0, "forgets": False}
+                connection.execute(sa.insert(holders).values(row | {"backup": backup}))
+
+
+# --- within a transaction -------------------------------------------------------------------------
+
+
+def end_visits(connection: sa.Connection, changes: Sequence[Change]) -> None:
+    """End sessions and links of whose account closes, or is given another password.
+
+    A link that is being used stays, so that it can be given back where its use fails.
+    """
+    numbers = [change.student_number for change in changes if ends_visits(change)]
+    for chunk in chunks(numbers):
+        connection.execute(sa.delete(sessions).where(sessions.c.student_number.in_(chunk)))
+        unused = sa.and_(links.c.student_number.in_(chunk), links.c.used_at.is_(None))
+        connection.execute(sa.delete(links).where(unused))
+
+
+def take_accounts_back(connection: sa.Connection, applied: Sequence[Change]) -> None:
+    """Note that accounts have another holder, and forget what must be forgotten of the former.
+
+    To be called while the wish of a reissue is still recorded.
+    """
+    gone = [change.student_number for change in applied if change.adds or change.deletes]
+    for chunk in chunks(gone):
+        connection.execute(sa.delete(holders).where(holders.c.student_number.in_(chunk)))
+    drawn = {c.student_number: c for c in applied if c.draws_password and not c.adds}
+    if not drawn:
+        return
+    reissued = sa.select(overrides.c.student_number).where(overrides.c.kind == "reissue")
+    wished = {
+        row.student_number
+        for row in rows_of(connection, reissued, overrides.c.student_number, drawn)
+    }
+    forgets = {
+        number
+        for number, change in drawn.items()
+        if number in wished and change.after is not None and change.after.state is State.INACTIVE
+    }
+    at = exact(now())
+    last = connection.scalar(sa.select(sa.func.max(events.c.number))) or 0
+    upsert(
+        connection,
+        holders,
+        [
+            {
+                "student_number": number,
+                "since": at,
+                "event": last,
+                "forgets": number in forgets,
+                "backup": None,
+            }
+            for number in drawn
+        ],
+    )
+    for chunk in chunks(sorted(drawn)):
+        ahead = sa.and_(gifts.c.student_number.in_(chunk), gifts.c.time > at)
+        connection.execute(sa.update(gifts).where(ahead).values(time=at))
+    for chunk in chunks(sorted(forgets)):
+        connection.execute(sa.delete(gifts).where(gifts.c.student_number.in_(chunk)))
+        connection.execute(
+            sa.update(events)
+            .where(events.c.student_number.in_(chunk), events.c.status == "waiting")
+            .values(status="rejected", reason=FORGOTTEN)
+        )
