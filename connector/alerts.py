@@ -56,6 +56,7 @@ ATTEMPTS = 3
 WAITING = 100  # alerts in the queue; more are tried again at their next occurrence
 PATIENCE = 5.0  # seconds that the end may take to send what waits
 UNSENT = "unsent:"
+LOCKING = "locking"
 _NAMED = 5  # of many entries
 
 log = structlog.get_logger()
@@ -141,6 +142,18 @@ def guessing(tried: int, inactive: int) -> Incident:
         f"{inactive:,} are inactive",
         "the log's lines `sign-in refused` name the addresses they came from: shut those out, or "
         "lower activation.throttle; `scolpass check` says what guessing could open",
+    )
+
+
+def locking(address: str, accounts: int) -> Incident:
+    """One address failed at several accounts: five failures at one lock it for good."""
+    return Incident(
+        f"{LOCKING}:{address}",
+        f"{address} may be locking students out: sign-ins from there failed at {accounts} "
+        "different accounts, and none is let through to another one for the time being",
+        "shut it out, or name it in activation.throttle.shared_addresses if many people share it; "
+        "the log's lines `sign-in refused` name the accounts: `scolpass show` says which are "
+        "locked, and `scolpass reissue --from FILE --reason '...'` opens many again",
     )
 
 

@@ -107,7 +107,8 @@ class NotLetIn(ScolpassError):
 
     REASONS = (
         *("unknown", "ambiguous", "closed", "password", "birth_date"),
-        *("throttled_account", "throttled_address", "throttled_total"),
+        *("throttled_account", "throttled_accounts", "throttled_address"),
+        *("throttled_network", "throttled_total"),
     )
 
     def __init__(

@@ -29,6 +29,7 @@ from connector.core.evidence import (
     zulu,
 )
 from connector.core.model import Feed
+from connector.core.spelling import folded
 from connector.edges.inbox import LARGEST, Arrival, arrivals
 from connector.edges.register import read_register
 from connector.errors import UnknownStudent, UsageError
@@ -221,7 +222,7 @@ def _examine(
     row["status"], row["reason"] = "rejected" if reason else "waiting", reason
     if event is None:
         return Accepted(identity, source, digest, reason)
-    row["identifier"] = event.identifier.lower()
+    row["identifier"] = folded(event.identifier)
     row["body"] = json.dumps(body)
     return Accepted(identity, source, digest, reason, event.identifier)
 
@@ -313,7 +314,7 @@ def _again(context: Context, row: dict[str, Any]) -> Event | None:
         row["number"],
         status="rejected" if event.trouble else "waiting",
         reason=event.trouble,
-        identifier=event.identifier.lower(),
+        identifier=folded(event.identifier),
         student_number=None,
     )
     return event

@@ -30,6 +30,7 @@ from connector.core.model import (
     Student,
 )
 from connector.core.plan import Taken
+from connector.core.spelling import folded
 from connector.errors import DirectoryUntrusted
 
 _NO_OVERRIDE = Override()
@@ -136,7 +137,7 @@ class Gathering:
         self, number: str, standing: tuple[Gift, ...], names: Iterable[str]
     ) -> tuple[Gift, ...]:
         """Give a student the events that name her so; each names one student."""
-        found = [one for name in names if name for one in self._unassigned.pop(name.lower(), ())]
+        found = [one for name in names if name for one in self._unassigned.pop(folded(name), ())]
         if not found:
             return standing
         self.assigned.update((event, number) for event, _ in found)
@@ -147,9 +148,9 @@ class Gathering:
             if gifts and not still:
                 self.forgotten.append(event)
             counted += still
-        folded = fold(standing, counted)
-        self.given[number] = folded
-        return folded
+        given = fold(standing, counted)
+        self.given[number] = given
+        return given
 
     def assign_made(self, changes: Iterable[Change]) -> None:
         """Events that name students by the addresses which these changes give them."""
@@ -287,7 +288,7 @@ class Gathering:
         for number in self._scope or ():
             own = entries.get(number, [])
             for one in own or (None,):
-                names.update(name.lower() for name in self._names_of(number, one) if name)
+                names.update(folded(name) for name in self._names_of(number, one) if name)
             if not self._is_complete(number, own):
                 starts |= self._look_up_taken(number, {account.dn for account in own})
         if starts:

@@ -35,6 +35,7 @@ from connector.core.model import (
 )
 from connector.core.plan import digest, make_plan
 from connector.core.safety import judge
+from connector.core.spelling import cleaned
 from connector.edges.journal import LastRuns
 from connector.edges.register import read_register
 from connector.errors import (
@@ -459,7 +460,7 @@ def resolve(context: Context, identifier: str, feed: Feed | None = None) -> str:
     Raises:
         UnknownStudent: nobody, or more than one.
     """
-    text = identifier.strip()
+    text = cleaned(identifier)
     if not text.isprintable():  # which no database takes, and nobody is named by
         raise UnknownStudent(f"{identifier!r} is no number, uid, login or address")
     if text in context.journal.accounts([text]):

@@ -1,4 +1,4 @@
-"""How often a password may be tried: by account, by address and in all, and one at a time each.
+"""How often a password may be tried: by account, address, network, in all; one at a time each.
 
 slapd's own lock does not hold against parallel guesses: it counts a failure only after it has
 verified the password, so that of a hundred guesses sent at once some thirty are verified (measured
@@ -8,6 +8,10 @@ directory is asked.
 An attempt is counted before anything is verified, and taken back once it turned out to be good:
 guesses stop at the limit however many come at once, and students who know their passwords do not
 use it up, however many share an address.
+
+An account that sees five failures is locked for good (the provisional policy), and numbers run in
+sequence: so an address that has failed at more than a few different accounts is not let near
+another one. It is told what everybody is told, as it would learn else which accounts there are.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from datetime import datetime, timedelta
 
 from connector.clock import instant
 from connector.core.rules import Rate, Throttle
+from connector.core.spelling import folded
 from connector.edges.journal import Full, Journal, Window
 from connector.edges.tokens import draw_token
 from connector.errors import Busy, DirectoryUntrusted, NotLetIn, Transient
@@ -35,12 +40,21 @@ LOOK = 0.02  # seconds between two looks whether it has ended
 SLACK = 20  # seconds for the journal, and by which the clocks of two hosts may differ
 REMEMBERED = timedelta(days=1)  # tries of accounts, for the alarm
 
-ACCOUNT, NAME, ADDRESS, TOTAL = "account", "name", "address", "total"  # kinds of keys: "kind:..."
+# Kinds of keys: "kind:...".
+ACCOUNT, NAME, ADDRESS, NETWORK, PROVIDER, TOTAL = (
+    *("account", "name", "address"),
+    *("network", "provider", "total"),
+)
+AT = "at"  # an account that an address failed at: "at:ADDRESS/NUMBER"
+SHUT = "shut"  # an address that is not let near accounts that it has not failed at
+MAILS = "mails"  # links to a new password that a student was sent
 SIGN_IN = "sign-in"  # the question that most windows are about
 
 _THROTTLED = {
     NAME: "throttled_account",
     ADDRESS: "throttled_address",
+    NETWORK: "throttled_network",
+    PROVIDER: "throttled_network",
     TOTAL: "throttled_total",
 }
 
@@ -91,7 +105,7 @@ class Guard:
         if not self._slots.acquire(timeout=PATIENCE):
             raise Busy("too many sign in at once", "Come again.")
         try:
-            one = Attempt(self, self._name(SIGN_IN, identifier))
+            one = Attempt(self, self._name(SIGN_IN, identifier), _network(address))
             try:
                 one.count(*self._windows(SIGN_IN, address, identifier))
                 yield one
@@ -139,6 +153,15 @@ class Guard:
         """
         self._count([_window(self._name(question, number), self._throttle.account)])
 
+    def may_be_mailed(self, number: str) -> bool:
+        """Count a link to a new password that a student is to be sent; False: there were enough.
+
+        Raises:
+            JournalUntrusted: it cannot be counted.
+        """
+        window = _window(f"{MAILS}:{number}", self._throttle.reset_mails)
+        return not isinstance(self._journal.add_tries([window], instant()), Full)
+
     def _count(self, windows: Sequence[Window]) -> None:
         added = self._journal.add_tries(windows, instant())
         if isinstance(added, Full):
@@ -150,6 +173,8 @@ class Guard:
         throttle = self._throttle
         windows = [
             _window(f"{ADDRESS}:{question}:{_network(address)}", throttle.address),
+            _window(f"{NETWORK}:{question}:{_network(address, 24, 48)}", throttle.network),
+            _window(f"{PROVIDER}:{question}:{_network(address, 16, 32)}", throttle.provider),
             _window(f"{TOTAL}:{question}", throttle.total),
         ]
         if identifier is not None:
@@ -157,10 +182,26 @@ class Guard:
         return windows
 
     def _name(self, question: str, identifier: str) -> str:
-        return f"{NAME}:{question}:{self._sign(identifier.strip().casefold())}"
+        return f"{NAME}:{question}:{self._sign(folded(identifier))}"
 
-    def _account(self, number: str) -> Window:
-        return _window(f"{ACCOUNT}:{number}", self._throttle.account)
+    def _account(self, number: str, network: str) -> list[Window]:
+        windows = [_window(f"{ACCOUNT}:{number}", self._throttle.account)]
+        if not self._is_shared(network):
+            rate, group = self._throttle.accounts, f"{AT}:{network}/"
+            windows.append(Window(f"{group}{number}", rate.limit, rate.period, group))
+        return windows
+
+    def _is_shared(self, network: str) -> bool:
+        try:
+            address = ipaddress.ip_network(network).network_address
+        except ValueError:
+            return False
+        return any(address in shared for shared in self._throttle.shared_addresses)
+
+    def _shut(self, group: str) -> None:
+        """Note that an address has failed at too many accounts, for those who watch."""
+        key = f"{SHUT}:{group.removeprefix(f'{AT}:').rstrip('/')}"
+        self._journal.add_tries([Window(key, 1, self._throttle.accounts.period)], instant())
 
     def _add(self, windows: Sequence[Window]) -> tuple[int, ...]:
         """Count a try; where those in hand use up a window, wait how they end."""
@@ -169,10 +210,12 @@ class Guard:
             while True:
                 added = self._journal.add_tries(windows, instant())
                 if not isinstance(added, Full):
-                    self._in_hand.update(window.key for window in windows)
+                    self._in_hand.update(_in_hand(windows))
                     return added
                 left = give_up - time.monotonic()
-                if not self._in_hand[added.window.key] or left <= 0:
+                if not self._in_hand[_in_hand([added.window])[0]] or left <= 0:
+                    if added.window.group:
+                        self._shut(added.window.group)
                     raise _refusal(added)
                 self._ended.wait(left)
 
@@ -189,7 +232,9 @@ class Guard:
     def _settle(self, one: Attempt) -> None:
         try:
             if one.numbers or one.entered:
-                self._journal.settle(one.holder, one.numbers if one.good else ())
+                self._journal.settle(
+                    one.holder, one.numbers if one.good else (), one.accounts if one.let_in else ()
+                )
         finally:
             with self._ended:
                 self._in_hand.subtract(one.keys)
@@ -202,19 +247,23 @@ class Guard:
 class Attempt:
     """One attempt to sign in, until its end."""
 
-    def __init__(self, guard: Guard, name: str) -> None:
+    def __init__(self, guard: Guard, name: str, network: str) -> None:
         self.good = False  # whether it is taken back at its end
+        self.let_in = False  # whether the password was right
+        self.accounts: list[str] = []  # keys of what its address fails at
         self.holder = draw_token()
         self.numbers: list[int] = []
         self.keys: list[str] = []
         self.entered = False
         self._guard = guard
         self._name = name
+        self._network = network
 
     def count(self, *windows: Window) -> None:
         """Count it in these windows too."""
         self.numbers += self._guard._add(windows)
-        self.keys += [window.key for window in windows]
+        self.keys += _in_hand(windows)
+        self.accounts += [window.key for window in windows if window.group]
 
     def enter(self, number: str | None) -> None:
         """Be the only one who tries this account until the attempt's end; None: there is none.
@@ -228,7 +277,7 @@ class Attempt:
         self._guard._enter(f"{ACCOUNT}:{number}" if number else self._name, self.holder)
         self.entered = True
         if number:
-            self.count(self._guard._account(number))
+            self.count(*self._guard._account(number, self._network))
 
 
 def accounts_tried(journal: Journal, now: datetime) -> int:
@@ -242,9 +291,24 @@ def forget(journal: Journal, throttle: Throttle, now: datetime) -> None:
         ACCOUNT: max(REMEMBERED, throttle.account.period),
         NAME: throttle.account.period,
         ADDRESS: throttle.address.period,
-        TOTAL: throttle.total.period,
+        AT: throttle.accounts.period,
+        SHUT: throttle.accounts.period,
+        MAILS: throttle.reset_mails.period,
+        **dict.fromkeys((NETWORK, PROVIDER, TOTAL), throttle.total.period),
     }
     journal.forget_tries({f"{kind}:": now - period for kind, period in periods.items()}, now)
+
+
+def shut_out(journal: Journal, throttle: Throttle, now: datetime) -> dict[str, int]:
+    """Addresses that failed at too many accounts and came back: at how many, by address."""
+    since = now - throttle.accounts.period
+    shut = [key.removeprefix(f"{SHUT}:") for key in journal.tried(f"{SHUT}:", since)]
+    return {one: len(journal.tried(f"{AT}:{one}/", since)) for one in shut}
+
+
+def _in_hand(windows: Sequence[Window]) -> list[str]:
+    """By what it is known that attempts in hand use up a window."""
+    return [window.group or window.key for window in windows]
 
 
 def _window(key: str, rate: Rate) -> Window:
@@ -254,20 +318,21 @@ def _window(key: str, rate: Rate) -> Window:
 def _refusal(full: Full) -> NotLetIn:
     """What a full window means. An account's own says nothing: it would tell its other names."""
     kind, _, rest = full.window.key.partition(":")
+    if kind == AT:
+        return NotLetIn("throttled_accounts", student_number=rest.rpartition("/")[2])
     if kind == ACCOUNT:
         return NotLetIn("throttled_account", student_number=rest)
     seconds = max(1, math.ceil((full.until - instant()).total_seconds()))
     return NotLetIn(_THROTTLED[kind], wait=seconds)
 
 
-def _network(address: str) -> str:
-    """What an address counts as: an IPv6 one as its /64, of which one customer has all."""
+def _network(address: str, four: int = 32, six: int = 64) -> str:
+    """What an address counts as: one, or an IPv6 one's /64, of which one customer has all."""
     try:
-        found = ipaddress.ip_address(address)
+        found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return "none"
-    if isinstance(found, ipaddress.IPv4Address):
-        return str(found)
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.ip_network((int(found) >> 64 << 64, 64)))
+    found = getattr(found, "ipv4_mapped", None) or found
+    length = four if isinstance(found, ipaddress.IPv4Address) else six
+    network = ipaddress.ip_network(found).supernet(new_prefix=length)
+    return str(network.network_address if length == 32 else network)

@@ -98,7 +98,8 @@ def confirm(portal: Portal, text: str) -> None:
 def forgotten(portal: Portal, identifier: str, address: str) -> None:
     """Send a link to the backup mail of an account in use, if the identifier names one.
 
-    Nothing tells whoever asks whether it did.
+    Nothing tells whoever asks whether it did. A student is sent a few a day, however she is named
+    and from wherever it is asked; those that she has stay good.
 
     Raises:
         NotLetIn: too many ask, from this address, for this account, or in all.
@@ -117,6 +118,9 @@ def forgotten(portal: Portal, identifier: str, address: str) -> None:
             log.info("no link for a forgotten password", student_number=number, state=state)
             return
         changed = directory.password_changed_at(account.dn)
+    if not portal.guard.may_be_mailed(number):
+        log.info("no link for a forgotten password", student_number=number, reason="enough today")
+        return
     now = portal.moment().now
     link = Link(draw_token(), RESET, number, changed, now + RESET_HOLDS, mark=backup)
     _send(portal, link, mails.RESET, backup, now)

@@ -19,6 +19,7 @@ from connector.activation.portal import Portal
 from connector.core import entry
 from connector.core.evidence import LONGEST
 from connector.core.model import IN_USE, Account, State
+from connector.core.spelling import cleaned
 from connector.edges.directory import Directory
 from connector.edges.passwords import hash_argon2id
 from connector.edges.tokens import draw_token
@@ -133,7 +134,7 @@ def _sign_in(
         changed = directory.password_changed_at(account.dn)
         if not directory.lets_in(account.dn, password):
             raise NotLetIn("password", student_number=number)
-        attempt.good = True
+        attempt.good = attempt.let_in = True
     return SignedIn(number, account.dn, account, account.must_change, changed)
 
 
@@ -143,7 +144,7 @@ def look_up(portal: Portal, directory: Directory, identifier: str) -> Found:
     Raises:
         Untrustworthy: directory or journal cannot be asked.
     """
-    identifier = identifier.strip()
+    identifier = cleaned(identifier)
     # What is not printable no directory takes, and nobody is named by.
     if not identifier or not identifier.isprintable() or len(identifier.encode()) > LONGEST:
         return Found(closed="unknown")

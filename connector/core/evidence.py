@@ -17,6 +17,7 @@ from typing import Any
 
 from connector.core.model import Account, Gift
 from connector.core.rules import Activation
+from connector.core.spelling import cleaned
 
 ACTIVATED = "fr.scolpass.account.activated"
 FORWARDING = "fr.scolpass.forwarding.changed"
@@ -94,7 +95,7 @@ def read_event(body: object, arrived: datetime, own_domains: Iterable[str]) -> E
     data = body.get("data")
     if not isinstance(data, dict):
         raise BadEvent("data: expected a JSON object")
-    identifier = _text(data, "identifier", "data.").strip()
+    identifier = cleaned(_text(data, "identifier", "data."))
     if not identifier:
         raise BadEvent("data.identifier: expected a login, address, uid or student number")
     reader = _Reader(kind, data, time, source, identity, tuple(own_domains))

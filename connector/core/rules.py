@@ -19,6 +19,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    IPvAnyNetwork,
     model_validator,
 )
 
@@ -195,11 +196,30 @@ class Password(Section):
 
 
 class Throttle(Section):
-    """How many passwords may be tried; by default what PWM, a common portal, allows."""
+    """How many passwords may be tried; by default what PWM, a common portal, allows.
+
+    All but ``account`` and ``reset_mails`` count failures. An IPv6 address counts as its /64.
+    """
 
     account: Tries = Rate(10, timedelta(minutes=5))
-    address: Tries = Rate(30, timedelta(minutes=5))  # failures; an IPv6 address counts by its /64
-    total: Tries = Rate(500, timedelta(minutes=5))  # failures
+    address: Tries = Rate(30, timedelta(minutes=5))
+    accounts: Tries = Rate(5, timedelta(hours=1))  # different ones, from one address
+    total: Tries = Rate(500, timedelta(minutes=5))
+    reset_mails: Tries = Rate(3, timedelta(days=1))  # with a link to a new password, to a student
+    shared_addresses: tuple[IPvAnyNetwork, ...] = ()  # of many people: not bound by ``accounts``
+
+    @property
+    def network(self) -> Rate:
+        """What a /24 or /48 may use up of the total, so that one alone cannot shut out all."""
+        return self._share(5)
+
+    @property
+    def provider(self) -> Rate:
+        """What a /16 or /32 may use up of the total."""
+        return self._share(2)
+
+    def _share(self, part: int) -> Rate:
+        return Rate(max(1, self.total.limit // part), self.total.period)
 
 
 class Activation(Section):

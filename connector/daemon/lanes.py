@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -55,6 +55,7 @@ OVERLAP = timedelta(seconds=5)  # CSNs of several servers need not come in order
 WHOLE_FROM = 200  # students: for more, and a twentieth of all, a whole pass is cheaper
 LONGEST_SLEEP = 5.0  # seconds
 GUESSES_EVERY = 60.0  # seconds between two looks at how many sign-ins failed
+MOST_LOCKING = 5  # addresses that people are told of at a time
 SIGNATURES_KEPT = timedelta(hours=1)  # those of requests are good for five minutes
 LASTS = 3  # failures in a row: it is no passing trouble, and people hear of it
 FIRST_AGAIN = 30.0  # seconds after which the first of directory.uris is tried again
@@ -454,6 +455,20 @@ class GuessingLane(Lane):
             self.alerts.raise_(incident)
         else:
             self.fine("guessing")
+        self._tell_who_locks(guard.shut_out(context.journal, throttle, now))
         guard.forget(context.journal, throttle, now)
         visits.forget(context.journal, now)
         return GUESSES_EVERY
+
+    def _tell_who_locks(self, shut: Mapping[str, int]) -> None:
+        """Tell of addresses that fail at many accounts; of a few, however many they are."""
+        before = {
+            key.removeprefix(f"{alerts.LOCKING}:")
+            for key in alerts.open_incidents(self.context.journal)
+            if key.startswith(f"{alerts.LOCKING}:")
+        }
+        for address in sorted(before - shut.keys()):
+            self.alerts.close(f"{alerts.LOCKING}:{address}")
+        told = [*sorted(before & shut.keys()), *sorted(shut.keys() - before)]
+        for address in told[:MOST_LOCKING]:
+            self.alerts.raise_(alerts.locking(address, shut[address]))

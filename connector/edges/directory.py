@@ -27,6 +27,7 @@ from connector.core import entry
 from connector.core.guessing import DEFAULT_THREADS, Guessing, lock_of, reckon
 from connector.core.model import Account
 from connector.core.rules import Provisional
+from connector.core.spelling import spellings
 from connector.edges.ber import found_entry
 from connector.errors import DirectoryUntrusted, EntryError, NoAnswer, Refused, Transient
 from connector.settings import Directory as DirectorySettings
@@ -601,9 +602,11 @@ class Directory:
     def numbers_of(self, context: str, identifier: str) -> list[str]:
         """The student numbers of the entries that a number, uid, login or address names."""
         names = ("supannEtuId", "uid", *entry.ADDRESSES)
-        filters = "(|" + "".join(entry.holds(name, identifier) for name in names) + ")"
+        filters = "".join(
+            entry.holds(name, text) for text in spellings(identifier) for name in names
+        )
         found: dict[str, None] = {}
-        for item in self._search(context, filters, ["supannEtuId"], "looking up a student"):
+        for item in self._search(context, f"(|{filters})", ["supannEtuId"], "looking up a student"):
             for raw in item["raw_attributes"].get("supannEtuId", []):
                 found[raw.decode()] = None
         return list(found)

@@ -2,40 +2,64 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 Network = IPv4Network | IPv6Network
+Address = IPv4Address | IPv6Address
+
+MOST_HOPS = 32  # of proxies; more stand in no honest header
+
+# An address as proxies write it: alone, with a port, in brackets, or in brackets with a port.
+_HOP = re.compile(
+    r"(?:\[(?P<inner>[0-9A-Fa-f:.]+)\]|(?P<four>[0-9.]+)|(?P<six>[0-9A-Fa-f:.]+))(?P<port>:\d{1,5})?"
+)
 
 
-def client_address(request: Request, trusted: Sequence[Network]) -> str:
+def client_address(request: HTTPConnection, trusted: Sequence[Network]) -> str:
     """The address of whoever asks: the peer's, or what trusted proxies say of theirs.
 
-    ``X-Forwarded-For`` is read from its end, where our own proxies write; what stands before the
-    first address that is none of theirs may be anybody's invention.
+    All lines of ``X-Forwarded-For`` are one list (RFC 9110, 5.3), which is read from its end,
+    where our own proxies write; what stands before the first address that is none of theirs may
+    be anybody's invention. ``Forwarded`` and ``X-Real-IP`` are not read: a proxy that writes one
+    of them may pass on what a stranger wrote into the other.
+
+    Returns:
+        The address as Python writes it, so that one address has one spelling; an IPv4 address
+        within IPv6 as IPv4; "" where the peer has none.
     """
     peer = request.client.host if request.client else ""
-    hops = [hop.strip() for hop in request.headers.get("x-forwarded-for", "").split(",")]
-    address = peer
-    while hops and hops[-1] and _is_among(address, trusted):
-        hop = hops.pop()
-        if _address(hop) is None:
+    found = read_address(peer)
+    if found is None:
+        return peer
+    lines = request.headers.getlist("x-forwarded-for")
+    hops = [hop.strip() for hop in ",".join(lines).split(",")][-MOST_HOPS:]
+    while hops and any(found in network for network in trusted):
+        hop = _hop(hops.pop())
+        if hop is None:
             break
-        address = hop
-    return address
+        found = hop
+    return str(found)
 
 
-def _is_among(text: str, networks: Sequence[Network]) -> bool:
-    address = _address(text)
-    return address is not None and any(address in network for network in networks)
-
-
-def _address(text: str) -> object:
+def read_address(text: str) -> Address | None:
+    """An address in its shortest kind, without the zone of a link; None: it is none."""
     try:
-        address = ip_address(text)
+        address = ip_address(text.partition("%")[0])
     except ValueError:
         return None
-    mapped = getattr(address, "ipv4_mapped", None)
-    return mapped or address
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _hop(text: str) -> Address | None:
+    """One hop of ``X-Forwarded-For``; None: it tells no address."""
+    whole = read_address(text)
+    if whole is not None:
+        return whole
+    found = _HOP.fullmatch(text.strip('"').strip())
+    if found is None or (found["six"] and found["port"]):  # where an IPv6 address would end
+        return None
+    return read_address(found["inner"] or found["four"] or found["six"])

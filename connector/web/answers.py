@@ -160,6 +160,10 @@ class Orderly:
             await send(message)
 
         try:
+            if _is_framed_twice(scope):
+                answer = as_problem(400, "Where the body ends is told twice.")
+                await answer(scope, receiving, sending)  # unread, so that the connection ends
+                return
             await self._app(scope, receiving, sending)
         except asyncio.CancelledError:
             # The server ends. This is the outermost frame of the request's task.
@@ -168,6 +172,18 @@ class Orderly:
                 headers = {"Retry-After": "5", "Connection": "close"}
                 answer = as_problem(503, "scolpass is being stopped; send it again.", headers)
                 await answer(scope, receiving, sending)
+
+
+def _is_framed_twice(scope: Scope) -> bool:
+    """Whether others could see another end of this request than we do (RFC 9112, 6.1).
+
+    So it is with a length beside a transfer coding, and with any transfer coding in HTTP/1.0:
+    what stands behind such a request may be another one, which a proxy let pass as its body.
+    """
+    names = {name for name, _ in scope["headers"]}
+    if b"transfer-encoding" not in names:
+        return False
+    return b"content-length" in names or scope["http_version"] == "1.0"
 
 
 def _announces_body(scope: Scope) -> bool:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import threading
+from collections.abc import Sequence
 from types import TracebackType
 
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from connector.errors import ConfigurationError
+from connector.web.addresses import Network
+from connector.web.connections import MOST, Config, Room
 
-HEAD = 10.0  # seconds until a request's head is there, from the connection or the last answer on
-REQUEST = 90.0  # seconds for a request and its answer; more than all that is waited for in it
 IDLE = 5  # seconds that a connection is kept between requests
-MOST_CONNECTIONS = 512
 GRACE = 1  # seconds that requests have to end when the server does
 
 log = structlog.get_logger()
@@ -26,16 +24,32 @@ log = structlog.get_logger()
 class WebServer:
     """One application on one address, from :meth:`start` to :meth:`stop`, or as a ``with``."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
-        """``host`` as `Http.host` has it; ``port`` 0 takes one that is free."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        host: str,
+        port: int,
+        trusted: Sequence[Network] = (),
+        name: str = "http.listen",
+    ) -> None:
+        """Prepare to listen.
+
+        Args:
+            app: the application.
+            host: as `Http.host` has it.
+            port: 0 takes one that is free.
+            trusted: proxies, of which more connections are taken than of others.
+            name: the setting that host and port come from.
+        """
         self._address = host, port
+        self._name = name
         self._socket: socket.socket | None = None
         self._ended = False
         self._server = _Server(
-            uvicorn.Config(
+            Config(
                 app,
+                Room(trusted),
                 loop="asyncio",
-                http=_Watched,
                 ws="none",
                 lifespan="off",
                 interface="asgi3",
@@ -44,7 +58,8 @@ class WebServer:
                 server_header=False,
                 # The peer that is logged is who connected; what a proxy says stands beside it.
                 proxy_headers=False,
-                limit_concurrency=MOST_CONNECTIONS,
+                # Connections are bounded by the room; this is for requests of those who have gone.
+                limit_concurrency=2 * MOST,
                 timeout_keep_alive=IDLE,
                 timeout_graceful_shutdown=GRACE,
             )
@@ -65,7 +80,7 @@ class WebServer:
             self._socket = socket.create_server(address[:2], family=family)
         except OSError as error:
             raise ConfigurationError(
-                f"http.listen: cannot listen on {host}, port {port}: {error.strerror or error}",
+                f"{self._name}: cannot listen on {host}, port {port}: {error.strerror or error}",
                 "Name an address of this machine and a port that no other program has",
             ) from None
         self._address = host, self._socket.getsockname()[1]
@@ -130,41 +145,3 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         self.up.set()
-
-
-class _Watched(H11Protocol):
-    """uvicorn's HTTP with time limits where it has none.
-
-    It waits for ever for a request's head, and for a peer that reads no answers.
-    """
-
-    _alarm: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._watch()
-
-    def data_received(self, data: bytes) -> None:
-        before = self.cycle
-        super().data_received(data)
-        if self.cycle is not before:
-            self._watch()
-
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        self._watch()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
-        super().connection_lost(exc)
-
-    def _watch(self) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-        busy = self.cycle is not None and not self.cycle.response_complete
-        self._alarm = self.loop.call_later(REQUEST if busy else HEAD, self.transport.abort)
-
-    def _unsupported_upgrade_warning(self) -> None:
-        """An ``Upgrade`` is not followed, which is all that need be done (RFC 9110, 7.8)."""

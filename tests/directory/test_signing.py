@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any
@@ -23,7 +23,7 @@ from tests.support import people
 from tests.support.desk import activate, take
 from tests.support.door import WRONG, Door, Verified, door
 from tests.support.events import NUMBER, PASSWORD, change_password
-from tests.support.walk import Walk, student
+from tests.support.walk import Walk, student, students
 
 BORN, ANOTHER_DAY = date(2008, 2, 29), date(2008, 2, 28)
 NOBODY = "lea.nobody@etu.umontpellier.fr"
@@ -235,17 +235,101 @@ def test_what_counts_as_one_address(enrolled: Walk, one: str, same: str, other: 
 
 def test_failures_in_all(enrolled: Walk) -> None:
     with door(enrolled, throttle={"total": "3/5m"}) as at:
-        reasons = [at.reason(who=f"nobody{n}", address=f"192.0.2.{n}") for n in range(4)]
+        reasons = [at.reason(who=f"nobody{n}", address=f"198.{n}.2.1") for n in range(4)]
         assert reasons == ["unknown"] * 3 + ["throttled_total"]
+
+
+@pytest.mark.parametrize(
+    ("near", "refused_after"),
+    [
+        pytest.param(lambda n: "192.0.2.7", 2, id="one address"),
+        pytest.param(lambda n: f"192.0.2.{n}", 2, id="one /24"),
+        pytest.param(lambda n: f"192.0.{n}.1", 5, id="one /16"),
+        pytest.param(lambda n: f"2001:db8:1:{n:x}::1", 2, id="one /48"),
+        pytest.param(lambda n: f"2001:db8:{n:x}::1", 5, id="one /32"),
+    ],
+)
+def test_nobody_alone_uses_up_what_all_have(
+    enrolled: Walk, near: Callable[[int], str], refused_after: int
+) -> None:
+    with door(enrolled, throttle={"total": "10/5m"}) as at:
+        reasons = [at.reason(who=f"nobody{n}", address=near(n)) for n in range(20)]
+        assert reasons[:refused_after] == ["unknown"] * refused_after
+        assert set(reasons[refused_after:]) == {"throttled_network"}
+        assert at.reason(enrolled.password(NUMBER), address="203.0.113.9") == ""
 
 
 def test_what_is_good_uses_nothing_up(enrolled: Walk) -> None:
     password = enrolled.password(NUMBER)
-    with door(enrolled, throttle={"account": "2/5m", "address": "2/5m", "total": "2/5m"}) as at:
+    with door(enrolled, throttle={"account": "2/5m", "address": "2/5m", "total": "10/5m"}) as at:
         assert at.reason() == "password"
         for _ in range(5):
             at.enter(password)
         assert [at.reason(), at.reason(password)] == ["password", "throttled_address"]
+
+
+SPELLED = {
+    "full width": "".join(chr(ord(sign) + 0xFEE0) for sign in NUMBER),
+    "mathematical digits": "".join(chr(0x1D7CE + int(sign)) for sign in NUMBER),
+    "blanks": f"  {NUMBER}\u00a0",
+    "soft hyphens": "\u00ad".join(NUMBER),
+    "joiners": f"\u200b{NUMBER}\ufeff",
+    "uid in full width": f"\uff25{NUMBER}",
+    "uid in capitals": f"E{NUMBER}",
+}
+
+
+@pytest.mark.parametrize("who", SPELLED.values(), ids=SPELLED.keys())
+def test_a_spelling_names_the_same_account_and_counts_as_it(enrolled: Walk, who: str) -> None:
+    usual = NUMBER if who.strip("\u00ad")[0] not in "E\uff25" else f"e{NUMBER}"
+    with door(enrolled, throttle={"account": "1/5m"}) as at:
+        assert at.enter(enrolled.password(NUMBER), who).student_number == NUMBER
+        assert at.reason(who=who) == "password"
+        assert at.refusal(who=usual).wait is not None  # by the name, not only by the account
+
+
+# --- locking others out -------------------------------------------------------------------------
+
+
+def numbers(count: int) -> list[str]:
+    return [str(int(NUMBER) + n) for n in range(count)]
+
+
+def locked(walk: Walk) -> list[str]:
+    return [n for n, one in walk.people().items() if "pwdAccountLockedTime" in one]
+
+
+def test_an_address_cannot_lock_more_than_a_few_accounts(walk: Walk) -> None:
+    walk.synced(students(8))
+    with door(walk, throttle={"accounts": "2/1h", "address": "100/5m"}) as at:
+        reasons = [[at.reason(who=who) for _ in range(6)] for who in numbers(8)]
+        assert reasons == [["password"] * 6] * 2 + [["throttled_accounts"] * 6] * 6
+        assert locked(walk) == numbers(2)
+        refused = at.refusal(who=numbers(8)[5])
+        assert refused.wait is None  # as for a wrong password: else it tells that there is one
+        assert at.reason(who=NOBODY) == "unknown"
+        elsewhere = at.enter(walk.password(numbers(8)[7]), numbers(8)[7], address="203.0.113.9")
+        assert elsewhere.student_number == numbers(8)[7]
+
+
+def test_who_gets_in_at_last_has_failed_at_no_account(walk: Walk) -> None:
+    """A campus behind one address, whose students mistype before they get in."""
+    walk.synced(students(8))
+    with door(walk, throttle={"accounts": "2/1h"}) as at:
+        for who in numbers(8):
+            assert at.reason(who=who) == "password"
+            at.enter(walk.password(who), who)
+        assert at.refused == {"password": 8}
+
+
+def test_an_address_that_many_share_is_not_bound_by_accounts(walk: Walk) -> None:
+    walk.synced(students(8))
+    throttle = {"accounts": "2/1h", "shared_addresses": ["192.0.2.0/24", "2001:db8::/32"]}
+    with door(walk, throttle=throttle) as at:
+        assert {at.reason(who=who) for who in numbers(8)} == {"password"}
+        assert {at.reason(who=who, address="2001:db8:1::1") for who in numbers(8)} == {"password"}
+        reasons = [at.reason(who=who, address="203.0.113.9") for who in numbers(3)]
+        assert reasons == ["password", "password", "throttled_accounts"]
 
 
 def test_a_window_moves_on(enrolled: Walk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,3 +118,24 @@ def test_forgets_what_is_old_each_kind_by_itself(journal: Journal) -> None:
     journal.forget_tries({"x:": AT + 5 * MINUTE, "y:": AT - MINUTE}, AT + 10 * MINUTE)
     assert held(journal) == ["x:1", "y:1", "y:1"]
     assert not journal.enter("b", "other", AT + 10 * MINUTE, AT + 20 * MINUTE)
+
+
+def test_a_group_takes_so_many_different_keys_and_each_again(journal: Journal) -> None:
+    def one(key: str) -> Window:
+        return Window(f"g/{key}", 2, 5 * MINUTE, "g/")
+
+    for minute, key in enumerate(("a", "b", "a", "b")):
+        added(journal, one(key), at=AT + minute * MINUTE)
+    last = AT + 4 * MINUTE
+    assert journal.add_tries([one("c")], last) == Full(one("c"), AT + 7 * MINUTE)  # "a" is over
+    added(journal, one("a"), at=last)
+    added(journal, Window("h/c", 2, 5 * MINUTE, "h/"), at=last)
+    added(journal, one("c"), at=AT + 8 * MINUTE)
+    assert journal.tried("g/", AT + 4 * MINUTE) == ["g/a", "g/c"]
+
+
+def test_what_is_forgiven_is_forgotten_and_nothing_else(journal: Journal) -> None:
+    for key in ("a", "a", "b"):
+        added(journal, Window(key, 9, MINUTE))
+    journal.settle("nobody", (), ["a"])
+    assert held(journal) == ["b"]

@@ -12,11 +12,12 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from connector import desk
-from connector.activation import links, visits
+from connector.activation import guard, links, visits
 from connector.activation.links import CONFIRM, RESET
 from connector.activation.portal import Portal
 from connector.activation.signing import SignedIn
 from connector.activation.visits import IDLE, LONGEST, Step, Visit
+from connector.clock import instant
 from connector.context import open_context
 from connector.edges.directory import Directory
 from connector.edges.tokens import draw_token, fingerprint
@@ -422,6 +423,36 @@ def test_a_link_dies_with_any_change_of_the_password(open_portal: Opening, walk:
     with pytest.raises(LinkOver):
         links.reset(portal, link, NEW, NEW)
     assert binds(walk, password="Fourmi-travaille-1668")
+
+
+def test_another_link_leaves_the_first_one_good(open_portal: Opening, walk: Walk) -> None:
+    portal = open_portal()
+    activate(walk, NUMBER)
+    for _ in range(2):
+        links.forgotten(portal, NUMBER, "192.0.2.7")
+    first, second = (
+        f"{one}.{portal.links.sign(one)}" for one in sql(portal, "SELECT id FROM links")
+    )
+    links.reset(portal, first, NEW, NEW)
+    assert binds(walk, password=NEW)
+    with pytest.raises(LinkOver):  # the password was changed
+        links.reset(portal, second, NEW + "x", NEW + "x")
+
+
+def test_a_student_is_sent_a_few_links_a_day_however_they_are_asked_for(
+    open_portal: Opening, walk: Walk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    portal = open_portal()
+    activate(walk, NUMBER)
+    login = walk.people()[NUMBER]["supannAliasLogin"][0]
+    wide = "".join(chr(ord(sign) + 0xFEE0) for sign in NUMBER)
+    for n, who in enumerate((NUMBER, f"e{NUMBER}", login, login.upper(), wide, f"\u00ad{NUMBER}")):
+        links.forgotten(portal, who, f"198.{n}.0.1")
+    assert sql(portal, "SELECT count(*) FROM links") == [3]
+    later = instant() + timedelta(days=1)
+    monkeypatch.setattr(guard, "instant", lambda: later)
+    links.forgotten(portal, NUMBER, "192.0.2.7")
+    assert sql(portal, "SELECT count(*) FROM links") == [4]
 
 
 @pytest.mark.parametrize("who", ["inactive", "suspended", "nobody"])

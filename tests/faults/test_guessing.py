@@ -25,6 +25,7 @@ from tests.support.walk import Walk, student, students
 
 POLICY = 5  # pwdMaxFailure
 ACCOUNT, ADDRESS = 10, 30  # what may fail in five minutes
+ACCOUNTS = 5  # different ones, from one address
 
 
 def at_once(jobs: Sequence[Callable[[], str]]) -> Counter[str]:
@@ -98,8 +99,12 @@ def test_one_guess_at_each_of_many_accounts_from_one_address(
     with ExitStack() as stack:
         doors = [stack.enter_context(door(walk)) for _ in range(hosts)]
         jobs = [guess(doors[n % hosts], WRONG, str(int(NUMBER) + n)) for n in range(60)]
-        assert at_once(jobs) == {"password": ADDRESS, "throttled_address": 30}
-        assert verified.answers == [False] * ADDRESS
+        assert at_once(jobs) == {
+            "password": ACCOUNTS,
+            "throttled_accounts": ADDRESS - ACCOUNTS,
+            "throttled_address": 30,
+        }
+        assert verified.answers == [False] * ACCOUNTS
         assert doors[0].reason(who="nobody") == "throttled_address"
 
 
@@ -115,8 +120,43 @@ def test_two_hundred_students_who_know_their_passwords(walk: Walk) -> None:
             assert at.reason(who=f"nobody{n}") == "unknown"
         assert at_once([guess(at, passwords[n], n) for n in numbers]) == {"": 200}
         assert at.let_in == 200
-        assert len(at.kept("tries", "key")) == 3 * (ADDRESS - 1)
+        assert len(at.kept("tries", "key")) == 5 * (ADDRESS - 1)
         assert at.kept("entrances", "account") == []
+
+
+def test_people_hear_of_who_locks_others_out(walk: Walk) -> None:
+    walk.synced(students(9))
+    settings = load_settings(walk.workspace.config, {})
+    with (
+        open_context(settings, "daemon") as context,
+        alerts.Alerts({}, context.journal) as told,
+    ):
+        shared = Shared(Register(settings.source, settings.institution))
+        lane = GuessingLane("guessing", context, shared, told, Metrics())
+
+        def locking() -> list[str]:
+            lane.step()
+            return [key for key in incidents(walk) if key.startswith(alerts.LOCKING)]
+
+        with door(walk) as at:
+            for n in range(ACCOUNTS):
+                assert at.reason(who=str(int(NUMBER) + n)) == "password"
+            assert locking() == []  # it has locked nobody yet, and may be a campus
+            for host in range(9):
+                for n in range(ACCOUNTS + 1):
+                    at.reason(who=str(int(NUMBER) + n), address=f"2001:db8:{host}::1")
+            at.reason(who=str(int(NUMBER) + ACCOUNTS))
+            assert len(locking()) == 5  # of as many people hear; the log names them all
+            text = context.journal.incidents()["locking:192.0.2.7"]
+            assert (
+                f"192.0.2.7 may be locking students out: sign-ins from there failed at {ACCOUNTS}"
+                in text
+            )
+            assert "reissue --from FILE" in text
+            context.moment = type(context.moment)(
+                now=instant() + timedelta(hours=1, seconds=1), today=context.moment.today
+            )
+            assert locking() == []
 
 
 def test_people_hear_of_one_guess_at_each_of_many_accounts(walk: Walk) -> None:
@@ -147,4 +187,5 @@ def test_people_hear_of_one_guess_at_each_of_many_accounts(walk: Walk) -> None:
                 now=instant() + guard.REMEMBERED + timedelta(seconds=1), today=context.moment.today
             )
             assert not incident_after(0)
+            assert not incidents(walk)
             assert at.kept("tries", "key") == []  # nothing counts any more

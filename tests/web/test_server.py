@@ -14,7 +14,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from connector.errors import ConfigurationError
-from connector.web import server as web
+from connector.web import connections as web
 from connector.web.server import WebServer
 from tests.support.events import activation
 from tests.support.signing import new_id, sign

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from connector.core import entry
 from connector.core.model import Change, Reservation
+from connector.core.spelling import folded
 from connector.edges.journal.rows import reservation_values
 from connector.edges.journal.rows import reservations as by_number
 from connector.edges.journal.store import Store, beginning_with, insert_missing, rows_of
@@ -46,7 +47,7 @@ class Reservations(Store):
         with self._reading("looking up an identifier") as connection:
             found: str | None = connection.scalar(
                 sa.select(reservations.c.student_number).where(
-                    reservations.c.identifier == identifier.lower()
+                    reservations.c.identifier == folded(identifier)
                 )
             )
             return found

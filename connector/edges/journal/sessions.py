@@ -109,7 +109,7 @@ class Sessions(Store):
     # --- links ---
 
     def make_link(self, link: Link, now: datetime) -> None:
-        """Store a link; an earlier one of this student for the same purpose dies."""
+        """Store a link; earlier ones of this student for the same purpose and another value die."""
         row = {
             "id": link.id,
             "purpose": link.purpose,
@@ -119,9 +119,13 @@ class Sessions(Store):
             "expires_at": stamp(link.expires_at),
             "mark": link.mark,
         }
-        same = sa.and_(links.c.student_number == link.number, links.c.purpose == link.purpose)
+        others = sa.and_(
+            links.c.student_number == link.number,
+            links.c.purpose == link.purpose,
+            links.c.value != link.value,
+        )
         with self._writing("making a link") as connection:
-            connection.execute(sa.delete(links).where(same))
+            connection.execute(sa.delete(links).where(others))
             connection.execute(sa.insert(links).values(row))
 
     def link(self, identity: str, purpose: str, now: datetime) -> Link | None:

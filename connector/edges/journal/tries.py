@@ -15,11 +15,16 @@ from connector.edges.journal.tables import entrances, tries
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """At most so many tries of a key within a period, wherever it begins."""
+    """At most so many tries of a key within a period, wherever it begins.
+
+    With a ``group`` at most so many different keys that begin with it are tried; one that is among
+    them already may be tried again.
+    """
 
     key: str
     limit: int
     period: timedelta
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +78,24 @@ class Tries(Store):
             upsert(connection, entrances, [row])
             return True
 
-    def settle(self, holder: str, good: Collection[int] = ()) -> None:
-        """This holder is done; take back the tries that turned out to be good."""
+    def settle(
+        self, holder: str, good: Collection[int] = (), forgiven: Collection[str] = ()
+    ) -> None:
+        """This holder is done; take back the tries that were good, and all of forgiven keys."""
         with self._writing("settling a try") as connection:
             connection.execute(sa.delete(entrances).where(entrances.c.holder == holder))
             if good:
                 connection.execute(sa.delete(tries).where(tries.c.number.in_(good)))
+            if forgiven:
+                connection.execute(sa.delete(tries).where(tries.c.key.in_(forgiven)))
+
+    def tried(self, start: str, since: datetime) -> list[str]:
+        """The keys that begin so and were tried since, in their order."""
+        [condition] = beginning_with(tries.c.key, [start])
+        query = sa.select(tries.c.key).distinct()
+        query = query.where(condition, tries.c.at >= exact(since))
+        with self._reading("looking up what was tried") as connection:
+            return sorted(connection.scalars(query))
 
     def keys_tried(self, start: str, since: datetime) -> int:
         """How many different keys that begin so were tried since."""
@@ -105,14 +122,16 @@ class Tries(Store):
 def _full(connection: sa.Connection, windows: Sequence[Window], at: datetime) -> Full | None:
     for window in windows:
         # The limit-th latest try: while it lies within the period there is no room.
-        query = (
-            sa.select(tries.c.at)
-            .where(tries.c.key == window.key, tries.c.at > exact(at - window.period))
-            .order_by(tries.c.at.desc())
-            .offset(window.limit - 1)
-            .limit(1)
-        )
-        found = connection.scalar(query)
+        within = tries.c.at > exact(at - window.period)
+        if window.group:
+            [among] = beginning_with(tries.c.key, [window.group])
+            latest = sa.func.max(tries.c.at)
+            query = sa.select(latest).where(among, tries.c.key != window.key, within)
+            query = query.group_by(tries.c.key).order_by(latest.desc())
+        else:
+            query = sa.select(tries.c.at).where(tries.c.key == window.key, within)
+            query = query.order_by(tries.c.at.desc())
+        found = connection.scalar(query.offset(window.limit - 1).limit(1))
         if found is not None:
             return Full(window, datetime.fromisoformat(found) + window.period)
     return None

@@ -68,7 +68,7 @@ def guarded(reception: Reception, endpoint: Endpoint) -> Endpoint:
         except Problem as problem:
             address = client_address(request, reception.trusted)
             log.warning(
-                "form refused", reason=problem.reason, path=request.url.path, address=address
+                "form refused", reason=problem.reason, path=request.scope["path"], address=address
             )
             name = "form" if problem.reason == "csrf" else "bad"
             return reception.problem(reception.receive(request), name, problem.status)

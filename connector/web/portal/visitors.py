@@ -126,8 +126,8 @@ class Reception:
         if site is not None:
             ours = site in ("same-origin", "none")
         elif origin is not None:
-            public = urlsplit(self.portal.settings.http.public_url).netloc
-            ours = urlsplit(origin).netloc in {request.headers.get("host"), public} - {"", None}
+            public = _authority(self.portal.settings.http.public_url)
+            ours = _authority(origin) in {request.headers.get("host"), public} - {"", None}
         else:
             ours = True  # no browser of these days; the token decides
         if not ours:
@@ -202,6 +202,14 @@ async def wait_like_all(began: float) -> None:
     ``began``: when the request arrived, by ``time.monotonic``.
     """
     await asyncio.sleep(seconds_to_wait(began, time.monotonic()))
+
+
+def _authority(url: str) -> str:
+    """Host and port of a URL; "" where it has none, or is none."""
+    try:
+        return urlsplit(url).netloc
+    except ValueError:  # such as brackets that hold no IPv6 address
+        return ""
 
 
 def _hold(answer: Response, name: str, value: str) -> None:
