@@ -65,6 +65,7 @@ class Context:
         """
         if self.preflight is None:
             self.tree = self.directory.context()
+            self._spell_rules()
             found = self.directory.preflight(self.tree, self.rules.provisional.policy_dn)
             self.journal.directory(found.identity)
             if found.troubles:
@@ -77,6 +78,17 @@ class Context:
             self.preflight = found
             self._looked_at = self.moment
         return self.preflight
+
+    def _spell_rules(self) -> None:
+        """Take the DNs of the configuration as this directory spells them."""
+        provisional = self.rules.provisional
+        policy_dn = self.directory.spelled(self.settings.password.provisional.policy_dn)
+        self.rules = self.rules.model_copy(
+            update={
+                "people_dn": self.directory.people_dn,
+                "provisional": provisional.model_copy(update={"policy_dn": policy_dn}),
+            }
+        )
 
     def writing(self, holder: str) -> AbstractContextManager[None]:
         """Hold the turn for a pass over a few: a pass over everyone makes room for it.

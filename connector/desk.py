@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from connector.clock import instant
 from connector.context import Context
 from connector.core import entry, evidence
+from connector.core.dn import below, is_below
 from connector.core.lifecycle import decide, rows_of, why, year_of_cutoff
 from connector.core.model import (
     IN_USE,
@@ -478,7 +479,7 @@ def rebuild(context: Context, reason: str, reservations: Path | None) -> int:
     for account in context.directory.accounts(context.tree):
         numbers = account.values("supannEtuId")
         ours = any(c.lower() == "scolpassaccount" for c in account.values("objectClass"))
-        below = entry.is_below(account.dn, context.directory.people_dn)
+        below = is_below(account.dn, context.directory.people_dn)
         if not ours or not below or len(numbers) != 1:
             continue
         number = numbers[0]
@@ -507,7 +508,7 @@ def _purged(given: Iterable[tuple[str, str, str]], people_dn: str) -> dict[str, 
     for number, kind, value in given:
         one = found.get(number, Known("", "", "", state=State.PURGED, gone=True))
         if kind == "uid":
-            one = replace(one, uid=value, dn=f"uid={value},{people_dn}")
+            one = replace(one, uid=value, dn=below("uid", value, people_dn))
         else:
             one = replace(one, address=value)
         found[number] = one

@@ -11,6 +11,7 @@ from typing import Any
 
 from connector.context import Context
 from connector.core import entry
+from connector.core.dn import is_below
 from connector.core.evidence import BadEvent, fold, read_event
 from connector.core.holding import counting
 from connector.core.identifiers import local_part, uid_of
@@ -129,7 +130,7 @@ class Gathering:
                 names |= {one.uid, one.address}
         if account is not None:
             for name in ("uid", *entry.ADDRESSES):
-                names.update(account.values(name))
+                names.update(account.all_values(name))
         others = (name for name in names if not self._is_managed(name))  # a number names first
         return (number, *others)
 
@@ -238,18 +239,20 @@ class Gathering:
         seen: dict[str, str] = {}
         conflicts: dict[str, list[str]] = {}
         managed = 0
+        people_dn = self._context.directory.people_dn
         for account in self._accounts():
             for name in entry.ADDRESSES:
-                self.taken.addresses.update(v.lower() for v in account.values(name))
-            for uid in account.values("uid"):
+                self.taken.addresses.update(map(folded, account.all_values(name)))
+            for uid in account.all_values("uid"):
                 self.taken.uids.setdefault(uid.lower(), account.dn)
-            numbers = [n for n in account.values("supannEtuId") if self._is_managed(n)]
+            standing = dict.fromkeys(account.all_values("supannEtuId"))
+            numbers = [n for n in standing if self._is_managed(n)]
             if not numbers:
                 continue
-            outside = not entry.is_below(account.dn, self._context.directory.people_dn)
-            several = len(account.values("supannEtuId")) > 1
+            outside = not is_below(account.dn, people_dn)
+            unclear = len(standing) > 1 or len(account.values("supannEtuId")) != 1
             for number in numbers:
-                if outside or several or number in seen:
+                if outside or unclear or number in seen:
                     conflicts.setdefault(number, [seen.get(number, "")]).append(account.dn)
                 seen.setdefault(number, account.dn)
             if numbers[0] not in conflicts:
@@ -281,7 +284,7 @@ class Gathering:
         journal = self._context.journal
         entries: dict[str, list[Account]] = {}
         for account in found:
-            for number in account.values("supannEtuId"):
+            for number in account.all_values("supannEtuId"):
                 entries.setdefault(number, []).append(account)
         names: set[str] = set()
         starts: set[str] = set()
@@ -316,7 +319,7 @@ class Gathering:
         for start in starts:
             for dn, address in context.directory.addresses_from(context.tree, start):
                 if dn not in own:
-                    self.taken.addresses.add(address.lower())
+                    self.taken.addresses.add(folded(address))
         return starts
 
     def _check_missing(self, seen: Mapping[str, str]) -> None:

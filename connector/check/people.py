@@ -5,6 +5,7 @@ from __future__ import annotations
 from connector.check.case import Case, Census, Findings
 from connector.check.findings import Finding, hint, many, warning, wrong
 from connector.core import entry
+from connector.core.dn import is_below
 from connector.core.model import State
 
 
@@ -66,15 +67,15 @@ def accounts(case: Case) -> Findings:
 
 def _count_accounts(case: Case) -> Census:
     census = Census()
-    people = case.settings.directory.people_dn
-    provisional = case.settings.password.provisional.policy_dn
+    people = case.server.people_dn
+    provisional = case.server.spelled(case.settings.password.provisional.policy_dn)
     for account in case.server.census(case.tree):
         numbers = account.values("supannEtuId")
         for number in numbers:
             if number in census.dns or len(numbers) > 1:
                 census.twins.append(number)
             census.dns.setdefault(number, account.dn)
-        if not entry.is_below(account.dn, people):
+        if not is_below(account.dn, people):
             census.outside.append(account.dn)
         policy = account.first("pwdPolicySubentry")
         if policy is not None:
@@ -82,7 +83,7 @@ def _count_accounts(case: Case) -> Census:
         if entry.is_shared_person(account):
             census.shared += 1
             continue
-        if census.example is None and entry.is_below(account.dn, people):
+        if census.example is None and is_below(account.dn, people):
             census.example = account.dn
         if account.must_change:
             census.must_change.add(numbers[0])

@@ -11,13 +11,13 @@ Sources: SUPANN 2018 (supannRessourceEtatDate, supannEtuInscription, labelled va
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from connector.core.dn import folded, rdn_of, same_dn
 from connector.core.model import BACKUP_LABEL, IN_USE, Account, Change, Enrolment, State
 from connector.core.rules import Institution
 
@@ -116,9 +116,6 @@ _STATE_DATE = re.compile(r"\{([^}]+)\}([^:]*):([^:]*):([^:]*):([^:]*)")
 _GENERALIZED = re.compile(
     r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)?(\d\d)?(?:[.,]\d+)?(Z|[+-]\d{2}(?:\d{2})?)"
 )
-
-_RDN_PART = re.compile(r"([^=,+]+)=((?:\\[0-9A-Fa-f]{2}|\\.|[^\\,+])*)", re.DOTALL)
-_ESCAPED = re.compile(rb"\\([0-9A-Fa-f]{2}|.)", re.DOTALL)
 
 Values = tuple[str, ...]
 Difference = dict[str, tuple[Values, Values]]
@@ -277,21 +274,6 @@ def has_policy(account: Account, policy_dn: str) -> bool:
     return found is not None and same_dn(found, policy_dn)
 
 
-@lru_cache(maxsize=1024)
-def _folded_dn(dn: str) -> str:
-    return re.sub(r"\s*([,=+])\s*", r"\1", dn.strip()).casefold()
-
-
-def same_dn(one: str, other: str) -> bool:
-    """Whether two DNs are the same but for case and blanks around their separators."""
-    return one == other or _folded_dn(one) == _folded_dn(other)
-
-
-def is_below(dn: str, base: str) -> bool:
-    """Whether ``dn`` lies under ``base`` (case and blanks around separators aside)."""
-    return _folded_dn(dn).endswith("," + _folded_dn(base))
-
-
 # --- what the register wants --------------------------------------------------------------------
 
 
@@ -377,14 +359,8 @@ def distinct(values: Iterable[str]) -> Values:
     """The values without those that caseIgnoreMatch (RFC 4517) takes for the same."""
     seen: dict[str, str] = {}
     for value in values:
-        seen.setdefault(_folded(value), value)
+        seen.setdefault(folded(value), value)
     return tuple(seen.values())
-
-
-def _folded(value: str) -> str:
-    """A value as caseIgnoreMatch compares it."""
-    normal = value if value.isascii() else unicodedata.normalize("NFKC", value)
-    return " ".join(normal.split()).casefold()
 
 
 def keep_rdn(whole: dict[str, Values], account: Account) -> None:
@@ -394,32 +370,13 @@ def keep_rdn(whole: dict[str, Values], account: Account) -> None:
     """
     for name, text in rdn_of(account.dn):
         for attribute in [known for known in whole if known.lower() == name.lower()]:
-            kept = [v for v in account.values(attribute) if _folded(v) == _folded(text)]
-            if not kept or _folded(text) in map(_folded, whole[attribute]):
+            kept = [v for v in account.values(attribute) if folded(v) == folded(text)]
+            if not kept or folded(text) in map(folded, whole[attribute]):
                 continue
             if attribute in SINGLE:
                 del whole[attribute]
             else:
                 whole[attribute] = (*whole[attribute], *kept)
-
-
-def rdn_of(dn: str) -> list[tuple[str, str]]:
-    """The attributes and values that name an entry (RFC 4514, section 3)."""
-    found: list[tuple[str, str]] = []
-    at = 0
-    while part := _RDN_PART.match(dn, at):
-        octets = _ESCAPED.sub(_octet, part[2].encode("utf-8", "surrogateescape"))
-        found.append((part[1].strip(), octets.decode("utf-8", "surrogateescape")))
-        at = part.end()
-        if dn[at : at + 1] != "+":
-            break
-        at += 1
-    return found
-
-
-def _octet(escaped: re.Match[bytes]) -> bytes:
-    text = escaped[1]
-    return bytes.fromhex(text.decode()) if len(text) == 2 else text
 
 
 # --- the state's attributes ---------------------------------------------------------------------
@@ -512,7 +469,7 @@ def differ(name: str, before: Values, after: Values) -> bool:
     if name in ("pwdEndTime", "pwdStartTime"):
         return [instant(v) for v in before] != [instant(v) for v in after]
     if name == "pwdPolicySubentry":
-        return [_folded_dn(v) for v in before] != [_folded_dn(v) for v in after]
+        return len(before) != len(after) or not all(map(same_dn, before, after))
     if name == "pwdReset":
         return [v.upper() for v in before] != [v.upper() for v in after]
     return len(before) != len(after) or set(before) != set(after)
@@ -596,7 +553,9 @@ def _has_subtypes(account: Account, name: str) -> bool:
     """Whether ``(name=*)`` finds the entry by a subtype or an option (RFC 4512, 2.5)."""
     if name == "mail" and account.values("supannAutreMail"):
         return True
-    return any(other.startswith(name + ";") for other in account.attributes)
+    return bool(account.lower.get(name)) or any(
+        other.startswith(name + ";") for other in account.attributes
+    )
 
 
 # --- was it done? -------------------------------------------------------------------------------

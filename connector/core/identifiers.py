@@ -16,6 +16,8 @@ from anyascii import anyascii
 
 _LONGEST = 64  # RFC 5321, 4.5.3.1.1: octets of a local part
 _HYPHENS = re.compile("-{2,}")
+_UNIQUE = re.compile(r"non-unique attributes found with (\S+)")
+_ASKED = re.compile(r"=([^()=]+)\)")
 _KEPT = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 
 
@@ -76,6 +78,19 @@ def address(
         if not taken(candidate):
             return candidate
     raise AssertionError("unreachable: the numbers do not end")
+
+
+def is_refused(address: str, error: str) -> bool:
+    """Whether a directory's refusal says that this very address stands on another entry.
+
+    slapo-unique names the filter that found it: ``non-unique attributes found with
+    (|(mail=...))``. Where it names more than the address, nobody knows which of them it was.
+    """
+    found = _UNIQUE.search(error)
+    if found is None:
+        return False
+    values = {value.lower() for value in _ASKED.findall(found[1])}
+    return values == {address.lower()}
 
 
 def _transliterated(name: str) -> str:

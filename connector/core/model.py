@@ -132,6 +132,13 @@ class Account:
     dn: str
     attributes: Mapping[str, tuple[str, ...]]  # keys in the spelling of core.entry
     password: bool = True  # whether a userPassword is there; its value is never read
+    # By an attribute's name, what stands below it: under an option of it, or a subtype that is
+    # not ours (RFC 4512, 2.5). A filter on the name finds it, and so does slapo-unique.
+    lower: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def all_values(self, name: str) -> tuple[str, ...]:
+        """The values of one attribute, and those below it."""
+        return (*self.values(name), *self.lower.get(name, ()))
 
     def values(self, name: str) -> tuple[str, ...]:
         """All values of one attribute, in the directory's order."""

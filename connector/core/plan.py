@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from connector.core import entry
+from connector.core.dn import below, folded, is_named
 from connector.core.enrolment import disagreement, identity
 from connector.core.entry import Difference, Values
 from connector.core.evidence import fold
@@ -251,10 +252,11 @@ def _plan_without_entry(
     owner = _owner_of(uid, facts, taken)
     if owner != facts.number:
         return _refuse(facts, f"the uid {uid} is taken by {owner}")
-    mail = (
-        reserved.address if reserved and reserved.address else _new_address(row, uid, taken, rules)
-    )
-    if reserved and mail in taken.addresses:
+    mail = reserved.address if reserved else ""
+    if mail in taken.addresses and known is None:
+        mail = ""  # reserved for an entry that was never made: it has become somebody else's
+    mail = mail or _new_address(row, uid, taken, rules)
+    if known is not None and mail in taken.addresses:
         return _refuse(facts, f"the address {mail}, hers by reservation, stands on another entry")
     taken.addresses.add(mail)
     facts = replace(facts, gifts=fold(facts.gifts, taken.waiting.get(mail, ())))
@@ -275,8 +277,8 @@ def _plan_without_entry(
     shared = _shared_wish(None, decision)
     given = _give(facts, None, decision, rules, whole, shared)
     changed = entry.difference(None, whole, shared)
-    dn = f"uid={uid},{rules.people_dn}"
-    if known is not None and known.dn.lower().startswith(f"uid={uid},".lower()):
+    dn = below("uid", uid, rules.people_dn)
+    if known is not None and is_named(known.dn, "uid", uid):
         dn = known.dn
     begun = Known(
         dn=dn,
@@ -446,7 +448,7 @@ def _rename(
 ) -> None:
     """Login and address by the name of today; the old address stays hers, as a former one."""
     old = account.first("mail") or ""
-    mine = {v.lower() for name in entry.ADDRESSES for v in account.values(name)}
+    mine = {folded(v) for name in entry.ADDRESSES for v in account.all_values(name)}
     row = _identity_row(facts)
     uid = account.first("uid") or ""
 
@@ -473,8 +475,8 @@ def _rename(
     ):
         values = [v for one in held for v in account.values(one) if "@" in v]
         former = entry.distinct(v for v in values if v.lower() != new)
-        folded = {v.lower() for v in former} | {new}
-        shared[name] = (tuple(v for v in account.values(name) if v.lower() in folded), former)
+        theirs = {v.lower() for v in former} | {new}
+        shared[name] = (tuple(v for v in account.values(name) if v.lower() in theirs), former)
 
 
 def _spare_what_others_wrote(whole: dict[str, Values], known: Known | None) -> None:
@@ -499,7 +501,7 @@ def _missing_identifiers(
     lacking = [name for name in names if not account.values(name)]
     if lacking:
         domain = "@" + rules.institution.mail_domain
-        standing = (account.first(name) for name in names)
+        standing = (value for name in names for value in account.all_values(name))
         own = next((v for v in standing if v and v.lower().endswith(domain)), None)
         for given_once in (facts.known, facts.reservation):
             own = own or (given_once.address if given_once else None)

@@ -24,9 +24,11 @@ from ldap3.core.exceptions import LDAPException, LDAPExceptionError
 from pydantic import SecretStr
 
 from connector.core import entry
+from connector.core.dn import is_below, parent, same_dn
 from connector.core.guessing import DEFAULT_THREADS, Guessing, lock_of, reckon
 from connector.core.model import Account
 from connector.core.rules import Provisional
+from connector.core.schema import AttributeType, attribute_types, names_of, subtypes
 from connector.core.spelling import spellings
 from connector.edges.ber import found_entry
 from connector.errors import DirectoryUntrusted, EntryError, NoAnswer, Refused, Transient
@@ -178,6 +180,8 @@ class Directory:
         self._password = password
         self._uri: str | None = None
         self._connection: ldap3.Connection | None = None
+        self._spellings: dict[str, str] = {}  # DNs of the configuration, as the server has them
+        self._lower: Mapping[str, str] = {}  # subtypes of identifiers, by the server's schema
 
     # --- connecting -----------------------------------------------------------------------------
 
@@ -188,8 +192,21 @@ class Directory:
 
     @property
     def people_dn(self) -> str:
-        """The branch under which students live."""
-        return self._settings.people_dn
+        """The branch under which students live, as the server spells it."""
+        return self.spelled(self._settings.people_dn)
+
+    def spelled(self, dn: str) -> str:
+        """A DN as the server spells it; as it is given where no such entry is seen.
+
+        Raises:
+            DirectoryUntrusted: the server gives no answer.
+        """
+        if dn not in self._spellings:
+            found = self._entry_at(dn, ["1.1"], "looking for an entry")
+            if found is None:
+                return dn
+            self._spellings[dn] = found["dn"]
+        return self._spellings[dn]
 
     def __enter__(self) -> Directory:
         self._connection = self.connect()
@@ -204,6 +221,7 @@ class Directory:
         """Be bound to no server any more: the next connection is to the first that answers."""
         self.__exit__()
         self._uri = None
+        self._spellings = {}
 
     def let_go_if_dead(self) -> None:
         """Forget a connection that the server has closed while nobody used it.
@@ -236,6 +254,7 @@ class Directory:
         """Another connection to the very server this run works with, for another thread."""
         other = Directory(self._settings, self._password)
         other._uri = self.uri
+        other._spellings, other._lower = self._spellings, self._lower
         return other
 
     @property
@@ -432,6 +451,11 @@ class Directory:
         self, dn: str, attributes: Sequence[str], doing: str
     ) -> dict[str, list[bytes]] | None:
         """One entry's raw attributes, or None where there is no such entry."""
+        found = self._entry_at(dn, attributes, doing)
+        return found["raw_attributes"] if found else None
+
+    def _entry_at(self, dn: str, attributes: Sequence[str], doing: str) -> dict[str, Any] | None:
+        """One entry, its DN as the server spells it; None where there is no such entry."""
         connection = self.connection
         try:
             found = _ask(
@@ -454,17 +478,17 @@ class Directory:
             raise DirectoryUntrusted(
                 f"{doing} ({dn}) on {self.uri} failed: {meaning} (result {code})", cure
             )
-        return found[0]["raw_attributes"] if found else None
+        return found[0] if found else None
 
     def context(self) -> str:
         """The naming context that holds the people branch (root DSE, RFC 4512, 5.1)."""
         root = self._base("", ["namingContexts"], "reading the root DSE")
         contexts = [raw.decode() for raw in (root or {}).get("namingContexts", [])]
         for context in contexts:
-            if entry.same_dn(self.people_dn, context) or entry.is_below(self.people_dn, context):
+            if same_dn(self.people_dn, context) or is_below(self.people_dn, context):
                 return context
         raise DirectoryUntrusted(
-            f"{self.uri} holds no tree with {self.people_dn} "
+            f"{self.uri} holds no tree with {self._settings.people_dn} "
             f"(it has {', '.join(contexts) or 'none'})",
             "See directory.uris and directory.people_dn.",
         )
@@ -478,7 +502,22 @@ class Directory:
         lacking = self._without_password(context)
         filters = "(|(supannEtuId=*)(uid=*)" + "".join(f"({n}=*)" for n in entry.ADDRESSES) + ")"
         for item in self._search(context, filters, entry.READ, "reading the accounts"):
-            yield _account(item, lacking)
+            yield self._account(item, lacking)
+
+    def _account(self, item: dict[str, Any], lacking: frozenset[str]) -> Account:
+        dn, raw = item["dn"], item["raw_attributes"]
+        attributes = _decode(raw)
+        lower: dict[str, tuple[str, ...]] = {}
+        if len(attributes) < len(raw) or any(";" in name for name in raw):
+            for name, values in raw.items():
+                if name in _KNOWN or not values:
+                    continue
+                kind = name.partition(";")[0].lower()
+                above = self._lower.get(kind) or (_SPELLING.get(kind) if ";" in name else None)
+                if above is not None:
+                    attributes[name] = _texts(values)
+                    lower[above] = (*lower.get(above, ()), *attributes[name])
+        return Account(dn=dn, attributes=attributes, password=dn not in lacking, lower=lower)
 
     def accounts_of(self, context: str, numbers: Sequence[str]) -> list[Account]:
         """The entries with these student numbers, wherever in the tree."""
@@ -486,16 +525,16 @@ class Directory:
         found: list[Account] = []
         for filters in _any_of(numbers):
             items = self._search(context, filters, entry.READ, "reading a few accounts")
-            found.extend(_account(item, lacking) for item in items)
+            found.extend(self._account(item, lacking) for item in items)
         return found
 
     def account_at(self, dn: str) -> Account | None:
         """The entry with this DN, or None where there is none."""
-        raw = self._base(dn, entry.READ, "reading one account")
-        if raw is None:
+        found = self._entry_at(dn, entry.READ, "reading one account")
+        if found is None:
             return None
         with_password = self._matches(dn, "(userPassword=*)")
-        return Account(dn=dn, attributes=_decode(raw), password=with_password)
+        return self._account(found, frozenset() if with_password else frozenset((found["dn"],)))
 
     def held_at(self, dn: str) -> tuple[Account | None, str]:
         """The entry with this DN, and when its password was changed last, in one reading."""
@@ -568,7 +607,7 @@ class Directory:
                     csn=raw["entryCSN"][0].decode() if "entryCSN" in raw else "",
                     numbers=tuple(value.decode() for value in raw.get("supannEtuId", [])),
                     ours=any(
-                        entry.same_dn(by.decode(), self._settings.bind_dn)
+                        same_dn(by.decode(), self.spelled(self._settings.bind_dn))
                         for by in raw.get("modifiersName", [])
                     ),
                     own_password=b"{compte}i:supanncree" in states
@@ -607,8 +646,8 @@ class Directory:
         )
         found: dict[str, None] = {}
         for item in self._search(context, f"(|{filters})", ["supannEtuId"], "looking up a student"):
-            for raw in item["raw_attributes"].get("supannEtuId", []):
-                found[raw.decode()] = None
+            for values in item["raw_attributes"].values():  # under an option, too
+                found.update((raw.decode(), None) for raw in values)
         return list(found)
 
     # --- is it the directory we expect? ---------------------------------------------------------
@@ -627,18 +666,13 @@ class Directory:
                 f"{self.people_dn} is not on {self.uri}, or the service account may not read it",
                 "See directory.people_dn and the ACLs of deploy/openldap; nothing was written.",
             )
-        root = self._base(
-            "",
-            ["supportedControl", "supportedExtension", "subschemaSubentry"],
-            "reading the root DSE",
-        )
-        controls = {raw.decode() for raw in (root or {}).get("supportedControl", [])}
+        controls = self.controls()
         troubles = []
         if ASSERTION not in controls:
             troubles.append(
                 "the server has no assertion control (RFC 4528), which guards every write"
             )
-        lacking = self._lacking_schema((root or {}).get("subschemaSubentry", []))
+        lacking = self._lacking_schema()
         if lacking:
             troubles.append("the schema lacks " + ", ".join(lacking))
         passwords = []
@@ -667,21 +701,16 @@ class Directory:
             warnings=warnings,
         )
 
-    def _lacking_schema(self, subentry: list[bytes]) -> list[str]:
-        """Attributes and classes of ours that the server's schema does not have."""
-        if not subentry:
+    def _lacking_schema(self) -> list[str]:
+        """Attributes and classes of ours that the server's schema does not have.
+
+        What lies below an address in it is known from here on.
+        """
+        schema = self._schema()
+        if "attributeTypes" not in schema:
             return []
-        schema = self._base(
-            subentry[0].decode(), ["attributeTypes", "objectClasses"], "reading the schema"
-        )
-        if not schema or "attributeTypes" not in schema:
-            return []
-        text = b"\n".join((*schema["attributeTypes"], *schema.get("objectClasses", []))).decode()
-        named = {
-            name.lower()
-            for names in re.findall(r"\bNAME (?:'([^']+)'|\(([^)]*)\))", text)
-            for name in re.findall(r"[A-Za-z][\w-]*", names[0] or names[1])
-        }
+        self._lower = subtypes(attribute_types(schema["attributeTypes"]), _WATCHED)
+        named = {n.lower() for texts in schema.values() for text in texts for n in names_of(text)}
         return [n for n in (*entry.READ, *entry.OBJECT_CLASSES) if n.lower() not in named]
 
     def configuration(self, context: str) -> list[dict[str, list[bytes]]] | None:
@@ -704,7 +733,7 @@ class Directory:
             item
             for item in items
             if any(
-                entry.same_dn(suffix.decode(), context)
+                same_dn(suffix.decode(), context)
                 for suffix in item["raw_attributes"].get("olcSuffix", [])
             )
         ]
@@ -753,14 +782,21 @@ class Directory:
 
     def schema(self) -> tuple[str, ...]:
         """The definitions of attribute types and object classes (RFC 4512, 4.2), unordered."""
+        return tuple(text for texts in self._schema().values() for text in texts)
+
+    def attribute_types(self) -> dict[str, AttributeType]:
+        """The attribute types that the server knows; none where its schema cannot be read."""
+        return attribute_types(self._schema().get("attributeTypes", ()))
+
+    def _schema(self) -> dict[str, tuple[str, ...]]:
         root = self._base("", ["subschemaSubentry"], "reading the root DSE")
         subentry = (root or {}).get("subschemaSubentry", [])
         if not subentry:
-            return ()
+            return {}
         found = self._base(
             subentry[0].decode(), ["attributeTypes", "objectClasses"], "reading the schema"
         )
-        return tuple(raw.decode() for values in (found or {}).values() for raw in values)
+        return {name: _texts(values) for name, values in (found or {}).items()}
 
     def exists(self, dn: str) -> bool:
         """Whether there is such an entry and the service account sees it."""
@@ -953,8 +989,7 @@ INDEXED = ("supannEtuId", "uid", "mail", "eduPersonPrincipalName", "supannAliasL
 
 def default_policy_of(policy_dn: str) -> str:
     """The default policy's DN: ``cn=default`` beside the provisional one."""
-    _, _, parent = policy_dn.partition(",")
-    return f"cn=default,{parent}"
+    return f"cn=default,{parent(policy_dn)}"
 
 
 def _let_in(connection: ldap3.Connection, dn: str, password: SecretStr) -> bool:
@@ -1000,24 +1035,23 @@ def _any_of(numbers: Sequence[str]) -> list[str]:
     return [one[0] if len(one) == 1 else f"(|{''.join(one)})" for one in chunks]
 
 
-def _account(item: dict[str, Any], lacking: frozenset[str]) -> Account:
-    dn = item["dn"]
-    return Account(dn=dn, attributes=_decode(item["raw_attributes"]), password=dn not in lacking)
-
-
 def _decode(raw: dict[str, list[bytes]]) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for name, values in raw.items():
         spelled = name if name in _KNOWN or ";" in name else _SPELLING.get(name.lower())
         if spelled is not None and values:
-            if len(values) == 1:
-                found[spelled] = (values[0].decode("utf-8", "surrogateescape"),)
-            else:
-                found[spelled] = tuple(v.decode("utf-8", "surrogateescape") for v in values)
+            found[spelled] = _texts(values)
     return found
 
 
+def _texts(values: Sequence[bytes]) -> tuple[str, ...]:
+    if len(values) == 1:
+        return (values[0].decode("utf-8", "surrogateescape"),)
+    return tuple(v.decode("utf-8", "surrogateescape") for v in values)
+
+
 _KNOWN = frozenset(_SPELLING.values())
+_WATCHED = ("supannEtuId", "uid", *entry.ADDRESSES)  # by what students are told apart
 
 
 def _host(uri: str) -> str:

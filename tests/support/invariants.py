@@ -251,8 +251,10 @@ class Invariants:
                 return
             if not journal.printable[number]:
                 yield f"{dn} is inactive and its password is not to be printed"
-            policy = settings.password.provisional.policy_dn
-            if entry.get("pwdPolicySubentry", [""])[0].lower() != policy.lower():
+            # The configuration may spell it otherwise than the directory does.
+            policies = (settings.password.provisional.policy_dn, self._directory.policy_dn)
+            standing_policy = entry.get("pwdPolicySubentry", [""])[0].lower()
+            if standing_policy not in map(str.lower, policies):
                 yield f"{dn} has a provisional password without its policy"
             if _ends_later_than_now(entry) and "pwdAccountLockedTime" not in entry:
                 code = self._directory.bind_result(dn, journal.passwords[number])
@@ -364,7 +366,7 @@ def _uniqueness(
         if len(dns) > 1 and dns != old and dns & managed.keys():
             yield f"{kind} {value} is shared by {sorted(dns)}"
         owner = journal.reserved.get(value)
-        if owner is None or kind == "supannEtuId":
+        if not owner or kind == "supannEtuId":  # "": nobody of ours
             continue
         for dn in dns - old:
             if owner not in entries[dn].get("supannEtuId", []):

@@ -12,7 +12,14 @@ import sqlalchemy as sa
 
 from connector.core.model import Action, Change, Fate, Known
 from connector.edges.journal.holders import end_visits, take_accounts_back
-from connector.edges.journal.reservations import addresses_on, erase, keep_on_file, reserve
+from connector.edges.journal.reservations import (
+    addresses_on,
+    erase,
+    give_up,
+    give_up_others,
+    keep_on_file,
+    reserve,
+)
 from connector.edges.journal.rows import (
     change as change_of,
 )
@@ -105,6 +112,7 @@ class Changes(Store):
             end_visits(connection, batch)
             given_ids = _insert(connection, rows)
             upsert(connection, sealed_passwords, passwords)
+            give_up_others(connection, [c for c in batch if c.student_number not in before])
             reserve(connection, given)
             upsert(connection, archive, copies)
         return given_ids
@@ -130,6 +138,8 @@ class Changes(Store):
             take_back_given(connection, {c.student_number: c.gifts for c in undone})
             begin_anew(connection, applied)
             for _, change, error in results:
+                if error is not None:
+                    give_up(connection, change, error)
                 _settle_entry(connection, change, made=error is None, file=self._file)
 
     def record(

@@ -15,7 +15,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector.core import entry
-from connector.core.model import Change, Reservation
+from connector.core.identifiers import is_refused
+from connector.core.model import Action, Change, Reservation
 from connector.core.spelling import folded
 from connector.edges.journal.rows import reservation_values
 from connector.edges.journal.rows import reservations as by_number
@@ -50,7 +51,7 @@ class Reservations(Store):
                     reservations.c.identifier == folded(identifier)
                 )
             )
-            return found
+            return found or None
 
     def reservations(self, numbers: Collection[str] | None = None) -> dict[str, Reservation]:
         """Identifiers given for ever, by student number."""
@@ -119,10 +120,56 @@ def reserve(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
     insert_missing(connection, reservations, rows)
 
 
+NOBODY = ""  # whose are addresses that the directory keeps on entries that we may not see
+
+
+def give_up(connection: sa.Connection, change: Change, error: str) -> None:
+    """Take back what was reserved for a change that the directory refused.
+
+    No entry ever carried it, so that it is free again; but an address of which the directory
+    says that somebody has it, on an entry that we may not see, is given to nobody.
+    """
+    number = change.student_number
+    before, after = change.attributes.get("mail", ((), ()))
+    given = [value.lower() for value in after if value not in before]
+    if change.action is Action.CREATE:
+        known = sa.select(accounts.c.student_number).where(accounts.c.student_number == number)
+        if connection.scalar(known) is None:  # else they were the student's in an earlier life
+            hers = reservations.c.student_number == number
+            names = [*given, *(uid.lower() for uid in change.attributes.get("uid", ((), ()))[1])]
+            connection.execute(
+                sa.delete(reservations).where(hers, reservations.c.identifier.in_(names))
+            )
+    reserve(
+        connection,
+        [reservation_values(NOBODY, "address", v) for v in given if is_refused(v, error)],
+    )
+
+
+def give_up_others(connection: sa.Connection, batch: Sequence[Change]) -> None:
+    """Take back what was reserved for an entry that was never made, where another address is
+    given now."""
+    for change in batch:
+        if change.action is Action.CREATE and change.after is not None:
+            hers = reservations.c.student_number == change.student_number
+            connection.execute(
+                sa.delete(reservations).where(
+                    hers,
+                    reservations.c.kind == "address",
+                    reservations.c.identifier != change.after.address.lower(),
+                )
+            )
+
+
 def addresses_on(change: Change) -> list[dict[str, Any]]:
     """The institution's addresses on an entry that is deleted, also those that others gave."""
     _, _, domain = (change.after.address if change.after else "").lower().partition("@")
-    values = {v.lower() for name in entry.ADDRESSES for v in change.attributes.get(name, ((),))[0]}
+    values = {
+        value.lower()
+        for name, (before, _) in change.attributes.items()
+        if name.partition(";")[0] in entry.ADDRESSES or name not in entry.READ  # a subtype of one
+        for value in before
+    }
     return [
         reservation_values(change.student_number, "address", value)
         for value in sorted(values)

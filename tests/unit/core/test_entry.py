@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.core import entry
+from connector.core.dn import is_below, same_dn
 from connector.core.entry import Difference, Standing, Values
 from connector.core.model import Account, Action, Change, Enrolment, State, Status
 from tests.unit.core.builders import DN, NUMBER, POLICY, RULES, account, having, row
@@ -232,15 +233,15 @@ def test_an_entry_is_also_somebody_elses_by_number_or_affiliation(
     ],
 )
 def test_dns_are_compared_without_case_and_blanks(one: str, other: str, same: bool) -> None:
-    assert entry.same_dn(one, other) is same
+    assert same_dn(one, other) is same
     assert entry.has_policy(account(pwdPolicySubentry=one), other) is same
 
 
 def test_a_dn_is_below_its_base_and_no_other() -> None:
-    assert entry.is_below(DN, RULES.people_dn.upper())
-    assert not entry.is_below(RULES.people_dn, RULES.people_dn)
-    assert not entry.is_below("uid=x,ou=staff,dc=umontpellier,dc=fr", RULES.people_dn)
-    assert not entry.is_below("uid=x,ou=morepeople,dc=umontpellier,dc=fr", RULES.people_dn)
+    assert is_below(DN, RULES.people_dn.upper())
+    assert not is_below(RULES.people_dn, RULES.people_dn)
+    assert not is_below("uid=x,ou=staff,dc=umontpellier,dc=fr", RULES.people_dn)
+    assert not is_below("uid=x,ou=morepeople,dc=umontpellier,dc=fr", RULES.people_dn)
 
 
 # --- identity -----------------------------------------------------------------------------------

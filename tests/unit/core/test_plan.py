@@ -262,12 +262,20 @@ def test_reserved_identifiers_are_given_back_to_the_same_person() -> None:
     assert change.attributes["mail"][1] == (f"lea.old@{DOMAIN}",)
 
 
-def test_a_reserved_address_that_stands_on_another_entry_is_refused() -> None:
+def test_an_address_of_an_earlier_life_that_stands_on_another_entry_is_refused() -> None:
     reservation = Reservation("x1", f"lea.old@{DOMAIN}")
     taken = Taken(addresses={f"lea.old@{DOMAIN}"})
-    found = plan([facts(row(), reservation=reservation)], taken=taken)
+    before = Known(f"uid=x1,{PEOPLE}", "x1", f"lea.old@{DOMAIN}", gone=True)
+    found = plan([facts(row(), reservation=reservation, known=before)], taken=taken)
     assert found.changes == ()
     assert f"lea.old@{DOMAIN}" in found.rejected[0].reason
+
+
+def test_an_address_reserved_for_an_entry_that_never_was_gives_way_to_who_has_it() -> None:
+    reservation = Reservation("x1", f"lea.martin@{DOMAIN}")
+    taken = Taken(addresses={f"lea.martin@{DOMAIN}"})
+    (change,) = plan([facts(row(), reservation=reservation)], taken=taken).changes
+    assert change.attributes["mail"][1] == (f"lea.martin01@{DOMAIN}",)
 
 
 def test_a_name_that_transliterates_to_nothing_has_its_uid_as_address() -> None:

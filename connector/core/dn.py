@@ -1,0 +1,98 @@
+"""Distinguished names (RFC 4514): parsed, compared, and built.
+
+One entry has many spellings: case, blanks, escapes, the order within an RDN, composed or
+decomposed letters. What the configuration names is spelled by the directory itself
+(:meth:`connector.edges.directory.Directory.spelled`) before anything is compared with it; what
+is left to differ then is compared here as caseIgnoreMatch does (RFC 4517, 4.2.11). Names of
+attribute types are compared as they are written: only the directory knows an OID from a name.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+Rdn = list[tuple[str, str]]
+
+_PART = re.compile(r"\s*([^=,+]+?)\s*=\s*((?:\\[0-9A-Fa-f]{2}|\\.|[^\\,+])*)", re.DOTALL)
+_ESCAPED = re.compile(rb"\\([0-9A-Fa-f]{2}|.)", re.DOTALL)
+_SPECIAL = re.compile(r'[\\,+"<>;=]|^[# ]| $')
+
+
+def rdn_of(dn: str) -> Rdn:
+    """The attributes and values that name an entry (RFC 4514, section 3)."""
+    found, _ = _rdn_at(dn, 0)
+    return found
+
+
+def is_named(dn: str, attribute: str, value: str) -> bool:
+    """Whether an entry is named by one value, and by this one."""
+    named = [(name.lower(), folded(text)) for name, text in rdn_of(dn)]
+    return named == [(attribute.lower(), folded(value))]
+
+
+def parent(dn: str) -> str:
+    """The DN of the entry above, as it is written; "" where there is none."""
+    _, end = _rdn_at(dn, 0)
+    return dn[end + 1 :].strip()
+
+
+def below(attribute: str, value: str, base: str) -> str:
+    """The DN of an entry under ``base`` that one value names; what is special is escaped."""
+    return f"{attribute}={_SPECIAL.sub(_escape, value)},{base}"
+
+
+def same_dn(one: str, other: str) -> bool:
+    """Whether two DNs name one entry."""
+    return one == other or _normal(one) == _normal(other)
+
+
+def is_below(dn: str, base: str) -> bool:
+    """Whether ``dn`` lies under ``base``, at whatever depth."""
+    if dn.endswith(f",{base}") and dn[-len(base) - 2 : -len(base) - 1] != "\\":
+        return True  # as the directory answers: everything under an entry ends in its spelling
+    whole, end = _normal(dn), _normal(base)
+    return len(whole) > len(end) and whole[len(whole) - len(end) :] == end
+
+
+@lru_cache(maxsize=1024)
+def _normal(dn: str) -> tuple[tuple[tuple[str, str], ...], ...]:
+    """A DN in the one form that all its spellings share."""
+    found = []
+    at = 0
+    while at < len(dn):
+        parts, end = _rdn_at(dn, at)
+        if not parts:  # no DN: compared as it stands
+            return (((dn.strip().casefold(), ""),),)
+        found.append(tuple(sorted((name.lower(), folded(value)) for name, value in parts)))
+        at = end + 1
+    return tuple(found)
+
+
+def folded(value: str) -> str:
+    """A value as caseIgnoreMatch compares it."""
+    normal = value if value.isascii() else unicodedata.normalize("NFKC", value)
+    return " ".join(normal.split()).casefold()
+
+
+def _rdn_at(dn: str, at: int) -> tuple[Rdn, int]:
+    """The RDN that begins at a place, and where it ends."""
+    found: Rdn = []
+    while part := _PART.match(dn, at):
+        octets = _ESCAPED.sub(_octet, part[2].encode("utf-8", "surrogateescape"))
+        found.append((part[1], octets.decode("utf-8", "surrogateescape")))
+        at = part.end()
+        if dn[at : at + 1] != "+":
+            break
+        at += 1
+    return found, at
+
+
+def _octet(escaped: re.Match[bytes]) -> bytes:
+    text = escaped[1]
+    return bytes.fromhex(text.decode()) if len(text) == 2 else text
+
+
+def _escape(special: re.Match[str]) -> str:
+    return "\\" + special[0]

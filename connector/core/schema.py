@@ -1,0 +1,77 @@
+"""What a directory's live schema says of its attribute types (RFC 4512, 4.1.2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+_OID = re.compile(r"\(\s*([\w.:-]+)")
+_NAMES = re.compile(r"\bNAME (?:'([^']+)'|\(([^)]*)\))")
+_SUPERIOR = re.compile(r"\bSUP '?([\w.;:-]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeType:
+    """One attribute type."""
+
+    names: tuple[str, ...]
+    superior: str | None  # a name or an OID, lower case
+    modifiable: bool  # False: the server keeps it itself (NO-USER-MODIFICATION)
+
+
+def attribute_types(definitions: Iterable[str]) -> dict[str, AttributeType]:
+    """Attribute types by each of their names and by their OID, lower case."""
+    found: dict[str, AttributeType] = {}
+    for text in definitions:
+        names = tuple(names_of(text))
+        superior = _SUPERIOR.search(text)
+        one = AttributeType(
+            names,
+            superior[1].lower() if superior else None,
+            "NO-USER-MODIFICATION" not in text,
+        )
+        oid = _OID.match(text)
+        for name in (*names, *([oid[1]] if oid else [])):
+            found[name.lower()] = one
+    return found
+
+
+def names_of(definition: str) -> Iterator[str]:
+    """The names that a definition gives to a type or class."""
+    for single, several in _NAMES.findall(definition):
+        yield from re.findall(r"[A-Za-z][\w-]*", single or several)
+
+
+def subtypes(types: Mapping[str, AttributeType], bases: Iterable[str]) -> dict[str, str]:
+    """Names, lower case, of the types below some and of their other names, to the one above.
+
+    A filter on ``mail`` finds values of its subtypes, too (RFC 4512, 2.5.1), and slapo-unique
+    counts them: an address there belongs to somebody.
+    """
+    ends: dict[str, str] = {}
+    for base in bases:
+        one = types.get(base.lower())
+        ends |= {name: base for name, other in types.items() if other is one}
+        ends[base.lower()] = base
+    found = {}
+    for name in types:
+        above = _first_above(types, name, ends)
+        if above is not None and name != above.lower():
+            found[name] = above
+    return found
+
+
+def _first_above(
+    types: Mapping[str, AttributeType], name: str, ends: Mapping[str, str]
+) -> str | None:
+    """The nearest of ``ends`` that a type is, or lies below."""
+    seen: set[str] = set()
+    at: str | None = name
+    while at is not None and at not in seen:
+        if at in ends:
+            return ends[at]
+        seen.add(at)
+        one = types.get(at)
+        at = one.superior if one else None
+    return None
