@@ -29,7 +29,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from connector.clock import instant
 from connector.context import Context
-from connector.core import entry
+from connector.core.aftermath import was_made
 from connector.core.model import Action, Change, Outcome
 from connector.edges.directory import BindRefused, Directory
 from connector.edges.passwords import draw, hash_argon2id
@@ -108,6 +108,25 @@ class Applier:
         """
         with self._stopping_on_signals():
             return self._apply(changes, progress)
+
+    def finish(self, id_: int, change: Change) -> str | None:
+        """Send a change again that was registered and never made, under the very guard it had.
+
+        None, or why it was refused. One that draws a password is planned anew instead.
+
+        Raises:
+            Transient: it was not made, or nobody can say so: it stays open.
+            DirectoryUntrusted: likewise.
+            JournalUntrusted: the journal failed.
+        """
+        self._turn.check()
+        error = None
+        try:
+            write(self._directory.connection, change, None)
+        except Refused as refused:
+            error = str(refused)
+        self._journal.conclude([(id_, change, error)])
+        return error
 
     @contextmanager
     def _stopping_on_signals(self) -> Iterator[None]:
@@ -223,8 +242,17 @@ class Applier:
             at=instant(),
             sealed={number: one.sealed for number, one in drawn.items()},
             archived=archived,
+            since=self._since(batch),
         )
         return _Intended(batch, ids, drawn)
+
+    def _since(self, batch: Iterable[Change]) -> dict[str, str]:
+        """By number, what tells after a crash whether a password was changed meanwhile."""
+        return {
+            change.student_number: self._directory.password_changed_at(change.dn)
+            for change in batch
+            if change.replaces_password
+        }
 
     def _conclude(self, written: _Written, applied: Applied) -> None:
         """Tell journal and log what became of a batch."""
@@ -319,7 +347,7 @@ class Applier:
             Transient: the entry cannot be read now.
         """
         try:
-            return entry.is_done(change, directory.account_at(change.dn))
+            return was_made(change, directory.account_at(change.dn))
         except DirectoryUntrusted as error:
             raise Transient(error.message, error.cure) from error
 

@@ -16,7 +16,6 @@ from typing import Any
 
 import structlog
 
-from connector.clock import instant
 from connector.context import Context
 from connector.core.evidence import (
     LONGEST,
@@ -142,6 +141,7 @@ def accept(
 ) -> list[Accepted]:
     """Store events, given as (name, parsed JSON or Garbled), in one transaction.
 
+    They arrive at the moment that the context works with, as what waits is measured by it.
     The same event again does nothing; with other content it is rejected and the first stands.
     ``signatures`` are those of the requests that brought them, by which a replay is known.
 
@@ -149,7 +149,7 @@ def accept(
         JournalUntrusted: they could not be stored; none of them may be acknowledged.
     """
     # To the second, as the journal keeps it: a time is judged alike whenever it is read again.
-    now = instant().replace(microsecond=0)
+    now = context.moment.now.replace(microsecond=0)
     shown = [_shown(body, name) for name, body in bodies]
     known = context.journal.known_events([row["id"] for row in shown])
     rows: list[dict[str, Any]] = []

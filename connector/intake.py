@@ -119,6 +119,7 @@ class Intake:
 
     def _store(self, batch: Sequence[_Delivery]) -> None:
         """One transaction, and the answers."""
+        self._context.renew()
         try:
             fresh = self._without_replays(batch)
             bodies = [body for one in fresh for body in one.bodies]

@@ -17,11 +17,12 @@ from pydantic import SecretStr
 from connector.apply import OVERTAKEN, Applied, Applier
 from connector.clock import instant
 from connector.context import Context
-from connector.core import entry
+from connector.core.aftermath import Left, left
 from connector.core.enrolment import feed_drop
 from connector.core.evidence import WAITING
 from connector.core.model import (
     Action,
+    Change,
     Enrolment,
     Facts,
     Feed,
@@ -42,6 +43,7 @@ from connector.errors import (
     DirectoryUntrusted,
     FeedRefused,
     JournalUntrusted,
+    Transient,
     UnknownStudent,
     Untrustworthy,
 )
@@ -233,28 +235,52 @@ def _approval(context: Context, plan: Plan, approve: str | None) -> tuple[bool, 
 def recover(context: Context) -> None:
     """Settle what a crash left open: an intention without conclusion is compared with its entry.
 
-    What was done is concluded; what was not is planned anew, with the password drawn for it.
+    What was done is concluded; what was not is planned anew, with the password drawn for it. What
+    somebody asked for, and no plan would make by itself, is finished as it was begun.
+
+    Raises:
+        Untrustworthy: the directory or the journal cannot be reached.
     """
-    left = context.journal.interrupted()
-    if not left:
+    interrupted = context.journal.interrupted()
+    if not interrupted:
         return
     context.connect()
-    for one in left:
+    for one in interrupted:
         account = context.directory.account_at(one.change.dn)
-        done = entry.is_done(one.change, account)
-        reissued = one.change.action is Action.REISSUE
-        if reissued and not done and account is not None and not account.must_change:
-            # The old password was used in between: the student has her own, and keeps it.
+        changed_at = context.directory.password_changed_at(one.change.dn)
+        found = left(one.change, account, changed_at)
+        # An earlier version kept no guard of what it began: it is not sent without one.
+        if found is Left.NOT_MADE and one.change.is_asked_once and _is_guarded(one.change):
+            try:
+                error = Applier(context, run=one.run).finish(one.id, one.change)
+            except Transient as transient:
+                log.warning("interrupted change left open", dn=one.change.dn, error=str(transient))
+                continue
+        else:
+            error = _INTERRUPTED[found]
+            context.journal.conclude([(one.id, one.change, error)])
+        if found is Left.OVERTAKEN:
             context.journal.take_back(one.change.student_number, "reissue")
-        error = None if done else "interrupted before it was made; planned anew"
-        context.journal.conclude([(one.id, one.change, error)])
+        if error is not None and one.change.action is Action.UNDO:
+            context.journal.take_back(one.change.student_number, "undone")
         log.warning(
             "interrupted change settled",
             action=one.change.action.value,
             student=one.change.student_number,
             dn=one.change.dn,
-            outcome="applied" if done else "planned anew",
+            outcome=error or "applied",
         )
+
+
+def _is_guarded(change: Change) -> bool:
+    return bool(change.guard) or change.adds
+
+
+_INTERRUPTED = {
+    Left.MADE: None,
+    Left.NOT_MADE: "interrupted before it was made; planned anew",
+    Left.OVERTAKEN: "interrupted before it was made; the student has a password of their own since",
+}
 
 
 def carry_out(

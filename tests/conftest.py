@@ -33,8 +33,9 @@ hypothesis.settings.register_profile(
     print_blob=True,
     derandomize=False,
 )
+# A few hundred examples of every property, beside other work: --hypothesis-profile thorough
 hypothesis.settings.register_profile(
-    "thorough", hypothesis.settings.get_profile("scolpass"), max_examples=2000
+    "thorough", hypothesis.settings.get_profile("scolpass"), max_examples=300
 )
 
 JOURNAL = os.environ.get("JOURNAL", "sqlite")  # or "postgres": the walks' tests on that one

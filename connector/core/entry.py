@@ -564,7 +564,8 @@ def _has_subtypes(account: Account, name: str) -> bool:
 def is_done(change: Change, account: Account | None) -> bool:
     """Whether an entry is already as a change wanted it, after an answer that never came.
 
-    A new password cannot be read back: it tells nothing unless something else changed with it.
+    A new password cannot be read back: it tells nothing unless something else changed with it,
+    or there was none.
     """
     if change.deletes or account is None:
         return account is None and change.deletes

@@ -327,6 +327,8 @@ class Change:
     sealed: Fate = Fate.KEPT
     password_last_day: date | None = None  # of the password drawn; None: until the cutoff
     after: Known | None = None  # what the journal remembers once the change is applied
+    # As read back after a crash: pwdChangedTime of the password to be replaced; "": it had none
+    password_since: str | None = None
     gifts: tuple[str, ...] = ()  # the fields of gifts that this change writes
 
     @property
@@ -345,6 +347,17 @@ class Change:
     def draws_password(self) -> bool:
         """Whether a new provisional password is drawn, sealed and written."""
         return self.sealed is Fate.DRAWN
+
+    @property
+    def is_asked_once(self) -> bool:
+        """Whether somebody asked for this change: no plan would make it again by itself."""
+        return self.action in (Action.RENAME, Action.ERASE, Action.UNDO)
+
+    @property
+    def replaces_password(self) -> bool:
+        """Whether a new provisional password takes the place of another one."""
+        before, _ = self.attributes.get("userPassword", ((), ()))
+        return self.draws_password and bool(before)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from tests.support.events import (
     event,
     forwarding,
 )
+from tests.support.examples import examples
 from tests.support.people import put, stand
 from tests.support.walk import TODAY, YEAR, Row, Walk, actions, student, students
 
@@ -790,7 +791,7 @@ def named(number: str) -> Row:
     return student(number, f"P{number}", f"N{number}")
 
 
-@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(6), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_order_with_passes_anywhere_ends_as_the_fold_of_all(walk: Walk, data: Any) -> None:
     """One more student an example, her events and passes in an order that hypothesis chooses."""

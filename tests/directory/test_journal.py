@@ -176,7 +176,7 @@ def test_a_new_journal_does_not_wait_for_ever(
 def test_many_processes_open_a_new_journal_at_once_again_and_again(tmp_path: Path) -> None:
     spawn = multiprocessing.get_context("spawn")
     with spawn.Pool(8) as pool:
-        for one in range(15):
+        for one in range(8):
             url = f"sqlite:///{tmp_path / str(one)}.db"
             assert pool.map(_opened_by_a_process, [url] * 8, chunksize=1) == [""] * 8
 

@@ -11,13 +11,10 @@ from __future__ import annotations
 
 import copy
 import itertools
-import multiprocessing
 import shutil
-import signal
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +29,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from connector import desk, events
+from connector import desk, events, sync
 from connector.clock import instant
 from connector.context import Context
 from connector.sync import Report
 from tests.support.directory import MANAGE_DSA_IT, Directory
+from tests.support.killing import killed
 from tests.support.people import put
-from tests.support.proxy import Cut, Proxy, Request
 from tests.support.reference import (
     ACTIVE,
     CANCELLATION,
@@ -55,6 +52,7 @@ from tests.support.reference import (
     Reference,
     Row,
     academic_year,
+    noon,
     seen,
 )
 from tests.support.walk import TODAY, Walk
@@ -62,7 +60,7 @@ from tests.support.workspace import Workspace
 
 # How often, and how long each time: a minute and a half, or as much as a profile asks for.
 PROFILE = settings.get_current_profile_name()
-EXAMPLES, STEPS_EACH = (12, 15) if PROFILE == "scolpass" else (settings().max_examples // 5, 25)
+EXAMPLES, STEPS_EACH = (12, 15) if PROFILE == "scolpass" else (settings().max_examples, 25)
 
 # Homonyms, names that come and go, and nobody else.
 NAMES = (("Léa", "Martin"), ("Lea", "MARTIN"), ("Noé", "Le Gall"), ("Inès", "D'Arc"))
@@ -375,7 +373,8 @@ class Lives(RuleBasedStateMachine):
         to = content.get("forward_to")
         if "forward_to" in content and to != INSIDE:
             given["forwarding"] = Gift(rank, to or "", copy=bool(to) and content["keep_copy"])
-        event = Event(identity, number, content["identifier"], given, instant(), bad=to == INSIDE)
+        arrived = noon(self.walk.today)
+        event = Event(identity, number, content["identifier"], given, arrived, bad=to == INSIDE)
         self.world.accept(event)
         self.bodies.append(body)
         self.write_register()
@@ -545,8 +544,15 @@ class Lives(RuleBasedStateMachine):
                 self.change(one, first=first, last=last)
         self.write_register()
         since = self.walk.invariants().snapshot()
-        killed = carried_out_and_killed(self.walk, act, number, point, answered=answered)
-        note(f"killed: {killed}")
+
+        def carry_out(opened: Context) -> None:
+            if act == "sync":
+                sync.recover(opened)
+                sync.carry_out(opened, sync.prepare(opened), command="sync")
+            else:
+                {"reissue": desk.reissue, "suspend": desk.suspend}[act](opened, number, REASON)
+
+        note(f"killed: {killed(self.walk, carry_out, answered=answered, point=point)}")
         if act == "reissue":
             self.people[number].reissue = True
         elif act == "suspend":
@@ -681,44 +687,6 @@ def stand_by(directory: Directory) -> None:
          "mail": f"zoe.agent@{DOMAIN}", "userPassword": "geheimnis8",
          "eduPersonAffiliation": ["staff", "member"]},
     )  # fmt: skip
-
-
-def carried_out_and_killed(
-    walk: Walk, act: str, number: str, point: int, *, answered: bool
-) -> bool:
-    """Carry out a command in a process of its own, killed at its ``point``-th write to slapd."""
-    fork = multiprocessing.get_context("fork")
-    here, there = fork.Pipe()
-    child = fork.Process(target=_carry_out, args=(walk, act, number, there))
-    child.start()  # before the proxy has its thread
-    writes = 0
-
-    def kill(request: Request) -> Cut | None:
-        nonlocal writes
-        writes += request.writes
-        if not request.writes or writes != point:
-            return None
-        child.kill()
-        return Cut.RESET
-
-    with Proxy(walk.directory.port) as proxy:
-        if answered:
-            proxy.after = kill
-        else:
-            proxy.before = kill
-        here.send(proxy.uri)
-        child.join(60)
-    assert child.exitcode in (0, -signal.SIGKILL), child.exitcode
-    return child.exitcode != 0
-
-
-def _carry_out(walk: Walk, act: str, number: str, pipe: Connection) -> None:
-    walk.environment["SCOLPASS_DIRECTORY__URIS"] = f'["{pipe.recv()}"]'
-    if act == "sync":
-        walk.sync()
-        return
-    with walk.context() as opened:
-        {"reissue": desk.reissue, "suspend": desk.suspend}[act](opened, number, REASON)
 
 
 @pytest.mark.timeout(900 if PROFILE == "scolpass" else 0)

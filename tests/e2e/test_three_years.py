@@ -19,7 +19,6 @@ import ldap3
 import pytest
 
 from connector import desk, events
-from connector.clock import instant
 from connector.errors import FeedRefused
 from connector.sync import Report
 from tests.support.reference import (
@@ -32,6 +31,7 @@ from tests.support.reference import (
     Reference,
     Row,
     cutoff,
+    noon,
     seen,
 )
 from tests.support.tier import LONG, size, sized
@@ -183,7 +183,7 @@ class University:
             "forwarding": Gift(rank, to or "", copy=to is not None),
         }
         self.inbox.append((str(body["id"]), body))
-        self.world.accept(Event(str(body["id"]), number, number, given, instant()))
+        self.world.accept(Event(str(body["id"]), number, number, given, noon(self.walk.today)))
 
     def own_password(self, number: str) -> None:
         """Some sign in and change it (RFC 3062); for the others slapd's work is done by hand."""

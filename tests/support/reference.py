@@ -270,8 +270,8 @@ class Reference:
                 self._assign(person)
             if self.is_managed(person):
                 self._pass(person, today)
-        self._refuse_late_events(noon(today))
         if numbers is None:
+            self._refuse_late_events(noon(today))
             for person in self.people.values():
                 if person.archived is not None and today - person.archived > ARCHIVE:
                     self.forget(person)

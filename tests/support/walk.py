@@ -53,7 +53,7 @@ class Walk:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.directory = workspace.directory
-        self.today = TODAY  # the day that runs believe in, at noon
+        self.today = TODAY  # the day that runs believe in; at noon, if it is another than today
         self.environment: dict[str, str] = {}  # as the variables of a command
         workspace.configure({"log": {"file": "scolpass.log", "level": "debug"}})
 
@@ -64,8 +64,9 @@ class Walk:
         log.configure(settings.log)
         try:
             with open_context(settings, "tester") as opened:
-                noon = datetime.combine(self.today, time(12), settings.institution.zone)
-                opened.moment = Moment(now=noon.astimezone(UTC), today=self.today)
+                if self.today != opened.moment.today:
+                    noon = datetime.combine(self.today, time(12), settings.institution.zone)
+                    opened.moment = Moment(now=noon.astimezone(UTC), today=self.today)
                 yield opened
         finally:
             structlog.contextvars.clear_contextvars()

@@ -50,6 +50,7 @@ class Interrupted:
     """A change that was intended and never concluded."""
 
     id: int
+    run: int
     change: Change
 
 
@@ -67,12 +68,14 @@ class Changes(Store):
         at: datetime,
         sealed: Mapping[str, bytes],
         archived: Mapping[str, str],
+        since: Mapping[str, str] | None = None,
     ) -> list[int]:
         """Register changes before they are made; their ids, in the same order.
 
         With them go the passwords drawn and the copies of entries to be deleted. The
         identifiers of a creation are reserved here, before anybody can see them. Sessions end
-        before the account does, so that a crash in between leaves none.
+        before the account does, so that a crash in between leaves none. ``since``: by number, the
+        ``pwdChangedTime`` of passwords that are to be replaced.
         """
         if not batch:
             return []
@@ -109,6 +112,7 @@ class Changes(Store):
             before = known_accounts(connection, {change.student_number for change in batch})
             for row in rows:
                 row["before"] = known_text(before.get(row["student_number"]))
+                row["password_since"] = (since or {}).get(row["student_number"])
             end_visits(connection, batch)
             given_ids = _insert(connection, rows)
             upsert(connection, sealed_passwords, passwords)
@@ -173,7 +177,9 @@ class Changes(Store):
         """Changes that were intended and never concluded: a crash lies between."""
         query = sa.select(changes).where(changes.c.outcome == "intended").order_by(changes.c.id)
         with self._reading("reading interrupted changes") as connection:
-            return [Interrupted(row.id, change_of(row)) for row in connection.execute(query)]
+            return [
+                Interrupted(row.id, row.run, change_of(row)) for row in connection.execute(query)
+            ]
 
     def history(
         self,

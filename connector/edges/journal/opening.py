@@ -45,7 +45,14 @@ _UPGRADES: Mapping[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "2": ("3", ()),
-    "3": ("4", ("DROP TABLE IF EXISTS links",)),  # made anew: they live for a day at most
+    "3": (
+        "4",
+        (
+            "DROP TABLE IF EXISTS links",  # made anew: they live for a day at most
+            "ALTER TABLE changes ADD COLUMN password_since VARCHAR",
+            "ALTER TABLE changes ADD COLUMN guard VARCHAR",
+        ),
+    ),
 }
 
 

@@ -237,6 +237,7 @@ def change_values(change: Change) -> dict[str, Any]:
         "after": known_text(change.after),
         "sealed": change.sealed.value,
         "gifts": " ".join(change.gifts),
+        "guard": json.dumps(change.guard) if change.is_asked_once else None,
     }
 
 
@@ -255,6 +256,8 @@ def change(row: Any) -> Change:
         sealed=Fate(row.sealed),
         after=known_of_text(row.after),
         gifts=tuple(row.gifts.split()),
+        guard=tuple(json.loads(row.guard or "[]")),
+        password_since=row.password_since,
     )
 
 

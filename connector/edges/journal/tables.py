@@ -176,6 +176,8 @@ changes = sa.Table(
     sa.Column("after", sa.String),  # ... and once applied
     sa.Column("sealed", sa.String, nullable=False),
     sa.Column("gifts", sa.String, nullable=False),
+    sa.Column("password_since", sa.String),  # pwdChangedTime of the one that was replaced
+    sa.Column("guard", sa.String),  # JSON: its guard, where no plan would make the change anew
     # What is open is looked for by every pass, and both are counted for the metrics.
     sa.Index("ix_changes_outcome_action", "outcome", "action"),
 )

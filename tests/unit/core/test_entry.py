@@ -13,6 +13,7 @@ from connector.core import entry
 from connector.core.dn import is_below, same_dn
 from connector.core.entry import Difference, Standing, Values
 from connector.core.model import Account, Action, Change, Enrolment, State, Status
+from tests.support.examples import examples
 from tests.unit.core.builders import DN, NUMBER, POLICY, RULES, account, having, row
 
 START, END = date(2026, 9, 1), date(2027, 12, 31)
@@ -49,7 +50,7 @@ def test_a_day_ends_at_the_institutions_midnight(day: date, zone: str, closes: s
     assert entry.end_of_day(day, ZoneInfo(zone)) == closes
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     day=st.dates(date(2020, 1, 1), date(2060, 1, 1)),
     zone=st.sampled_from(["Europe/Paris", "Pacific/Noumea", "Pacific/Tahiti", "America/Cayenne"]),
@@ -478,7 +479,7 @@ def test_a_value_in_a_filter_can_only_be_a_value(value: str, filter_: str) -> No
     assert entry.holds("sn", value) == filter_
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.text(max_size=40))
 def test_no_text_escapes_from_a_filter(value: str) -> None:
     inner = entry.escape(value)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from connector.core import evidence
 from connector.core.evidence import BadEvent, fold, read_event, refused_address
 from connector.core.model import Gift
+from tests.support.examples import examples
 
 ARRIVED = datetime(2026, 10, 1, 8, tzinfo=UTC)
 OURS = ("umontpellier.fr", "etu.umontpellier.fr")
@@ -448,7 +449,7 @@ def test_an_address_that_is_malformed_or_not_ascii_is_refused(address: object, r
     assert reason in (refused_address(address, OURS) or "")
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.text(max_size=40) | st.emails())
 def test_an_address_is_taken_or_refused_and_never_breaks(address: str) -> None:
     reason = refused_address(address, OURS)
@@ -499,7 +500,7 @@ def test_of_each_field_the_greatest_time_source_and_id_wins() -> None:
     }
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.permutations(range(12)), st.lists(st.integers(0, 11), max_size=12))
 def test_every_order_and_repetition_of_a_dozen_events_folds_to_the_same_gifts(
     order: list[int], again: list[int]

@@ -33,6 +33,7 @@ from connector.core.model import (
 )
 from connector.core.plan import Taken, plan_one
 from connector.core.rules import Lifecycle
+from tests.support.examples import examples
 from tests.unit.core.builders import (
     CUTOFF,
     DAY,
@@ -1275,7 +1276,7 @@ def _happen(life: Life, what: str, today: date) -> None:
             life.entry(supannRessourceEtatDate="{COMPTE}A:SupannActif:20200101:20991231")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(events=_events())
 def test_planning_after_applying_plans_nothing(events: list[tuple[int, str]]) -> None:
     life, today = inactive(), ENROLLED
@@ -1299,7 +1300,7 @@ EXPIRED_AGAIN = [
 ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(events=_events(), taken_out=st.sets(st.integers(0, 3)))
 @example(events=EXPIRED_AGAIN, taken_out=set())
 def test_on_a_directory_in_step_taking_rows_out_of_the_feed_plans_nothing(
@@ -1315,7 +1316,7 @@ def test_on_a_directory_in_step_taking_rows_out_of_the_feed_plans_nothing(
     assert life.last.change is None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(events=_events())
 def test_the_state_and_the_closing_of_an_account_agree(events: list[tuple[int, str]]) -> None:
     life, today = inactive(), ENROLLED
@@ -1337,7 +1338,7 @@ def test_the_state_and_the_closing_of_an_account_agree(events: list[tuple[int, s
             assert entry_.must_change
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     begin=st.sampled_from([inactive, active, grace, suspended, expired, cancelled]),
     away=st.integers(1, 900),
@@ -1503,7 +1504,7 @@ def test_an_event_gives_nothing_to_somebody_elses_entry() -> None:
         assert name not in life.account.attributes
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     events=st.lists(
         st.builds(

@@ -28,6 +28,7 @@ from connector.core.model import (
     Status,
 )
 from connector.core.plan import Planned, Taken, digest, make_plan, plan_one
+from tests.support.examples import examples
 from tests.unit.core.builders import (
     CUTOFF,
     DAY,
@@ -651,7 +652,7 @@ def test_the_digest_does_not_depend_on_the_order_in_which_a_server_returns_value
 CLASS = _class()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(seed=st.integers(0, 2**32), today=st.dates(ENROLLED, date(2029, 12, 31)))
 def test_the_order_of_facts_does_not_matter(seed: int, today: date) -> None:
     shuffled = list(CLASS)
@@ -659,7 +660,7 @@ def test_the_order_of_facts_does_not_matter(seed: int, today: date) -> None:
     assert plan(shuffled, today) == plan(CLASS, today)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(today=st.dates(ENROLLED, date(2029, 12, 31)), which=st.sets(st.integers(0, 11)))
 def test_the_plan_of_a_few_is_their_part_of_the_plan_of_all(today: date, which: set[int]) -> None:
     everyone = plan(CLASS, today)
@@ -685,7 +686,7 @@ _rows = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(rows=_rows, seed=st.integers(0, 2**32), today=st.dates(ENROLLED, date(2028, 12, 31)))
 def test_the_order_of_rows_does_not_matter(rows: list[Enrolment], seed: int, today: date) -> None:
     dated = [replace(r, enrolled_on=ENROLLED + n * DAY) for n, r in enumerate(rows)]
@@ -696,7 +697,7 @@ def test_the_order_of_rows_does_not_matter(rows: list[Enrolment], seed: int, tod
     assert Life(replace(life.facts, student=facts(*shuffled).student)).on(today).last.change is None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     rows=_rows,
     taken_out=st.sets(st.integers(0, 5)),
@@ -751,7 +752,7 @@ _accounts = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(met=_accounts, rows=_rows, today=st.dates(ENROLLED, date(2029, 3, 1)))
 def test_planning_after_adopting_plans_nothing(
     met: Account, rows: list[Enrolment], today: date
@@ -766,7 +767,7 @@ def test_planning_after_adopting_plans_nothing(
     assert life.facts == once
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     met=_accounts,
     today=st.dates(ENROLLED, date(2029, 3, 1)),
@@ -788,7 +789,7 @@ def test_no_value_in_a_plan_is_finer_than_a_day(met: Account, today: date, zone:
             assert re.fullmatch(r"\{\w+\}[AIS]:\w+:(\d{8})?:(\d{8})?", value)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(met=_accounts, rows=_rows, today=st.dates(ENROLLED, date(2029, 3, 1)))
 def test_somebody_elses_entry_is_never_closed_nor_given_a_password(
     met: Account, rows: list[Enrolment], today: date

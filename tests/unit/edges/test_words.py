@@ -13,6 +13,7 @@ from zxcvbn.frequency_lists import FREQUENCY_LISTS
 from connector.core.own_password import Context, Rule, judge, passes, skeleton
 from connector.core.rules import OwnPassword
 from connector.edges.words import known_words, strength
+from tests.support.examples import examples
 
 NOBODY = Context()
 LEA = Context(words=("Lefèvre-Martin", "Léa"))
@@ -108,7 +109,7 @@ def test_the_names_of_one_student_do_not_weaken_the_password_of_another() -> Non
     assert found == [strength("Lefevre-77", who) for who in whose]
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(st.text(st.characters(), max_size=100))
 def test_any_text_has_a_strength(password: str) -> None:
     assert 0 <= strength(password, LEA) <= 4

@@ -1,0 +1,62 @@
+"""What a crash left: an intention without conclusion, judged against the entry as it is now.
+
+A change is judged by the values that it was computed from, never by a state that was possible
+before it: that an account has no ``pwdReset`` says something only where it had one.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from connector.core import entry
+from connector.core.model import Account, Change
+
+# What tells an entry that a change of ours added from one that somebody else made at its place.
+# Other attributes may have been touched since: that is mended like any other drift.
+_OURS = ("supannEtuId", "uid", "supannRessourceEtatDate", "pwdReset", "pwdPolicySubentry")
+
+
+class Left(Enum):
+    """What became of a change of which nobody heard."""
+
+    MADE = auto()
+    NOT_MADE = auto()  # to be planned anew, with the password drawn for it
+    OVERTAKEN = auto()  # not made, and the student has given themselves a password since
+
+
+def left(change: Change, account: Account | None, password_changed_at: str) -> Left:
+    """What became of an interrupted change.
+
+    Args:
+        change: as it was registered before it was made.
+        account: the entry at its DN as it is now; None: there is none.
+        password_changed_at: the entry's ``pwdChangedTime`` as it is now; "": it has none.
+    """
+    if was_made(change, account):
+        return Left.MADE
+    if not change.replaces_password or account is None or account.must_change:
+        return Left.NOT_MADE
+    before, _ = change.attributes["pwdReset"]
+    provisional = any(value.upper() == "TRUE" for value in before)
+    moved = change.password_since is not None and password_changed_at != change.password_since
+    return Left.OVERTAKEN if provisional or moved else Left.NOT_MADE
+
+
+def was_made(change: Change, account: Account | None) -> bool:
+    """Whether a change whose answer never came has been made.
+
+    A new password cannot be read back: it tells nothing unless something else changed with it.
+    """
+    if not change.adds or account is None:
+        return entry.is_done(change, account)
+    return all(
+        _stand(name, change.attributes[name][1], account.values(name))
+        for name in _OURS
+        if name in change.attributes
+    )
+
+
+def _stand(name: str, wanted: entry.Values, values: entry.Values) -> bool:
+    if name in entry.SHARED:
+        return {value.lower() for value in wanted} <= {value.lower() for value in values}
+    return not entry.differ(name, values, wanted)
