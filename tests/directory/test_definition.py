@@ -33,6 +33,7 @@ from connector.sandbox import (
     tree_ldif,
     with_uris,
 )
+from tests.support.processes import started
 
 SUCCESS = 0
 CONSTRAINT = 19
@@ -376,9 +377,7 @@ userPassword: motdepasse1
             command = ["slapadd", "-n", str(number), "-F", str(folder / "slapd.d")]
             subprocess.run(command, input=ldif, text=True, check=True)
         self.uri = "ldapi://" + quote(str(folder / "ldapi"), safe="")
-        self.slapd = subprocess.Popen(
-            ["slapd", "-F", str(folder / "slapd.d"), "-h", self.uri, "-d", "0"]
-        )
+        self.slapd = started(["slapd", "-F", str(folder / "slapd.d"), "-h", self.uri, "-d", "0"])
         while self.run("ldapwhoami", "-x", "", ())[0] == 255:
             assert self.slapd.poll() is None
 

@@ -18,6 +18,7 @@ from rich.cells import cell_len
 from connector.demo.backstage import Sandbox, environment
 from connector.demo.chapters import CHAPTERS
 from connector.demo.narrator import broken
+from tests.support.processes import started
 
 ROOT = Path(__file__).parents[2]
 _COMMAND = (sys.executable, "-m", "connector", "demo")
@@ -99,7 +100,7 @@ def test_every_claim_holds_and_nothing_is_left(tmp_path: Path) -> None:
 def test_a_signal_ends_it_and_nothing_is_left(
     tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
-    demo = subprocess.Popen(
+    demo = started(
         _COMMAND,
         env=_environment(tmp_path, PYTHONUNBUFFERED="1"),
         stdout=subprocess.PIPE,

@@ -15,6 +15,7 @@ import pytest
 
 from connector.sandbox import example_configuration, hash_secret
 from tests.support.directory import free_port
+from tests.support.processes import started
 from tests.support.walk import YEAR
 
 SUFFIX = "dc=univ-test,dc=fr"
@@ -68,7 +69,7 @@ class DebianDirectory:
                 check=True,
                 capture_output=True,
             )
-        self.slapd = subprocess.Popen(
+        self.slapd = started(
             ["slapd", "-F", str(folder / "slapd.d"), "-h", f"{self.uri} {self.ldapi}", "-d", "0"]
         )
         while subprocess.run(["ldapwhoami", "-x", "-H", self.uri], capture_output=True, check=False

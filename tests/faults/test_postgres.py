@@ -23,6 +23,7 @@ from connector.edges.journal import Journal, lead, open_journal, server, turn, w
 from connector.edges.journal.server_locks import close_idle
 from connector.errors import JournalUntrusted
 from tests.support.postgres import Database, Wire
+from tests.support.processes import started
 from tests.support.proxy import Cut, Proxy
 from tests.support.waiting import wait_until
 
@@ -346,7 +347,7 @@ with lead(url, "daemon") as led, turn(url, "events", wait=0) as held:
 def test_a_leader_that_is_stopped_amid_a_transaction_holds_nobody_up(
     journal: Journal, postgres: Database, tmp_path: Path
 ) -> None:
-    with subprocess.Popen(
+    with started(
         [sys.executable, "-c", _LEADS_AND_WRITES],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.support.processes import started
 from tests.support.walk import Walk, students
 from tests.support.workspace import Workspace
 
@@ -82,7 +83,7 @@ def stopped_in_the_read(
     """A sync that has stopped itself before it reads the rest of the register, and its number."""
     told = workspace.folder / "strace.log"
     inject = ["-P", str(workspace.register), "-e", "trace=read"]
-    process = subprocess.Popen(
+    process = started(
         [
             *strace,
             "-o",

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.directory import Directory
 from tests.support.invariants import differences
+from tests.support.processes import started
 from tests.support.proxy import Cut, Proxy, Request
 from tests.support.walk import Row, Walk, student, students
 from tests.support.workspace import Workspace
@@ -131,7 +132,7 @@ def test_what_slapd_could_not_commit_is_seen_and_made_again(
     calls = "fdatasync,msync,fsync"
     command = [*strace, "-p", str(directory.pid), "-e", f"trace={calls}"]
     command += ["-e", f"inject={calls}:error=EIO:when=1..3"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
+    with started(command, stderr=subprocess.PIPE, text=True) as tracer:
         _wait_until_traced(directory.pid)
         done = walk.workspace.scolpass("sync")
         tracer.terminate()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import time
@@ -11,6 +12,7 @@ import pytest
 
 from tests.support.directory import Directory
 from tests.support.invariants import differences
+from tests.support.processes import started
 from tests.support.proxy import Proxy, Request
 from tests.support.walk import Row, Walk, students
 from tests.support.workspace import Workspace
@@ -173,3 +175,32 @@ def test_with_too_few_descriptors_a_run_is_refused_or_done_and_never_half_unsaid
     walk.synced()
     undisturbed.synced(students(40))
     assert differences(walk.directory, undisturbed.directory) == []
+
+
+# --- what the tests' own shell ignores ----------------------------------------------------------
+
+
+def test_children_of_the_tests_hear_what_their_shell_ignores() -> None:
+    """As under nohup, or as a background job."""
+    ignored = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGINT)}
+    try:
+        for number in ignored:
+            signal.signal(number, signal.SIG_IGN)
+        with started(["grep", "SigIgn", "/proc/self/status"], stdout=subprocess.PIPE) as child:
+            assert child.stdout is not None
+            mask = int(child.stdout.read().split()[1], 16)
+    finally:
+        for number, handler in ignored.items():
+            signal.signal(number, handler)
+    assert [number for number in ignored if mask >> (number - 1) & 1] == []
+
+
+def test_no_test_starts_a_child_in_another_way() -> None:
+    """A signal may be sent to any of them one day."""
+    tests = Path(__file__).parents[1]
+    others = {
+        str(path.relative_to(tests))
+        for path in tests.rglob("*.py")
+        if re.search(r"\bPopen\(", path.read_text(encoding="utf-8"))
+    }
+    assert others - {str(Path(__file__).relative_to(tests))} == {"support/processes.py"}

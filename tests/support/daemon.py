@@ -24,6 +24,7 @@ from connector.daemon.common import Register, Shared
 from connector.settings import Settings, load_settings
 from connector.web.metrics import Metrics
 from tests.support.directory import free_port
+from tests.support.processes import started
 from tests.support.signing import new_id, new_secret, sign
 from tests.support.waiting import wait_until
 from tests.support.walk import Walk
@@ -54,7 +55,7 @@ class Daemon:
 
     def _start(self) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as out:
-            return subprocess.Popen(
+            return started(
                 self.workspace.command("run", *self._options),
                 cwd=self.workspace.folder,
                 env=self.workspace.environment(**self._env),

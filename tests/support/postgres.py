@@ -32,6 +32,7 @@ import pytest
 from psycopg import sql
 
 from tests.support.directory import free_port
+from tests.support.processes import started
 from tests.support.waiting import wait_until
 
 USER = "scolpass"
@@ -100,7 +101,7 @@ class Server:
         settings = [part for setting in _SETTINGS for part in ("-c", setting)]
         with (self._folder / "log").open("ab") as log:
             # It ends with the process that started it, however that ends.
-            self._process = subprocess.Popen(
+            self._process = started(
                 [
                     "setpriv",
                     "--pdeathsig",

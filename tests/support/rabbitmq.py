@@ -34,6 +34,7 @@ from pika.exceptions import AMQPError, ChannelClosedByBroker
 from pydantic import SecretStr
 
 from tests.support.directory import free_port
+from tests.support.processes import started
 
 SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the broker's own, without Debian's wrapper
 _READY_SECONDS = 90.0
@@ -168,7 +169,7 @@ class Broker:
         assert self._process is None, "the broker runs"
         if self._epmd is None:
             # Ours, so that the node starts none that would outlive it.
-            self._epmd = subprocess.Popen(
+            self._epmd = started(
                 ["epmd", "-address", "127.0.0.1", "-port", str(self._epmd_port)],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
@@ -177,7 +178,7 @@ class Broker:
             )
         _until(lambda: _listens(self._epmd_port), "epmd does not listen")
         with (self.folder / "log" / "startup").open("ab") as said:
-            self._process = subprocess.Popen(
+            self._process = started(
                 [str(SCRIPT)],
                 cwd=self.folder,
                 env=self._environment,

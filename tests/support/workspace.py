@@ -18,6 +18,7 @@ import tomli_w
 from connector.edges.passwords import new_key
 from connector.sandbox import example_configuration
 from tests.support.directory import Directory
+from tests.support.processes import started
 
 # A feed's columns under our own names, the required ones first.
 COLUMNS = (
@@ -128,7 +129,7 @@ class Workspace:
 
     def start(self, *args: str, **env: str) -> subprocess.Popen[str]:
         """Start the real command and go on; use it as a context manager, or end it by its id."""
-        return subprocess.Popen(
+        return started(
             self.command(*args),
             cwd=self.folder,
             env=self.environment(**env),

@@ -19,6 +19,7 @@ from connector.edges.letters import Press
 from connector.errors import ScolpassError, UsageError
 from connector.letters import cutoff_words
 from connector.sandbox import shipped_texts
+from tests.support.processes import started
 
 COMMON = {
     "institution": "Université d'Ici",
@@ -163,7 +164,7 @@ def test_a_stream_is_given_nothing_before_the_whole_is_on_record() -> None:
 def test_a_pipe_is_given_the_whole_however_large(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    reader = subprocess.Popen(["sha256sum", pipe], stdout=subprocess.PIPE)
+    reader = started(["sha256sum", pipe], stdout=subprocess.PIPE)
     with finished(pipe, lambda: None) as write:
         for _ in range(30):
             write(b"x" * 100_000)

@@ -20,6 +20,7 @@ from connector.edges.journal import lead, turn, whole_pass
 from connector.edges.journal.server_locks import close_idle
 from connector.errors import JournalUntrusted
 from tests.support.postgres import Database
+from tests.support.processes import started
 from tests.support.waiting import wait_until
 
 
@@ -81,7 +82,7 @@ class Other:
 def other(url: str, code: str) -> Iterator[Other]:
     """A process that does this, until the block ends."""
     text = _OTHER.format(code.strip().replace("\n", "\n    "))
-    with subprocess.Popen(
+    with started(
         [sys.executable, "-c", text],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
