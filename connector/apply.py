@@ -32,7 +32,7 @@ from connector.context import Context
 from connector.core.aftermath import was_made
 from connector.core.model import Action, Change, Outcome
 from connector.edges.directory import BindRefused, Directory
-from connector.edges.passwords import draw, hash_argon2id
+from connector.edges.passwords import Recipe, draw
 from connector.edges.writer import write
 from connector.errors import DirectoryUntrusted, EntryError, NoAnswer, Refused, Transient
 
@@ -288,18 +288,21 @@ class Applier:
         rules = self._provisional
         for number in wanting:
             sealed = pending.get(number)
-            password = self._opened(number, sealed) if sealed else None
-            if sealed is None or password is None:
+            opened = self._opened(number, sealed) if sealed else None
+            recipe = Recipe(rules.memory_cost, rules.time_cost)
+            if sealed is None or opened is None:
                 password = draw(rules.length, rules.alphabet)
-                sealed = self._sealer.seal(number, password)
-            hashed = hashing.submit(hash_argon2id, password, rules.memory_cost, rules.time_cost)
+                sealed = self._sealer.seal(number, password, recipe)
+            else:
+                password, recipe = opened[0], opened[1] or recipe
+            hashed = hashing.submit(recipe.hash, password)
             drawn[number] = _Drawn(password, sealed, hashed)
         return drawn
 
-    def _opened(self, number: str, sealed: bytes) -> SecretStr | None:
+    def _opened(self, number: str, sealed: bytes) -> tuple[SecretStr, Recipe | None] | None:
         """A pending password, or None where its key is gone: then nobody can print it either."""
         try:
-            return self._sealer.unseal(number, sealed)
+            return self._sealer.unseal_whole(number, sealed)
         except EntryError as error:
             log.warning("pending password lost", student=number, error=str(error))
             return None

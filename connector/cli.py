@@ -26,6 +26,7 @@ from connector import desk, events, export, init, letters, render, render_person
 from connector import log as logs
 from connector.context import Context, open_context
 from connector.core.model import Action
+from connector.core.peers import LOOPBACK
 from connector.edges.files import finished
 from connector.errors import ScolpassError, UsageError
 from connector.settings import Settings, load_settings
@@ -667,6 +668,13 @@ def init_command(
     database: Annotated[
         str, typer.Option(help="The suffix's database in cn=config.")
     ] = "olcDatabase={1}mdb,cn=config",
+    first_connection_from: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An address or network that provisional passwords may be used from, again for "
+            "each: scolpass' pages, a portal of yours; else this machine only."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a configuration, a key, and what the directory needs as LDIF. Overwrites nothing."""
@@ -680,6 +688,7 @@ def init_command(
         service_dn,
         policy_dn,
         database,
+        tuple(first_connection_from or LOOPBACK),
     )
     made = init.make(folder, wishes)
     if as_json:
@@ -696,7 +705,9 @@ def check_command(
     definition = checking.Definition(
         indexes=sandbox.required_indexes(),
         unique=sandbox.definition_values("olcUniqueURI"),
+        constraints=sandbox.definition_values("olcConstraintAttribute"),
         schema=sandbox.schema_files(),
+        rules=sandbox.rules_of,
     )
     checkup = checking.examine(config or context.obj, definition)
     if as_json:

@@ -32,7 +32,7 @@ from connector.core.model import (
 )
 from connector.core.plan import Taken
 from connector.core.spelling import folded
-from connector.errors import DirectoryUntrusted
+from connector.errors import DirectoryUntrusted, EntryError
 
 _NO_OVERRIDE = Override()
 
@@ -221,11 +221,37 @@ class Gathering:
             override=self._overrides.get(number) or _NO_OVERRIDE,
             gifts=self._gifts_of(number, account),
             conflict=conflict,
+            provisional_stands=self._provisional_stands(number, account),
             news=number in self._changed or number in self._overrides,
         )
         if self._scope is not None:
             self.facts[number] = facts
         return facts
+
+    def _provisional_stands(self, number: str, account: Account | None) -> bool | None:
+        """Whether the provisional password still opens an entry whose student changed it.
+
+        slapd lets a student who must change the password add one instead, where no constraint
+        keeps the entry to one value, or past the constraint with the relax control. Nobody may read
+        the values, but whether one is there can be asked by a filter, and what was sealed tells
+        which. Without it (a journal that was lost, a seal of an earlier version) only the
+        constraint says that there is no second one.
+        """
+        context = self._context
+        if account is None or account.must_change or not account.password:
+            return False
+        if not entry.has_policy(account, context.rules.provisional.policy_dn):
+            return False
+        sealed = context.journal.ciphertexts([number], "live").get(number)
+        if sealed is not None:
+            try:
+                password, recipe = context.sealer.unseal_whole(number, sealed)
+                if recipe is not None:
+                    return context.directory.holds_password(account.dn, recipe.hash(password))
+            except EntryError:  # its key is gone: then only the constraint tells
+                pass
+        preflight = context.preflight
+        return False if preflight is not None and preflight.one_password else None
 
     def _is_managed(self, number: str) -> bool:
         return number in self._feed.students or number in self._known or number in self._remembered

@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from connector.core.peers import LOOPBACK, spelled
 from connector.edges.passwords import new_key
 from connector.errors import ConfigurationError, UsageError
 from connector.sandbox import (
@@ -61,6 +62,7 @@ class Wishes:
     service_dn: str | None = None
     policy_dn: str | None = None
     database: str = "olcDatabase={1}mdb,cn=config"
+    first_connection_from: tuple[str, ...] = LOOPBACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,8 @@ def make(folder: Path, wishes: Wishes) -> Made:
     folder = folder.absolute()
     wishes = replace(wishes, uris=wishes.uris or _HERE)
     names = _names(wishes)
-    text = _configuration(wishes, names)
+    origins = _origins(wishes)
+    text = _configuration(wishes, names, origins)
     _see_that_it_loads(text, folder / CONFIGURATION)
     key, password = _standing_secret(folder / KEY), _standing_secret(folder / PASSWORD)
     secret = password or SecretStr(secrets.token_urlsafe(32))
@@ -98,6 +101,7 @@ def make(folder: Path, wishes: Wishes) -> Made:
         service_hash=_standing_hash(folder / LDIF / _TREE, secret)
         or hash_secret(secret.get_secret_value()),
         database=wishes.database,
+        origins=origins,
     ).items():
         wanted[folder / LDIF / name] = (ldif, _CLOSED if name == _TREE else _OPEN)
     kept, in_the_way = _compare(wanted)
@@ -133,10 +137,19 @@ def _names(wishes: Wishes) -> Names:
     )
 
 
+def _origins(wishes: Wishes) -> tuple[str, ...]:
+    try:
+        return tuple(dict.fromkeys(spelled(one) for one in wishes.first_connection_from))
+    except ValueError as error:
+        raise UsageError(
+            f"--first-connection-from: {error}", "Mend that option; nothing was written"
+        ) from None
+
+
 # --- the configuration ----------------------------------------------------------------------------
 
 
-def _configuration(wishes: Wishes, names: Names) -> str:
+def _configuration(wishes: Wishes, names: Names, origins: Sequence[str]) -> str:
     """The example with this institution's values, and every comment of it."""
     domain = ".".join(re.findall(r"(?i)(?:^|,)dc=([^,]+)", wishes.suffix)).lower()
     domain = domain or wishes.mail_domain or _EXAMPLE_DOMAIN
@@ -153,6 +166,7 @@ def _configuration(wishes: Wishes, names: Names) -> str:
         ("directory", "bind_dn"): names.service_dn,
         ("directory", "bind_password_file"): PASSWORD,
         ("directory", "people_dn"): names.people_dn,
+        ("directory", "first_connection_from"): list(origins),
         ("password.provisional", "policy_dn"): names.provisional_dn,
         ("keys", "file"): KEY,
         ("events.spool", "path"): SPOOL,

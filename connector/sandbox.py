@@ -30,7 +30,7 @@ import subprocess
 import threading
 import time
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +40,7 @@ from urllib.parse import quote
 
 from cryptography.fernet import Fernet
 
+from connector.core.peers import LOOPBACK, clauses
 from connector.errors import DirectoryUntrusted, UsageError
 from connector.own_files import open_own, user_name
 
@@ -138,6 +139,7 @@ class Names:
             "SUFFIX_DC": _value(self.suffix),
             "ADMIN_DN": self.admin_dn,
             "PEOPLE_DN": self.people_dn,
+            "PEOPLE_URL": quote(self.people_dn, safe=",="),
             "PEOPLE_OU": _value(self.people_dn),
             "SERVICE_DN": self.service_dn,
             "SERVICE_CN": _value(self.service_dn),
@@ -200,12 +202,22 @@ def hash_secret(secret: str) -> str:
     return "{SSHA}" + base64.b64encode(digest + salt).decode("ascii")
 
 
-def config_ldif(names: Names, *, admin_hash: str, data: str) -> str:
-    """``cn=config`` of a new slapd, for ``slapadd -n 0``; `data` is its database's folder."""
+def config_ldif(
+    names: Names, *, admin_hash: str, data: str, origins: Sequence[str] = LOOPBACK
+) -> str:
+    """``cn=config`` of a new slapd, for ``slapadd -n 0``.
+
+    Args:
+        names: what the branches and accounts are called.
+        admin_hash: the administrator's password, hashed.
+        data: the database's folder.
+        origins: from where a provisional password may be used.
+    """
     deploy = deploy_folder()
     return _fill(
         _template("config.ldif"),
         names.values()
+        | clauses(origins)
         | {
             # These two become file URLs.
             "SCHEMA": quote(str(deploy / "schema")),
@@ -242,13 +254,34 @@ def required_indexes() -> dict[str, frozenset[str]]:
     return found
 
 
+def rules_of(
+    people_dn: str, service_dn: str, provisional_dn: str, origins: Sequence[str]
+) -> tuple[str, ...]:
+    """The access rules that are put before those of a directory that already stands."""
+    record = next(
+        record
+        for record in _records(_template("config.ldif"))
+        if record[0].value.startswith("olcDatabase={1}")
+    )
+    values = Names.of(people_dn, service_dn, provisional_dn).values() | clauses(origins)
+    return tuple(
+        re.sub(r"\s+", " ", _fill(line.value, values))
+        for line in record
+        if line.name == "olcAccess" and line.value.endswith("by * break")
+    )
+
+
 def schema_files() -> tuple[str, ...]:
     """The schemas that the definition loads, as LDIF."""
     return tuple(_template(f"schema/{name}.ldif") for name in SCHEMAS)
 
 
 def existing_directory_ldif(
-    names: Names, *, service_hash: str, database: str = "olcDatabase={1}mdb,cn=config"
+    names: Names,
+    *,
+    service_hash: str,
+    database: str = "olcDatabase={1}mdb,cn=config",
+    origins: Sequence[str] = LOOPBACK,
 ) -> dict[str, str]:
     """What a directory that already stands needs: files to be applied in the order of their names.
 
@@ -259,7 +292,7 @@ def existing_directory_ldif(
         f"{number}-{name}.ldif": _SCHEMA_HEADER + _template(f"schema/{name}.ldif")
         for number, name in enumerate(SCHEMAS, start=1)
     }
-    files["4-config.ldif"] = _config_changes(names, database)
+    files["4-config.ldif"] = _config_changes(names, database, origins)
     files["5-tree.ldif"] = _tree_additions(names, service_hash)
     return files
 
@@ -302,9 +335,9 @@ _TREE_HEADER = """\
 """
 
 
-def _config_changes(names: Names, database: str) -> str:
+def _config_changes(names: Names, database: str, origins: Sequence[str]) -> str:
     template = _template("config.ldif")
-    values = names.values()
+    values = names.values() | clauses(origins)
     changes = [_CONFIG_HEADER.format(database=database, suffix=names.suffix)]
     for record in _records(template):
         dn = record[0].value
@@ -463,7 +496,14 @@ class Sandbox:
         self._process: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def prepare(cls, folder: Path, port: int | None = None, *, suffix: str | None = None) -> Self:
+    def prepare(
+        cls,
+        folder: Path,
+        port: int | None = None,
+        *,
+        suffix: str | None = None,
+        origins: Sequence[str] = LOOPBACK,
+    ) -> Self:
         """Make the folder's secrets, database and configuration, as far as they are not there yet.
 
         Of a configuration that stands only ``directory.uris`` is renewed. Without `port` a free one
@@ -489,7 +529,7 @@ class Sandbox:
             )
             sandbox._make_secrets()
             if not standing:
-                sandbox._make_database()
+                sandbox._make_database(origins)
             (folder / "spool").mkdir(mode=0o700, exist_ok=True)
             sandbox._make_configuration()
         return sandbox
@@ -638,14 +678,15 @@ class Sandbox:
         if not key.exists():
             _write_private(key, Fernet.generate_key().decode("ascii") + "\n")
 
-    def _make_database(self) -> None:
+    def _make_database(self, origins: Sequence[str]) -> None:
         """Fill the definition in; slapd.d gets its name last, so a half-made one is made anew."""
         shutil.rmtree(self._directory, ignore_errors=True)
         (self._directory / "data").mkdir(mode=0o700, parents=True)
         (self._directory / "making").mkdir(mode=0o700)
         admin_hash = hash_secret(self.admin_password_file.read_text(encoding="ascii"))
         service_hash = hash_secret(self.service_password_file.read_text(encoding="ascii"))
-        self._slapadd(0, config_ldif(self.names, admin_hash=admin_hash, data="data"))
+        config = config_ldif(self.names, admin_hash=admin_hash, data="data", origins=origins)
+        self._slapadd(0, config)
         self._slapadd(1, tree_ldif(self.names, service_hash=service_hash))
         (self._directory / "making").rename(self._directory / "slapd.d")
 

@@ -44,6 +44,7 @@ from pydantic_settings import (
 )
 
 from connector.core.enrolment import FIELDS
+from connector.core.peers import LOOPBACK, spelled
 from connector.core.rules import (
     Activation,
     Duration,
@@ -295,6 +296,10 @@ class Directory(Section):
     bind_dn: Dn
     bind_password_file: FilePath = Field(default=Path("directory.password"))
     people_dn: Dn
+    # From where a provisional password may be used; slapd's access rule has the same list.
+    first_connection_from: tuple[Annotated[str, AfterValidator(spelled)], ...] = Field(
+        default=LOOPBACK, min_length=1
+    )
     connect_timeout: int = Field(default=5, ge=1, le=3600)  # seconds
     receive_timeout: int = Field(default=30, ge=1, le=3600)  # seconds
     connections: int = Field(default=4, ge=1, le=64)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from connector.check import (
+    first_connection,
     local,
     people,
     policies,
@@ -41,6 +42,7 @@ _OF_THE_DIRECTORY: tuple[tuple[str, Callable[[Case], Findings]], ...] = (
     ("rights", rights.rights),
     ("schema", schemas.schema),
     ("database", server.database),
+    ("first connection", first_connection.first_connection),
     ("indexes", server.indexes),
     ("overlays", server.overlays),
     ("policies", policies.policies),

@@ -66,6 +66,32 @@ class Case:
             for raw in attributes.get(name, [])
         ]
 
+    def database(self) -> dict[str, list[bytes]]:
+        """What we read of the students' database itself in cn=config."""
+        return next((one for one in self.config or () if "olcSuffix" in one), {})
+
+    def database_dn(self) -> str:
+        """The database's DN in cn=config; the usual one where it cannot be read."""
+        named = self.database().get("olcDatabase") or [b"{1}mdb"]
+        return f"olcDatabase={named[0].decode('utf-8', 'replace')},cn=config"
+
+    def access_rules(self) -> list[str]:
+        """The database's access rules in their order, without their ``{n}``."""
+        found = [raw.decode("utf-8", "replace") for raw in self.database().get("olcAccess", [])]
+        numbered = [re.fullmatch(r"\{(\d+)\}(.*)", value, re.DOTALL) for value in found]
+        ordered = sorted((int(one[1]), one[2]) for one in numbered if one)
+        return [rule for _, rule in ordered]
+
+    def definition_rules(self) -> tuple[str, ...]:
+        """The access rules that the definition puts before a directory's own."""
+        directory = self.settings.directory
+        return self.definition.rules(
+            directory.people_dn,
+            directory.bind_dn,
+            self.settings.password.provisional.policy_dn,
+            directory.first_connection_from,
+        )
+
 
 def alone(area: str, case: Case, examination: Callable[[Case], Findings]) -> list[Finding]:
     """One examination's findings; if it fails, that is the last of them and no other's."""

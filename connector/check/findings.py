@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -42,7 +42,10 @@ class Definition:
 
     indexes: Mapping[str, frozenset[str]]
     unique: tuple[str, ...]  # values of olcUniqueURI
+    constraints: tuple[str, ...]  # values of olcConstraintAttribute
     schema: tuple[str, ...]  # the schema files, as LDIF
+    # The access rules for people_dn, bind_dn, the provisional policy and first_connection_from.
+    rules: Callable[[str, str, str, Sequence[str]], tuple[str, ...]]
 
 
 @dataclass(slots=True)

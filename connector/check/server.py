@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from urllib.parse import quote
 
 from connector.check.case import Case, Findings
 from connector.check.findings import INIT, Finding, hint, unseen, warning, wrong
+from connector.core import indexes as wanted
+from connector.core.constraints import constrains
 from connector.edges.directory import PPOLICY
 
 _LEAST_MAXSIZE = 1 << 30
@@ -58,27 +61,16 @@ def indexes(case: Case) -> Findings:
     if case.config is None:
         yield unseen("indexes", "not known without cn=config")
         return
-    live: dict[str, set[str]] = {}
-    default: set[str] = set()
-    for value in case.of_config("olcDbIndex"):
-        names, _, kinds = value.partition(" ")
-        if names.lower() == "default":
-            default = set(kinds.replace(",", " ").split())
-            continue
-        for name in names.split(","):
-            live.setdefault(name.strip().lower(), set()).update(kinds.replace(",", " ").split())
-    lacking = [
-        f"{name} {','.join(sorted(kinds))}"
-        for name, kinds in case.definition.indexes.items()
-        if not kinds <= (live.get(name.lower()) or (default if name.lower() in live else set()))
-    ]
+    values = case.of_config("olcDbIndex")
+    lacking = wanted.lacking(values, case.definition.indexes)
     if lacking:
+        named = "; ".join(f"{name} {','.join(sorted(kinds))}" for name, kinds in lacking.items())
         yield warning(
             "indexes",
-            f"no index for {'; '.join(lacking)}: such a search goes through every entry, and "
-            "adding students gets slow",
-            "Add each to the database, as in: "
-            f"olcDbIndex: {lacking[0]} (slapd builds it while it runs).",
+            f"no index for {named}: such a search goes through every entry, and adding students "
+            "gets slow",
+            "Apply this with ldapmodify as root on the server; slapd builds them while it runs:\n"
+            + wanted.mending(case.database_dn(), values, case.definition.indexes),
         )
     else:
         yield Finding("indexes", f"all {len(case.definition.indexes)} are there")
@@ -105,14 +97,42 @@ def overlays(case: Case) -> Findings:
             f"Add it by {INIT} (4-config.ldif).",
         )
     yield from _unique(case, overlays)
+    yield from _constraints(case)
     for name, loss in (
-        ("constraint", "slapd lets other tools write a malformed supannRessourceEtatDate"),
         ("syncprov", "the directory has no replicas, and nobody can follow its changes"),
     ):
         if name not in overlays:
             yield hint("overlays", f"{name} is off: {loss}", f"Add it by {INIT} (4-config.ldif).")
     if overlays >= {"ppolicy", "unique", "constraint", "syncprov"}:
         yield Finding("overlays", "ppolicy, unique, constraint and syncprov are on")
+
+
+def _constraints(case: Case) -> Findings:
+    live = case.of_config("olcConstraintAttribute")
+    people = case.settings.directory.people_dn
+    lacking = [
+        value.replace("@PEOPLE_URL@", quote(people, safe=",="))
+        for value in case.definition.constraints
+        if not any(constrains(one, value.partition(" restrict=")[0], people) for one in live)
+    ]
+    has_overlay = "constraint" in {name.lower() for name in case.of_config("olcOverlay")}
+    for value in lacking:
+        cure = f"Add to the overlay constraint: olcConstraintAttribute: {value}"
+        if not has_overlay:
+            cure = f"Add the overlay constraint by {INIT} (4-config.ldif)."
+        if value.split()[0].lower() == "userpassword":
+            yield wrong(
+                "overlays",
+                "an entry may hold two passwords: a student who must change the provisional one "
+                "adds another beside it, and six digits go on binding, under the default policy",
+                cure,
+            )
+        else:
+            yield hint(
+                "overlays",
+                f"slapd lets other tools write a malformed {value.split()[0]}",
+                cure,
+            )
 
 
 def _unique(case: Case, overlays: set[str]) -> Findings:

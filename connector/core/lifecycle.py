@@ -229,6 +229,8 @@ def _live(facts: Facts, account: Account, rules: Rules, today: date, base: Decis
     adopted = facts.known is not None and facts.known.adopted_active
     own_password = evidence.password_changed(account)
     complete = not base.missing or (adopted and own_password)
+    if facts.provisional_stands:  # the password was not changed: one was added beside it
+        complete = False
     now = standing.state
     if facts.override.reissue and now is State.INACTIVE:
         complete = False  # whose password it is will be known once the new one was changed
@@ -243,7 +245,8 @@ def _live(facts: Facts, account: Account, rules: Rules, today: date, base: Decis
         if _undone_cancellation(facts, account, rules, today):
             state = working if complete else State.INACTIVE
             reason = f"{enrolled} again before the old cutoff"
-            draws = not account.password
+            # What is still sealed stood in the entry, and was deleted there: `reissue` mends it.
+            draws = not account.password and facts.sealed is None
         else:
             state, reason, draws = State.INACTIVE, f"{enrolled} after the account had expired", True
         start = began if state is working else today
@@ -274,7 +277,9 @@ def _live(facts: Facts, account: Account, rules: Rules, today: date, base: Decis
             reason += f"; {finished}"
         decision = to(working, Action.ACTIVATE, began, reason)
     elif now is State.INACTIVE:
-        draws = not account.password
+        # slapd lets a student delete the password. An account that was ours is given none in
+        # silence: nobody would know which letter is good. `reissue` mends it.
+        draws = not account.password and (facts.known is None or facts.known.state is None)
         decision = to(State.INACTIVE, None, standing.start, enrolled)
     elif now is working or (now is State.GRACE and _clock_went_back(facts, standing, today)):
         reason = enrolled if now is State.ACTIVE else finished
@@ -326,8 +331,15 @@ def _with_standing_password(
     """Last usable day and policy, by whether the provisional password still stands."""
     assert decision.end is not None
     policed = entry.has_policy(account, rules.provisional.policy_dn)
+    if facts.provisional_stands:
+        # Two values: six digits still open the account, so their policy and last day stay.
+        last_day = facts.sealed.last_day if facts.sealed is not None else None
+        return replace(decision, last_day=_earlier(last_day, decision.end))
     if not account.must_change:
-        policy = False if policed else None
+        # Where a second value may stand the policy stays: it locks for good after few failures,
+        # which is all that guards six digits. Which hurts more, a student who is locked by others'
+        # guesses or an account that opens to them, is no question.
+        policy = False if policed and facts.provisional_stands is False else None
         return replace(decision, last_day=decision.end, policy=policy)
     if facts.sealed is not None:
         last_day = _earlier(facts.sealed.last_day, decision.end)
@@ -470,7 +482,11 @@ def why(facts: Facts, decision: Decision, rules: Rules, today: date) -> str:
         midnight = entry.instant(entry.end_of_day(today - ONE_DAY, rules.institution.zone))
         if end is not None and midnight is not None and end <= midnight:
             sentence += "; the provisional password is over: it takes a reissue"
-    if state is not State.EXPIRED and account.must_change and facts.sealed is None:
+    if state is not State.EXPIRED and not account.password:
+        sentence += "; its password was deleted: it takes a reissue to have one"
+    elif facts.provisional_stands:
+        sentence += "; a password was added beside the provisional one: it takes a reissue"
+    elif state is not State.EXPIRED and account.must_change and facts.sealed is None:
         sentence += "; nobody knows its provisional password: it takes a reissue to have one"
     sentence += undone
     if decision.action is not None and decision.state is not state and decision.state is not None:

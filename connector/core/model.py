@@ -271,6 +271,9 @@ class Facts:
     override: Override = field(default_factory=Override)
     gifts: tuple[Gift, ...] = ()  # the latest of each field
     conflict: str | None = None  # why this student cannot be matched to one entry
+    # Of an entry that left pwdReset behind under the provisional policy: whether the provisional
+    # password still opens it, as a second value; None: it cannot be known.
+    provisional_stands: bool | None = False
     news: bool = True  # register or admin say something that was not known before
 
 

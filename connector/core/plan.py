@@ -172,6 +172,14 @@ def plan_one(facts: Facts, taken: Taken, rules: Rules, today: date) -> Planned:
         return Planned(change=_purge(facts, account, decision, today))
     if decision.state is None and not decision.shared_person:
         return Planned(notices=decision.notices)
+    if facts.provisional_stands and not (
+        decision.draws_password or decision.shared_person or decision.action in _ENDINGS
+    ):
+        return _refuse(
+            facts,
+            f"{account.dn} holds two passwords: one was added beside the provisional one, which "
+            "still opens it; `scolpass reissue` gives a new one in the place of both",
+        )
     if not (account.values("uid") or decision.shared_person or decision.state is State.EXPIRED):
         uid = uid_of(facts.number, rules.identifiers.uid)
         owner = _owner_of(uid, facts, taken)
@@ -563,7 +571,7 @@ def _fate(facts: Facts, account: Account, decision: Decision) -> Fate:
     if decision.state is State.EXPIRED:
         return Fate.KEPT
     if not account.must_change:
-        return Fate.DESTROYED
+        return Fate.KEPT if facts.provisional_stands else Fate.DESTROYED
     return Fate.KEPT if facts.sealed.printable else Fate.SHOWN
 
 

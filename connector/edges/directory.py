@@ -24,6 +24,7 @@ from ldap3.core.exceptions import LDAPException, LDAPExceptionError
 from pydantic import SecretStr
 
 from connector.core import entry
+from connector.core.constraints import one_password
 from connector.core.dn import is_below, parent, same_dn
 from connector.core.guessing import DEFAULT_THREADS, Guessing, lock_of, reckon
 from connector.core.model import Account
@@ -152,6 +153,7 @@ class Preflight:
     troubles: tuple[str, ...]  # nothing may be written while one of them stands
     password_troubles: tuple[str, ...]  # no provisional password may be given
     warnings: tuple[str, ...]  # said in every run
+    one_password: bool = False  # slapd is known to keep an entry to one password value
 
 
 @dataclass(frozen=True, slots=True)
@@ -576,6 +578,10 @@ class Directory:
         )
         return bool(found)
 
+    def holds_password(self, dn: str, hashed: SecretStr) -> bool:
+        """Whether an entry holds this value of userPassword, which nobody may read."""
+        return self._matches(dn, entry.holds("userPassword", hashed.get_secret_value()))
+
     def _without_password(
         self, context: str, numbers: Sequence[str] | None = None
     ) -> frozenset[str]:
@@ -692,6 +698,10 @@ class Directory:
             for dn in policies
             if self._base(dn, ["1.1"], "reading a password policy") is None
         ]
+        constraints = _values(configuration, "olcConstraintAttribute")
+        single = one_password(constraints, self.people_dn)
+        if configuration is not None and not single:
+            warnings = (*warnings, "nothing keeps an entry to one password (overlay constraint)")
         populated = people.get("hasSubordinates", [b"FALSE"])[0] == b"TRUE"
         return Preflight(
             identity=people["entryUUID"][0].decode(),
@@ -699,6 +709,7 @@ class Directory:
             troubles=tuple(troubles),
             password_troubles=tuple(passwords),
             warnings=warnings,
+            one_password=single,
         )
 
     def _lacking_schema(self) -> list[str]:
@@ -774,6 +785,11 @@ class Directory:
         return Line(
             sock.version(), datetime.fromtimestamp(seconds, UTC) if seconds is not None else None
         )
+
+    def own_address(self) -> str | None:
+        """This machine's address, as the connection has it; a NAT on the way may change it."""
+        name = self.connection.socket.getsockname()
+        return str(name[0]).partition("%")[0] if isinstance(name, tuple) else None
 
     def controls(self) -> frozenset[str]:
         """The controls that the server advertises (root DSE, RFC 4512, 5.1)."""
@@ -950,6 +966,15 @@ def _configured(
     if lacking:
         warnings.append("no index on " + ", ".join(lacking) + ": reads and writes get slow")
     return default, troubles, tuple(warnings)
+
+
+def _values(entries: Sequence[Mapping[str, Sequence[bytes]]] | None, name: str) -> list[str]:
+    """Every value of an attribute in what was read of cn=config, without its ``{n}``."""
+    return [
+        re.sub(r"^\{-?\d+\}", "", raw.decode("utf-8", "replace"))
+        for attributes in entries or ()
+        for raw in attributes.get(name, [])
+    ]
 
 
 def first_values(raw: Mapping[str, Sequence[bytes]]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from argon2.low_level import Type, hash_secret
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -33,7 +34,22 @@ def draw(length: int, alphabet: str) -> SecretStr:
     return SecretStr("".join(secrets.choice(alphabet) for _ in range(length)))
 
 
-def hash_argon2id(password: SecretStr, memory_cost: int, time_cost: int) -> SecretStr:
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """By what a password was hashed: with it the same hash can be made of the same password."""
+
+    memory_cost: int
+    time_cost: int
+    salt: bytes = field(default_factory=lambda: secrets.token_bytes(_SALT_BYTES))
+
+    def hash(self, password: SecretStr) -> SecretStr:
+        """The password's userPassword value."""
+        return hash_argon2id(password, self.memory_cost, self.time_cost, self.salt)
+
+
+def hash_argon2id(
+    password: SecretStr, memory_cost: int, time_cost: int, salt: bytes | None = None
+) -> SecretStr:
     """The userPassword value for slapd's argon2 module: ``{ARGON2}$argon2id$v=19$m=...``.
 
     The work runs outside the GIL, so threads hash in parallel.
@@ -42,10 +58,11 @@ def hash_argon2id(password: SecretStr, memory_cost: int, time_cost: int) -> Secr
         password: what is hashed, as UTF-8.
         memory_cost: KiB, at least 8.
         time_cost: passes over that memory, at least 1.
+        salt: 16 bytes; None: drawn.
     """
     encoded = hash_secret(
         password.get_secret_value().encode(),
-        secrets.token_bytes(_SALT_BYTES),
+        salt or secrets.token_bytes(_SALT_BYTES),
         time_cost=time_cost,
         memory_cost=memory_cost,
         parallelism=1,
@@ -86,10 +103,15 @@ class Sealer:
         self._current = fernets[0]
         self._all = MultiFernet(fernets)
 
-    def seal(self, student_number: str, password: SecretStr) -> bytes:
-        """``password`` encrypted and authenticated under the current key, for this student."""
-        text = json.dumps([_LAYOUT, student_number, password.get_secret_value()])
-        return self._current.encrypt(text.encode())
+    def seal(self, student_number: str, password: SecretStr, recipe: Recipe | None = None) -> bytes:
+        """``password`` encrypted and authenticated under the current key, for this student.
+
+        With it goes by what it was hashed, so that a value of userPassword can be told to be its.
+        """
+        parts: list[object] = [_LAYOUT, student_number, password.get_secret_value()]
+        if recipe is not None:
+            parts.append([recipe.memory_cost, recipe.time_cost, recipe.salt.hex()])
+        return self._current.encrypt(json.dumps(parts).encode())
 
     def unseal(self, student_number: str, sealed: bytes) -> SecretStr:
         """The password that :meth:`seal` sealed for this student.
@@ -97,8 +119,20 @@ class Sealer:
         Raises:
             EntryError: no key opens it, it was altered, or it was sealed for another student.
         """
+        return self.unseal_whole(student_number, sealed)[0]
+
+    def unseal_whole(self, student_number: str, sealed: bytes) -> tuple[SecretStr, Recipe | None]:
+        """The password, and by what it was hashed where that was sealed with it.
+
+        Raises:
+            EntryError: as `unseal`.
+        """
+        recipe = None
         try:
-            layout, number, password = json.loads(self._all.decrypt(sealed))
+            layout, number, password, *more = json.loads(self._all.decrypt(sealed))
+            if more:
+                memory_cost, time_cost, salt = more[0]
+                recipe = Recipe(memory_cost, time_cost, bytes.fromhex(salt))
         except (InvalidToken, ValueError, TypeError):
             raise EntryError(
                 f"the sealed password of {student_number} does not open with any key", _CURE
@@ -108,7 +142,7 @@ class Sealer:
                 f"the sealed password kept for {student_number} was sealed for another student",
                 "Give a new password with `scolpass reissue`, and find out who changed the journal",
             )
-        return SecretStr(password)
+        return SecretStr(password), recipe
 
     def needs_rotation(self, sealed: bytes) -> bool:
         """Whether another key than the current one is needed to open it."""

@@ -8,6 +8,7 @@ definition=${LDAP_DEFINITION:-$(dirname "$0")}
 state=${LDAP_STATE:-/var/lib/ldap}
 suffix=${LDAP_SUFFIX:-dc=umontpellier,dc=fr}
 urls=${LDAP_URLS:-ldap:///}
+origins=${LDAP_FIRST_CONNECTION_FROM:-127.0.0.0/8 ::1}
 
 fail() {
     echo "entrypoint: $1" >&2
@@ -36,9 +37,35 @@ secret() {
     printf '%s' "$value" | slappasswd -h '{SSHA}' -T /dev/stdin
 }
 
+# The mask of a network with $1 bits, as $2 groups of $3 bits, joined by $4 and printed as $5.
+mask() {
+    left=$1 groups=$2 made=
+    while [ "$groups" -gt 0 ]; do
+        bits=$((left < $3 ? left : $3))
+        left=$((left - bits)) groups=$((groups - 1))
+        # shellcheck disable=SC2059  # a format, on purpose
+        made=$made${made:+$4}$(printf "$5" $(((1 << $3) - (1 << ($3 - bits)))))
+    done
+    echo "$made"
+}
+
+# slapd's words for one place that a provisional password may be used from (slapd.access(5)).
+peername() {
+    case $1 in
+        *[!A-Za-z0-9_./:+-]*) fail "LDAP_FIRST_CONNECTION_FROM: '$1' is no address, network or path" ;;
+        /*) echo "peername.path=\"$1\"" ;;
+        *:*/*) echo "peername.ipv6=\"${1%/*}%$(mask "${1#*/}" 8 16 : %x)\"" ;;
+        *:*) echo "peername.ipv6=\"$1\"" ;;
+        */*) echo "peername.ip=\"${1%/*}%$(mask "${1#*/}" 4 8 . %d)\"" ;;
+        *) echo "peername.ip=\"$1\"" ;;
+    esac
+}
+
 # The definition's words between at signs, replaced by a sed script that is in no process list either.
 fill() {
     sed -f /dev/stdin "$1" << END
+s|@FIRST_CONNECTION_SELF@|$first_self|g
+s|@FIRST_CONNECTION_BIND@|$first_bind|g
 s|@SCHEMA@|$definition/schema|g
 s|@SYSTEM_SCHEMA@|/etc/ldap/schema|g
 s|@MODULES@|/usr/lib/ldap|g
@@ -47,6 +74,7 @@ s|@ADMIN_HASH@|$admin_hash|g
 s|@SERVICE_HASH@|$service_hash|g
 s|@ADMIN_DN@|cn=admin,$suffix|g
 s|@PEOPLE_DN@|ou=people,$suffix|g
+s|@PEOPLE_URL@|ou=people,$suffix|g
 s|@PEOPLE_OU@|people|g
 s|@SERVICE_DN@|cn=scolpass,ou=services,$suffix|g
 s|@SERVICE_CN@|scolpass|g
@@ -68,6 +96,12 @@ if [ ! -d "$state/slapd.d" ]; then
     mkdir "$state/slapd.d.new" "$state/data"
     suffix_dc=${suffix#dc=}
     suffix_dc=${suffix_dc%%,*}
+    first_self='' first_bind=''
+    for origin in $origins; do
+        from=$(peername "$origin")
+        first_self="${first_self}by self $from =xw "
+        first_bind="${first_bind}by anonymous $from auth "
+    done
     admin_hash=$(secret LDAP_ADMIN_PASSWORD admin.password)
     service_hash=$(secret LDAP_SERVICE_PASSWORD directory.password)
     fill "$definition/config.ldif" | slapadd -n 0 -F "$state/slapd.d.new"

@@ -17,6 +17,7 @@ from cryptography.x509.oid import NameOID
 from connector import check, sandbox
 from connector.check import rights, schemas
 from connector.core import entry
+from connector.core.peers import clauses
 from connector.edges.passwords import new_key
 from tests.support.breakage import DATABASE, change, delete
 from tests.support.directory import Directory, LocalDirectory
@@ -43,7 +44,9 @@ def ready(workspace: Workspace) -> Workspace:
 DEFINITION = check.Definition(
     indexes=sandbox.required_indexes(),
     unique=sandbox.definition_values("olcUniqueURI"),
+    constraints=sandbox.definition_values("olcConstraintAttribute"),
     schema=sandbox.schema_files(),
+    rules=sandbox.rules_of,
 )
 
 
@@ -94,6 +97,7 @@ def test_a_sound_set_up_is_in_order(ready: Workspace) -> None:
         "rights",
         "schema",
         "database",
+        "first connection",
         "indexes",
         "overlays",
         "policies",
@@ -157,6 +161,20 @@ def test_a_person_reads_a_table_and_one_last_line(ready: Workspace) -> None:
 
 def set_policy(directory: Directory, name: str, *values: str) -> None:
     change(directory, directory.policy_dn, "replace", name, *values)
+
+
+def first_rule(directory: Directory, lines: str) -> None:
+    """Another rule in the place of the first, by which provisional passwords are kept."""
+    rule = sandbox.rules_of(
+        directory.people_dn, directory.service_dn, directory.policy_dn, ("::2",)
+    )[0]
+    what = rule.partition(" by ")[0]
+    change(directory, DATABASE, "delete", "olcAccess", "{0}")
+    change(directory, DATABASE, "add", "olcAccess", f"{{0}}{what} {lines}")
+
+
+def our_lines(*origins: str) -> str:
+    return " ".join(clauses(origins).values()) + " by self none by anonymous none by * break"
 
 
 Damage = Callable[[Directory], None]
@@ -249,6 +267,53 @@ DAMAGES: dict[str, tuple[Damage, int, str, tuple[str, ...]]] = {
         ),
         1, "rights", ("may do more than it needs", "the people branch"),
     ),
+    "no rule keeps provisional passwords to the first connection": (
+        lambda d: change(d, DATABASE, "delete", "olcAccess", "{0}"),
+        2, "first connection", ("no access rule", "Apache", "{0}to dn.children=", "ldapwhoami"),
+    ),
+    "another rule decides before it": (
+        lambda d: change(
+            d, DATABASE, "add", "olcAccess",
+            "{0}to attrs=userPassword by self write by anonymous auth by * none",
+        ),
+        2, "first connection", ("{1}, stands behind", "{0}"),
+    ),
+    "the rule lets them in from anywhere": (
+        lambda d: first_rule(d, "by anonymous auth by * none"),
+        2, "first connection", ("from anywhere",),
+    ),
+    "the rule leaves them to the rules below": (
+        lambda d: first_rule(
+            d, 'by self peername.ip="127.0.0.1" =xw by anonymous peername.ip="127.0.0.1" auth '
+            "by * break",
+        ),
+        2, "first connection", ("from anywhere",),
+    ),
+    "the rule lists more than the configuration": (
+        lambda d: first_rule(d, our_lines(*d.first_connection_from, "11.0.0.0/8")),
+        1, "first connection", ("takes provisional passwords from 11.0.0.0/8",),
+    ),
+    "the rule lists less than the configuration": (
+        lambda d: first_rule(d, our_lines(*d.first_connection_from[:-1])),
+        2, "first connection", ("takes no provisional password from there",),
+    ),
+    "a second password may stand": (
+        lambda d: change(
+            d, CONSTRAINT, "replace", "olcConstraintAttribute",
+            r"supannRessourceEtatDate regex ^\{[^}]+\}[^:]+:[^:]*:([0-9]{8})?:([0-9]{8})?$",
+        ),
+        2, "overlays", ("two passwords", "userPassword count 1"),
+    ),
+    "a second password may stand in some entries": (
+        lambda d: change(
+            d, CONSTRAINT, "replace", "olcConstraintAttribute",
+            f'userPassword count 1 restrict="ldap:///ou=services,{d.suffix}??sub"',
+        ),
+        2, "overlays", ("two passwords",),
+    ),
+    "constraint is off": (
+        lambda d: delete(d, CONSTRAINT), 2, "overlays", ("two passwords", "constraint"),
+    ),
     "strangers can lock the service account": (
         lambda d: change(d, d.service_dn, "replace", "pwdPolicySubentry"),
         1, "rights", ("locked out", "pwdLockout FALSE"),
@@ -270,7 +335,8 @@ def test_without_a_policy_overlay_nothing_guards_a_password(ready: Workspace) ->
 
 def test_where_cn_config_cannot_be_read_the_rest_is_still_examined(ready: Workspace) -> None:
     change(ready.directory, "olcDatabase={0}config,cn=config", "delete", "olcAccess", "{0}")
-    found = examined(ready)
+    found = examined(ready, 1)
+    assert "cannot be read" in only(troubles(ready, 1), "first connection")["seen"]
     unseen = {one["area"] for one in found["findings"] if one["verdict"] == "not seen"}
     assert unseen == {"database", "indexes", "overlays", "policies"}
     assert found["guessing"]["threads"] == 16

@@ -31,6 +31,7 @@ from ldap3.core.exceptions import LDAPException
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.image import DockerImage
 
+from connector.core.peers import LOOPBACK
 from connector.sandbox import DEFAULT_SUFFIX, Names, Sandbox, deploy_folder
 
 Way = Literal["container", "local"]
@@ -47,6 +48,8 @@ class Directory(ABC):
 
     way: Way
     _made: dict[str, str]  # DN to entryCSN when it was made, cn=config's as well
+    # From where a provisional password may be used, as the directory sees whoever asks.
+    first_connection_from: tuple[str, ...] = LOOPBACK
     _disturbed = False  # its process or files were touched
 
     def __init__(self, names: Names, port: int, admin_password: str, service_password: str) -> None:
@@ -337,6 +340,8 @@ class ContainerDirectory(Directory):
 
     way = "container"
     _STATE = "/var/lib/ldap"
+    # The engine's own networks: a published port is reached through one of them.
+    first_connection_from = (*LOOPBACK, "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 
     def __init__(self, image: str, label: str | None, suffix: str | None = None) -> None:
         super().__init__(
@@ -353,6 +358,7 @@ class ContainerDirectory(Directory):
             .with_env("LDAP_SUFFIX", self.suffix)
             .with_env("LDAP_ADMIN_PASSWORD", self.admin_password)
             .with_env("LDAP_SERVICE_PASSWORD", self.service_password)
+            .with_env("LDAP_FIRST_CONNECTION_FROM", " ".join(self.first_connection_from))
             .with_exposed_ports(389)
         )
         # Published on loopback only, and on a port of our choice: one that the engine chose could

@@ -73,6 +73,7 @@ class Workspace:
                     "bind_dn": directory.service_dn,
                     "bind_password_file": self.password.name,
                     "people_dn": directory.people_dn,
+                    "first_connection_from": list(directory.first_connection_from),
                 },
                 # Tests hash by the hundred; what argon2id costs in earnest is for the benchmarks.
                 "password": {
