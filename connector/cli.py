@@ -194,8 +194,9 @@ def sync_command(
     config: ConfigOption = None,
 ) -> None:
     """Make one pass: read the register and the directory, plan, judge, apply."""
-    if accept_feed and not reason:
-        raise UsageError("--accept-feed wants to know why", "Add --reason '...'")
+    for asked, option in ((approve is not None, "--approve"), (accept_feed, "--accept-feed")):
+        if asked and not reason.strip():
+            raise UsageError(f"{option} wants to know why", "Add --reason '...'")
     with (
         _opened(context, config) as opened,
         _passing(opened, "sync"),
@@ -204,7 +205,9 @@ def sync_command(
         sync.recover(opened)
         refused = [one for one in events.take_spool(opened) if one.reason is not None]
         prepared = sync.prepare(opened, approve=approve, accept_feed=accept_feed, progress=read)
-        report = sync.carry_out(opened, prepared, command="sync", reason=reason, progress=written)
+        report = sync.carry_out(
+            opened, prepared, command="sync", reason=reason.strip(), progress=written
+        )
     if as_json:
         _print_json(render.report_json(report))
     else:

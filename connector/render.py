@@ -160,7 +160,13 @@ def show_report(console: Console, report: Report) -> None:
     plan, held = report.plan, report.verdict.held
     applied = sum(one.outcome == "applied" for one in report.outcomes)
     failed = sum(one.outcome == "failed" for one in report.outcomes)
-    if report.refused_approval:
+    if report.approved_late is not None:
+        console.print(
+            "[bold red]Nothing was applied:[/bold red] this plan was first computed on "
+            f"{report.approved_late:%d/%m/%Y}, too long ago to be approved unread "
+            "(safety.approval_days). It has been computed anew now: read it, and approve it again."
+        )
+    elif report.refused_approval:
         console.print(
             "[bold red]Nothing was applied:[/bold red] the digest given is not the one of this "
             "plan; register or directory have changed since it was printed."

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -74,6 +74,7 @@ class Prepared:
     lifted: tuple[str, ...] = ()  # numbers whose rows have changed since an undo
     approved: bool = False
     refused_approval: bool = False
+    approved_late: datetime | None = None  # when a plan was first computed that is too old
     after_gap: bool = False  # judged as after a jump of the clock
 
 
@@ -89,6 +90,7 @@ class Report:
     exit_status: int
     passwords: Mapping[str, SecretStr]
     refused_approval: bool = False
+    approved_late: datetime | None = None
     overtaken: frozenset[str] = frozenset()  # whom another pass saw to meanwhile
 
 
@@ -143,7 +145,7 @@ def prepare(
             today,
             rejected=_rejected(feed, scope),
         )
-    approved, refused = _approval(context, plan, approve)
+    approved, refused, late = _approval(context, plan, approve)
     gap = at is None and is_long_since(last, context.moment)
     verdict = Verdict(go=plan.changes, held=())
     if judged:
@@ -168,6 +170,7 @@ def prepare(
         mark=mark,
         approved=approved,
         refused_approval=refused,
+        approved_late=late,
         after_gap=gap,
     )
 
@@ -217,16 +220,25 @@ def _rejected(feed: Feed, scope: Sequence[str] | None) -> Sequence[Rejection]:
     return [row for number in scope for row in feed.spoiled.get(number, ())]
 
 
-def _approval(context: Context, plan: Plan, approve: str | None) -> tuple[bool, bool]:
-    """Whether the plan is approved, and whether an approval was given for another one.
+def _approval(
+    context: Context, plan: Plan, approve: str | None
+) -> tuple[bool, bool, datetime | None]:
+    """Whether the plan is approved, whether its approval is refused, and since when it stands if
+    it is too old to be approved unread (``safety.approval_days``).
 
     The digest may be that of this plan, or of a run that left exactly this plan undone.
     """
     if approve is None:
-        return False, False
+        return False, False, None
     given = approve.strip().lower()
-    same = given == plan.digest or context.journal.remaining_digest(given) == plan.digest
-    return same, not same
+    if given != plan.digest and context.journal.remaining_digest(given) != plan.digest:
+        return False, True, None
+    first = context.journal.first_computed(plan.digest)
+    if first is not None and context.moment.now - first > timedelta(
+        days=context.rules.safety.approval_days
+    ):
+        return False, True, first
+    return True, False, None
 
 
 # --- carry out ----------------------------------------------------------------------------------
@@ -349,6 +361,7 @@ def carry_out(
         digest=plan.digest,
         remaining_digest=digest(left) if left else None,
         after_gap=prepared.after_gap and bool(verdict.held),
+        approved_late=prepared.approved_late is not None,
     )
     log.info(
         "run ended",
@@ -370,6 +383,7 @@ def carry_out(
         exit_status=status,
         passwords=applied.passwords,
         refused_approval=prepared.refused_approval,
+        approved_late=prepared.approved_late,
         overtaken=overtaken | {o.change.student_number for o in outcomes if o.error == OVERTAKEN},
     )
 

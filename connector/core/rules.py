@@ -260,6 +260,7 @@ class Safety(Section):
     max_suspend: Budget | None = None
     max_resume: Budget | None = None
     floor: int = Field(default=5, ge=0)
+    approval_days: int = Field(default=7, ge=1)  # as old as this a plan may be to be approved
 
 
 class Rules(BaseModel):

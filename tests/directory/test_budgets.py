@@ -210,6 +210,45 @@ def test_approval_of_a_plan_that_needs_none_applies_it(walk: Walk) -> None:
     assert len(walk.people()) == 3
 
 
+@pytest.mark.parametrize(("days", "late"), [(6, False), (7, False), (8, True)])
+def test_a_plan_that_is_too_old_is_read_again_before_it_is_approved(
+    walk: Walk, days: int, late: bool
+) -> None:
+    rows = students(20)
+    walk.synced(rows)
+    walk.workspace.configure({"safety": {"max_update": "0", "floor": 0}})
+    began = walk.today
+    digest = held(walk, [{**row, "family_name": "Roux"} for row in rows], "update")
+    walk.today = began + timedelta(days=1)
+    assert walk.sync().plan.digest == digest
+    walk.today = began + timedelta(days=days)
+    csns = walk.directory.csns()
+    report = walk.sync(approve=digest, reason="read")
+    assert report.refused_approval is late
+    assert (report.approved_late is not None) is late
+    if late:
+        assert report.exit_status == 3
+        assert walk.directory.csns() == csns
+        assert walk.history(action="approve") == []
+        report = walk.sync(approve=digest, reason="read again")
+    assert report.exit_status == 0
+    [approval] = walk.history(action="approve")
+    assert approval["actor"] == "tester"
+    assert ("again" in approval["reason"]) is late
+
+
+@pytest.mark.parametrize("reason", [(), ("--reason", ""), ("--reason", "  ")])
+@pytest.mark.parametrize("asked", [("--approve", "0" * 64), ("--accept-feed",)])
+def test_what_needs_somebody_to_answer_for_it_needs_a_reason(
+    walk: Walk, asked: tuple[str, ...], reason: tuple[str, ...]
+) -> None:
+    walk.workspace.write_register(students(3))
+    done = walk.workspace.scolpass("sync", *asked, *reason)
+    assert done.returncode == 2
+    assert f"{asked[0]} wants to know why" in done.stderr
+    assert walk.people() == {}
+
+
 def test_the_digest_is_the_same_in_every_process_and_of_every_order_of_rows(walk: Walk) -> None:
     rows = students(12)
     walk.workspace.write_register(rows)

@@ -51,6 +51,7 @@ _UPGRADES: Mapping[str, tuple[str, tuple[str, ...]]] = {
             "DROP TABLE IF EXISTS links",  # made anew: they live for a day at most
             "ALTER TABLE changes ADD COLUMN password_since VARCHAR",
             "ALTER TABLE changes ADD COLUMN guard VARCHAR",
+            "ALTER TABLE runs ADD COLUMN approved_late BOOLEAN DEFAULT FALSE NOT NULL",
         ),
     ),
 }

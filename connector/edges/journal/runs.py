@@ -101,6 +101,25 @@ class Runs(Store):
             )
             return found
 
+    def first_computed(self, digest: str) -> datetime | None:
+        """When a run first computed the plan with this digest, or left it undone; None: none did.
+
+        A plan whose approval came too late counts as computed anew by the run that refused it.
+        """
+        late = sa.select(sa.func.max(runs.c.id)).where(
+            runs.c.digest == digest, runs.c.approved_late
+        )
+        with self._reading("reading its runs") as connection:
+            since = connection.scalar(late) or 0
+            return instant(
+                connection.scalar(
+                    sa.select(sa.func.min(runs.c.started_at)).where(
+                        sa.or_(runs.c.digest == digest, runs.c.remaining_digest == digest),
+                        runs.c.id >= since,
+                    )
+                )
+            )
+
     def run_began(self, run: int) -> datetime | None:
         """When the run of this number began; None: there was none."""
         with self._reading("reading its runs") as connection:
@@ -129,24 +148,38 @@ class Runs(Store):
                     scope=None if scope is None else json.dumps(list(scope)),
                     started_at=stamp(at),
                     after_gap=False,
+                    approved_late=False,
                 )
             )
             assert result.inserted_primary_key is not None
             return int(result.inserted_primary_key[0])
 
     def end_run(
-        self, run: int, *, at: datetime, exit_status: int, after_gap: bool = False, **numbers: Any
+        self,
+        run: int,
+        *,
+        at: datetime,
+        exit_status: int,
+        after_gap: bool = False,
+        approved_late: bool = False,
+        **numbers: Any,
     ) -> None:
         """Close a run: ``students``, ``managed``, ``digest``, ``remaining_digest``.
 
         ``after_gap``: it was judged as the first after a long gap, and ended held, so that the
-        next is judged so again.
+        next is judged so again. ``approved_late``: an approval was refused for its plan's age.
         """
         with self._writing("closing a run") as connection:
             connection.execute(
                 sa.update(runs)
                 .where(runs.c.id == run)
-                .values(ended_at=stamp(at), exit_status=exit_status, after_gap=after_gap, **numbers)
+                .values(
+                    ended_at=stamp(at),
+                    exit_status=exit_status,
+                    after_gap=after_gap,
+                    approved_late=approved_late,
+                    **numbers,
+                )
             )
 
     def disown_runs_after(self, moment: datetime) -> None:

@@ -157,6 +157,8 @@ runs = sa.Table(
     sa.Column("remaining_digest", sa.String),  # of what was held back or failed
     # judged as the first after a long gap, and held: the gap goes on
     sa.Column("after_gap", sa.Boolean, nullable=False, server_default=sa.false()),
+    # an approval came too late: its plan counts as first computed in this run
+    sa.Column("approved_late", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 changes = sa.Table(
     "changes",
