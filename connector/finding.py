@@ -13,6 +13,7 @@ from itertools import groupby
 from anyascii import anyascii
 
 from connector.context import Context
+from connector.core.enrolment import identity
 from connector.core.model import Enrolment, State
 
 
@@ -46,7 +47,7 @@ def find(context: Context, words: Sequence[str], born: date | None) -> Iterator[
     accounts = context.journal.accounts()
     rows = context.journal.enrolments()
     for number, mine in groupby(rows, key=lambda row: row.student_number):
-        latest = max(mine, key=lambda row: (row.academic_year, row.enrolled_on or date.min))
+        latest = identity(mine)
         if born not in (None, latest.birth_date) or not _fits(latest, wanted):
             continue
         known = accounts.get(number)

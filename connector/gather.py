@@ -39,7 +39,8 @@ _NO_OVERRIDE = Override()
 
 def rows_digest(rows: Sequence[Enrolment]) -> str:
     """SHA-256 over the register's rows of one student, whatever their order."""
-    return hashlib.sha256("\n".join(sorted(map(repr, rows))).encode()).hexdigest()
+    written = (repr(row) + (row.postal_address or "") for row in rows)
+    return hashlib.sha256("\n".join(sorted(written)).encode()).hexdigest()
 
 
 def all_rows(context: Context, facts: Facts, feed: Feed) -> Student:

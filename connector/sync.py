@@ -6,7 +6,7 @@ A sync, a plan, one student's resync and the service desk's commands all come he
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -20,6 +20,7 @@ from connector.context import Context
 from connector.core.aftermath import Left, left
 from connector.core.enrolment import feed_drop
 from connector.core.evidence import WAITING
+from connector.core.identifiers import serving_order
 from connector.core.model import (
     Action,
     Change,
@@ -144,6 +145,7 @@ def prepare(
             context.rules,
             today,
             rejected=_rejected(feed, scope),
+            notices=_notices(feed, scope),
         )
     approved, refused, late = _approval(context, plan, approve)
     gap = at is None and is_long_since(last, context.moment)
@@ -218,6 +220,13 @@ def _rejected(feed: Feed, scope: Sequence[str] | None) -> Sequence[Rejection]:
     if scope is None:
         return feed.rejected
     return [row for number in scope for row in feed.spoiled.get(number, ())]
+
+
+def _notices(feed: Feed, scope: Sequence[str] | None) -> Iterator[str]:
+    """What there is to know of the rows of everyone, or of a few, by ascending number."""
+    wanted = feed.notices if scope is None else set(scope) & feed.notices.keys()
+    for number in sorted(wanted, key=serving_order):
+        yield from feed.notices[number]
 
 
 def _approval(

@@ -38,6 +38,7 @@ FIELDS: tuple[str, ...] = (
     "student_status",
     "enrolled_on",
     "contact_email",
+    "postal_address",
 )
 """Every field of the contract, in its order: the order in which a row is looked at."""
 
@@ -55,6 +56,8 @@ IDENTITY: tuple[str, ...] = (
     "contact_email",
 )
 """The fields that describe the person and not the enrolment."""
+
+_COMPARED = (*IDENTITY, *(field for field in FIELDS if field not in IDENTITY), "step_mapped")
 
 _NUMBER = re.compile(r"[A-Za-z0-9]{1,32}")
 _YEAR = re.compile(r"([0-9]{4})(?:[/-]([0-9]{4}))?")
@@ -79,7 +82,7 @@ _STATUSES: Mapping[str, Status] = {
     "r": Status.WITHDRAWN,
 }
 
-_LONGEST_STEP = 256  # part of a key, which no database takes at any length
+_LONGEST_CODE = 256  # step and component: parts of a key, which no database takes at any length
 _SHOWN = 200  # characters of a refused value that a report repeats
 _DIGITS = 40  # a whole number with more is no number of ours, and slow to spell out
 
@@ -140,6 +143,7 @@ def control_character(text: str) -> str | None:
 # A register repeats itself: the same forenames, places, components and steps stand in thousands
 # of rows. The memo saves the work and, as all rows then share one object, the memory.
 _clean_shared = lru_cache(maxsize=16_384)(clean)
+_ITS_OWN = frozenset({"contact_email", "postal_address"})  # hardly two rows share one
 
 
 def read_row(
@@ -172,13 +176,14 @@ def read_row(
             civility=_text(values, "civility"),
             birth_place=_text(values, "birth_place"),
             ine=_ine(values),
-            component_code=_text(values, "component_code"),
+            component_code=_code(values, "component_code"),
             component_name=_text(values, "component_name"),
-            step_code=_step(values),
+            step_code=_code(values, "step_code") or "",
             step_name=_text(values, "step_name"),
             student_status=_text(values, "student_status"),
             enrolled_on=_date("enrolled_on", values.get("enrolled_on"), date_format, institution),
             contact_email=_text(values, "contact_email"),
+            postal_address=_text(values, "postal_address"),
             step_mapped="step_code" in values,
         )
     except _Bad as bad:
@@ -209,7 +214,8 @@ def academic_year_of(day: date, institution: Institution) -> int:
 def assemble(rows: Iterable[Row]) -> Feed:
     """A feed of rows, in one pass over them; they need not be held anywhere else.
 
-    - A student with one bad row is left out whole: she keeps what she has.
+    - A student with one bad row is left out whole, and keeps what they have.
+    - Two rows with one key and different statuses contradict each other, which is worth a notice.
     - Student numbers that differ only in case are both left out, with one rejection each, at
       the number's first row, that names them all: one of them is a typing error, and nobody
       but the register can say which.
@@ -218,11 +224,12 @@ def assemble(rows: Iterable[Row]) -> Feed:
       in case are counted as one number: a register that begins to spell a number two ways has
       not gained a student, and does not lose one when it stops.
 
-    Which students are left out does not depend on the order of the rows.
+    Nothing but the places in rejections depends on the order of the rows.
     """
     # Most students have one row, so only those with more are given a list to grow in.
     students: dict[str, tuple[Enrolment, ...]] = {}
-    growing: dict[str, list[Enrolment]] = {}
+    places: dict[str, tuple[str, int]] = {}
+    growing: dict[str, list[tuple[str, Enrolment]]] = {}
     rejected: list[Rejection] = []
     spoiled: dict[str, list[Rejection]] = {}
     spellings: dict[str, dict[str, tuple[str, int]]] = {}  # folded: {as written: first place}
@@ -233,10 +240,11 @@ def assemble(rows: Iterable[Row]) -> Feed:
                 continue
             spoiled.setdefault(number, []).append(outcome)
         elif number in students:
-            growing.setdefault(number, []).append(outcome)
+            growing.setdefault(number, []).append((file, outcome))
             continue
         else:
             students[number] = (outcome,)
+            places[number] = (file, line)
         if not number.isdigit():  # digits have no case, and most registers nothing else
             spellings.setdefault(number.lower(), {}).setdefault(number, (file, line))
 
@@ -253,8 +261,12 @@ def assemble(rows: Iterable[Row]) -> Feed:
             spoiled.setdefault(number, []).append(clash)
 
     distinct = len(students) - twice_counted
-    for number, enrolments in growing.items():
-        students[number] += tuple(enrolments)
+    notices: dict[str, tuple[str, ...]] = {}
+    for number, more in growing.items():
+        placed = [(places[number][0], students[number][0]), *more]
+        students[number] = in_order(row for _, row in placed)
+        if number not in spoiled and (found := _contradictions(number, placed)):
+            notices[number] = found
     for number in spoiled:
         students.pop(number, None)
     return Feed(
@@ -262,23 +274,83 @@ def assemble(rows: Iterable[Row]) -> Feed:
         rejected=tuple(rejected),
         distinct=distinct,
         spoiled={number: tuple(rows) for number, rows in spoiled.items()},
+        notices=notices,
     )
 
 
-def identity(rows: Sequence[Enrolment]) -> Enrolment:
-    """The row of a student that says who she is.
+def _contradictions(number: str, placed: Iterable[tuple[str, Enrolment]]) -> tuple[str, ...]:
+    """A notice for each key under which one student's rows say different things."""
+    told: dict[tuple[int, str, str], set[tuple[Status, str]]] = {}
+    for file, row in placed:
+        told.setdefault(row.key, set()).add((row.status, file))
+    notices = []
+    for (year, step, component), statuses in sorted(told.items()):
+        if len({status for status, _ in statuses}) > 1:
+            ranked = sorted(statuses, key=lambda one: (-PRECEDENCE[one[0]], one[1]))
+            named = " and ".join(f"{status.value} in {file}" for status, file in ranked)
+            codes = " ".join(code for code in (step, component) if code)
+            enrolled = f"{year}/{year + 1} {codes}".rstrip()
+            notices.append(
+                f"{number}: two rows contradict each other on {enrolled}: {named}; "
+                f"{ranked[0][0].value} is taken"
+            )
+    return tuple(notices)
 
-    It is that of the latest academic year, then of the latest ``enrolled_on`` (no date is
-    earlier than any), then the last in the feed. ``rows`` are in the feed's order.
+
+def order(row: Enrolment) -> tuple[object, ...]:
+    """What puts the rows of one student in order, whatever order they came in.
+
+    It is the latest academic year, then the latest ``enrolled_on`` (no date is earlier than any),
+    then the values themselves: of two rows that differ one is always the greater.
+    """
+    values = (getattr(row, name) for name in _COMPARED)
+    written = ("" if value is None else f"={value}" for value in values)
+    return (row.academic_year, row.enrolled_on or date.min, *written)
+
+
+def in_order(rows: Iterable[Enrolment]) -> tuple[Enrolment, ...]:
+    """The rows of one student by :func:`order`."""
+    return tuple(sorted(rows, key=order))
+
+
+PRECEDENCE: Mapping[Status, int] = {
+    Status.PENDING: 0,
+    Status.CANCELLED: 1,
+    Status.WITHDRAWN: 2,
+    Status.VALIDATED: 3,
+}
+"""Of several rows of one feed with one key, the one with the greatest is taken."""
+
+
+def strongest(rows: Iterable[Enrolment]) -> dict[tuple[int, str, str], Enrolment]:
+    """Of the rows of one feed with one key, the one that is taken."""
+    found: dict[tuple[int, str, str], Enrolment] = {}
+    for row in sorted(rows, key=lambda row: (PRECEDENCE[row.status], order(row))):
+        found[row.key] = row
+    return found
+
+
+def replaces(newer: Enrolment, older: Enrolment) -> bool:
+    """Whether a row of this feed takes the place of one that is remembered.
+
+    It does under the same key, and also where only one of the two comes from a register with a
+    column for components: a register that gains or loses the column has no more enrolments for it.
+    """
+    if newer.key == older.key:
+        return True
+    vague = (newer.component_code is None) != (older.component_code is None)
+    return vague and newer.key[:2] == older.key[:2]
+
+
+def identity(rows: Iterable[Enrolment]) -> Enrolment:
+    """The row of a student that says who they are.
+
+    It is the last by :func:`order`.
 
     Raises:
         ValueError: ``rows`` is empty.
     """
-    _, chosen = max(
-        enumerate(rows),
-        key=lambda place: (place[1].academic_year, place[1].enrolled_on or date.min, place[0]),
-    )
-    return chosen
+    return max(rows, key=order)
 
 
 def disagreement(rows: Sequence[Enrolment]) -> bool:
@@ -364,14 +436,14 @@ def _text(values: Mapping[str, object], field: str) -> str | None:
         return None
     value = values[field]
     text = value if isinstance(value, str) else _plain(field, value)
-    cleaned = clean(text) if field == "contact_email" else _clean_shared(text)
+    cleaned = clean(text) if field in _ITS_OWN else _clean_shared(text)
     return cleaned if cleaned.isprintable() else _checked(field, cleaned, value)
 
 
-def _step(values: Mapping[str, object]) -> str:
-    code = _text(values, "step_code") or ""
-    if len(code) > _LONGEST_STEP:
-        raise _Bad("step_code", code, f"is longer than {_LONGEST_STEP} characters")
+def _code(values: Mapping[str, object], field: str) -> str | None:
+    code = _text(values, field)
+    if code is not None and len(code) > _LONGEST_CODE:
+        raise _Bad(field, code, f"is longer than {_LONGEST_CODE} characters")
     return code
 
 

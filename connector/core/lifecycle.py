@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from connector.core import entry, evidence
-from connector.core.enrolment import academic_year_of
+from connector.core.enrolment import academic_year_of, in_order, replaces, strongest
 from connector.core.entry import Standing
 from connector.core.model import (
     IN_USE,
@@ -29,7 +29,6 @@ from connector.core.model import (
 from connector.core.rules import Institution, Lifecycle, Rules
 
 ONE_DAY = timedelta(days=1)
-_PRECEDENCE = {Status.PENDING: 0, Status.CANCELLED: 1, Status.WITHDRAWN: 2, Status.VALIDATED: 2}
 
 
 # --- the calendar -------------------------------------------------------------------------------
@@ -60,25 +59,25 @@ def rows_of(student: Student, *, force: bool = False) -> tuple[Enrolment, ...]:
     """The rows that are held true: those of this feed over those remembered.
 
     A row that is absent from the feed stays; a pending one neither gives nor takes away; of
-    several present rows with the same year and step one that counts wins, then a cancelled one.
-    ``force`` takes the present rows as the whole truth.
+    several present rows with the same key a validated one wins, then a withdrawn one, then a
+    cancelled one. ``force`` takes the present rows as the whole truth. The order in which rows
+    came makes no difference.
     """
     if not student.remembered and len(student.present) == 1:
         return student.present
-    present: dict[tuple[int, str], Enrolment] = {}
-    for row in student.present:
-        other = present.get(row.key)
-        if other is None or _PRECEDENCE[row.status] >= _PRECEDENCE[other.status]:
-            present[row.key] = row
+    present = strongest(student.present)
     if force:
-        return tuple(present.values())
-    merged = {row.key: row for row in student.remembered}
-    for key, row in present.items():
-        other = merged.get(key)
-        if row.status is Status.PENDING and other is not None and other.status is not row.status:
+        return in_order(present.values())
+    kept = {row.key: row for row in student.remembered}
+    fresh = []
+    for row in present.values():
+        others = [other for other in student.remembered if replaces(row, other)]
+        if row.status is Status.PENDING and any(o.status is not row.status for o in others):
             continue
-        merged[key] = row
-    return tuple(merged.values())
+        for other in others:
+            kept.pop(other.key, None)
+        fresh.append(row)
+    return in_order((*kept.values(), *fresh))
 
 
 def _counting_year(rows: Iterable[Enrolment], from_directory: int | None) -> int | None:

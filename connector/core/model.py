@@ -61,11 +61,11 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """One row of the register: a student, an academic year, a step (étape)."""
+    """One row of the register: a student, an academic year, a step (étape), a component."""
 
     student_number: str
     academic_year: int  # the year in which it begins: 2026 is 2026/2027
-    step_code: str  # "" where there is none: the key is (student, year, step)
+    step_code: str  # "" where there is none
     status: Status
     family_name: str
     first_name: str
@@ -81,11 +81,12 @@ class Enrolment:
     contact_email: str | None = None
     enrolled_on: date | None = None
     step_mapped: bool = True  # False: the register has no step column at all
+    postal_address: str | None = field(default=None, repr=False)  # for the letter alone
 
     @property
-    def key(self) -> tuple[int, str]:
+    def key(self) -> tuple[int, str, str]:
         """What the journal remembers this row by, within its student."""
-        return (self.academic_year, self.step_code)
+        return (self.academic_year, self.step_code, self.component_code or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,8 @@ class Feed:
     distinct: int  # numbers with at least one good row, whatever its status
     spoiled: Mapping[str, tuple[Rejection, ...]] = field(default_factory=dict, compare=False)
     """The refused rows of the students who were left out for them, by student number."""
+    notices: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
+    """What people should know of students whose rows are good, by student number."""
 
 
 NO_FEED = Feed({}, (), 0)  # in the register's place where it is not read: what is remembered counts
@@ -118,7 +121,7 @@ class Student:
     """What register and journal know of one student's enrolments."""
 
     number: str
-    present: tuple[Enrolment, ...] = ()  # rows of this feed, in the feed's order
+    present: tuple[Enrolment, ...] = ()  # rows of this feed
     remembered: tuple[Enrolment, ...] = ()  # rows of earlier feeds, without those present
 
 

@@ -11,7 +11,7 @@ from datetime import date
 
 from connector.core import entry
 from connector.core.dn import below, folded, is_named
-from connector.core.enrolment import disagreement, identity
+from connector.core.enrolment import disagreement, identity, replaces
 from connector.core.entry import Difference, Values
 from connector.core.evidence import fold
 from connector.core.identifiers import address, serving_order, uid_of
@@ -84,6 +84,7 @@ def make_plan(
     today: date,
     *,
     rejected: Iterable[Rejection] = (),
+    notices: Iterable[str] = (),
 ) -> Plan:
     """The plan for a stream of facts, one per student; a later one of a student replaces.
 
@@ -116,7 +117,7 @@ def make_plan(
     return Plan(
         changes=changes,
         rejected=(*rejected, *(part.rejection for part in parts if part.rejection)),
-        notices=tuple(notice for part in parts for notice in part.notices),
+        notices=(*notices, *(notice for part in parts for notice in part.notices)),
         managed=managed,
         digest=digest(changes),
         counts=dict(sorted(Counter(change.action.value for change in changes).items())),
@@ -533,8 +534,8 @@ def _identity_row(facts: Facts) -> Enrolment | None:
     """The row whose identity counts, of this feed and of what is remembered beside it."""
     present, remembered = facts.student.present, facts.student.remembered
     if remembered and not (present and facts.override.force):
-        keys = {row.key for row in present}
-        present = (*(row for row in remembered if row.key not in keys), *present)
+        absent = (row for row in remembered if not any(replaces(new, row) for new in present))
+        present = (*absent, *present)
     return identity(present) if present else None
 
 

@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from connector.core.evidence import LONGEST
 from connector.core.model import (
@@ -216,6 +217,63 @@ def test_a_journal_of_the_first_version_is_brought_up_to_date_with_all_it_holds(
             assert journal.touched_since(0) == frozenset()
     with closing(open_journal(f"sqlite:///{new}")):
         assert shape(old) == shape(new)
+
+
+_ENROLMENTS_3 = (
+    "DROP TABLE enrolments",
+    "CREATE TABLE enrolments (student_number VARCHAR NOT NULL, academic_year INTEGER NOT NULL, "
+    "step_code VARCHAR NOT NULL, status VARCHAR NOT NULL, family_name VARCHAR NOT NULL, "
+    "first_name VARCHAR NOT NULL, birth_date VARCHAR NOT NULL, usual_name VARCHAR, "
+    "civility VARCHAR, birth_place VARCHAR, ine VARCHAR, component_code VARCHAR, "
+    "component_name VARCHAR, step_name VARCHAR, student_status VARCHAR, contact_email VARCHAR, "
+    "enrolled_on VARCHAR, step_mapped BOOLEAN NOT NULL, "
+    "PRIMARY KEY (student_number, academic_year, step_code))",
+    "INSERT INTO enrolments VALUES ('1', 2026, 'L1', 'validated', 'Noël', 'Léa', '2008-02-29', "
+    "'', 'MME', 'Sète', '07', 'MED', 'Médecine', 'Licence 1', 'FI', 'lea@example.org', "
+    "'2026-09-01', TRUE)",
+    "INSERT INTO enrolments VALUES ('2', 2026, '', 'cancelled', 'Petit', 'Ana', '2008-02-29', "
+    "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, FALSE)",
+    "ALTER TABLE changes DROP COLUMN password_since",
+    "ALTER TABLE changes DROP COLUMN guard",
+    "ALTER TABLE runs DROP COLUMN approved_late",
+    "UPDATE meta SET value = '3' WHERE key = 'schema'",
+)
+
+
+def test_enrolments_of_the_third_version_are_kept_under_their_component(
+    opened: Opening, url: str
+) -> None:
+    opened().close()
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        for statement in _ENROLMENTS_3:
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+    journal = opened()
+    [lea, ana] = journal.enrolments()
+    assert lea == Enrolment(
+        "1",
+        2026,
+        "L1",
+        Status.VALIDATED,
+        "Noël",
+        "Léa",
+        date(2008, 2, 29),
+        "",
+        "MME",
+        "Sète",
+        "07",
+        "MED",
+        "Médecine",
+        "Licence 1",
+        "FI",
+        "lea@example.org",
+        date(2026, 9, 1),
+    )
+    assert (ana.component_code, ana.status, ana.step_mapped) == (None, Status.CANCELLED, False)
+    second = replace(lea, component_code="DRT", postal_address="1 rue X")
+    journal.remember_enrolments([second])
+    assert list(journal.enrolments(["1"])) == [second, lea]
 
 
 def shape(file: Path) -> set[tuple[str, str]]:
@@ -490,6 +548,28 @@ def test_enrolments_come_in_the_order_of_code_points_and_the_latest_replaces(
     twice = [enrolment("x", family_name="Autre"), enrolment("x", family_name="Noël \U0001f600")]
     journal.remember_enrolments(twice, forget=["22600001", "22600002"])
     assert list(journal.enrolments()) == [enrolment("2260000A"), twice[1]]
+
+
+def test_one_step_in_two_components_is_two_enrolments(journal: Journal) -> None:
+    both = [enrolment("x", component_code=code) for code in ("DRT", "MED")]
+    journal.remember_enrolments(reversed(both))
+    cancelled = replace(both[0], status=Status.CANCELLED)
+    journal.remember_enrolments([cancelled])
+    assert list(journal.enrolments()) == [cancelled, both[1]]
+
+
+def test_a_register_that_gains_or_loses_its_components_has_no_more_enrolments_for_it(
+    journal: Journal,
+) -> None:
+    others = [enrolment("x", "L2"), enrolment("y")]
+    vague = enrolment("x")
+    named = [replace(vague, component_code=code) for code in ("", "DRT", "MED")]
+    journal.remember_enrolments([vague, *others])
+    for rows in (named, [vague], named[1:], [vague, *named]):
+        journal.remember_enrolments(rows)
+        assert set(journal.enrolments()) == {*rows, *others} - (
+            {vague} if named[0] in rows else set()
+        )
 
 
 def test_an_account_goes_in_and_comes_out_as_it_was(journal: Journal) -> None:
@@ -780,8 +860,9 @@ def test_the_longest_names_that_are_let_in_are_kept(journal: Journal) -> None:
     [row] = journal.unassigned_events([longest])
     assert (row["id"], row["source"], row["identifier"]) == (longest, longest, longest)
     step = "".join(chr(chance.randrange(0x20000, 0x2A6D0)) for _ in range(256))
-    journal.remember_enrolments([enrolment("2" * 32, step)])
-    assert [row.step_code for row in journal.enrolments()] == [step]
+    longest_key = enrolment("2" * 32, step, component_code=step)
+    journal.remember_enrolments([longest_key])
+    assert list(journal.enrolments()) == [longest_key]
 
 
 # --- the outbox -----------------------------------------------------------------------------------

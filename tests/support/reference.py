@@ -594,9 +594,8 @@ class Reference:
 
 
 def _who(rows: list[Row]) -> Row:
-    """The row that says who she is: of the latest year, and there the last."""
-    latest = max(row.year for row in rows)
-    return [row for row in rows if row.year == latest][-1]
+    """The row that says who the student is: of the latest year, then the greater names."""
+    return max(rows, key=lambda row: (row.year, row.last, row.first))
 
 
 def seen(entry: Mapping[str, Any], names: Iterable[str]) -> dict[str, set[str]]:

@@ -52,9 +52,28 @@ _UPGRADES: Mapping[str, tuple[str, tuple[str, ...]]] = {
             "ALTER TABLE changes ADD COLUMN password_since VARCHAR",
             "ALTER TABLE changes ADD COLUMN guard VARCHAR",
             "ALTER TABLE runs ADD COLUMN approved_late BOOLEAN DEFAULT FALSE NOT NULL",
+            # SQLite changes no primary key in place.
+            "CREATE TABLE former_enrolments AS SELECT * FROM enrolments",
+            "DROP TABLE enrolments",
+            "CREATE TABLE enrolments ("
+            "student_number {key} NOT NULL, academic_year INTEGER NOT NULL, "
+            "step_code {key} NOT NULL, component {key} NOT NULL, status VARCHAR NOT NULL, "
+            "family_name VARCHAR NOT NULL, first_name VARCHAR NOT NULL, "
+            "birth_date VARCHAR NOT NULL, usual_name VARCHAR, civility VARCHAR, "
+            "birth_place VARCHAR, ine VARCHAR, component_code VARCHAR, component_name VARCHAR, "
+            "step_name VARCHAR, student_status VARCHAR, contact_email VARCHAR, "
+            "enrolled_on VARCHAR, postal_address VARCHAR, step_mapped BOOLEAN NOT NULL, "
+            "PRIMARY KEY (student_number, academic_year, step_code, component))",
+            "INSERT INTO enrolments "
+            "SELECT student_number, academic_year, step_code, COALESCE(component_code, ''), "
+            "status, family_name, first_name, birth_date, usual_name, civility, birth_place, "
+            "ine, component_code, component_name, step_name, student_status, contact_email, "
+            "enrolled_on, NULL, step_mapped FROM former_enrolments",
+            "DROP TABLE former_enrolments",
         ),
     ),
 }
+_KEYS = {"sqlite": "VARCHAR", "postgresql": 'VARCHAR COLLATE "C"'}  # as tables.Key is made
 
 
 class Journal(
@@ -199,7 +218,8 @@ def _bring_up_to_date(engine: sa.Engine, place: str) -> None:
         while version is not None and version in _UPGRADES:
             version, statements = _UPGRADES[version]
             for statement in statements:
-                connection.exec_driver_sql(statement)
+                key = _KEYS[engine.dialect.name]
+                connection.exec_driver_sql(statement.replace("{key}", key))
             connection.execute(sa.update(meta).where(meta.c.key == "schema").values(value=version))
         if version not in (None, SCHEMA_VERSION):
             raise JournalUntrusted(

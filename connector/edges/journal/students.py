@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -31,7 +32,10 @@ class Students(Store):
     def enrolments(self, numbers: Collection[str] | None = None) -> Iterator[Enrolment]:
         """Remembered rows in ascending order of student number; of all, or of some."""
         query = sa.select(enrolments).order_by(
-            enrolments.c.student_number, enrolments.c.academic_year, enrolments.c.step_code
+            enrolments.c.student_number,
+            enrolments.c.academic_year,
+            enrolments.c.step_code,
+            enrolments.c.component,
         )
         with self._reading("reading the enrolments") as connection:
             streaming = connection.execution_options(stream_results=True, yield_per=1000)
@@ -39,12 +43,17 @@ class Students(Store):
                 yield enrolment(row)
 
     def remember_enrolments(self, rows: Iterable[Enrolment], forget: Iterable[str] = ()) -> None:
-        """Store rows by student, year and step; ``forget`` drops what was known of a student."""
+        """Store rows by their key; ``forget`` drops what was known of a student.
+
+        A row whose register had no column for the component is the one of the same year and step
+        that has one: of the two, the one that is stored takes the other's place.
+        """
         values = [enrolment_values(row) for row in rows]
         with self._writing("remembering enrolments") as connection:
             for chunk in chunks(list(forget)):
-                hers = enrolments.c.student_number.in_(chunk)
-                connection.execute(sa.delete(enrolments).where(hers))
+                theirs = enrolments.c.student_number.in_(chunk)
+                connection.execute(sa.delete(enrolments).where(theirs))
+            _replace_vague(connection, values)
             upsert(connection, enrolments, values)
 
     # --- accounts ---
@@ -172,6 +181,32 @@ class Students(Store):
 
 
 # --- within a transaction -------------------------------------------------------------------------
+
+
+def _replace_vague(connection: sa.Connection, values: Sequence[Mapping[str, Any]]) -> None:
+    """Delete what rows about to be stored replace though their keys differ.
+
+    These are the rows of the same year and step of which one names its component and the other
+    does not.
+    """
+    named: dict[tuple[str, int, str], set[bool]] = {}
+    for row in values:
+        place = (row["student_number"], row["academic_year"], row["step_code"])
+        named.setdefault(place, set()).add(row["component_code"] is not None)
+    column = enrolments.c
+    for chunk in chunks(sorted({number for number, _, _ in named})):
+        query = sa.select(
+            column.student_number,
+            column.academic_year,
+            column.step_code,
+            column.component,
+            column.component_code.is_not(None),
+        ).where(column.student_number.in_(chunk))
+        for number, year, step, component, is_named in connection.execute(query).all():
+            if named.get((number, year, step)) == {not is_named}:
+                values_of_key = (number, year, step, component)
+                keys = zip(enrolments.primary_key, values_of_key, strict=True)
+                connection.execute(sa.delete(enrolments).where(*(key == one for key, one in keys)))
 
 
 def known_accounts(

@@ -28,6 +28,7 @@ enrolments = sa.Table(
     sa.Column("student_number", Key, primary_key=True),
     sa.Column("academic_year", sa.Integer, primary_key=True),
     sa.Column("step_code", Key, primary_key=True),
+    sa.Column("component", Key, primary_key=True),  # component_code, "" where that is NULL
     sa.Column("status", sa.String, nullable=False),
     sa.Column("family_name", sa.String, nullable=False),
     sa.Column("first_name", sa.String, nullable=False),
@@ -45,6 +46,7 @@ enrolments = sa.Table(
             "student_status",
             "contact_email",
             "enrolled_on",
+            "postal_address",
         )
     ),
     sa.Column("step_mapped", sa.Boolean, nullable=False),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from connector.core import entry
 from connector.core.entry import SECRET
+from connector.core.lifecycle import rows_of
 from connector.core.model import (
     Account,
     Action,
@@ -26,6 +27,7 @@ from connector.core.model import (
     Reservation,
     State,
     Status,
+    Student,
 )
 from connector.core.plan import Planned, Taken, digest, make_plan, plan_one
 from tests.support.examples import examples
@@ -671,30 +673,52 @@ def test_the_plan_of_a_few_is_their_part_of_the_plan_of_all(today: date, which: 
     assert few.unsealed == everyone.unsealed & numbers
 
 
-_rows = st.lists(
-    st.builds(
+def _row(components: Sequence[str | None]) -> st.SearchStrategy[Enrolment]:
+    """A row of a register that has, or has not, a column for components."""
+    return st.builds(
         row,
         st.sampled_from([2024, 2025, 2026, 2027]),
         st.sampled_from(Status),
         step=st.sampled_from(["A", "B", "a", ""]),
-        component=st.sampled_from(["X", "Y", "", None]),
+        component=st.sampled_from(components),
         usual=st.sampled_from([None, "", "Durand"]),
-    ),
-    min_size=1,
-    max_size=6,
-    unique_by=lambda r: r.key,
-)
+        enrolled_on=st.sampled_from([None, ENROLLED, ENROLLED + DAY]),
+    )
+
+
+_WITH, _WITHOUT = _row(["X", "Y", ""]), _row([None])
+
+
+def _different(rows: st.SearchStrategy[Enrolment], most: int) -> st.SearchStrategy[list[Enrolment]]:
+    return st.lists(rows, max_size=most, unique_by=lambda r: r.key)
+
+
+_rows = (_different(_WITH, 6) | _different(_WITHOUT, 6)).filter(bool)
 
 
 @settings(max_examples=examples(150), deadline=None)
-@given(rows=_rows, seed=st.integers(0, 2**32), today=st.dates(ENROLLED, date(2028, 12, 31)))
-def test_the_order_of_rows_does_not_matter(rows: list[Enrolment], seed: int, today: date) -> None:
-    dated = [replace(r, enrolled_on=ENROLLED + n * DAY) for n, r in enumerate(rows)]
-    shuffled = list(dated)
-    random.Random(seed).shuffle(shuffled)
-    life, other = Life(facts(*dated)).on(today), Life(facts(*shuffled)).on(today)
+@given(
+    rows=st.lists(_WITH | _WITHOUT, min_size=1, max_size=6),
+    earlier=_different(_WITH, 4) | _different(_WITHOUT, 4),
+    seed=st.integers(0, 2**32),
+    today=st.dates(ENROLLED, date(2028, 12, 31)),
+)
+def test_the_order_of_rows_does_not_matter(
+    rows: list[Enrolment], earlier: list[Enrolment], seed: int, today: date
+) -> None:
+    chance = random.Random(seed)
+
+    def facts_of(present: Sequence[Enrolment], remembered: Sequence[Enrolment]) -> Facts:
+        absent = tuple(one for one in remembered if one not in present)
+        return replace(facts(), student=Student(NUMBER, tuple(present), absent))
+
+    life = Life(facts_of(rows, earlier)).on(today)
+    shuffled = chance.sample(rows, len(rows)), chance.sample(earlier, len(earlier))
+    other = Life(facts_of(*shuffled)).on(today)
     assert life.last == other.last
-    assert Life(replace(life.facts, student=facts(*shuffled).student)).on(today).last.change is None
+    again = chance.sample(rows, len(rows)), rows_of(life.facts.student)
+    standing = replace(life.facts, student=facts_of(*again).student)
+    assert Life(standing).on(today).last.change is None
 
 
 @settings(max_examples=examples(150), deadline=None)
