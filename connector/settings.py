@@ -262,6 +262,7 @@ class SqlSource(_Source):
     url: DatabaseUrl | None = None
     url_file: OptionalFile = None
     query: str = Field(min_length=1)
+    time_limit: int = Field(default=600, ge=1, le=86_400)  # seconds, from connecting to the end
 
     @model_validator(mode="after")
     def _one_url(self) -> SqlSource:

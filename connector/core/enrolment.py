@@ -83,6 +83,7 @@ _STATUSES: Mapping[str, Status] = {
 }
 
 _LONGEST_CODE = 256  # step and component: parts of a key, which no database takes at any length
+_LONGEST_TEXT = 1024  # characters: more is no value of ours, and nobody's memory should hold it
 _SHOWN = 200  # characters of a refused value that a report repeats
 _DIGITS = 40  # a whole number with more is no number of ours, and slow to spell out
 
@@ -142,8 +143,13 @@ def control_character(text: str) -> str | None:
 
 # A register repeats itself: the same forenames, places, components and steps stand in thousands
 # of rows. The memo saves the work and, as all rows then share one object, the memory.
-_clean_shared = lru_cache(maxsize=16_384)(clean)
+_clean_memo = lru_cache(maxsize=16_384)(clean)
+_REPEATED = 100  # characters of a text that is worth remembering
 _ITS_OWN = frozenset({"contact_email", "postal_address"})  # hardly two rows share one
+
+
+def _clean_shared(text: str) -> str:
+    return _clean_memo(text) if len(text) <= _REPEATED else clean(text)
 
 
 def read_row(
@@ -423,6 +429,7 @@ def _name(values: Mapping[str, object], field: str) -> str:
     text = _plain(field, value)
     # Forenames repeat, family names hardly do: a memo of those would only hold memory.
     cleaned = _clean_shared(text) if field == "first_name" else clean(text)
+    _bounded(field, cleaned)
     # Nothing but format characters (a zero-width space, say) is no name to anybody's eye.
     if not cleaned or not (
         cleaned.isprintable() or any(unicodedata.category(sign) != "Cf" for sign in cleaned)
@@ -437,7 +444,13 @@ def _text(values: Mapping[str, object], field: str) -> str | None:
     value = values[field]
     text = value if isinstance(value, str) else _plain(field, value)
     cleaned = clean(text) if field in _ITS_OWN else _clean_shared(text)
+    _bounded(field, cleaned)
     return cleaned if cleaned.isprintable() else _checked(field, cleaned, value)
+
+
+def _bounded(field: str, text: str) -> None:
+    if len(text) > _LONGEST_TEXT:
+        raise _Bad(field, text, f"is longer than {_LONGEST_TEXT} characters")
 
 
 def _code(values: Mapping[str, object], field: str) -> str | None:
@@ -451,13 +464,16 @@ def _ine(values: Mapping[str, object]) -> str | None:
     """The INE as written; it never rejects a row.
 
     Control characters, which nothing could store, are dropped. A value that is no text at all
-    (a BLOB, say) is as if the register had no such column, so what stands is left alone.
+    (a BLOB, say), or an endless one, is as if the register had no such column, so what stands is
+    left alone.
     """
     if "ine" not in values:
         return None
     try:
         text = clean(_plain("ine", values["ine"]))
     except _Bad:
+        return None
+    if len(text) > _LONGEST_TEXT:
         return None
     if control_character(text) is None:
         return text
@@ -475,6 +491,7 @@ def _date(field: str, value: object, date_format: str, institution: Institution)
         return None
     if not isinstance(value, str):
         raise _Bad(field, value, f"is of type {type(value).__name__} where a date is expected")
+    _bounded(field, value)
     parsed = _parsed(value, date_format)
     if isinstance(parsed, str):
         raise _Bad(field, value, parsed)
@@ -511,6 +528,7 @@ def _birth_date(value: object, date_format: str, today: date, institution: Insti
 
 def _academic_year(value: object, today: date, institution: Institution) -> int:
     text = _plain("academic_year", value)
+    _bounded("academic_year", text)
     year = _year(text)
     if isinstance(year, str):
         raise _Bad("academic_year", value, year)
@@ -538,7 +556,9 @@ def _year(text: str) -> int | str:
 
 
 def _status(value: object) -> Status:
-    status = _known_status(_plain("status", value))
+    text = _plain("status", value)
+    _bounded("status", text)
+    status = _known_status(text)
     if status is None:
         known = "validated, pending, cancelled, withdrawn"
         raise _Bad("status", value, f"is not a status that scolpass knows ({known})")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import date
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,6 +23,9 @@ from connector.core.rules import Institution
 from connector.edges.register import read_register, read_rows
 from connector.errors import FeedRefused
 from connector.settings import CsvSource, SqlSource
+from tests.support.postgres import USER
+from tests.support.postgres import Database as PostgresDatabase
+from tests.support.waiting import wait_until
 
 UM = Institution(
     name="Université de Montpellier", uai="0342490X", mail_domain="etu.umontpellier.fr"
@@ -434,7 +438,6 @@ def test_cut_at_any_byte_a_feed_is_refused_or_lacks_no_row_without_a_trace(
         ),
         pytest.param(GOOD.encode() + b"4;\x81", "cp1252", "on line 5", id="cp1252"),
         pytest.param(GOOD.encode() + "é".encode()[:1], "utf-8", "on line 5", id="half a character"),
-        pytest.param(GOOD.encode("utf-16"), "utf-8", "byte 0, on line 1", id="utf-16"),
         pytest.param(
             text(HEADER, *[LEA] * 9000).encode() + b"\xff", "utf-8", "on line 9002,", id="far on"
         ),
@@ -787,3 +790,64 @@ def test_no_refusal_repeats_a_password(url: str) -> None:
     refused = refusal(SqlSource.model_validate({"kind": "sql", "url": url, "query": "SELECT 1"}))
     for secret in ("c4nary", "c4n/ary", "c4n%2Fary"):
         assert secret not in "".join(traceback.format_exception(refused))
+
+
+ENDLESS = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) "
+COLUMNS_OF_N = (
+    "x AS student_number, 'M' AS family_name, 'L' AS first_name, '' AS birth_date, "
+    "2026 AS academic_year"
+)
+NEVER_BEGINS = f"{ENDLESS} SELECT count(*) FROM n"  # noqa: S608
+NEVER_ENDS = f"{ENDLESS} SELECT {COLUMNS_OF_N} FROM n"  # noqa: S608
+SERIES = f"SELECT {COLUMNS_OF_N} FROM generate_series(1, %d) AS x"  # noqa: S608
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        pytest.param(NEVER_BEGINS, id="no first row"),
+        pytest.param(NEVER_ENDS, id="no last"),
+    ],
+)
+def test_a_query_that_never_ends_is_refused_in_time(database: Database, query: str) -> None:
+    began = monotonic()
+    refused = refusal(database.source(query, time_limit=1))
+    assert monotonic() - began < 30
+    assert "had not come to its end after source.time_limit = 1 seconds" in refused.message
+    assert "source.time_limit" in refused.cure
+
+
+def test_a_query_within_its_time_is_read(database: Database) -> None:
+    assert read(database.source(time_limit=3600)).distinct == 2
+
+
+def server_source(server: PostgresDatabase, query: str) -> SqlSource:
+    options = {"kind": "sql", "url": server.url, "query": query, "time_limit": 2}
+    return SqlSource.model_validate(options)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        pytest.param("SELECT pg_sleep(3600)", id="no first row"),
+        pytest.param(SERIES % 10**12, id="no last"),
+    ],
+)
+def test_a_query_that_never_ends_on_a_server_is_refused_and_ended_there(
+    postgres: PostgresDatabase, query: str
+) -> None:
+    refused = refusal(server_source(postgres, query))
+    assert "source.time_limit = 2 seconds" in refused.message
+    active = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND usename = %s"
+    with postgres.administering() as connection:
+        wait_until(lambda: connection.execute(active, [USER]).fetchone() == (0,))
+
+
+def test_a_server_that_hangs_in_a_query_is_given_up_in_time(postgres: PostgresDatabase) -> None:
+    with closing(
+        read_rows(server_source(postgres, SERIES % 5000), today=TODAY, institution=UM)
+    ) as reading:
+        next(reading)
+        with postgres.server.paused(), pytest.raises(FeedRefused) as refused:
+            list(reading)
+    assert "source.time_limit = 2 seconds" in refused.value.message

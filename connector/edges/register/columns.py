@@ -1,0 +1,106 @@
+"""Where in a record of one source the fields stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from functools import partial
+from operator import itemgetter
+from typing import Any
+
+from connector.core.enrolment import FIELDS, REQUIRED, Row, clean, number_in, read_row
+from connector.core.model import Rejection
+from connector.core.rules import Institution
+from connector.edges.register.refusal import refused
+from connector.settings import CsvSource, SqlSource
+
+Source = CsvSource | SqlSource
+
+
+class Columns:
+    """Where in a record of one source the fields stand that it has, and how it is read.
+
+    A field is looked for under its configured name, then under its own. What is required, and
+    what is configured, must be there. With ``fold`` a name that is found nowhere may differ in
+    case: databases change the case of names that are not quoted.
+
+    Raises:
+        FeedRefused: a column is missing, or there twice.
+    """
+
+    def __init__(
+        self,
+        found: Sequence[str],
+        source: Source,
+        *,
+        where: str,
+        file: str,
+        today: date,
+        institution: Institution,
+        fold: bool = False,
+    ) -> None:
+        places = _places(found, source.columns, where, fold)
+        self._file = file
+        self._fields = tuple(places)
+        self._pick: Callable[[Sequence[Any]], tuple[Any, ...]] = itemgetter(*places.values())
+        self._number = places["student_number"]
+        self._read = partial(
+            read_row,
+            file=file,
+            date_format=source.date_format,
+            today=today,
+            institution=institution,
+        )
+
+    def row(self, line: int, record: Sequence[Any]) -> Row:
+        """A record that has a value for each column, as a row."""
+        outcome = self._read(dict(zip(self._fields, self._pick(record), strict=True)), line=line)
+        if isinstance(outcome, Rejection):
+            return Row(number_in(record[self._number]), self._file, line, outcome)
+        return Row(outcome.student_number, self._file, line, outcome)
+
+    def broken_row(self, line: int, record: Sequence[str], reason: str) -> Row:
+        """A record that is rejected as it stands; its student number, if it has one, is good."""
+        number = number_in(record[self._number]) if self._number < len(record) else ""
+        return Row(number, self._file, line, Rejection(self._file, line, None, None, reason))
+
+
+def _places(
+    found: Sequence[str], columns: Mapping[str, str], where: str, fold: bool
+) -> dict[str, int]:
+    names = [clean(name) for name in found]
+    folded = [name.casefold() for name in names]
+    places: dict[str, int] = {}
+    missing: list[str] = []
+    for field in FIELDS:
+        wanted = [clean(columns[field]), field] if field in columns else [field]
+        candidates = [(name, names) for name in wanted]
+        if fold:
+            candidates += [(name.casefold(), folded) for name in wanted]
+        for name, among in candidates:
+            if (times := among.count(name)) > 1:
+                raise refused(
+                    where,
+                    f"{times} of its columns are called {_shown(name)}",
+                    f"Give the column of {field} a name of its own",
+                )
+            if times:
+                places[field] = among.index(name)
+                break
+        else:
+            if field in REQUIRED or field in columns:
+                missing.append(field if wanted[0] == field else f"{wanted[0]} (for {field})")
+    if missing:
+        columns_found = ", ".join(map(_shown, names[:40])) + (", …" if len(names) > 40 else "")
+        raise refused(
+            where,
+            f"it has no column {', '.join(missing)}; the columns found are {columns_found}",
+            "Name the register's columns in [source.columns]"
+            + ("" if fold else ", and check source.delimiter and source.encoding"),
+        )
+    return places
+
+
+def _shown(name: str) -> str:
+    """A column's name for an error: quoted, on one line, and short whatever the file is."""
+    return repr(name if len(name) <= 60 else name[:59] + "…")
