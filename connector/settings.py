@@ -213,6 +213,10 @@ def _address_and_port(value: str) -> str:
     return value
 
 
+def _address_and_port_if_any(value: str) -> str:
+    return _address_and_port(value) if value else value
+
+
 def _public_url(value: str) -> str:
     parts = _url_parts(value)
     if value and (parts is None or parts.scheme not in ("https", "http")):
@@ -383,6 +387,13 @@ class Http(Section):
     listen: Annotated[str, AfterValidator(_address_and_port)] = "127.0.0.1:8080"
     public_url: Annotated[str, AfterValidator(_public_url)] = ""  # without a slash at its end
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ("127.0.0.1/32", "::1/128")  # type: ignore[assignment]
+    probes_listen: Annotated[str, AfterValidator(_address_and_port_if_any)] = ""  # none of its own
+
+    @property
+    def probes(self) -> tuple[str, int] | None:
+        """Address and port of the listener for the signs of life; None: there is none."""
+        host, _, port = self.probes_listen.rpartition(":")
+        return (host.strip("[]"), int(port)) if host else None
 
     @property
     def host(self) -> str:

@@ -38,7 +38,7 @@ from connector.edges.webhook import Keyring
 from connector.errors import Busy, ConfigurationError, JournalUntrusted, ScolpassError
 from connector.intake import Intake
 from connector.settings import CsvSource, Settings
-from connector.web.app import make_app
+from connector.web.app import Audience, make_app, make_probes
 from connector.web.metrics import Metrics
 from connector.web.server import WebServer
 from connector.web.service import Check, Health, Readiness
@@ -201,14 +201,29 @@ class Service:
             portal = self._stack.enter_context(Portal(settings, self.intake.stored))
             passwords.read_ahead()
             charter = settings.texts("charter", self._shipped)
-            app = make_app(self, settings.webhook_secrets, portal, charter)
-            self._web = self._stack.enter_context(
-                WebServer(app, settings.http.host, settings.http.port)
+            trusted, probes = settings.http.trusted_proxies, settings.http.probes
+            app = make_app(
+                self,
+                settings.webhook_secrets,
+                portal,
+                charter,
+                trusted,
+                Audience.LOCAL if probes is None else Audience.NOBODY,
             )
+            self._web = self._stack.enter_context(
+                WebServer(app, settings.http.host, settings.http.port, trusted)
+            )
+            self._probes = None
+            if probes is not None:  # in a thread of its own: it answers whatever the pages do
+                self._probes = self._stack.enter_context(
+                    WebServer(make_probes(self), *probes, name="http.probes_listen")
+                )
         except BaseException:
             self._stack.close()
             raise
         log.info("listening", address=f"{settings.http.host}:{self._web.port}")
+        if self._probes is not None:
+            log.info("probes", address=f"{settings.http.probes_listen}")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -414,7 +429,8 @@ class Service:
         for thread in self._threads:
             if not thread.is_alive():
                 raise ScolpassError(f"the part {thread.name} has died; the log says why")
-        if not self.intake.alive or not self._web.alive:
+        web = self._web.alive and (self._probes is None or self._probes.alive)
+        if not self.intake.alive or not web:
             raise ScolpassError("the intake or the web server has died; the log says why")
 
     def _sign_of_life(self) -> None:

@@ -58,6 +58,15 @@ class Signed:
     digest: str  # SHA-256 in hex over all that was signed: an exact replay has the same
 
 
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What the headers of a signed request say."""
+
+    id: str
+    timestamp: str
+    macs: tuple[bytes, ...]
+
+
 class Keyring:
     """The keys that requests may be signed with, read again for every request.
 
@@ -100,6 +109,35 @@ def _key(number: int, secret: SecretStr) -> SecretBytes:
     return SecretBytes(key)
 
 
+def judge(headers: Iterable[tuple[str, str]], now: datetime) -> Presented:
+    """See that a request may be signed at all, by its headers alone, before its body is read.
+
+    Args:
+        headers: names in any case, and values.
+        now: aware.
+
+    Raises:
+        Unverified: it is not signed, or not now.
+    """
+    given: dict[str, list[str]] = {}
+    for name, value in headers:
+        given.setdefault(name.lower(), []).append(value.strip())
+    identity, timestamp, signature = (_one(given, name) for name in (_ID, _TIMESTAMP, _SIGNATURE))
+    if not _IDENTITY.fullmatch(identity):
+        raise Unverified(Reason.MALFORMED, f"{_ID}: expected at most 1024 printable signs")
+    if not _SECONDS.fullmatch(timestamp):
+        raise Unverified(Reason.MALFORMED, f"{_TIMESTAMP}: expected seconds since 1970")
+    presented = tuple(_macs(signature))
+    if not presented:
+        raise Unverified(Reason.MALFORMED, f"{_SIGNATURE}: expected v1, and a MAC in base64")
+    age = now.timestamp() - int(timestamp)
+    if age > TOLERANCE.total_seconds():
+        raise Unverified(Reason.TOO_OLD, f"{_TIMESTAMP}: more than five minutes ago")
+    if -age > TOLERANCE.total_seconds():
+        raise Unverified(Reason.IN_THE_FUTURE, f"{_TIMESTAMP}: more than five minutes ahead")
+    return Presented(identity, timestamp, presented)
+
+
 def verify(
     headers: Iterable[tuple[str, str]], body: bytes, keys: Iterable[SecretBytes], now: datetime
 ) -> Signed:
@@ -113,35 +151,20 @@ def verify(
     Raises:
         Unverified: it is not.
     """
-    given: dict[str, list[str]] = {}
-    for name, value in headers:
-        given.setdefault(name.lower(), []).append(value.strip())
-    identity, timestamp, signature = (_one(given, name) for name in (_ID, _TIMESTAMP, _SIGNATURE))
-    if not _IDENTITY.fullmatch(identity):
-        raise Unverified(Reason.MALFORMED, f"{_ID}: expected at most 1024 printable signs")
-    if not _SECONDS.fullmatch(timestamp):
-        raise Unverified(Reason.MALFORMED, f"{_TIMESTAMP}: expected seconds since 1970")
-    presented = list(_macs(signature))
-    if not presented:
-        raise Unverified(Reason.MALFORMED, f"{_SIGNATURE}: expected v1, and a MAC in base64")
-    age = now.timestamp() - int(timestamp)
-    if age > TOLERANCE.total_seconds():
-        raise Unverified(Reason.TOO_OLD, f"{_TIMESTAMP}: more than five minutes ago")
-    if -age > TOLERANCE.total_seconds():
-        raise Unverified(Reason.IN_THE_FUTURE, f"{_TIMESTAMP}: more than five minutes ahead")
+    presented = judge(headers, now)
     # A dot in the id could let the start of one body pass for a timestamp, and the rest for
     # another body. None that begins in the middle like that is JSON.
-    signed = f"{identity}.{timestamp}.".encode() + body
+    signed = f"{presented.id}.{presented.timestamp}.".encode() + body
     matched = False
     for key in keys:
         expected = hmac_data(key.get_secret_value(), signed)
-        for mac in presented:
+        for mac in presented.macs:
             matched |= hmac.compare_digest(expected, mac)
     if not matched:
         raise Unverified(Reason.NO_KEY, f"{_SIGNATURE}: made with no key that is known here")
     # Not over the signature: while keys are rotated there are two for one request, and base64
     # may be written in several ways. What was signed is the same under all of them.
-    return Signed(identity, hashlib.sha256(signed).hexdigest())
+    return Signed(presented.id, hashlib.sha256(signed).hexdigest())
 
 
 def _one(given: dict[str, list[str]], name: str) -> str:

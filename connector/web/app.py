@@ -17,14 +17,24 @@ from starlette.types import ASGIApp
 from connector.activation.portal import Portal
 from connector.edges.webhook import Keyring
 from connector.web import events, signs
+from connector.web.addresses import Network
 from connector.web.answers import Orderly, as_problem
 from connector.web.api import make_api
 from connector.web.portal import problems
 from connector.web.portal import routes as first_connection
 from connector.web.portal.visitors import Reception
-from connector.web.service import Check, Health, Intake, Readiness, Service
+from connector.web.service import Audience, Check, Health, Intake, Readiness, Service
 
-__all__ = ["Check", "Health", "Intake", "Readiness", "Service", "make_app"]
+__all__ = [
+    "Audience",
+    "Check",
+    "Health",
+    "Intake",
+    "Readiness",
+    "Service",
+    "make_app",
+    "make_probes",
+]
 
 
 def make_app(
@@ -32,6 +42,8 @@ def make_app(
     secrets: Callable[[], Sequence[SecretStr]],
     portal: Portal | None = None,
     charter: Path = Path("config/charter"),
+    trusted: Sequence[Network] = (),
+    audience: Audience = Audience.LOCAL,
 ) -> ASGIApp:
     """The ASGI application.
 
@@ -41,15 +53,29 @@ def make_app(
         charter: the folder with the charter's text.
         secrets: what requests are signed with, none where there is no file; asked for every
             request to POST /events (`Settings.webhook_secrets`).
+        trusted: proxies whose X-Forwarded-For is believed.
+        audience: who is told how the daemon fares.
     """
-    served: list[BaseRoute] = [*events.routes(service, Keyring(secrets)), *signs.routes(service)]
+    served: list[BaseRoute] = [
+        *events.routes(service, Keyring(secrets), trusted),
+        *signs.routes(service, audience),
+    ]
     if portal is not None:
         reception = Reception(portal, service.metrics)
         served += [*first_connection.routes(reception, charter), *problems.routes(reception)]
         api = make_api(reception)
         served += [Route("/activation/{call:path}", api), Route("/openapi.json", api)]
+    return _answering(served)
+
+
+def make_probes(service: Service) -> ASGIApp:
+    """The ASGI application of a listener that is kept inside: the signs of life alone."""
+    return _answering(signs.routes(service, Audience.ALL))
+
+
+def _answering(served: Sequence[BaseRoute]) -> ASGIApp:
     app = Starlette(
-        routes=served,
+        routes=list(served),
         exception_handlers={HTTPException: _refused, Exception: _broken},
     )
     app.router.redirect_slashes = False

@@ -38,7 +38,7 @@ def events_in(headers: Headers, body: bytes, name: str) -> list[tuple[str, objec
     Raises:
         Problem: 415 for another media type or a content coding, 400 for what is no JSON.
     """
-    kind = _media_type(headers)
+    kind = media_type(headers)
     attributes = [(key[3:], value) for key, value in headers if key.startswith(b"ce-")]
     content = parse(body)
     if isinstance(content, Garbled):
@@ -52,7 +52,7 @@ def events_in(headers: Headers, body: bytes, name: str) -> list[tuple[str, objec
     return [(f"{name}[{number}]", one) for number, one in enumerate(content)]
 
 
-def _media_type(headers: Headers) -> str:
+def media_type(headers: Headers) -> str:
     """The request's media type, which is one of ours.
 
     Raises:

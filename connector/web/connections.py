@@ -158,11 +158,14 @@ class Watched(H11Protocol):
             self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP; where an answer has begun, the connection ends with it."""
+        """Refuse what is no HTTP, once: the request that it is part of is not answered, too."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             super().send_400_response(msg)
-        else:
-            self.transport.abort()
+        else:  # an answer has begun
+            self.transport.close()
 
     def _look(self, *, anew: bool) -> None:
         """See which phase we are in by now; ``anew``: it began just now, if it is the same."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -10,35 +12,36 @@ from starlette.routing import Route
 
 from connector.clock import instant
 from connector.edges.inbox import LARGEST
-from connector.edges.webhook import Keyring, Unverified, verify
+from connector.edges.webhook import Keyring, Signed, Unverified, judge, verify
 from connector.errors import Busy, ConfigurationError, JournalUntrusted, Replayed
 from connector.events import Accepted
+from connector.web.addresses import Network, client_address
 from connector.web.answers import Problem, as_json, as_problem, result
-from connector.web.bodies import read_body
-from connector.web.cloudevents import events_in
+from connector.web.cloudevents import events_in, media_type
+from connector.web.readers import LATER, Readers
 from connector.web.service import Service
 
 STORING = 10.0  # seconds that the journal may take
 AT_ONCE = 64  # bodies that are held at a time, so that they never take more than 64 MiB
 MOST = 10_000  # events in a request; as many as there is room for, if each of them is one
-LATER = {"Retry-After": "10"}
 
 log = structlog.get_logger()
 
 
-def routes(service: Service, keyring: Keyring) -> list[Route]:
-    """The route of the events."""
-    door = _Door(service, keyring)
+def routes(service: Service, keyring: Keyring, trusted: Sequence[Network]) -> list[Route]:
+    """The route of the events; ``trusted``: proxies whose X-Forwarded-For is believed."""
+    door = _Door(service, keyring, trusted)
     return [Route("/events", door.post, methods=["POST"])]
 
 
 class _Door:
-    """Takes requests in, and counts how many it is at."""
+    """Takes requests in: first by their headers, then by their bodies."""
 
-    def __init__(self, service: Service, keyring: Keyring) -> None:
+    def __init__(self, service: Service, keyring: Keyring, trusted: Sequence[Network]) -> None:
         self._service = service
         self._keyring = keyring
-        self._held = 0
+        self._trusted = trusted
+        self._readers = Readers()
 
     async def post(self, request: Request) -> Response:
         """Take the events of one request, or refuse it."""
@@ -46,15 +49,13 @@ class _Door:
             taken = await self._take(request)
         except Problem as problem:
             self._service.metrics.refused(problem.reason)
-            forwarded = request.headers.get("x-forwarded-for")
             log.warning(
                 "webhook refused",
                 status=problem.status,
                 reason=problem.reason,
                 detail=problem.detail,
                 webhook_id=request.headers.get("webhook-id", "")[:200],
-                peer=request.client.host if request.client else None,
-                **({"forwarded_for": forwarded[:200]} if forwarded else {}),
+                address=client_address(request, self._trusted),
             )
             return as_problem(problem.status, problem.detail, problem.headers)
         if taken is None:
@@ -78,24 +79,30 @@ class _Door:
             raise Problem(503, "secrets", "No request can be verified now.", LATER) from error
         if not keys:
             return None
-        if self._held >= AT_ONCE:
-            raise Problem(503, "busy", "Too many requests at once.", LATER)
-        self._held += 1
+        headers = request.headers.items()
         try:
-            body = await read_body(request, LARGEST)
-            headers = request.headers.items()
-            try:
+            judge(headers, instant())  # so that nobody's body is read who signs nothing
+            media_type(request.headers.raw)
+            with self._readers.room(AT_ONCE):
+                address = client_address(request, self._trusted)
+                body = await self._readers.read(request, LARGEST, address)
                 signed = await run_in_threadpool(verify, headers, body, keys, instant())
-            except Unverified as error:
-                raise Problem(401, error.reason, f"{error}.") from None
-            bodies = await run_in_threadpool(events_in, request.headers.raw, body, signed.id)
-            if len(bodies) > MOST:
-                raise Problem(413, "too_many", f"More than {MOST} events at once.")
-            taken = await self._store(bodies, signed.digest) if bodies else []
-        finally:
-            self._held -= 1
+                taken = await self._events(request, body, signed)
+        except Unverified as error:
+            raise Problem(401, error.reason, f"{error}.") from None
         self._service.metrics.arrived("webhook", taken)
         return taken
+
+    async def _events(self, request: Request, body: bytes, signed: Signed) -> list[Accepted]:
+        """What became of the events in a body that is signed.
+
+        Raises:
+            Problem: nothing of it was taken.
+        """
+        bodies = await run_in_threadpool(events_in, request.headers.raw, body, signed.id)
+        if len(bodies) > MOST:
+            raise Problem(413, "too_many", f"More than {MOST} events at once.")
+        return await self._store(bodies, signed.digest) if bodies else []
 
     async def _store(self, bodies: list[tuple[str, object]], digest: str) -> list[Accepted]:
         """Wait until the journal has the events.

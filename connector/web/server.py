@@ -45,10 +45,11 @@ class WebServer:
         self._name = name
         self._socket: socket.socket | None = None
         self._ended = False
+        self.room = Room(trusted)
         self._server = _Server(
             Config(
                 app,
-                Room(trusted),
+                self.room,
                 loop="asyncio",
                 ws="none",
                 lifespan="off",

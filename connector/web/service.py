@@ -6,10 +6,19 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Literal, Protocol
 
 from connector.events import Accepted
 from connector.web.metrics import Metrics
+
+
+class Audience(Enum):
+    """Who is told more of the daemon's state than whether it is well."""
+
+    ALL = "all"  # a listener that is kept inside
+    LOCAL = "local"  # who asks from this machine
+    NOBODY = "nobody"  # there is another listener for that
 
 
 @dataclass(frozen=True, slots=True)

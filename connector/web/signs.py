@@ -1,4 +1,8 @@
-"""/healthz, /readyz and /metrics: how the daemon fares, for whoever watches over it."""
+"""/healthz, /readyz and /metrics: how the daemon fares, for whoever watches over it.
+
+What a stranger may know of it is whether it is well, and no more. The whole is told on the
+listener of `http.probes_listen`, which is kept inside; without one, to who asks from this machine.
+"""
 
 from __future__ import annotations
 
@@ -10,35 +14,51 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from connector.log import scrub
+from connector.web.addresses import read_address
 from connector.web.answers import Shared, as_json, as_problem
-from connector.web.service import Check, Service
+from connector.web.service import Audience, Check, Service
 
 PATIENCE = 5.0  # seconds that a probe waits for the daemon's answer
 
+# What a proxy writes. Who comes through one is not on this machine, though its proxy may be.
+_PASSED_ON = (
+    *("forwarded", "via", "x-forwarded-for", "x-real-ip"),
+    *("x-forwarded-host", "x-forwarded-proto", "x-forwarded-server"),
+)
 
-def routes(service: Service) -> list[Route]:
+
+def routes(service: Service, audience: Audience) -> list[Route]:
     """The routes of the signs of life; GET and HEAD only."""
     readiness = Shared(service.readiness)
     exposition = Shared(lambda: generate_latest(service.metrics.registry))
 
-    async def healthz(_: Request) -> Response:
+    def may_know(request: Request) -> bool:
+        return audience is Audience.ALL or (audience is Audience.LOCAL and _is_local(request))
+
+    async def healthz(request: Request) -> Response:
         health = service.health()
         if not health.stalled:
             return as_json({"status": "ok"})
         parts = {part: scrub(trouble) for part, trouble in health.stalled.items()}
-        return as_json({"status": "stalled", "parts": parts}, 503)
+        told = {"parts": parts} if may_know(request) else {}
+        return as_json({"status": "stalled", **told}, 503)
 
-    async def readyz(_: Request) -> Response:
+    async def readyz(request: Request) -> Response:
+        whole = may_know(request)
         try:
             found = await readiness.answer(PATIENCE)
         except TimeoutError:
             detail = f"the daemon has not answered within {PATIENCE:.0f} s"
-            return as_json({"ready": False, "checks": {}, "detail": detail}, 503)
+            told = {"checks": {}, "detail": detail} if whole else {}
+            return as_json({"ready": False, **told}, 503)
         checks: dict[str, object] = {name: _shown(check) for name, check in found.checks.items()}
         checks["role"] = found.role
-        return as_json({"ready": found.ready, "checks": checks}, 200 if found.ready else 503)
+        told = {"checks": checks} if whole else {}
+        return as_json({"ready": found.ready, **told}, 200 if found.ready else 503)
 
-    async def metrics(_: Request) -> Response:
+    async def metrics(request: Request) -> Response:
+        if not may_know(request):
+            return as_problem(404, "")
         try:
             text = await exposition.answer(PATIENCE)
         except TimeoutError:
@@ -50,6 +70,14 @@ def routes(service: Service) -> list[Route]:
         Route("/readyz", readyz, methods=["GET"]),
         Route("/metrics", metrics, methods=["GET"]),
     ]
+
+
+def _is_local(request: Request) -> bool:
+    """Whether somebody on this machine asks, and no proxy for somebody else."""
+    address = read_address(request.client.host) if request.client else None
+    if address is None or not address.is_loopback:
+        return False
+    return not any(name in request.headers for name in _PASSED_ON)
 
 
 def _shown(check: Check) -> dict[str, Any]:

@@ -155,8 +155,8 @@ def running_edge(folder: Path, *, secrets: bool = True) -> Iterator[Edge]:
     try:
         with open_context(settings, "tester") as context, Intake(context, lambda _: None) as intake:
             daemon = Daemon(intake)
-            app = make_app(daemon, settings.webhook_secrets)
-            with WebServer(app, "127.0.0.1", 0) as server:
+            app = make_app(daemon, settings.webhook_secrets, trusted=settings.http.trusted_proxies)
+            with WebServer(app, "127.0.0.1", 0, settings.http.trusted_proxies) as server:
                 edge = Edge(settings, daemon, server, secret)
                 with edge.client:
                     yield edge

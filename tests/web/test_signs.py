@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime, timedelta, timezone
 
+import httpx
 import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
@@ -12,8 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from connector.errors import JournalUntrusted
 from connector.events import Accepted
 from connector.web import signs
-from connector.web.app import Check, Readiness
+from connector.web.app import Audience, Check, Readiness, make_app, make_probes
 from connector.web.metrics import REFUSALS, Metrics
+from connector.web.server import WebServer
 from tests.web.common import Edge, wait_until
 
 NOW = datetime(2026, 10, 1, 7, 0, 0, tzinfo=UTC)
@@ -256,3 +258,43 @@ def test_without_the_journal_the_metrics_are_those_of_before_and_say_so(edge: Ed
     metrics.at_scrape(lambda: metrics.accounts({"active": 4}))
     assert edge.counted("scolpass_accounts", state="active") == 4
     assert edge.counted("scolpass_metrics_stale") == 0
+
+
+PASSED_ON = (
+    *("X-Forwarded-For", "X-Real-IP", "Forwarded", "Via"),
+    *("X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Server"),
+)
+
+
+@pytest.mark.parametrize("header", PASSED_ON)
+def test_a_stranger_learns_whether_it_is_well_and_no_more(edge: Edge, header: str) -> None:
+    edge.daemon.stalled["events"] = "has been at one step for 90 s"
+    edge.daemon.ready = lambda: Readiness(False, "leader", {"journal": Check(False, "is away")})
+    asked = {header: "192.0.2.7"}
+    health = edge.client.get("/healthz", headers=asked)
+    assert (health.status_code, health.json()) == (503, {"status": "stalled"})
+    ready = edge.client.get("/readyz", headers=asked)
+    assert (ready.status_code, ready.json()) == (503, {"ready": False})
+    assert edge.client.get("/metrics", headers=asked).status_code == 404
+    assert "events" in edge.client.get("/healthz").text  # who is on this machine learns all
+
+
+def test_where_the_probes_have_their_own_listener_the_other_one_tells_nobody(edge: Edge) -> None:
+    edge.daemon.ready = lambda: Readiness(True, "leader", {"journal": Check(True)})
+    public = make_app(edge.daemon, lambda: (), audience=Audience.NOBODY)
+    with (
+        WebServer(public, "127.0.0.1", 0) as strangers,
+        WebServer(make_probes(edge.daemon), "127.0.0.1", 0) as inside,
+    ):
+
+        def ask(server: WebServer, path: str, **headers: str) -> httpx.Response:
+            url = f"http://127.0.0.1:{server.port}{path}"
+            return httpx.get(url, trust_env=False, headers=headers)
+
+        assert ask(strangers, "/metrics").status_code == 404
+        assert ask(strangers, "/readyz").json() == {"ready": True}
+        assert ask(strangers, "/healthz").json() == {"status": "ok"}
+        through = {"X-Forwarded-For": "192.0.2.7"}
+        assert "scolpass_" in ask(inside, "/metrics", **through).text
+        assert ask(inside, "/readyz", **through).json()["checks"]["journal"] == {"ok": True}
+        assert ask(inside, "/premiere-connexion").status_code == 404
