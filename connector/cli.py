@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -22,7 +23,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import connector
 from connector import check as checking
 from connector import demo as story
-from connector import desk, events, export, init, letters, render, render_person, sandbox, sync
+from connector import (
+    desk,
+    events,
+    export,
+    init,
+    letters,
+    reissuing,
+    render,
+    render_person,
+    sandbox,
+    sync,
+)
 from connector import log as logs
 from connector.context import Context, open_context
 from connector.core.model import Action
@@ -64,6 +76,10 @@ RequiredReason = Annotated[
 ]
 StudentsArgument = Annotated[
     list[str] | None, typer.Argument(help="Student numbers, uids, logins or addresses.")
+]
+NamesOption = Annotated[
+    Path | None,
+    typer.Option("--from", help="A file that names students: number, uid, login, one a line."),
 ]
 StudentArgument = Annotated[str, typer.Argument(help="Student number, uid, login or address.")]
 
@@ -367,14 +383,28 @@ def history(
 @app.command(epilog=_example("scolpass reissue 22300001 --reason 'lost her letter'"))
 def reissue(
     context: typer.Context,
-    student: StudentArgument,
     reason: Annotated[str, typer.Option("--reason", help="Why; it is kept in the history.")],
+    student: Annotated[
+        str | None, typer.Argument(help="Student number, uid, login or address.")
+    ] = None,
+    names: NamesOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before many are changed.")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Hand out a new provisional password; it is shown once, here."""
+    """Hand out a new provisional password; it is shown once, here. With --from to many.
+
+    Of many the passwords are not shown but on their letters (or with --json): only accounts that
+    wait for their activation are given one then.
+    """
     if not reason.strip():
         raise UsageError("--reason is empty", "Say why the password is handed out anew")
+    if (student is None) is (names is None):
+        raise UsageError("expected a STUDENT or --from FILE", "Give one of them.")
+    if names is not None:
+        _reissue_many(context, config, names, reason.strip(), yes=yes, as_json=as_json)
+        return
+    assert student is not None
     with _opened(context, config) as opened, _writing(opened, "reissue"):
         number = sync.resolve(opened, student)
         report, password, last_day = desk.reissue(opened, number, reason.strip())
@@ -391,6 +421,42 @@ def reissue(
         )
 
 
+def _reissue_many(
+    context: typer.Context,
+    config: Path | None,
+    file: Path,
+    reason: str,
+    *,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    names = reissuing.read_names(file)
+    if sys.stdin.isatty() and not yes:
+        what = f"{len(names):,} lines: the passwords of these students will be replaced. Go on?"
+        if not typer.confirm(what, err=True):
+            raise UsageError("nothing was changed")
+    with _opened(context, config) as opened, _bar("reissuing", len(names)) as (_, done):
+        many = reissuing.reissue(
+            opened,
+            names,
+            reason,
+            lambda: _writing(opened, "reissue"),
+            done,
+            printable=not as_json,
+        )
+    if as_json:
+        _print_json([reissuing.as_json(one) for one in many.done])
+    else:
+        for line in reissuing.told(many):
+            stdout.print(line, markup=False, soft_wrap=True)
+        if any(not one.trouble for one in many.done):
+            command = f"scolpass letters --from {shlex.quote(str(file))} --out letters.pdf"
+            stdout.print(f"Print their letters: {command}", markup=False, soft_wrap=True)
+    if many.ended_by is not None:
+        raise many.ended_by
+    _end(many.exit_status)
+
+
 @app.command("letters", epilog=_example("scolpass letters 22300001 --out - | lp"))
 def letters_command(
     context: typer.Context,
@@ -400,6 +466,7 @@ def letters_command(
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="Of all who were created from this day on."),
     ] = None,
+    names: NamesOption = None,
     language: Annotated[str, typer.Option(help="The template: fr, en, or one of your own.")] = "fr",
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -408,6 +475,8 @@ def letters_command(
     to_stdout = str(out) == "-"
     if to_stdout and as_json:
         raise UsageError("--json and --out - both want stdout", "Name a file for the letters.")
+    if names is not None:
+        students = [*(students or ()), *(one.text for one in reissuing.read_names(names))]
     with _opened(context, config) as opened:
         printer = letters.press(opened.settings, sandbox.shipped_texts(), language)
         chosen = letters.choose(opened, students or (), since.date() if since else None)
