@@ -747,6 +747,12 @@ def init_command(
             "each: scolpass' pages, a portal of yours; else this machine only."
         ),
     ] = None,
+    server_config: Annotated[
+        Path | None,
+        typer.Option(
+            help="What `slapcat -n 0` prints on the directory's server: the LDIF is made for it."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a configuration, a key, and what the directory needs as LDIF. Overwrites nothing."""
@@ -761,6 +767,7 @@ def init_command(
         policy_dn,
         database,
         tuple(first_connection_from or LOOPBACK),
+        server_config,
     )
     made = init.make(folder, wishes)
     if as_json:

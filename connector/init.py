@@ -9,6 +9,7 @@ same options, it finds its own work and leaves it.
 from __future__ import annotations
 
 import base64
+import grp
 import hashlib
 import json
 import os
@@ -31,22 +32,28 @@ from connector.errors import ConfigurationError, UsageError
 from connector.sandbox import (
     DEFAULT_SUFFIX,
     Names,
+    apply_script,
     example_configuration,
     existing_directory_ldif,
     hash_secret,
 )
 from connector.secret_files import read_secret
 from connector.settings import load_settings
+from connector.tailoring import tailored
 
 CONFIGURATION = "scolpass.toml"
 KEY = "scolpass.key"
 PASSWORD = "directory.password"  # noqa: S105 - a file's name
 LDIF = "openldap"
 SPOOL = "spool"
+APPLY = "apply"
 _TREE = "5-tree.ldif"
 _EXAMPLE_DOMAIN = "umontpellier.fr"
 _HERE = ("ldap://127.0.0.1",)
 _OPEN, _CLOSED = 0o644, 0o600
+# The unit's folders: one to read, one to write to (deploy/systemd/scolpass.service).
+_SYSTEM, _STATE = Path("/etc/scolpass"), Path("/var/lib/scolpass")
+_GROUP = "scolpass"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,7 @@ class Wishes:
     policy_dn: str | None = None
     database: str = "olcDatabase={1}mdb,cn=config"
     first_connection_from: tuple[str, ...] = LOOPBACK
+    server_config: Path | None = None  # the server's own cn=config, as slapcat -n 0 prints it
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +95,7 @@ def make(folder: Path, wishes: Wishes) -> Made:
     wishes = replace(wishes, uris=wishes.uris or _HERE)
     names = _names(wishes)
     origins = _origins(wishes)
-    text = _configuration(wishes, names, origins)
+    text = configuration(wishes, folder)
     _see_that_it_loads(text, folder / CONFIGURATION)
     key, password = _standing_secret(folder / KEY), _standing_secret(folder / PASSWORD)
     secret = password or SecretStr(secrets.token_urlsafe(32))
@@ -96,14 +104,21 @@ def make(folder: Path, wishes: Wishes) -> Made:
         wanted[folder / KEY] = (new_key() + "\n", _CLOSED)
     if password is None:
         wanted[folder / PASSWORD] = (secret.get_secret_value(), _CLOSED)
-    for name, ldif in existing_directory_ldif(
+    ldif_files = existing_directory_ldif(
         names,
         service_hash=_standing_hash(folder / LDIF / _TREE, secret)
         or hash_secret(secret.get_secret_value()),
         database=wishes.database,
         origins=origins,
-    ).items():
+        complete=wishes.server_config is not None,
+    )
+    if wishes.server_config is not None:
+        ldif_files = tailored(
+            ldif_files, _read(wishes.server_config), names.suffix, names.service_dn
+        )
+    for name, ldif in ldif_files.items():
         wanted[folder / LDIF / name] = (ldif, _CLOSED if name == _TREE else _OPEN)
+    wanted[folder / LDIF / APPLY] = (apply_script(names), 0o755)
     kept, in_the_way = _compare(wanted)
     if in_the_way:
         raise UsageError(
@@ -123,8 +138,13 @@ def make(folder: Path, wishes: Wishes) -> Made:
             for key, value in (("name", wishes.name), ("uai", wishes.uai))
             if value is None
         ),
-        commands=_commands(folder, names, wishes.uris[0]),
+        commands=_commands(folder),
     )
+
+
+def configuration(wishes: Wishes, folder: Path) -> str:
+    """The configuration that `make` writes into a folder."""
+    return _configuration(wishes, _names(wishes), _origins(wishes), folder)
 
 
 def _names(wishes: Wishes) -> Names:
@@ -149,7 +169,7 @@ def _origins(wishes: Wishes) -> tuple[str, ...]:
 # --- the configuration ----------------------------------------------------------------------------
 
 
-def _configuration(wishes: Wishes, names: Names, origins: Sequence[str]) -> str:
+def _configuration(wishes: Wishes, names: Names, origins: Sequence[str], folder: Path) -> str:
     """The example with this institution's values, and every comment of it."""
     domain = ".".join(re.findall(r"(?i)(?:^|,)dc=([^,]+)", wishes.suffix)).lower()
     domain = domain or wishes.mail_domain or _EXAMPLE_DOMAIN
@@ -161,7 +181,7 @@ def _configuration(wishes: Wishes, names: Names, origins: Sequence[str]) -> str:
     values: dict[tuple[str, str], Any] = {
         ("institution", "mail_domain"): mail_domain,
         ("institution", "own_domains"): list(dict.fromkeys((domain, mail_domain))),
-        ("directory", "uris"): list(wishes.uris),
+        ("directory", "uris"): list(wishes.uris or _HERE),
         ("directory", "starttls"): any(not _is_here(uri) for uri in clear),
         ("directory", "bind_dn"): names.service_dn,
         ("directory", "bind_password_file"): PASSWORD,
@@ -171,6 +191,9 @@ def _configuration(wishes: Wishes, names: Names, origins: Sequence[str]) -> str:
         ("keys", "file"): KEY,
         ("events.spool", "path"): SPOOL,
     }
+    if folder == _SYSTEM:  # which the service can only read
+        values["events.spool", "path"] = str(_STATE / SPOOL)
+        values["journal", "url"] = f"sqlite:///{_STATE}/journal.db"
     if wishes.name is not None:
         values["institution", "name"] = wishes.name
     if wishes.uai is not None:
@@ -235,6 +258,16 @@ def _see_that_it_loads(text: str, place: Path) -> None:
             ) from None
 
 
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"cannot read {path}: {error}",
+            "Give a file with what `slapcat -n 0` prints on the directory's server",
+        ) from error
+
+
 # --- files ----------------------------------------------------------------------------------------
 
 
@@ -274,11 +307,15 @@ def _compare(wanted: Mapping[Path, tuple[str, int]]) -> tuple[list[Path], list[P
 
 def _write(folder: Path, files: Mapping[Path, tuple[str, int]]) -> None:
     try:
+        new = not folder.exists()
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        group = _service_group(folder, new)
         (folder / LDIF).mkdir(mode=0o755, exist_ok=True)
-        (folder / SPOOL).mkdir(mode=0o700, exist_ok=True)
+        if folder != _SYSTEM:
+            (folder / SPOOL).mkdir(mode=0o700, exist_ok=True)
         for path, (text, mode) in files.items():
-            _write_new(path, text, mode)
+            # The directory's files are for its administrator, not for the service.
+            _write_new(path, text, mode, None if path.parent.name == LDIF else group)
     except OSError as error:
         raise UsageError(
             f"cannot write {error.filename or folder}: {error.strerror}",
@@ -286,11 +323,32 @@ def _write(folder: Path, files: Mapping[Path, tuple[str, int]]) -> None:
         ) from error
 
 
-def _write_new(path: Path, text: str, mode: int) -> None:
+def _service_group(folder: Path, new: bool) -> int | None:
+    """The group that root gives the service's files to: the folder's, or for a new one its own.
+
+    As ``docs/operations.md`` has it: the service reads secrets that are root's and its group's,
+    with mode 640. None: they stay with whoever runs `init`.
+    """
+    if os.geteuid() != 0:
+        return None
+    if new:
+        try:
+            group = grp.getgrnam(_GROUP).gr_gid
+        except KeyError:
+            return None
+        os.chown(folder, -1, group)
+        return group
+    return folder.stat().st_gid or None
+
+
+def _write_new(path: Path, text: str, mode: int, group: int | None = None) -> None:
     """Write a file whole under its final name, or not at all, and never over another."""
     new = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            if group is not None:
+                os.fchown(file.fileno(), -1, group)
+                mode |= 0o040
             os.fchmod(file.fileno(), mode)  # whatever the umask is
             file.write(text.encode())
         os.link(new, path)  # unlike rename, it refuses a name that stands
@@ -301,14 +359,12 @@ def _write_new(path: Path, text: str, mode: int) -> None:
 # --- what comes next ------------------------------------------------------------------------------
 
 
-def _commands(folder: Path, names: Names, uri: str) -> tuple[str, ...]:
+def _commands(folder: Path) -> tuple[str, ...]:
     ldif = shlex.quote(str(folder / LDIF))
     configuration = shlex.quote(str(folder / CONFIGURATION))
     return (
-        f"for f in {ldif}/[1-4]-*.ldif; do ldapmodify -a -c -Q -Y EXTERNAL -H ldapi:/// "
-        '-f "$f"; done',
-        f"ldapadd -c -x -D {shlex.quote(names.admin_dn)} -W -H {shlex.quote(uri)} "
-        f"-f {ldif}/{_TREE}",
+        f"sh {ldif}/{APPLY} --look",
+        f"sh {ldif}/{APPLY}",
         f"scolpass --config {configuration} check",
     )
 
@@ -323,13 +379,16 @@ def describe(made: Made) -> Sequence[str]:
     if made.example:
         where = f"{', '.join(made.example)} (still the example's), and {where}"
     lines.append(f"Look through {CONFIGURATION}: {where} above all. Copy {KEY} to a safe place.")
-    lines.append(f"Read {LDIF}/*.ldif, whose heads say what to adapt; then, on the server, type:")
+    lines.append(
+        f"Read {LDIF}/*.ldif, whose heads say what to adapt; then, on the server as root, type"
+    )
+    lines.append("(the first looks only, and says whether all of it can be applied):")
     lines.append("")
     lines += [f"  {number}. {command}" for number, command in enumerate(made.commands, start=1)]
     lines.append("")
     lines.append(
-        "If scolpass runs as another user than you, give these files to it: chown -R USER "
-        + shlex.quote(str(made.folder))
+        "If scolpass runs as another user than you, its secret files must be that user's with mode "
+        "600, or root's and of that user's group with mode 640 (docs/operations.md)."
     )
     return lines
 

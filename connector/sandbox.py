@@ -30,7 +30,7 @@ import subprocess
 import threading
 import time
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -282,34 +282,45 @@ def existing_directory_ldif(
     service_hash: str,
     database: str = "olcDatabase={1}mdb,cn=config",
     origins: Sequence[str] = LOOPBACK,
+    complete: bool = False,
 ) -> dict[str, str]:
     """What a directory that already stands needs: files to be applied in the order of their names.
+
+    They go by the configuration that Debian's package begins with, so that they can be applied
+    there whole; with ``complete`` they hold, too, what that one has already.
 
     Only what leaves other systems' rights alone is taken over: the rules of the definition that
     end in ``by * break``, put before the directory's own.
     """
     files = {
-        f"{number}-{name}.ldif": _SCHEMA_HEADER + _template(f"schema/{name}.ldif")
+        f"{number}-{name}.ldif": _SCHEMA_HEADER
+        + _template(f"schema/{name}.ldif").replace(
+            "\nobjectClass: olcSchemaConfig", "\nchangetype: add\nobjectClass: olcSchemaConfig", 1
+        )
         for number, name in enumerate(SCHEMAS, start=1)
     }
-    files["4-config.ldif"] = _config_changes(names, database, origins)
+    files["4-config.ldif"] = _config_changes(
+        names, database, origins, () if complete else _DEBIANS_INDEXES
+    )
     files["5-tree.ldif"] = _tree_additions(names, service_hash)
     return files
 
 
+# What the configuration of Debian's package has by itself: "objectClass eq" and "cn,uid eq".
+_DEBIANS_INDEXES = frozenset({"objectClass", "uid"})
+
 _SCHEMA_HEADER = """\
-# Apply with: ldapadd -Y EXTERNAL -H ldapi:/// -f THIS_FILE
-# Leave this file out if the directory has the schema already (check its version: 2018 for SUPANN).
+# For a server that has nothing of this schema yet. `sh apply`, beside this file, says whether yours
+# takes it; for one that has an older version, see --server-config of `scolpass init`.
 #
 """
 
 _CONFIG_HEADER = """\
-# What scolpass needs in cn=config of a directory that already stands. Read it before you apply it:
-#
-#   ldapmodify -c -Y EXTERNAL -H ldapi:/// -f THIS_FILE
-#
-# once, on a test system first. -c goes on where something is there already (a module, an index, an
-# overlay: "already exists", "duplicate index"); `scolpass check` then says what is still missing.
+# What scolpass needs in cn=config of a directory that already stands. Read it before you apply it,
+# on a test system first, with `sh apply` beside this file: it tries everything on a copy of the
+# server's configuration, and if one line is refused (a module, an index, an overlay that is there
+# already), the server stays as it is. This file goes by the configuration that Debian's package
+# begins with. For another one have it made for your server: scolpass init --server-config FILE.
 #
 # To adapt:
 # - {database}: the database that holds {suffix}. Find yours with
@@ -326,16 +337,20 @@ _CONFIG_HEADER = """\
 """
 
 _TREE_HEADER = """\
-# The password policies and scolpass' own account, for a directory that already stands:
-#
-#   ldapadd -c -x -D YOUR_ADMIN_DN -W -H ldap://127.0.0.1 -f THIS_FILE
-#
-# after 4-config.ldif; -c goes on where a branch is there already. The account's password is the one
-# in the file that directory.bind_password_file names; only its hash is here.
+# The password policies and scolpass' own account, for a directory that already stands: applied by
+# `sh apply` after 4-config.ldif, but for the entries that stand already. The account's password is
+# the one in the file that directory.bind_password_file names; only its hash is here.
 """
 
 
-def _config_changes(names: Names, database: str, origins: Sequence[str]) -> str:
+def apply_script(names: Names) -> str:
+    """The script that applies those files to a server, after it has tried them on a copy."""
+    return _fill(_template("apply"), names.values())
+
+
+def _config_changes(
+    names: Names, database: str, origins: Sequence[str], indexed: Collection[str]
+) -> str:
     template = _template("config.ldif")
     values = names.values() | clauses(origins)
     changes = [_CONFIG_HEADER.format(database=database, suffix=names.suffix)]
@@ -357,6 +372,8 @@ def _config_changes(names: Names, database: str, origins: Sequence[str]) -> str:
             limits = [line.at(0) for line in lines if line.name == "olcLimits"]
             changes.append(_modify(database, "add", "olcLimits", limits))
             for attribute, kinds in required_indexes().items():
+                if attribute in indexed:
+                    continue
                 index = f"olcDbIndex: {attribute} {','.join(sorted(kinds))}"
                 changes.append(_modify(database, "add", "olcDbIndex", [index]))
             changes.append(_modify(database, "add", "olcAccess", _rules_to_put_first(lines)))

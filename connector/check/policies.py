@@ -97,7 +97,7 @@ def _provisional_policy(dn: str, policy: Mapping[str, str]) -> Findings:
                 "no pwdMaxAge; the last day is pwdEndTime",
             )
         )
-    weak += _quality(policy)
+    weak += _quality(policy) + _delay(policy)
     for seen, value in weak:
         yield warning("policies", f"{dn}: {seen}", f"Set in that entry: {value}")
     if not fatal and not weak:
@@ -123,7 +123,7 @@ def _default_policy(dn: str, policy: Mapping[str, str]) -> Findings:
         )
     if not _is_true(policy, "pwdMustChange", "FALSE"):
         weak.append(("slapd does not look at pwdReset", "pwdMustChange: TRUE"))
-    weak += _quality(policy)
+    weak += _quality(policy) + _delay(policy)
     for seen, value in weak:
         yield warning("policies", f"{dn} (default): {seen}", f"Set in that entry: {value}")
     if not weak:
@@ -132,6 +132,14 @@ def _default_policy(dn: str, policy: Mapping[str, str]) -> Findings:
             f"{dn} (default): locks for {_count(policy, 'pwdLockoutDuration')} s after "
             f"{_count(policy, 'pwdMaxFailure')} failures",
         )
+
+
+def _delay(policy: Mapping[str, str]) -> list[tuple[str, str]]:
+    if not _count(policy, "pwdMinDelay"):
+        return []
+    return [
+        ("one wrong password may abort slapd (2.5.13 does, with pwdMinDelay)", "no pwdMinDelay")
+    ]
 
 
 def _quality(policy: Mapping[str, str]) -> list[tuple[str, str]]:

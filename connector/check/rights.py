@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from connector.check.case import Case, Findings
 from connector.check.findings import INIT, Finding, hint, unseen, warning, wrong
+from connector.core import peers
 from connector.edges.directory import SAMPLE, first_values
 
 # A hash that no password verifies against: its digest is no argon2 output but zeros.
@@ -64,6 +67,7 @@ def rights(case: Case) -> Findings:
     else:
         yield _may_change(case, case.census.example)
     yield from _forbidden(case)
+    yield from _as_defined(case)
     shown = directory.passwords_shown(case.tree)
     if shown:
         yield wrong(
@@ -136,6 +140,35 @@ def _may_change(case: Case, dn: str) -> Finding:
         f"the service account may not change {', '.join(lacking)} (tried on {dn})",
         f"Put the access rules of {INIT} (4-config.ldif) before your own.",
     )
+
+
+def _as_defined(case: Case) -> Findings:
+    """The access rules as written: what cannot be tried, such as what a student may not write."""
+    live = {peers.same_text(rule) for rule in case.access_rules()}
+    if not live:
+        return  # said with the first connection
+    ours = case.definition_rules()[1:]  # the first one is examined with the first connection
+    lacking = [rule for rule in ours if peers.same_text(rule) not in live]
+    if lacking:
+        about = (re.search(r"\battrs=(\S+)", rule) for rule in lacking)
+        yield hint(
+            "rights",
+            f"{len(lacking)} of the {len(ours)} other access rules that `scolpass init` writes are "
+            "not there word by word; what a student may write, and what nobody may, was not tried. "
+            "They speak of: "
+            + "; ".join(
+                dict.fromkeys(_short(found[1]) if found else "the rest" for found in about)
+            ),
+            f"Compare them with {INIT} (4-config.ldif); deploy/openldap/README.md says what each "
+            "is for.",
+        )
+    else:
+        yield Finding("rights", f"all {len(ours)} other access rules of ours are there, as written")
+
+
+def _short(attributes: str) -> str:
+    names = attributes.split(",")
+    return ",".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _forbidden(case: Case) -> Findings:

@@ -159,6 +159,12 @@ def _may_be(line: str, who: str) -> bool:
     return first in _NAMES[who] or connected is not None
 
 
+def same_text(value: str) -> str:
+    """A rule without its ``{n}``, blanks and quotes, by which two spellings are one."""
+    bare = re.sub(r"^\{-?\d+\}", "", value)
+    return re.sub(r"[\s\"]+", " ", bare).strip().casefold()
+
+
 def read_rule(value: str) -> Rule:
     """A value of olcAccess, without its ``{n}``."""
     quoted = re.findall(r'(?:"(?:[^"\\]|\\.)*"|[^\s"])+', value)

@@ -210,6 +210,9 @@ DAMAGES: dict[str, tuple[Damage, int, str, tuple[str, ...]]] = {
     "a provisional password has a pwdMaxAge": (
         lambda d: set_policy(d, "pwdMaxAge", "86400"), 1, "policies", ("pwdMaxAge",),
     ),
+    "failures are delayed": (
+        lambda d: set_policy(d, "pwdMinDelay", "1"), 1, "policies", ("abort slapd", "pwdMinDelay"),
+    ),
     "students' own passwords are SSHA": (
         lambda d: change(d, FRONTEND, "delete", "olcPasswordHash"), 1, "policies", ("SSHA",),
     ),
@@ -350,6 +353,22 @@ def test_a_definition_is_another_if_it_takes_other_values() -> None:
     assert shape != schemas.shape("( 1 NAME 'supannEtuId' SYNTAX 1.2.4 SINGLE-VALUE )")
     assert shape != schemas.shape("( 1 NAME 'supannEtuId' SYNTAX 1.2.3 )")
     assert shape != schemas.shape("( 1 NAME 'supannEtuId' SUP name SINGLE-VALUE )")
+
+
+def test_rules_of_ours_that_are_gone_are_said_though_nothing_can_be_tried(ready: Workspace) -> None:
+    """What a student may write nobody but a student can try."""
+    assert not [one for one in examined(ready)["findings"] if "word by word" in one["seen"]]
+    rules = sandbox.rules_of(
+        ready.directory.people_dn,
+        ready.directory.service_dn,
+        ready.directory.policy_dn,
+        ready.directory.first_connection_from,
+    )
+    place = next(n for n, rule in enumerate(rules) if "attrs=pwdReset" in rule)
+    change(ready.directory, DATABASE, "delete", "olcAccess", f"{{{place}}}")
+    (said,) = [one for one in examined(ready)["findings"] if "word by word" in one["seen"]]
+    assert said["seen"].startswith("1 of the ")
+    assert "pwdReset" in said["seen"]
 
 
 # --- what guessing could open ---------------------------------------------------------------------

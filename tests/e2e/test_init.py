@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
-from connector.sandbox import example_configuration, hash_secret
+from connector import init
+from connector.sandbox import deploy_folder, example_configuration, hash_secret
+from connector.tailoring import records
 from tests.support.directory import free_port
 from tests.support.processes import started
 from tests.support.walk import YEAR
@@ -48,6 +52,7 @@ class DebianDirectory:
     """slapd with the configuration that Debian's package begins with, its paths moved here."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.port = free_port()
         self.uri = f"ldap://127.0.0.1:{self.port}"
         self.ldapi = "ldapi://" + quote(str(folder / "ldapi"), safe="")
@@ -76,6 +81,34 @@ class DebianDirectory:
         ).returncode:  # fmt: skip
             assert self.slapd.poll() is None
 
+    def configuration(self) -> str:
+        """What `slapcat -n 0` prints, but for what moves by itself."""
+        done = subprocess.run(
+            ["slapcat", "-n", "0", "-F", str(self.folder / "slapd.d")],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
+
+    def environment(self, secret: Path) -> dict[str, str]:
+        """What the script `apply` is told of this server."""
+        return {
+            "LDAPI_URI": self.ldapi,
+            "SLAPD_CONFIG": str(self.folder / "slapd.d"),
+            "ADMIN_PASSWORD_FILE": str(secret),
+        }
+
+    def modify(self, ldif: str) -> None:
+        """Change its configuration as root."""
+        subprocess.run(
+            ["ldapmodify", "-a", "-Q", "-Y", "EXTERNAL", "-H", self.ldapi],
+            input=ldif,
+            text=True,
+            check=True,
+            capture_output=True,
+        )
+
     def stop(self) -> None:
         self.slapd.terminate()
         self.slapd.wait()
@@ -98,7 +131,7 @@ def scolpass(folder: Path, *args: str) -> Result:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=240,
     )
 
 
@@ -132,12 +165,20 @@ class TestOnADirectoryAsDebianMakesIt:
         secret.write_text(ADMIN_PASSWORD)
         commands = next_commands(done)
         assert len(commands) == 3
-        # Typed as they stand, but for the socket's place and the password that is asked for.
+        # Typed as they stand; the environment says where this test's server is.
+        before_looking = debian.configuration()
         for command in commands[:2]:
-            typed = command.replace("ldapi:///", debian.ldapi).replace(
-                " -W ", f" -y {shlex.quote(str(secret))} "
+            typed = subprocess.run(
+                ["bash", "-c", command],
+                check=False,
+                capture_output=True,
+                text=True,
+                timeout=240,
+                env={**os.environ, **debian.environment(secret)},
             )
-            subprocess.run(["bash", "-c", typed], check=False, capture_output=True, timeout=60)
+            assert typed.returncode == 0, typed.stderr
+            if command.endswith("--look"):
+                assert debian.configuration() == before_looking
         check = shlex.split(commands[2])
         assert check[0] == "scolpass"
         (tmp_path / "config/enrolments.csv").write_text(
@@ -189,6 +230,131 @@ class TestOnADirectoryAsDebianMakesIt:
         assert text.count("#") == example_configuration().count("#")
 
 
+def older_supann() -> str:
+    """SUPANN as it was before 2018, with an attribute that the university has put into it."""
+    (ours,) = records((deploy_folder() / "schema/supann.ldif").read_text())
+    later = {
+        "supannRessourceEtat", "supannRessourceEtatDate", "supannMailPrive",
+        "supannNomDeNaissance", "supannOIDCDateDeNaissance", "supannOIDCGenre",
+        "supannFCSub", "supannFCPerson", "supannCMS", "supannGroupe",
+    }  # fmt: skip
+    lines = [f"dn: {ours.dn}"]
+    for name, value in ours.lines:
+        named = re.search(r"NAME '(\w+)'", value)
+        if named is None or named[1] not in later:
+            lines.append(f"{name}: {value}")
+    text = "\n".join(lines) + "\n"
+    for attribute in later:
+        text = re.sub(rf"\$ {attribute}\b|\b{attribute} \$", "", text)
+    return text.replace("MAY ( supannListeRouge", "MAY ( roomNumber $ supannListeRouge")
+
+
+DATABASE = "olcDatabase={1}mdb,cn=config"
+
+
+def own_policy() -> str:
+    return (
+        "dn: cn=module{0},cn=config\nchangetype: modify\nadd: olcModuleLoad\n"
+        "olcModuleLoad: ppolicy.so\nolcModuleLoad: unique\n\n"
+        f"dn: olcOverlay=ppolicy,{DATABASE}\nchangetype: add\nobjectClass: olcOverlayConfig\n"
+        "objectClass: olcPPolicyConfig\nolcOverlay: ppolicy\n"
+        f"olcPPolicyDefault: cn=default,ou=policies,{SUFFIX}\n\n"
+        f"dn: olcOverlay=unique,{DATABASE}\nchangetype: add\nobjectClass: olcOverlayConfig\n"
+        "objectClass: olcUniqueConfig\nolcOverlay: unique\nolcUniqueURI: serialize ldap:///?uid?sub\n"
+    )
+
+
+def own_indexes() -> str:
+    return (
+        f"dn: {DATABASE}\nchangetype: modify\nadd: olcDbIndex\nolcDbIndex: mail,sn pres,sub\n"
+        "olcDbIndex: entryCSN eq\n"
+    )
+
+
+# Servers as they stand at universities; whether the files for any server can be applied to them.
+SERVERS: dict[str, tuple[Callable[[], str] | None, bool]] = {
+    "as Debian's package configures it": (None, True),
+    "with an older SUPANN": (older_supann, False),
+    "with a policy overlay of its own": (own_policy, False),
+    "with indexes of its own": (own_indexes, False),
+}
+
+
+@pytest.mark.parametrize("server", SERVERS)
+class TestNothingIsAppliedByHalves:
+    def init(self, folder: Path, debian: DebianDirectory, *options: str) -> Path:
+        done = scolpass(folder, "init", "--suffix", SUFFIX, "--uri", debian.uri, *options)
+        assert done.returncode == 0, done.stderr
+        return folder / "config/openldap"
+
+    def apply(self, folder: Path, debian: DebianDirectory, secret: Path) -> Result:
+        return subprocess.run(
+            ["sh", str(folder / "apply")],
+            env={**os.environ, **debian.environment(secret)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=240,
+        )
+
+    def test_files_for_any_server_are_applied_whole_or_leave_it_as_it_is(
+        self, tmp_path: Path, debian: DebianDirectory, server: str
+    ) -> None:
+        prepared, taken = SERVERS[server]
+        if prepared is not None:
+            debian.modify(prepared())
+        secret = tmp_path / "admin.password"
+        secret.write_text(ADMIN_PASSWORD)
+        before = debian.configuration()
+        done = self.apply(self.init(tmp_path, debian), debian, secret)
+        assert (done.returncode == 0) is taken, done.stderr
+        if not taken:
+            assert "Nothing was applied" in done.stderr
+            assert "cannot be applied whole" in done.stderr
+            assert debian.configuration() == before
+
+    def test_files_made_for_the_server_give_it_what_it_lacks(
+        self, tmp_path: Path, debian: DebianDirectory, server: str
+    ) -> None:
+        prepared, _ = SERVERS[server]
+        if prepared is not None:
+            debian.modify(prepared())
+        secret = tmp_path / "admin.password"
+        secret.write_text(ADMIN_PASSWORD)
+        dump = tmp_path / "server.ldif"
+        dump.write_text(debian.configuration())
+        folder = self.init(tmp_path, debian, "--server-config", str(dump))
+        done = self.apply(folder, debian, secret)
+        assert done.returncode == 0, done.stdout + done.stderr
+        (tmp_path / "config/enrolments.csv").write_text(
+            "COD_ETU;family_name;first_name;birth_date;academic_year\n"
+            f"22600001;Martin;Léa;29/02/2008;{YEAR}\n",
+            encoding="utf-8",
+        )
+        check = scolpass(tmp_path, "check", "--json")
+        trouble = [
+            one
+            for one in json.loads(check.stdout)["findings"]
+            if one["verdict"] in ("wrong", "warning")
+        ]
+        assert trouble == []
+        assert scolpass(tmp_path, "sync").returncode == 0
+        # What the server had is there still.
+        if prepared is older_supann:
+            assert "roomNumber ) )" in debian.configuration().replace("\n ", "") or (
+                "roomNumber $" in debian.configuration().replace("\n ", "")
+            )
+        # Made again for the server as it is now, there is nothing left to do but the tree.
+        dump.write_text(debian.configuration())
+        again = tmp_path / "again"
+        again.mkdir()
+        left = self.init(again, debian, "--server-config", str(dump))
+        assert sorted(path.name for path in left.glob("*.ldif")) == ["5-tree.ldif"]
+        whole = self.apply(left, debian, secret)
+        assert whole.returncode == 0, whole.stderr
+        assert whole.stdout.count("stands already") == 6
+
+
 class TestTheFiles:
     def test_secrets_are_closed_to_others_whatever_the_umask(self, tmp_path: Path) -> None:
         subprocess.run(
@@ -205,6 +371,36 @@ class TestTheFiles:
         password = files["directory.password"][0]
         others = [content for name, (content, _) in files.items() if name != "directory.password"]
         assert not any(password in content for content in others)
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to a group")
+    def test_what_root_makes_in_the_services_folder_the_service_can_read_and_not_write(
+        self, tmp_path: Path
+    ) -> None:
+        """As deploy/systemd/README.md installs it: /etc/scolpass is root's, and of its group."""
+        group = 12345
+        made = tmp_path / "made"
+        made.mkdir(mode=0o750)
+        os.chown(made, 0, group)
+        assert scolpass(tmp_path, "init", "--dir", "made").returncode == 0
+        for path in made.iterdir():
+            if path.is_file():
+                status = path.stat()
+                owned = (status.st_uid, status.st_gid, status.st_mode & 0o777)
+                assert owned == (0, group, 0o640), path
+        assert (made / "openldap/5-tree.ldif").stat().st_mode & 0o777 == 0o600
+        assert (made / "openldap/5-tree.ldif").stat().st_gid != group
+
+    def test_in_the_units_folder_the_configuration_names_the_folder_that_it_may_write_to(
+        self, tmp_path: Path
+    ) -> None:
+        unit = (deploy_folder().parent / "systemd/scolpass.service").read_text(encoding="utf-8")
+        assert "SCOLPASS_CONFIG=/etc/scolpass/scolpass.toml" in unit
+        assert "WorkingDirectory=/var/lib/scolpass" in unit
+        for folder, state in ((Path("/etc/scolpass"), "/var/lib/scolpass/"), (tmp_path, "")):
+            text = init.configuration(init.Wishes(), folder)
+            made = tomllib.loads(text)
+            assert made["journal"]["url"] == f"sqlite:///{state}journal.db"
+            assert made["events"]["spool"]["path"] == f"{state}spool"
 
     def test_a_second_time_finds_its_own_work_and_changes_nothing(self, tmp_path: Path) -> None:
         assert scolpass(tmp_path, "init").returncode == 0
