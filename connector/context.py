@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -47,15 +47,16 @@ class Context:
     stop: threading.Event = field(default_factory=threading.Event)  # ends a pass at an entry
     turn: Turn = NO_TURN  # the right to write, where a lock gave it
     _looked_at: Moment | None = None  # when the preflight was made
-    _stack: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Context:
-        self._stack.callback(self.journal.close)
-        self._stack.callback(self.directory.release)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.close()
+        # What was opened is closed, whether or not a block was ever entered.
+        try:
+            self.directory.release()
+        finally:
+            self.journal.close()
 
     def connect(self) -> Preflight:
         """Reach the directory and see that it is the one we expect; once per command.

@@ -8,6 +8,8 @@ import ldap3
 import pytest
 from ldap3.core.exceptions import LDAPException
 
+from connector.context import open_context
+from connector.settings import load_settings
 from tests.support.directory import Directory
 from tests.support.workspace import Workspace
 
@@ -73,3 +75,15 @@ def test_a_workspace_says_where_its_directory_is(workspace: Workspace) -> None:
     assert workspace.directory.uri in text
     assert 'max_expire = "10%"' in text
     assert workspace.directory.service_password not in text
+
+
+@pytest.mark.parametrize("entered", [True, False])
+def test_a_context_closes_its_journal_once_it_is_left(workspace: Workspace, entered: bool) -> None:
+    context = open_context(load_settings(workspace.config), "tester")
+    if entered:
+        context.__enter__()
+    assert context.journal.latest_run_id() == 0
+    pool = context.journal._engine.pool
+    assert "Connections in pool: 1" in pool.status()
+    context.__exit__()
+    assert "Connections in pool: 0" in pool.status()

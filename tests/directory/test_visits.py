@@ -48,7 +48,7 @@ def open_portal(walk: Walk) -> Iterator[Opening]:
             }
         )
         settings = load_settings(walk.workspace.config)
-        context = open_context(settings, "daemon")
+        context = open_context(settings, "daemon").__enter__()
         intake = Intake(context, lambda taken: None).__enter__()
         portal = Portal(settings, intake.stored)
         opened.extend([portal.__exit__, intake.__exit__, context.__exit__])
