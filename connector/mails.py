@@ -24,7 +24,7 @@ from connector.core.enrolment import identity
 from connector.core.evidence import zulu
 from connector.core.holding import redirection
 from connector.core.lifecycle import cutoff_of
-from connector.core.model import IN_USE, Account, Action, Known, Moment
+from connector.core.model import IN_USE, Account, Action, Known, Moment, State
 from connector.core.rules import Rules
 from connector.edges import mail as smtp
 from connector.edges.journal import Concluded, Journal, Outgoing, Queued, chunks
@@ -40,8 +40,11 @@ RESET = "reset_password"
 ACTIVE = "account_active"
 FORWARDING = "forwarding_changed"
 CLOSES = "account_closes"
-KINDS = (CONFIRM, RESET, ACTIVE, FORWARDING, CLOSES)
+BACKUP = "backup_mail_changed"
+PASSWORD = "password_changed"  # noqa: S105 - a mail's name
+KINDS = (CONFIRM, RESET, ACTIVE, FORWARDING, CLOSES, BACKUP, PASSWORD)
 LINKED = (CONFIRM, RESET)
+BY_LINK = "student"  # who acts where a password is chosen by a link
 LANGUAGES = ("fr", "en")  # as they stand in a mail, one below the other
 
 NOTICES = (60, 30, 7)  # days before an account's last one
@@ -55,6 +58,8 @@ READ_TOGETHER = 200  # students whose entries are read at once
 KEPT = timedelta(days=100)  # what was sent is remembered longer than from the first notice to END
 
 _FORWARD = "mailForwardingAddress"
+_BACKUP = "supannMailPrive"
+_TOLD_OF = (_FORWARD, _BACKUP, "userPassword", "pwdPolicySubentry")
 
 log = structlog.get_logger()
 
@@ -98,38 +103,112 @@ def note_changes(context: Context) -> int:
         Untrustworthy: journal or directory cannot be read; the next call does it all.
     """
     journal = context.journal
-    changes, told = journal.changes_to_tell((Action.ACTIVATE,), _FORWARD, READ_TOGETHER)
+    changes, told = journal.changes_to_tell((Action.ACTIVATE,), _TOLD_OF, READ_TOGETHER)
     if told is None:
         return 0
     entries = _entries(context, {one.change.student_number for one in changes})
+    backups = _backups_before(changes, entries)
     outgoing: list[Outgoing] = []
     for one in changes:
         account = entries.get(one.change.student_number)
-        if account is not None and _works(account):
-            outgoing += _told(one, account, context.rules, context.moment.now)
+        if account is None or one.change.adds or one.change.deletes:
+            continue
+        if _works(account):
+            outgoing += _told(one, account, backups[one.id], context.rules, context.moment.now)
+        if _is_open(account):
+            outgoing += _warned(one, account, backups[one.id], context.moment.now)
     journal.add_mails(outgoing, told)
     return len(outgoing)
 
 
-def _told(made: Concluded, account: Account, rules: Rules, now: datetime) -> Iterator[Outgoing]:
+def _backups_before(
+    changes: Sequence[Concluded], entries: Mapping[str, Account]
+) -> dict[int, str | None]:
+    """The backup mail as it was before each change, by the change's id."""
+    later: dict[str, str | None] = {}
+    found: dict[int, str | None] = {}
+    for one in reversed(changes):
+        number = one.change.student_number
+        account = entries.get(number)
+        if number not in later:
+            later[number] = _backup_of(account) if account is not None else None
+        if _BACKUP in one.change.attributes:
+            later[number] = _labelled(one.change.dn, one.change.attributes[_BACKUP][0])
+        found[one.id] = later[number]
+    return found
+
+
+def _labelled(dn: str, values: tuple[str, ...]) -> str | None:
+    """The backup mail among the values of ``supannMailPrive``."""
+    return next(iter(Account(dn, {_BACKUP: values}).backup_mails), None)
+
+
+def _warned(
+    made: Concluded, account: Account, backup: str | None, now: datetime
+) -> Iterator[Outgoing]:
+    """The mails about a change of password or backup mail, to the backup mail as it was before."""
+    change, number = made.change, made.change.student_number
+    if backup is None:
+        return
+    at = zulu(made.at)
+    before, after = change.attributes.get(_BACKUP, ((), ()))
+    new = _labelled(change.dn, after)
+    if _labelled(change.dn, before) is not None and (new or "").lower() != backup.lower():
+        given = {"change": "changed" if new else "removed", "at": at}
+        university = account.values("mail")[:1] if _works(account) else ()
+        for address in (backup, *university):
+            key = f"backup:{number}:{made.id}:{address}"
+            yield Outgoing(key, number, BACKUP, address, given, now, now)
+    before, after = change.attributes.get("userPassword", ((), ()))
+    policy = change.attributes.get("pwdPolicySubentry", ((), ("",)))[1]
+    if before and after:
+        kind = "link" if made.actor == BY_LINK else "reissued"
+    elif not policy and change.action is Action.UPDATE:
+        kind = "own"  # on another portal: that the account is not active yet is all that is seen
+    else:
+        return
+    yield password_notice(number, backup, f"{made.id}", kind, made.at, now)
+
+
+def password_notice(
+    number: str, address: str, key: str, kind: str, at: datetime, now: datetime
+) -> Outgoing:
+    """The mail that a password was changed.
+
+    Args:
+        number: the student's number.
+        address: their backup mail, as it was before.
+        key: by which this change is the same one.
+        kind: "own", "link" or "reissued": by whom, or how.
+        at: when it was changed.
+        now: when it is told.
+    """
+    given = {"change": kind, "at": zulu(at)}
+    key = f"password:{number}:{key}:{address}"
+    return Outgoing(key, number, PASSWORD, address, given, now, now)
+
+
+def _told(
+    made: Concluded, account: Account, backup: str | None, rules: Rules, now: datetime
+) -> Iterator[Outgoing]:
     """The mails about one change. What is set with the activation is told with it."""
     change, number = made.change, made.change.student_number
-    if change.adds or change.deletes:
-        return
     if change.action is Action.ACTIVATE:
         given = _forwarding(account.values(_FORWARD), account, rules)
         for address in _addresses(account)[-1:]:  # the backup mail, if there is one
             key = f"active:{number}:{made.id}:{address}"
             yield Outgoing(key, number, ACTIVE, address, given, now, now)
-        return
     before, after = change.attributes.get(_FORWARD, ((), ()))
+    if before == after or (change.action is Action.ACTIVATE and not before):
+        return
     kind = ("changed" if before else "set") if after else "removed"
     given = {
         "change": kind,
         "at": zulu(made.at),
         **_forwarding(after, account, rules),
     }
-    for address in _addresses(account):
+    both = {one.lower(): one for one in (*account.values("mail")[:1], backup) if one}
+    for address in both.values():
         key = f"forwarding:{number}:{made.id}:{address}"
         yield Outgoing(key, number, FORWARDING, address, given, now, now)
 
@@ -229,10 +308,20 @@ def _works(account: Account) -> bool:
     return entry.standing(account).state in IN_USE and not entry.is_shared_person(account)
 
 
+def _is_open(account: Account) -> bool:
+    """Whether an account is a student's alone, and may be signed in to."""
+    state = entry.standing(account).state
+    return (state in IN_USE or state is State.INACTIVE) and not entry.is_shared_person(account)
+
+
+def _backup_of(account: Account) -> str | None:
+    return next(iter([*account.backup_mails, *account.values("supannMailPerso")]), None)
+
+
 def _addresses(account: Account) -> list[str]:
     """The university's address, then the backup mail; what there is of them."""
-    backup = [*account.backup_mails, *account.values("supannMailPerso")]
-    both = {one.lower(): one for one in (*account.values("mail")[:1], *backup[:1])}
+    addresses = (*account.values("mail")[:1], _backup_of(account))
+    both = {one.lower(): one for one in addresses if one}
     return list(both.values())
 
 
@@ -377,7 +466,9 @@ def _of_kind(
     if mail.kind == CLOSES:
         assert known.cutoff is not None
         return {"closes_on": closes_on, "days": (known.cutoff - moment.today).days}
-    given: dict[str, Value] = {n: mail.given[n] for n in ("forward_to", "keep_copy")}
+    given: dict[str, Value] = {}
+    if mail.kind in (ACTIVE, FORWARDING):
+        given = {n: mail.given[n] for n in ("forward_to", "keep_copy")}
     if mail.kind == ACTIVE:
         return {**given, "closes_on": closes_on}
     at = datetime.fromisoformat(mail.given["at"]).astimezone(zone)

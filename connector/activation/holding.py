@@ -30,7 +30,12 @@ def hold(account: Account, changed: str) -> Kept:
         account: the entry.
         changed: its ``pwdChangedTime``, "" where it has none.
     """
-    return {"dn": account.dn, "changed": changed, "must_change": account.must_change}
+    return {
+        "dn": account.dn,
+        "changed": changed,
+        "must_change": account.must_change,
+        "backup": next(iter(account.backup_mails), ""),  # is told of another password
+    }
 
 
 def holds(session: Session, account: Account, changed: str) -> bool:

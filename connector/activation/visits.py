@@ -16,6 +16,7 @@ from enum import StrEnum
 import structlog
 from pydantic import SecretStr
 
+from connector import mails
 from connector.activation.giving import submit, usable_address
 from connector.activation.holding import hold, holds, is_to_be_proven
 from connector.activation.links import CONFIRM, RESET, send_confirmation
@@ -326,9 +327,19 @@ def change_password(portal: Portal, visit: Visit, new: str, again: str) -> str:
         backup = visit.session.kept.get("backup_mail")
         if isinstance(backup, str):
             portal.journal.vouch(visit.number, backup)
+        _tell(portal, visit, changed)
         kept = {k: v for k, v in visit.session.kept.items() if k != "proven"}
         kept |= {**hold(account, changed), "password": True}
         return _open(portal, visit.number, password, kept)
+
+
+def _tell(portal: Portal, visit: Visit, changed: str) -> None:
+    """Tell the backup mail that stood as the session began; the first one learns it elsewise."""
+    backup = visit.session.kept.get("backup")
+    if isinstance(backup, str) and backup:
+        now = portal.moment().now
+        notice = mails.password_notice(visit.number, backup, changed, "own", now, now)
+        portal.journal.add_mails([notice])
 
 
 def _change(

@@ -26,7 +26,16 @@ from connector.sandbox import shipped_texts
 from tests.support.clock import faked
 from tests.support.daemon import running
 from tests.support.desk import activate, take, undo
-from tests.support.events import NUMBER, Inbox, activation, change_password, event, forwarding
+from tests.support.events import (
+    NUMBER,
+    Body,
+    Inbox,
+    activation,
+    at,
+    change_password,
+    event,
+    forwarding,
+)
 from tests.support.mail import MailServer
 from tests.support.people import ADDRESS, stand
 from tests.support.waiting import wait_until
@@ -173,7 +182,85 @@ def test_a_backup_mail_that_changes_is_where_the_next_mail_goes(
     inbox.pass_(event("backup_mail.changed", backup_mail="new@example.net"))
     inbox.pass_(forwarding("lea@example.com"))
     office.round()
-    assert to(office.take()) == sorted([UNIVERSITY, "new@example.net"])
+    messages = office.take()
+    about = [one for one in messages if "redirected" in str(one["Subject"])]
+    assert to(about) == sorted([UNIVERSITY, "new@example.net"])
+
+
+def by_event(walk: Walk, inbox: Inbox, body: Body) -> None:
+    inbox.pass_(body)
+
+
+def reissue(walk: Walk, inbox: Inbox, body: Body) -> None:
+    take(walk, desk.reissue)
+
+
+def undone(walk: Walk, inbox: Inbox, body: Body) -> None:
+    report = inbox.pass_(body)
+    undo(walk, report.run)
+
+
+NEW_BACKUP = event("backup_mail.changed", backup_mail="new@example.net", id="warned1")
+NEW_FORWARDING = forwarding("finder@example.com", id="warned2")
+WARNINGS: list[tuple[str, Callable[[Walk, Inbox, Body], None], Body, list[str]]] = [
+    ("backup", by_event, NEW_BACKUP, ["backup_mail_changed"]),
+    ("backup undone", undone, NEW_BACKUP, ["backup_mail_changed"]),
+    ("forwarding", by_event, NEW_FORWARDING, ["forwarding_changed"]),
+    ("forwarding undone", undone, NEW_FORWARDING, ["forwarding_changed"] * 2),
+    ("password", reissue, {}, ["password_changed"]),
+]
+
+
+@pytest.mark.parametrize("activated", [True, False], ids=["active", "inactive"])
+@pytest.mark.parametrize(
+    ("act", "body", "kinds"), [w[1:] for w in WARNINGS], ids=[w[0] for w in WARNINGS]
+)
+def test_each_change_is_told_to_the_backup_mail_as_it_was(
+    walk: Walk,
+    office: Office,
+    inbox: Inbox,
+    act: Callable[[Walk, Inbox, Body], None],
+    body: Body,
+    kinds: list[str],
+    activated: bool,
+) -> None:
+    """Whoever takes an account over cannot keep its owner from hearing of it."""
+    walk.synced([student(NUMBER)])
+    if activated:
+        activate(walk, NUMBER)
+    else:
+        inbox.pass_(event("backup_mail.changed", backup_mail=BACKUP, minutes=-2))
+        kinds = [kind for kind in kinds if kind != "forwarding_changed"]
+        kinds += ["backup_mail_changed"] * (act is reissue)  # it is forgotten
+    office.round()
+    office.take()
+    act(walk, inbox, body and {**body, "time": at()})
+    office.round()
+    mails_to_it = [row["kind"] for row in office.outbox() if row["address"] == BACKUP]
+    told = sorted(kind for kind in mails_to_it if kind != "account_active")
+    assert told == sorted(kinds)
+    assert {str(one["To"]) for one in office.take()} <= {BACKUP, UNIVERSITY, "new@example.net"}
+
+
+def test_a_backup_mail_changed_first_hides_nothing(
+    walk: Walk, office: Office, inbox: Inbox
+) -> None:
+    """All at once, before anybody is told: each is told to the address of its moment."""
+    walk.synced([student(NUMBER)])
+    activate(walk, NUMBER)
+    office.round()
+    office.take()
+    for address in ("first@example.net", "second@example.net"):
+        inbox.pass_(event("backup_mail.changed", backup_mail=address))
+    take(walk, desk.reissue)
+    office.round()
+    told = {(row["kind"], row["address"]) for row in office.outbox()}
+    assert told >= {
+        ("backup_mail_changed", BACKUP),
+        ("backup_mail_changed", "first@example.net"),
+        ("password_changed", "second@example.net"),
+    }
+    assert ("backup_mail_changed", "second@example.net") not in told
 
 
 def test_an_undo_of_a_forwarding_is_told_too(walk: Walk, office: Office, inbox: Inbox) -> None:

@@ -365,6 +365,34 @@ def test_an_old_link_to_a_new_password_opens_nothing(
         links.reset(portal, link, NEW, NEW)
 
 
+def test_a_link_that_meets_a_reissue_is_not_given_back(
+    open_portal: Opening, walk: Walk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The desk takes the account back in the middle of a finder's reset."""
+    portal = open_portal()
+    activate(walk, NUMBER, backup_mail=FINDER)
+    links.forgotten(portal, NUMBER, "192.0.2.7")
+    link = sent(portal, RESET)
+    draw = links._reissue
+    handed_out: list[SecretStr] = []
+
+    def overtaken(*given: Any) -> SecretStr:
+        drawn = draw(*given)
+        handed_out.append(reissued(walk))
+        return drawn
+
+    with monkeypatch.context() as patched:
+        patched.setattr(links, "_reissue", overtaken)
+        with pytest.raises(LinkOver):
+            links.reset(portal, link, NEW, NEW)
+    with pytest.raises(LinkOver):
+        links.reset(portal, link, NEW, NEW)
+    sql(portal, "DELETE FROM links")
+    links.forgotten(portal, NUMBER, "192.0.2.7")
+    assert sql(portal, "SELECT count(*) FROM links") == [0]
+    assert binds(walk, password=handed_out[0].get_secret_value())
+
+
 def test_a_link_dies_with_a_change_of_the_backup_mail(open_portal: Opening, walk: Walk) -> None:
     portal = open_portal()
     activate(walk, NUMBER, backup_mail=FINDER)
@@ -431,3 +459,28 @@ def test_a_password_chosen_by_a_link_keeps_its_address(open_portal: Opening, wal
         links.reset(portal, sent(portal, RESET), new, new)
         sql(portal, "DELETE FROM links")
         assert binds(walk, password=new)
+
+
+# --- who is told ----------------------------------------------------------------------------------
+
+
+def test_a_password_changed_on_the_pages_is_told_to_the_backup_mail_that_stood(
+    open_portal: Opening, walk: Walk
+) -> None:
+    portal = open_portal()
+    activate(walk, NUMBER, backup_mail=OWN)
+    visit = holder(portal, walk, reissued(walk))
+    visits.give_backup_mail(portal, visit, FINDER)
+    settle(walk)
+    visits.change_password(portal, again(portal, visit.token), NEW, NEW)
+    told = sql(portal, "SELECT address FROM mails WHERE kind = 'password_changed'")
+    assert told == [OWN]
+
+
+def test_a_first_password_is_told_by_the_activation_alone(open_portal: Opening, walk: Walk) -> None:
+    portal = open_portal()
+    visit = begin(portal, walk)
+    visits.give_backup_mail(portal, visit, OWN)
+    settle(walk)
+    visits.change_password(portal, again(portal, visit.token), NEW, NEW)
+    assert sql(portal, "SELECT count(*) FROM mails WHERE kind = 'password_changed'") == [0]

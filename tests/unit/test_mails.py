@@ -34,6 +34,8 @@ OF_KIND: dict[str, dict[str, Value]] = {
     "account_active": {**FORWARD, "closes_on": "31 décembre 2027"},
     "forwarding_changed": {**FORWARD, "change": "set", "at": "3 octobre 2026 à 14 h 05"},
     "account_closes": {"closes_on": "31 décembre 2027", "days": 30},
+    "backup_mail_changed": {"change": "changed", "at": "3 octobre 2026 à 14 h 05"},
+    "password_changed": {"change": "reissued", "at": "3 octobre 2026 à 14 h 05"},
 }
 
 

@@ -53,6 +53,7 @@ class Concluded:
     id: int
     at: datetime
     change: Change
+    actor: str
 
 
 class Mails(Store):
@@ -78,11 +79,11 @@ class Mails(Store):
             return frozenset(connection.scalars(query))
 
     def changes_to_tell(
-        self, actions: Collection[Action], attribute: str, limit: int
+        self, actions: Collection[Action], attributes: Collection[str], limit: int
     ) -> tuple[list[Concluded], int | None]:
         """Changes made since the last that students were told of; up to which these are all.
 
-        Those of the ``actions``, and modifications of the ``attribute``. One that is still under
+        Those of the ``actions``, and modifications of the ``attributes``. One that is still under
         way holds back those after it. None: there is nothing new. In a journal that has not told
         anybody of anything yet, telling begins with the next change.
         """
@@ -100,7 +101,12 @@ class Mails(Store):
                     return [], None
                 modified = sa.and_(
                     changes.c.action.not_in([Action.CREATE.value, Action.PURGE.value]),
-                    changes.c.attributes.contains(f'"{attribute}"', autoescape=True),
+                    sa.or_(
+                        *(
+                            changes.c.attributes.contains(f'"{name}"', autoescape=True)
+                            for name in attributes
+                        )
+                    ),
                 )
                 rows = connection.execute(
                     sa.select(changes)
@@ -198,4 +204,4 @@ def _queued(row: Any) -> Queued:
 def _concluded(row: Any) -> Concluded:
     at = instant(row.at)
     assert at is not None
-    return Concluded(row.id, at, change_of(row))
+    return Concluded(row.id, at, change_of(row), row.actor)
