@@ -218,6 +218,7 @@ def common(settings: Settings, cutoff_words: str) -> dict[str, str]:
         "domain": settings.institution.mail_domain,
         "url": url,
         "first_connection": f"{url}/premiere-connexion",
+        "sign_in": f"{url}/premiere-connexion/identification",
         "help": f"{url}/probleme-de-connexion",
         "cutoff": cutoff_words,
     }

@@ -106,6 +106,9 @@ Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Tries = Annotated[Rate, BeforeValidator(_rate)]
 
 
+_PAGE = r"^(https?://[^\s\"'<>]+)?$"
+
+
 class Institution(Section):
     """Who the university is, and its calendar."""
 
@@ -115,6 +118,10 @@ class Institution(Section):
     own_domains: tuple[Domain, ...] = ()
     timezone: Zone = "Europe/Paris"
     academic_year_start: MonthDay = "09-01"
+    logo: str = ""
+    favicon: str = ""
+    legal_url: str = Field("", pattern=_PAGE)
+    help_url: str = Field("", pattern=_PAGE)
 
     @cached_property
     def inside(self) -> tuple[Domain, ...]:

@@ -51,7 +51,7 @@ class Press:
         Args:
             templates: the folder with ``LANGUAGE.typ`` and what it imports.
             language: the template's name.
-            common: what all the letters say; ``first_connection`` becomes the QR code.
+            common: what all the letters say; ``sign_in`` becomes the QR code.
 
         Raises:
             UsageError: there is no template of that language.
@@ -70,7 +70,7 @@ class Press:
                     "Take what begins with \"@ out, or copy the package's files into the folder.",
                 )
         self._templates = templates
-        self._common = {**common, "qr": _qr(common["first_connection"])}
+        self._common = {**common, "qr": _qr(common["sign_in"])}
         fonts = typst.Fonts()
         self._coverage = _Coverage(fonts)
         self._compiler = typst.Compiler(str(source), root=str(templates), font_paths=fonts)

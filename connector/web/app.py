@@ -20,7 +20,7 @@ from connector.web import events, signs
 from connector.web.addresses import Network
 from connector.web.answers import Orderly, as_problem
 from connector.web.api import make_api
-from connector.web.portal import problems
+from connector.web.portal import branding, problems
 from connector.web.portal import routes as first_connection
 from connector.web.portal.visitors import Reception
 from connector.web.service import Audience, Check, Health, Intake, Readiness, Service
@@ -62,6 +62,7 @@ def make_app(
     ]
     if portal is not None:
         reception = Reception(portal, service.metrics)
+        served += branding.routes(portal.settings)
         served += [*first_connection.routes(reception, charter), *problems.routes(reception)]
         api = make_api(reception)
         served += [Route("/activation/{call:path}", api), Route("/openapi.json", api)]

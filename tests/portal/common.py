@@ -23,7 +23,7 @@ from connector.edges.journal.rows import stamp
 from connector.edges.journal.sessions import Link
 from connector.edges.tokens import Signer, draw_token, fingerprint
 from connector.settings import Settings, load_settings
-from connector.web.portal.routes import PATHS, START
+from connector.web.portal.routes import PATHS, SIGN_IN
 from connector.web.portal.visitors import COOKIE
 from tests.support.daemon import Daemon, running
 from tests.support.directory import Directory
@@ -277,9 +277,9 @@ class Visitor:
 
     def sign_in(self, who: Student, password: str = "", **fields: str) -> Page:
         """Sign in with what stands on the letter; the page it leads to."""
-        self.get(START)
+        self.get(SIGN_IN)
         given = {"identifier": who.login, "password": password or who.password, **fields}
-        return self.submit(START, given)
+        return self.submit(SIGN_IN, given)
 
     def go_to(self, step: Step, who: Student) -> Page:
         """Sign in, and make the steps before this one."""

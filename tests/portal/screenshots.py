@@ -9,13 +9,20 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from connector.activation.visits import Step
-from connector.web.portal.routes import PATHS, START
+from connector.web.portal.routes import PATHS, SIGN_IN, START
 from tests.portal.common import open_site
 from tests.portal.conftest import QUIET
 from tests.portal.walking import here, make, sign_in
 from tests.support.directory import LocalDirectory
 from tests.support.walk import student
 
+LINKS = {
+    "institution": {
+        "help_url": "https://www.umontpellier.fr/aide",
+        "legal_url": "https://www.umontpellier.fr/mentions-legales",
+    },
+    "http": {"public_url": "https://ent.umontpellier.fr"},
+}
 PICTURES = Path(__file__).parents[2] / "docs/premiere-connexion"
 
 
@@ -33,7 +40,7 @@ def main() -> None:
 
 def _walk(folder: Path, directory: LocalDirectory) -> None:
     with (
-        open_site(folder / "workspace", directory, [student("22600001")]) as site,
+        open_site(folder / "workspace", directory, [student("22600001")], LINKS) as site,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(
@@ -50,6 +57,8 @@ def _walk(folder: Path, directory: LocalDirectory) -> None:
             page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
 
         page.goto(START)
+        take("0-je-suis-etudiant")
+        page.goto(SIGN_IN)
         page.fill("[name=identifier]", who.login)
         take("1-identifiants")
         sign_in(page, who)

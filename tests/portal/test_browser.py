@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 
 from connector.activation.visits import Step
 from connector.web.portal.pages import LANGUAGES
-from connector.web.portal.routes import PATHS, START
+from connector.web.portal.routes import PATHS, SIGN_IN, START
 from tests.portal.common import (
     BACKUP,
     CHARTER,
@@ -27,6 +27,7 @@ from tests.portal.common import (
 )
 from tests.portal.conftest import Browsers
 from tests.portal.walking import (
+    ERROR,
     PAGES_SEEN,
     PHONE,
     SEND,
@@ -93,7 +94,7 @@ def test_she_activates_with_what_stands_on_her_letter_and_nothing_else(
     page.get_by_role("button", name="Continuer").click()
     here(page, PASSWORD)
     page.get_by_label("Nouveau mot de passe").fill(GOOD)
-    page.get_by_label("Le même, encore une fois").fill(GOOD)
+    page.get_by_label("Confirmez le mot de passe").fill(GOOD)
     page.get_by_role("button", name="Enregistrer mon mot de passe").click()
     here(page, DONE)
     entry = has_activated(site, who)
@@ -154,7 +155,7 @@ def fits_a_phone(page: Page, name: str) -> None:
 def test_it_works_by_keyboard_alone(site: Site, browsers: Browsers) -> None:
     who = site.student()
     page = browsers.open(site)
-    page.goto(START)
+    page.goto(SIGN_IN)
     press = page.keyboard.press
     press("Tab")
     assert focused(page, "className") == "skip"
@@ -220,6 +221,7 @@ def test_it_works_in_english(site: Site, browsers: Browsers) -> None:
     page.goto(START)
     page.get_by_role("link", name="English").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("First connection")
+    page.get_by_role("link", name="I am a student").click()
     page.get_by_label("Login").fill(who.login)
     page.get_by_label("Provisional password").fill(who.password)
     page.get_by_role("button", name="Sign in").click()
@@ -230,7 +232,7 @@ def test_it_works_in_english(site: Site, browsers: Browsers) -> None:
     page.get_by_role("button", name="Continue").click()
     page.get_by_role("button", name="Continue").click()
     page.get_by_label("New password").fill(GOOD)
-    page.get_by_label("The same once more").fill(GOOD)
+    page.get_by_label("Confirm the password").fill(GOOD)
     page.get_by_role("button", name="Save my password").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("All done")
     assert page.locator("html").get_attribute("lang") == "en"
@@ -245,8 +247,8 @@ def test_her_birth_date_is_asked_for_where_it_is_the_second_element(
     page = browsers.open(site)
     for given in ("", "31/02/2008", "28/02/2008"):
         sign_in(page, who, birth_date=given)
-        expect(page.locator("#errors")).to_be_visible()
-        here(page, START)
+        expect(page.locator(ERROR)).to_have_count(1)
+        here(page, SIGN_IN)
     for wrong in ("01/01/2001", "28.02.2008"):
         sign_in(page, other, birth_date=wrong)
         expect(page.get_by_role("alert")).to_contain_text("n'est pas le bon")
@@ -279,14 +281,14 @@ def test_a_password_that_breaks_a_rule_is_shown_as_such_and_refused(
     page.fill("[name=new_password]", "Ab1")
     page.fill("[name=new_password_again]", "Ab1")
     page.click(SEND)
-    expect(page.get_by_role("alert")).to_contain_text("ne respecte pas toutes les règles")
+    expect(page.locator("#new_password-error")).to_contain_text("ne respecte pas toutes les règles")
     expect(rule).to_have_class("broken")
     assert page.title().startswith("Erreur : ")
     assert "Ab1" not in page.content()
     page.fill("[name=new_password]", GOOD)
     page.fill("[name=new_password_again]", f"{GOOD}!")
     page.click(SEND)
-    expect(page.get_by_role("alert")).to_contain_text("ne sont pas les mêmes")
+    expect(page.locator("#new_password_again-error")).to_contain_text("ne sont pas les mêmes")
     assert site.is_untouched(who)
     make(page, Step.PASSWORD)
     has_activated(site, who)
@@ -320,8 +322,8 @@ def test_wrong_addresses_and_a_charter_that_is_not_accepted_are_named_and_kept(
         page.click(SEND)
         expect(page.locator("#backup_mail-error")).to_contain_text(reason)
         assert page.input_value("[name=backup_mail]") == given
-    page.locator("#errors a").click()
-    expect(page.locator("[name=backup_mail]")).to_be_focused()
+        expect(page.locator(ERROR)).to_have_count(1)
+        expect(page.locator("[name=backup_mail]")).to_be_focused()
     make(page, Step.BACKUP_MAIL)
     page.click(SEND)
     expect(page.locator("#charter-error")).to_contain_text("acceptez-la")
@@ -455,14 +457,16 @@ def test_a_session_that_was_idle_for_half_an_hour_is_over_and_nothing_is_lost(
     here(page, FORWARDING)
     site.age_sessions(who, "used_at", timedelta(minutes=31))
     page.click(SEND)
-    here(page, START)
+    here(page, SIGN_IN)
     assert site.sessions_of(who) == set()
     sign_in(page, who)
+    goes_on(page, Step.FORWARDING)
     make(page, Step.FORWARDING)
     site.age_sessions(who, "opened_at", timedelta(hours=12, minutes=1))
     page.reload()
-    here(page, START)
+    here(page, SIGN_IN)
     sign_in(page, who)
+    goes_on(page, Step.PASSWORD)
     make(page, Step.PASSWORD)
     has_activated(site, who)
 
@@ -511,8 +515,9 @@ def test_the_browsers_own_back_button_harms_nothing(site: Site, browsers: Browse
     page.fill("[name=new_password]", f"{GOOD}-another")
     page.fill("[name=new_password_again]", f"{GOOD}-another")
     page.click(SEND)
-    page.goto(START)
-    assert has_activated(site, who)["supannMailPerso"] == ["lea@example.net"]
+    here(page, DONE)
+    entry = has_activated(site, who, f"{GOOD}-another")  # hers to change again
+    assert entry["supannMailPerso"] == ["lea@example.net"]
 
 
 @pytest.mark.parametrize("scripts", [True, False])

@@ -20,7 +20,7 @@ from connector.activation.visits import Step
 from connector.core.model import State
 from connector.edges.tokens import draw_token
 from connector.web.app import make_app
-from connector.web.portal.routes import LEAVE, PATHS, START
+from connector.web.portal.routes import LEAVE, PATHS, SIGN_IN, START
 from connector.web.portal.visitors import COOKIE
 from tests.portal.common import (
     BACKUP,
@@ -44,7 +44,7 @@ from tests.support.walk import students
 from tests.web.common import answer_on
 
 NEW = {"new_password": GOOD, "new_password_again": GOOD}
-FORMS = [*(PATHS[step] for step in STEPS), START, LEAVE, f"{PASSWORD}/verifier", PROBLEM]
+FORMS = [*(PATHS[step] for step in STEPS), START, SIGN_IN, LEAVE, f"{PASSWORD}/verifier", PROBLEM]
 
 
 def refused_as(answer: httpx.Response, status: int) -> None:
@@ -64,7 +64,7 @@ def test_a_form_without_a_token_of_this_browser_is_refused(
     who = site.student()
     visitor.go_to(Step.PASSWORD, who)
     with Visitor(site) as other:
-        foreign = other.get(START).csrf
+        foreign = other.get(SIGN_IN).csrf
     fields = {"identifier": who.login, "password": who.password, **STEPS[Step.BACKUP_MAIL], **NEW}
     for csrf in ("", "x", foreign, visitor.token, foreign[:-1] + "é"):
         refused_as(visitor.post(path, {**fields, "csrf": csrf}), 403)
@@ -114,7 +114,7 @@ def test_the_token_changes_at_sign_in_and_at_the_change_of_the_password(
     site: Site, visitor: Visitor
 ) -> None:
     who = site.student()
-    visitor.get(START)
+    visitor.get(SIGN_IN)
     held = [visitor.token]
     visitor.go_to(Step.PASSWORD, who)
     held.append(visitor.token)
@@ -124,7 +124,7 @@ def test_the_token_changes_at_sign_in_and_at_the_change_of_the_password(
     assert [site.is_session(token) for token in held] == [False, False, True]
     for old in held[:2]:
         visitor.cookies[COOKIE] = old
-        assert visitor.send("GET", PATHS[Step.DONE]).headers["location"] == START
+        assert visitor.send("GET", PATHS[Step.DONE]).headers["location"] == SIGN_IN
 
 
 def test_a_planted_token_is_worth_nothing(site: Site, visitor: Visitor) -> None:
@@ -136,7 +136,7 @@ def test_a_planted_token_is_worth_nothing(site: Site, visitor: Visitor) -> None:
     with Visitor(site) as thief:
         thief.cookies[COOKIE] = planted
         assert at(thief.get(BACKUP)) == BACKUP
-        assert thief.send("GET", BACKUP).headers["location"] == START
+        assert thief.send("GET", BACKUP).headers["location"] == SIGN_IN
 
 
 def test_other_browsers_of_hers_are_signed_out_by_the_change_of_the_password(
@@ -149,7 +149,7 @@ def test_other_browsers_of_hers_are_signed_out_by_the_change_of_the_password(
         reset = site.link_to(who, RESET, "")
         confirm = site.link_to(who, CONFIRM, "lea@example.net")  # of the same first connection
         visitor.submit(PASSWORD, NEW)
-        assert other.post(BACKUP, STEPS[Step.BACKUP_MAIL]).headers["location"] == START
+        assert other.post(BACKUP, STEPS[Step.BACKUP_MAIL]).headers["location"] == SIGN_IN
         assert other.get(reset).answer.status_code == 410
         assert other.get(confirm).answer.status_code == 200
 
@@ -166,9 +166,9 @@ def test_cookies_are_of_this_host_alone_and_out_of_scripts_reach(
     site: Site, visitor: Visitor
 ) -> None:
     lines = visitor.send("GET", f"{START}?langue=en").headers.get_list("set-cookie")
-    visitor.get(START)
+    visitor.get(SIGN_IN)
     who = site.student()
-    signed = visitor.post(START, {"identifier": who.login, "password": who.password})
+    signed = visitor.post(SIGN_IN, {"identifier": who.login, "password": who.password})
     lines += signed.headers.get_list("set-cookie")
     assert len(lines) == 3
     for line in lines:
@@ -221,7 +221,7 @@ def test_no_parameter_and_no_header_leads_anywhere_else(site: Site, visitor: Vis
     answers = [visitor.send("GET", f"{path}?{asked}", headers) for path in (START, PROBLEM)]
     visitor.page = Page(answers[0])
     given = {"identifier": who.login, "password": who.password, "next": evil, "url": evil}
-    answers.append(visitor.post(f"{START}?{asked}", given, headers))
+    answers.append(visitor.post(f"{SIGN_IN}?{asked}", given, headers))
     visitor.get(BACKUP)
     for step, fields in STEPS.items():
         answers.append(visitor.send("GET", f"{PATHS[step]}?{asked}", headers))
@@ -235,7 +235,7 @@ def test_no_parameter_and_no_header_leads_anywhere_else(site: Site, visitor: Vis
     ]
     for answer in answers:
         location = answer.headers.get("location", "")
-        assert not location or location in {START, *PATHS.values()}
+        assert not location or location in {START, SIGN_IN, *PATHS.values()}
         # The value of the link is shown again in the page's own links, escaped; nothing else is.
         assert "evil.example" not in str(answer.headers)
         for path in Page(answer).links:
@@ -285,7 +285,7 @@ def test_what_is_far_too_large_is_refused_unread(site: Site, path: str, announce
 def test_what_is_malformed_is_refused_with_a_page(
     visitor: Visitor, path: str, body: bytes, kind: str, status: int
 ) -> None:
-    visitor.get(START)
+    visitor.get(SIGN_IN)
     headers = {"Content-Type": kind} if kind else {}
     refused_as(visitor.send("POST", path, headers, content=body), status)
 
@@ -299,8 +299,8 @@ def test_no_field_gets_a_line_into_headers_mails_or_logs(
 ) -> None:
     who = site.student()
     injected = f"lea@example.org{end}X-Injected: yes"
-    visitor.get(START)
-    answers = [visitor.post(START, {"identifier": injected, "password": injected})]
+    visitor.get(SIGN_IN)
+    answers = [visitor.post(SIGN_IN, {"identifier": injected, "password": injected})]
     visitor.get(PROBLEM)
     answers.append(visitor.post(PROBLEM, {"identifier": injected}))
     visitor.sign_in(who)
@@ -330,9 +330,9 @@ SCRIPTS = (
 @pytest.mark.parametrize("given", SCRIPTS)
 def test_what_is_shown_again_is_shown_literally(site: Site, visitor: Visitor, given: str) -> None:
     who = site.student()
-    visitor.get(START)
-    answers = [visitor.post(START, {"identifier": given, "password": "000000"})]
-    answers.append(visitor.post(START, {"identifier": given, "password": ""}))
+    visitor.get(SIGN_IN)
+    answers = [visitor.post(SIGN_IN, {"identifier": given, "password": "000000"})]
+    answers.append(visitor.post(SIGN_IN, {"identifier": given, "password": ""}))
     answers.append(visitor.post(PROBLEM, {"identifier": f"{given} "}))
     visitor.sign_in(who)
     answers.append(visitor.post(BACKUP, {"backup_mail": given}))
@@ -353,7 +353,8 @@ def test_what_is_shown_again_is_shown_literally(site: Site, visitor: Visitor, gi
         scripts = [found.get("src") for tag, found in page.tags if tag == "script"]
         assert scripts == [f"{START}/static/portal.js"]
         assert not any(name.startswith("on") for _, found in page.tags for name in found)
-        assert "img" not in {tag for tag, _ in page.tags}
+        pictures = [found.get("src") for tag, found in page.tags if tag == "img"]
+        assert pictures == [f"{START}/logo"]
     for shown in (answers[0], answers[3]):
         assert escape(given).replace("&#x27;", "&#39;").replace("&quot;", "&#34;") in shown.text
 
@@ -437,7 +438,7 @@ def test_every_route_has_its_headers_and_needs_its_session_and_get_changes_nothi
             is_well_guarded(answer, place)
             assert answer.status_code < 500, place
             if method in ("GET", "HEAD") and path in steps:
-                assert (answer.status_code, answer.headers["location"]) == (303, START), place
+                assert (answer.status_code, answer.headers["location"]) == (303, SIGN_IN), place
             if method == "POST" and not path.startswith(("/activation", "/events")):
                 assert answer.status_code in (403, 415), place
             if method == "POST" and path.startswith("/activation"):
@@ -470,7 +471,7 @@ def test_looking_at_pages_uses_nothing_up_and_head_is_like_get(
 ) -> None:
     who = site.student()
     visitor.go_to(Step.PASSWORD, who)
-    paths = [*PATHS.values(), START, LEAVE, f"{PASSWORD}/verifier", PROBLEM]
+    paths = [*PATHS.values(), START, SIGN_IN, LEAVE, f"{PASSWORD}/verifier", PROBLEM]
     paths.append(site.link_to(who, CONFIRM, "lea@example.net"))
     tables = contents(site)
     for path, method in product(paths, ("GET", "HEAD")):
@@ -510,8 +511,8 @@ def test_who_follows_everything_without_a_session_finds_public_pages_alone(site:
                 assert answer.status_code in (403, 422), (path, action)
     assert set(seen.values()) == {200}
     assert {urlsplit(path).path for path in seen} == {
-        *(START, PROBLEM),
-        f"{START}/static/portal.css",
+        *(START, SIGN_IN, PROBLEM),
+        *(f"{START}/static/portal.css", f"{START}/favicon"),
     }
 
 
@@ -556,8 +557,8 @@ def test_whoever_is_not_let_in_gets_the_same_answer(own_site: Callable[..., Site
 def refusal(site: Site, identifier: str, password: str) -> Refusal:
     """What somebody gets who is not let in, but for what differs from browser to browser."""
     with Visitor(site) as visitor:
-        visitor.get(START)
-        answer = visitor.post(START, {"identifier": identifier, "password": password})
+        visitor.get(SIGN_IN)
+        answer = visitor.post(SIGN_IN, {"identifier": identifier, "password": password})
     drop = {"date", "set-cookie", "content-length"}
     headers = {name: value for name, value in answer.headers.items() if name not in drop}
     body = without_tokens(answer.text).replace(escape(identifier, quote=True), "")
@@ -582,10 +583,10 @@ def test_who_guesses_is_throttled_by_account_and_by_address(own_site: Callable[.
     assert 0 < int(headers["retry-after"]) <= 300
     with Visitor(site) as visitor:
         for n in range(6):
-            visitor.get(START)
-            answer = visitor.post(START, {"identifier": f"nobody{n}", "password": "000000"})
+            visitor.get(SIGN_IN)
+            answer = visitor.post(SIGN_IN, {"identifier": f"nobody{n}", "password": "000000"})
             assert answer.status_code == (403 if n < 5 else 429)
-        answer = visitor.post(START, {"identifier": other.login, "password": other.password})
+        answer = visitor.post(SIGN_IN, {"identifier": other.login, "password": other.password})
         assert answer.status_code == 429
     with Visitor(site) as elsewhere:
         assert at(elsewhere.sign_in(other)) == BACKUP
@@ -599,7 +600,7 @@ def test_an_account_that_is_suspended_meanwhile_is_signed_out(
     with Visitor(site) as visitor:
         visitor.sign_in(who)
         take(site.walk, desk.suspend, who.number)
-        assert visitor.post(BACKUP, STEPS[Step.BACKUP_MAIL]).headers["location"] == START
+        assert visitor.post(BACKUP, STEPS[Step.BACKUP_MAIL]).headers["location"] == SIGN_IN
         assert site.sessions_of(who) == set()
     assert site.walk.show(who.number).decision.state is State.SUSPENDED
 
@@ -621,7 +622,7 @@ def test_who_forgot_her_password_chooses_another_by_a_link_once(
     assert "Mot de passe changé" in visitor.submit(PAGES[RESET], again).words
     assert site.binds(who, f"{GOOD}-2")
     assert not site.binds(who, GOOD)
-    visitor.get(START)
+    visitor.get(SIGN_IN)
     assert visitor.post(PAGES[RESET], again).status_code == 410
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote, quote_plus
 
 from connector.activation.links import CONFIRM, PAGES, RESET
 from connector.activation.visits import Step
-from connector.web.portal.routes import LEAVE, START
+from connector.web.portal.routes import LEAVE, SIGN_IN
 from tests.portal.common import BACKUP, PASSWORD, STEPS, Site, Visitor
 from tests.portal.test_api import Client
 from tests.support.walk import students
@@ -47,9 +47,9 @@ def test_no_secret_is_anywhere_but_where_it_belongs(own_site: Callable[..., Site
     secrets = {"new password": NEW, "refused password": REFUSED, "another": FORGOTTEN}
     with Visitor(site) as visitor:
         # A password in the wrong field, and one that is wrong.
-        visitor.get(START)
-        visitor.post(START, {"identifier": REFUSED, "password": REFUSED})
-        visitor.post(START, {"identifier": stranger.login, "password": REFUSED})
+        visitor.get(SIGN_IN)
+        visitor.post(SIGN_IN, {"identifier": REFUSED, "password": REFUSED})
+        visitor.post(SIGN_IN, {"identifier": stranger.login, "password": REFUSED})
         secrets["first token"] = visitor.token
         visitor.go_to(Step.PASSWORD, who)
         secrets["session"] = visitor.token
@@ -112,8 +112,8 @@ def _holds(text: str, secret: str) -> bool:
 
 def test_what_is_shown_again_is_never_a_password(site: Site, visitor: Visitor) -> None:
     who = site.student()
-    visitor.get(START)
-    answers = [visitor.post(START, {"identifier": who.login, "password": REFUSED})]
+    visitor.get(SIGN_IN)
+    answers = [visitor.post(SIGN_IN, {"identifier": who.login, "password": REFUSED})]
     visitor.go_to(Step.PASSWORD, who)
     for again in ("", "x", NEW):
         given = {"new_password": REFUSED, "new_password_again": again}

@@ -26,6 +26,7 @@ COMMON = {
     "domain": "etu.ici.fr",
     "url": "https://ent.ici.fr",
     "first_connection": "https://ent.ici.fr/premiere-connexion",
+    "sign_in": "https://ent.ici.fr/premiere-connexion/identification",
     "help": "https://ent.ici.fr/probleme-de-connexion",
     "cutoff": "31/12",
 }

@@ -34,6 +34,7 @@ PATHS = {
     Step.PASSWORD: f"{START}/mot-de-passe",
     Step.DONE: f"{START}/termine",
 }
+SIGN_IN = f"{START}/identification"
 CHECK = f"{PATHS[Step.PASSWORD]}/verifier"
 LEAVE = f"{START}/quitter"
 
@@ -48,6 +49,8 @@ def routes(reception: Reception, charter: Path) -> list[BaseRoute]:
     made = [
         Route(START, guarded(reception, pages.start), methods=["GET"]),
         Route(START, guarded(reception, pages.sign_in), methods=["POST"]),
+        Route(SIGN_IN, guarded(reception, pages.identify), methods=["GET"]),
+        Route(SIGN_IN, guarded(reception, pages.sign_in), methods=["POST"]),
         Route(LEAVE, guarded(reception, pages.leave), methods=["POST"]),
         Route(CHECK, guarded(reception, pages.check), methods=["POST"]),
     ]
@@ -91,13 +94,20 @@ class FirstConnection:
     # --- in and out -----------------------------------------------------------------------------
 
     async def start(self, request: Request) -> Response:
-        """The form to sign in; who has begun goes on where she was."""
+        """Who this is for; who has begun goes on where they were."""
         visitor = await self.reception.signed_in(request)
         if visitor.visit is not None and visitor.visit.next is not Step.DONE:
             return self.reception.redirect(visitor, PATHS[visitor.visit.next])
-        return self._start(visitor)
+        return self.reception.page(visitor, "start", "start_title")
 
-    def _start(
+    async def identify(self, request: Request) -> Response:
+        """The form to sign in, to which a letter's code leads; who has begun goes on."""
+        visitor = await self.reception.signed_in(request)
+        if visitor.visit is not None and visitor.visit.next is not Step.DONE:
+            return self.reception.redirect(visitor, PATHS[visitor.visit.next])
+        return self._identify(visitor)
+
+    def _identify(
         self,
         visitor: Visitor,
         status: int = 200,
@@ -107,8 +117,8 @@ class FirstConnection:
         rules = self.reception.portal.rules
         return self.reception.page(
             visitor,
-            "start",
-            "start_title",
+            "sign_in",
+            "sign_in_title",
             status,
             wrong=wrong,
             values=values({k: v for k, v in (given or {}).items() if k != "password"}),
@@ -134,15 +144,15 @@ class FirstConnection:
             if born is None:
                 wrong["birth_date"] = "no_date" if fields.get("birth_date") else "missing"
         if wrong:
-            return self._start(visitor, 422, wrong, fields)
+            return self._identify(visitor, 422, wrong, fields)
         address = client_address(request, self.reception.trusted)
         try:
             signed = await self.reception.sign_in(identifier, password, born, address)
         except NotLetIn as refused:
             await wait_like_all(began)
             if refused.wait is None:
-                return self._start(visitor, 403, {"": "refused_sign_in"}, fields)
-            answer = self._start(visitor, 429, {"": "throttled"}, fields)
+                return self._identify(visitor, 403, {"": "refused_sign_in"}, fields)
+            answer = self._identify(visitor, 429, {"": "throttled"}, fields)
             answer.headers["Retry-After"] = str(refused.wait)
             return answer
         token = await self.reception.work(
@@ -155,7 +165,7 @@ class FirstConnection:
         renewed = self.reception.renewed(visitor, token)
         renewed.visit = await self.reception.work(visits.visit, self.reception.portal, token)
         step = renewed.visit.next if renewed.visit else None
-        return self.reception.redirect(renewed, PATHS[step] if step else START)
+        return self.reception.redirect(renewed, PATHS[step] if step else SIGN_IN)
 
     async def leave(self, request: Request) -> Response:
         """Sign out."""
@@ -172,7 +182,7 @@ class FirstConnection:
         async def show(request: Request) -> Response:
             visitor = await self.reception.signed_in(request)
             if visitor.visit is None:
-                return self.reception.redirect(visitor, START)
+                return self.reception.redirect(visitor, SIGN_IN)
             if not visitor.visit.may_see(step):
                 return self.reception.redirect(visitor, PATHS[visitor.visit.next])
             return await self._step(visitor, visitor.visit, step)
@@ -187,13 +197,13 @@ class FirstConnection:
             fields = await self.reception.form(request, visitor)
             visit = visitor.visit
             if visit is None:
-                return self.reception.redirect(visitor, START)
+                return self.reception.redirect(visitor, SIGN_IN)
             if not visit.may_see(step):
                 return self.reception.redirect(visitor, PATHS[visit.next])
             try:
                 token = await self.reception.work(self._give, visit, step, fields)
             except SessionOver:
-                return self.reception.redirect(self.reception.renewed(visitor), START)
+                return self.reception.redirect(self.reception.renewed(visitor), SIGN_IN)
             except InvalidInput as error:
                 wrong = {error.field: error.reason}
                 return await self._step(visitor, visit, step, 422, wrong, fields)
@@ -253,6 +263,7 @@ class FirstConnection:
                 before = {"backup_mail": visit.standing("backup_mail")}
                 return {
                     "values": values(given or before),
+                    "to_confirm": step in visit.to_confirm,
                     "verified": portal.rules.activation.verify_backup_mail,
                 }
             case Step.CHARTER:
@@ -269,7 +280,10 @@ class FirstConnection:
                     "forward_to": visit.standing("forwarding"),
                     "keep_copy": "on" if visit.keeps_copy else "",
                 }
-                return {"values": values(given if given is not None else before)}
+                return {
+                    "values": values(given if given is not None else before),
+                    "to_confirm": step in visit.to_confirm,
+                }
             case Step.PASSWORD:
                 checks = None
                 new = (given or {}).get("new_password", "")

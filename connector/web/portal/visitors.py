@@ -27,6 +27,7 @@ from connector.activation.signing import Counts, SignedIn, seconds_to_wait, sign
 from connector.activation.visits import Visit, visit
 from connector.edges.tokens import draw_token
 from connector.web.answers import Problem
+from connector.web.portal.branding import shown
 from connector.web.portal.forms import read_form
 from connector.web.portal.pages import LANGUAGES, page, texts
 
@@ -58,7 +59,7 @@ class Reception:
         self.portal = portal
         self.trusted = portal.settings.http.trusted_proxies
         self._counts = counts
-        self._shown = {"institution": portal.rules.institution.name}
+        self._shown = shown(portal.settings)
         self._forms = portal.signer("form")
         self._limiters: dict[str, CapacityLimiter] = {}
 

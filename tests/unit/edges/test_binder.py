@@ -62,7 +62,7 @@ def press(tmp_path_factory: pytest.TempPathFactory) -> Press:
     folder = tmp_path_factory.mktemp("letters")
     (folder / "xx.typ").write_text(TEMPLATE)
     (folder / "logo.png").write_bytes(png(40))
-    return Press(folder, "xx", {"first_connection": "https://ex.fr", "hostile": HOSTILE})
+    return Press(folder, "xx", {"sign_in": "https://ex.fr", "hostile": HOSTILE})
 
 
 def png(side: int) -> bytes:

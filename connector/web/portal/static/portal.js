@@ -1,7 +1,7 @@
 // What makes the pages nicer where scripts run; without it everything works the same.
 "use strict";
 
-const errors = document.getElementById("errors");
+const errors = document.getElementById("errors") || document.querySelector("[aria-invalid=true]");
 if (errors) errors.focus();
 
 const form = document.querySelector("form[data-show]");
@@ -54,10 +54,13 @@ function checkAsTyped() {
       const state = item.querySelector(".state");
       const met = found.checks ? found.checks[item.dataset.rule] : undefined;
       item.className = met === undefined ? "" : met ? "met" : "broken";
-      state.textContent = met === undefined ? "" : ` (${met ? state.dataset.met : state.dataset.broken})`;
+      state.textContent = met === undefined ? "" : met ? state.dataset.met : state.dataset.broken;
     }
+    const known = found.strength !== null;
+    const word = strength.querySelector(".word");
     const words = strength.dataset.words.split("|");
-    strength.textContent =
-      found.strength === null ? "" : strength.dataset.text.replace("{word}", words[found.strength]);
+    strength.hidden = !known;
+    strength.dataset.level = known ? found.strength : "";
+    word.textContent = known ? word.dataset.text.replace("{word}", words[found.strength]) : "";
   }
 }
