@@ -29,6 +29,7 @@ from connector import (
     export,
     init,
     letters,
+    portrait,
     reissuing,
     render,
     render_person,
@@ -40,7 +41,7 @@ from connector.context import Context, open_context
 from connector.core.model import Action
 from connector.core.peers import LOOPBACK
 from connector.edges.files import finished
-from connector.errors import ScolpassError, UsageError
+from connector.errors import NotManaged, ScolpassError, UsageError
 from connector.settings import Settings, load_settings
 from connector.terminal import printable
 
@@ -251,11 +252,12 @@ def resync(
     with _opened(context, config) as opened, _writing(opened, "resync"):
         numbers = [sync.resolve(opened, one) for one in students]
         results = [desk.resync(opened, n, force=force, reason=reason) for n in numbers]
+        rules = opened.rules
     if as_json:
-        _print_json(render_person.resync_json(results))
+        _print_json(render_person.resync_json(results, rules))
     else:
         for one in results:
-            render_person.show_resync(stdout, one)
+            render_person.show_resync(stdout, one, rules)
     _end(max(one.report.exit_status for one in results))
 
 
@@ -299,13 +301,17 @@ def show(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show one student: register, entry, state and why, what is missing, history."""
+    """Say whether a student can sign in, and if not, why and what helps; then all that is known."""
     with _opened(context, config) as opened:
-        found = desk.portrait(opened, sync.resolve(opened, student))
+        try:
+            found = portrait.portrait(opened, sync.resolve(opened, student))
+        except NotManaged as error:
+            found = portrait.portrait_of_others(opened, error)
+        rules = opened.rules
     if as_json:
-        _print_json(render_person.portrait_json(found))
+        _print_json(render_person.portrait_json(found, rules))
     else:
-        render_person.show_portrait(stdout, found)
+        render_person.show_portrait(stdout, found, rules)
 
 
 @app.command(epilog=_example("scolpass find martin léa --born 10/10/2006"))
@@ -371,10 +377,14 @@ def history(
         found = opened.journal.history(
             student_number=number, run=run, action=action, since=start, limit=limit
         )
+        zone = opened.rules.institution.zone
+        others = portrait.others_named(opened, number) if number and not found else ""
     if as_json:
         _print_json(render_person.history_json(found))
     else:
-        render_person.show_history(stdout, found)
+        render_person.show_history(stdout, found, zone)
+        if others:
+            stdout.print(others, markup=False, soft_wrap=True)
 
 
 # --- the desk -------------------------------------------------------------------------------------

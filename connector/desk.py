@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,15 @@ from pydantic import SecretStr
 
 from connector.clock import instant
 from connector.context import Context
-from connector.core import entry, evidence
+from connector.core import entry
 from connector.core.dn import below, is_below
-from connector.core.lifecycle import decide, rows_of, why, year_of_cutoff
+from connector.core.lifecycle import decide, rows_of, year_of_cutoff
 from connector.core.model import (
     IN_USE,
-    NO_FEED,
     Account,
     Action,
     Change,
     Decision,
-    Enrolment,
     Facts,
     Known,
     Override,
@@ -33,28 +31,12 @@ from connector.core.model import (
     Verdict,
 )
 from connector.core.plan import digest, reverse
-from connector.errors import FeedRefused, ScolpassError, UsageError
-from connector.gather import all_rows, rows_digest
+from connector.errors import ScolpassError, UsageError
+from connector.gather import rows_digest
+from connector.portrait import Portrait, look_at, portrait, sign_in_of
 from connector.sync import Prepared, Report, carry_out, prepare, recover
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Portrait:
-    """All that is known of one student, for ``show``."""
-
-    number: str
-    facts: Facts
-    decision: Decision
-    why: str
-    rows: tuple[Enrolment, ...]
-    evidence: dict[str, datetime | None]  # None: it stands in the entry, without a time
-    until: date | None
-    password_until: date | None
-    password_printable: bool
-    history: list[dict[str, Any]]
-    register_trouble: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +47,7 @@ class Resynced:
     report: Report
     facts: Facts
     decision: Decision
+    now: Portrait  # as it is once all was done
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,39 +58,7 @@ class Undone:
     left: tuple[tuple[str, str], ...]  # student number, and why its change stands
 
 
-# --- looking --------------------------------------------------------------------------------------
-
-
-def portrait(context: Context, number: str) -> Portrait:
-    """What register, directory and journal say of one student, and why.
-
-    A register that cannot be read is said in the portrait, which then rests on what was
-    remembered.
-
-    Raises:
-        Untrustworthy: directory or journal cannot be read.
-    """
-    prepared, trouble = _look_at(context, [number])
-    facts = prepared.facts[number]
-    today = context.moment.today
-    decision = decide(facts, context.rules, today)
-    account = facts.account
-    found = evidence.found(account, facts.gifts)
-    if facts.known is not None and facts.known.adopted_active:
-        found["adopted"] = None
-    return Portrait(
-        number=number,
-        facts=facts,
-        decision=decision,
-        why=why(facts, decision, context.rules, today),
-        rows=rows_of(all_rows(context, facts, prepared.feed)),
-        evidence=found,
-        until=entry.standing(account).end if account else None,
-        password_until=facts.sealed.last_day if facts.sealed else None,
-        password_printable=facts.sealed is not None and facts.sealed.printable,
-        history=context.journal.history(student_number=number),
-        register_trouble=trouble,
-    )
+# --- one walk -------------------------------------------------------------------------------------
 
 
 def resync(context: Context, number: str, *, force: bool, reason: str) -> Resynced:
@@ -131,22 +82,8 @@ def resync(context: Context, number: str, *, force: bool, reason: str) -> Resync
     facts = prepared.facts[number]
     decision = decide(facts, context.rules, context.moment.today)
     report = carry_out(context, prepared, command="resync", reason=reason)
-    return Resynced(prepared, report, facts, decision)
-
-
-def _look_at(
-    context: Context, numbers: list[str], overrides: Mapping[str, Override] | None = None
-) -> tuple[Prepared, str | None]:
-    """Facts and plan for a few, and what is wrong with the register, if it is refused.
-
-    The desk works on, then, with the rows that are remembered: an account can be suspended
-    while the register is broken.
-    """
-    try:
-        return prepare(context, numbers, overrides=overrides), None
-    except FeedRefused as error:
-        log.warning("register", trouble=error.message, cure="what is remembered counts")
-        return prepare(context, numbers, overrides=overrides, feed=NO_FEED), error.message
+    now = portrait(context, number, feed=prepared.feed)
+    return Resynced(prepared, report, facts, decision, now)
 
 
 # --- acting on one account ------------------------------------------------------------------------
@@ -249,7 +186,7 @@ def erase(context: Context, number: str, reason: str) -> Report | None:
     """
     recover(context)
     doing = f"{number} is not erased"
-    facts = _look_at(context, [number])[0].facts[number]
+    facts = look_at(context, [number])[0].facts[number]
     if facts.account is None and facts.known is not None and facts.known.gone:
         context.connect()
         run = context.journal.begin_run(
@@ -282,11 +219,13 @@ def _may_be_made(context: Context, number: str) -> bool:
 def _standing(context: Context, number: str, doing: str) -> tuple[Facts, Decision]:
     """One student's account and what it is to be today, if it may be acted on at all."""
     recover(context)
-    facts = _look_at(context, [number])[0].facts[number]
-    if facts.conflict:
-        raise ScolpassError(f"{doing}: {facts.conflict}")
-    if facts.account is None:
-        raise ScolpassError(f"{doing}: there is no entry", "Run `scolpass resync` first.")
+    prepared, trouble = look_at(context, [number])
+    facts = prepared.facts[number]
+    if facts.conflict or facts.account is None:
+        said = sign_in_of(context, prepared, number, trouble).said(context.rules)[0]
+        raise ScolpassError(
+            f"{doing}: {said.because[:1].lower()}{said.because[1:].rstrip('.')}", f"{said.cure}."
+        )
     decision = decide(facts, context.rules, context.moment.today)
     if decision.shared_person:
         raise ScolpassError(
@@ -309,7 +248,7 @@ def _walk(
     """The walk over one student, after its fact was recorded; a change that fails raises."""
     standing = context.journal.overrides([number]).get(number, Override())
     override = replace(standing, rename=rename, erase=erase, reason=reason)
-    prepared, _ = _look_at(context, [number], {number: override})
+    prepared, _ = look_at(context, [number], {number: override})
     report = carry_out(context, prepared, command=command, reason=reason)
     for outcome in report.outcomes:
         if outcome.outcome != "applied":
@@ -345,7 +284,7 @@ def undo(context: Context, run: int, reason: str) -> Undone:
     numbers = list(dict.fromkeys(change.student_number for change, _, _ in done))
     if not numbers:
         return Undone(None, ())
-    prepared, _ = _look_at(context, numbers)
+    prepared, _ = look_at(context, numbers)
     why = f"run {run} is undone" + (f": {reason}" if reason else "")
     undone: dict[str, Change] = {}
     changes: dict[str, Change] = {}

@@ -16,6 +16,7 @@
     │   │   ├── NoAnswer               sent, and never answered: only a read can tell
     │   │   └── Busy                   more waits to be stored than memory should hold
     │   └── Refused                the directory said no; a retry would hear the same
+    ├── NotManaged             there is such an entry, and scolpass does not manage it
     ├── NotLetIn               somebody is not let in, and is not told why
     ├── Replayed               a signed request that was taken before, to the letter
     ├── InvalidInput           a student gave something that will not do
@@ -55,6 +56,14 @@ class ConfigurationError(UsageError):
 
 class UnknownStudent(UsageError):
     """Nobody has that student number, uid, login or address."""
+
+
+class NotManaged(ScolpassError):
+    """A name means entries of the directory that scolpass does not manage."""
+
+    def __init__(self, message: str, cure: str, dns: tuple[str, ...]) -> None:
+        super().__init__(message, cure)
+        self.dns = dns
 
 
 class Untrustworthy(ScolpassError):

@@ -16,6 +16,8 @@ from typing import Any, BinaryIO
 from connector.clock import instant
 from connector.context import Context
 from connector.core import entry
+from connector.core.dates import shown
+from connector.core.door import Answer, Shut, shut
 from connector.core.enrolment import identity
 from connector.core.lifecycle import believed, decide, met_anew, rows_of
 from connector.core.model import (
@@ -27,13 +29,15 @@ from connector.core.model import (
     State,
 )
 from connector.core.rules import Rules
+from connector.doors import Doors
 from connector.edges.binder import Binder
 from connector.edges.files import finished
 from connector.edges.journal import chunks
 from connector.edges.letters import Press
-from connector.errors import ConfigurationError, EntryError, UnknownStudent, UsageError
+from connector.errors import ConfigurationError, EntryError, NotManaged, UnknownStudent, UsageError
 from connector.gather import all_rows
 from connector.log import guarded_secret
+from connector.portrait import others_named
 from connector.settings import Settings
 from connector.sync import prepare, recover, resolve
 
@@ -103,11 +107,18 @@ def choose(context: Context, students: Sequence[str], since: date | None) -> Cho
             numbers[resolve(context, student)] = None
         except UnknownStudent as error:
             refused.append(Refused(student, error.message, unknown=True))
+        except NotManaged as error:
+            refused.append(Refused(student, error.message))
     return Chosen(tuple(numbers), tuple(refused))
 
 
-def refusal(facts: Facts, rules: Rules, moment: Moment) -> Refused | None:
-    """Why this student gets no letter now; None: she gets one."""
+def refusal(
+    facts: Facts, rules: Rules, moment: Moment, closed: Sequence[Shut] = ()
+) -> Refused | None:
+    """Why this student gets no letter now; None: they get one.
+
+    ``closed``: what keeps the password from opening the account, as the directory says.
+    """
 
     def no(reason: str, *, inactive: bool = True) -> Refused:
         return Refused(facts.number, reason, inactive=inactive)
@@ -139,9 +150,28 @@ def refusal(facts: Facts, rules: Rules, moment: Moment) -> Refused | None:
     if (closes is not None and closes <= moment.now) or (last and last < moment.today):
         over = f" since {last + timedelta(days=1):%d/%m/%Y}" if last else ""
         return no(f"the provisional password is over{over}; {_REISSUE}")
+    for one in closed:
+        if one.answer in _PRINTED_ALL_THE_SAME:
+            continue
+        since = f" since {shown(one.since, rules.institution.zone)}" if one.since else ""
+        until = f" until {shown(one.until, rules.institution.zone)}" if one.until else ""
+        if one.answer is Answer.NO_PASSWORD:
+            return no(f"somebody deleted the password; {_REISSUE}")
+        if one.answer is Answer.NOT_BEGUN:
+            return no(f"the directory keeps the account closed{until}; see `scolpass show`")
+        if one.answer is Answer.LOCKED and one.by_hand:
+            return no("an administrator of the directory locked the account; see `scolpass show`")
+        if one.answer is Answer.LOCKED:
+            kind = until or " for good"
+            return no(f"the provisional password is locked{kind}{since}; {_REISSUE}")
+        return no("the directory does not let anybody in; see `scolpass show`")
     if last is None or not rows_of(facts.student):
         return no("no enrolment of hers is known; run `scolpass sync` first")
     return None
+
+
+# A first connection is what the letter is for; the last day is looked at before.
+_PRINTED_ALL_THE_SAME = (Answer.FIRST_ONLY, Answer.ENDED)
 
 
 def last_day(facts: Facts, rules: Rules, cutoff: date | None) -> date | None:
@@ -319,12 +349,14 @@ def _compose(
     data: list[dict[str, Any]] = []
     refused: list[Refused] = []
     sealed = context.journal.ciphertexts(numbers, "live")
+    doors = Doors.of(context)
     for number in numbers:
         facts = found[number]
         facts = replace(facts, student=all_rows(context, facts, NO_FEED))
-        no = refusal(facts, rules, moment)
+        no = refusal(facts, rules, moment, _closed(facts.account, doors, moment))
         if no is not None:
-            refused.append(no)
+            others = others_named(context, number) if facts.account is None else ""
+            refused.append(replace(no, reason=others.rstrip(".")) if others else no)
             continue
         one = letter(facts, rules, moment.today)
         lacking = printer.lacking(one)
@@ -338,6 +370,14 @@ def _compose(
             continue
         data.append({**one, "password": password.get_secret_value()})
     return data, refused
+
+
+def _closed(account: Account | None, doors: Doors, moment: Moment) -> tuple[Shut, ...]:
+    """What keeps a provisional password from opening the first connection; read live."""
+    if account is None or not account.must_change:
+        return ()
+    stands = doors.stands(account)
+    return shut(account, stands.marks, stands.policy, moment.now)
 
 
 def _record(

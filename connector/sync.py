@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from connector.apply import OVERTAKEN, Applied, Applier
 from connector.clock import instant
 from connector.context import Context
+from connector.core import entry
 from connector.core.aftermath import Left, left
 from connector.core.enrolment import feed_drop
 from connector.core.evidence import WAITING
@@ -44,6 +45,7 @@ from connector.errors import (
     DirectoryUntrusted,
     FeedRefused,
     JournalUntrusted,
+    NotManaged,
     Transient,
     UnknownStudent,
     Untrustworthy,
@@ -508,6 +510,7 @@ def resolve(context: Context, identifier: str, feed: Feed | None = None) -> str:
 
     Raises:
         UnknownStudent: nobody, or more than one.
+        NotManaged: entries without a student number, and nobody else.
     """
     text = cleaned(identifier)
     if not text.isprintable():  # which no database takes, and nobody is named by
@@ -532,6 +535,15 @@ def resolve(context: Context, identifier: str, feed: Feed | None = None) -> str:
     )
     if text in feed.students or text in feed.spoiled:
         return text
+    dns = context.directory.holders(context.tree, ("uid", *entry.ADDRESSES), text)
+    if dns:
+        raise NotManaged(
+            f"{identifier} is the uid or an address of {'; '.join(dns)}, which scolpass does not "
+            "manage: it has no student number (supannEtuId)",
+            "If a student has this account, have the number written into the entry: the next sync "
+            "takes it over; else ask those who look after the entry.",
+            tuple(dns),
+        )
     raise UnknownStudent(
         f"nobody has the student number, uid, login or address {identifier}",
         "See how it is written in the register; `scolpass history` knows former students.",

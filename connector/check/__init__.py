@@ -18,6 +18,7 @@ from pathlib import Path
 from connector.check import (
     first_connection,
     local,
+    locks,
     people,
     policies,
     reaching,
@@ -39,6 +40,7 @@ __all__ = ["Checkup", "Definition", "checkup_json", "examine", "show_checkup"]
 
 _OF_THE_DIRECTORY: tuple[tuple[str, Callable[[Case], Findings]], ...] = (
     ("accounts", people.accounts),
+    ("accounts", locks.locks),
     ("rights", rights.rights),
     ("schema", schemas.schema),
     ("database", server.database),

@@ -27,7 +27,7 @@ class Census:
     twins: list[str] = field(default_factory=list)  # numbers on several entries, or several on one
     outside: list[str] = field(default_factory=list)  # DNs that are not under the people branch
     shared: int = 0  # entries that are also somebody else's
-    must_change: set[str] = field(default_factory=set)  # numbers with pwdReset TRUE
+    must_change: set[str] = field(default_factory=set)  # numbers with pwdReset TRUE, not expired
     unguarded: list[str] = field(default_factory=list)  # of those, not under the provisional policy
     policies: dict[str, int] = field(default_factory=dict)  # by pwdPolicySubentry
     example: str | None = None  # the DN of a student who is nobody else

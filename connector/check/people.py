@@ -86,9 +86,10 @@ def _count_accounts(case: Case) -> Census:
         if census.example is None and is_below(account.dn, people):
             census.example = account.dn
         if account.must_change:
-            census.must_change.add(numbers[0])
-            inactive = entry.standing(account).state is State.INACTIVE
-            if inactive and not entry.has_policy(account, provisional):
+            state = entry.standing(account).state
+            if state is not State.EXPIRED:  # of which no letter is printed any more
+                census.must_change.add(numbers[0])
+            if state is State.INACTIVE and not entry.has_policy(account, provisional):
                 census.unguarded.append(numbers[0])
     census.twins = sorted(set(census.twins))
     return census

@@ -187,7 +187,7 @@ def compared(case: Case) -> Findings:
         yield Finding(
             "journal", f"directory and journal know the same {many(len(present), 'account')}"
         )
-    lost = sorted(census.must_change - kept.keys())
+    lost = sorted((census.must_change & known.keys()) - kept.keys())
     if lost:
         yield warning(
             "journal",

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from connector.core import entry, evidence
+from connector.core.dates import shown
 from connector.core.enrolment import academic_year_of, in_order, replaces, strongest
 from connector.core.entry import Standing
 from connector.core.model import (
@@ -190,13 +191,13 @@ def _without_entry(
             else "the entry had been taken back"
         )
     state = State.INACTIVE
-    if _is_suspended(facts):
+    if is_suspended(facts):
         state, reason = State.SUSPENDED, reason + "; the suspension stands"
     decision = replace(base, state=state, action=Action.CREATE, start=today, reason=reason)
     return _with_password(decision, rules, today)
 
 
-def _is_suspended(facts: Facts) -> bool:
+def is_suspended(facts: Facts) -> bool:
     """Whether an admin's suspension stands, ours or one met at the adoption."""
     met = facts.known is not None and facts.known.adopted_suspended
     return facts.override.suspended or met
@@ -234,7 +235,7 @@ def _live(facts: Facts, account: Account, rules: Rules, today: date, base: Decis
     if facts.override.reissue and now is State.INACTIVE:
         complete = False  # whose password it is will be known once the new one was changed
     met_suspended = facts.known is None and now is State.SUSPENDED
-    suspended = met_suspended or _is_suspended(facts)
+    suspended = met_suspended or is_suspended(facts)
 
     def to(state: State, action: Action | None, start: date | None, reason: str) -> Decision:
         return replace(base, state=state, action=action, start=start, reason=reason)
@@ -358,7 +359,7 @@ def _expire(facts: Facts, account: Account, rules: Rules, today: date, base: Dec
         end = max(ends)
         last_day = None if _ends_by(account, end, rules) else end
         start, ending = end + ONE_DAY, Ending.CALENDAR
-        reason = f"the cutoff {end.isoformat()} has passed"
+        reason = f"the cutoff {shown(end)} has passed"
     else:
         last_day = today - ONE_DAY
         start, ending = today, Ending.CANCELLATION
@@ -409,7 +410,22 @@ def _still_expired(
         )
     closed_since = (standing.start or today) - ONE_DAY
     last_day = None if _ends_by(account, closed_since, rules) else closed_since
-    return replace(decision, last_day=last_day, reason=f"expired since {_shown(standing.start)}")
+    return replace(
+        decision,
+        last_day=last_day,
+        reason=f"since {_shown(standing.start)}, {_cause(facts, account, rules)}",
+    )
+
+
+def _cause(facts: Facts, account: Account, rules: Rules) -> str:
+    """Why an account has expired."""
+    ending = ending_of(facts, account, rules)
+    cutoff = facts.known.cutoff if facts.known else None
+    if ending is Ending.CALENDAR:
+        return f"the cutoff {_shown(cutoff)} has passed" if cutoff else "the cutoff has passed"
+    if ending is Ending.CANCELLATION:
+        return "no enrolment counted any more"
+    return "for a reason that nobody knows any more"
 
 
 def _undone_cancellation(facts: Facts, account: Account, rules: Rules, today: date) -> bool:
@@ -420,15 +436,27 @@ def _undone_cancellation(facts: Facts, account: Account, rules: Rules, today: da
     known = facts.known
     start = believed(facts, account).start
     if known is not None and known.ending is not None:
-        ending, old = known.ending, known.cutoff
+        old = known.cutoff
     elif start is None:
         return False
     else:
         old = cutoff_of(academic_year_of(start, rules.institution), rules.lifecycle)
-        eve = start - ONE_DAY
-        by_calendar = eve == cutoff_of(eve.year - 1, rules.lifecycle)
-        ending = Ending.CALENDAR if by_calendar else Ending.CANCELLATION
-    return ending is Ending.CANCELLATION and old is not None and today <= old
+    by_calendar = ending_of(facts, account, rules) is Ending.CALENDAR
+    return not by_calendar and old is not None and today <= old
+
+
+def ending_of(facts: Facts, account: Account, rules: Rules) -> Ending | None:
+    """Why an account expired; None: nobody knows any more.
+
+    With the journal lost, the day after a cutoff tells an expiry by the calendar.
+    """
+    if facts.known is not None and facts.known.ending is not None:
+        return facts.known.ending
+    start = believed(facts, account).start
+    if start is None:
+        return None
+    eve = start - ONE_DAY
+    return Ending.CALENDAR if eve == cutoff_of(eve.year - 1, rules.lifecycle) else None
 
 
 def _ends_by(account: Account, day: date, rules: Rules) -> bool:
@@ -449,7 +477,7 @@ def _named(year: int) -> str:
 
 
 def _shown(day: date | None) -> str:
-    return day.isoformat() if day else "an unknown day"
+    return shown(day) if day else "an unknown day"
 
 
 def why(facts: Facts, decision: Decision, rules: Rules, today: date) -> str:

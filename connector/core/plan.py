@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from connector.core import entry
+from connector.core.dates import shown
 from connector.core.dn import below, folded, is_named
 from connector.core.enrolment import disagreement, identity, replaces
 from connector.core.entry import Difference, Values
@@ -594,7 +595,7 @@ def _reason(facts: Facts, decision: Decision, changed: Mapping[str, tuple[Values
         parts.append(f"enrolled in {decision.year}/{(decision.year or 0) + 1}")
     known = facts.known
     if decision.end and known and known.cutoff and known.cutoff != decision.end:
-        parts.append(f"the cutoff moves from {known.cutoff} to {decision.end}")
+        parts.append(f"the cutoff moves from {shown(known.cutoff)} to {shown(decision.end)}")
     if "userPassword" in changed:
         parts.append("no password yet: a provisional one is given")
     elif decision.policy is False and "pwdPolicySubentry" in changed:
@@ -687,7 +688,7 @@ def reverse(
     swapped = {name: (new, old) for name, (old, new) in done.attributes.items()}
     restored = _standing_after(account, swapped)
     if restored.state is not State.EXPIRED and restored.end and restored.end < today:
-        return f"the cutoff {restored.end.isoformat()} has passed"
+        return f"the cutoff {shown(restored.end)} has passed"
     fate = {Fate.HIDDEN: Fate.SHOWN, Fate.SHOWN: Fate.HIDDEN}.get(done.sealed, Fate.KEPT)
     if "pwdPolicySubentry" in swapped and not account.must_change:
         # Her own password is not put under the provisional one's policy, nor under its last day.

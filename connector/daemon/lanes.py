@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -34,6 +35,7 @@ from connector.core.guessing import is_alarming
 from connector.core.model import Feed, State
 from connector.core.plan import digest
 from connector.daemon.common import Shared
+from connector.doors import KINDS, Doors, locked
 from connector.edges.directory import BindRefused, Moved
 from connector.errors import FeedRefused, ScolpassError, UnderWay
 from connector.events import named_by
@@ -54,6 +56,7 @@ LOOK_BACK = 1000  # numbers of events: another host's transaction may end after 
 OVERLAP = timedelta(seconds=5)  # CSNs of several servers need not come in order
 WHOLE_FROM = 200  # students: for more, and a twentieth of all, a whole pass is cheaper
 LONGEST_SLEEP = 5.0  # seconds
+LOCKED_EVERY = 60.0  # seconds between two counts of locked accounts
 GUESSES_EVERY = 60.0  # seconds between two looks at how many sign-ins failed
 MOST_LOCKING = 5  # addresses that people are told of at a time
 SIGNATURES_KEPT = timedelta(hours=1)  # those of requests are good for five minutes
@@ -317,6 +320,7 @@ class WholeLane(Lane):
         self._full_at: float | None = None  # when everyone was gone through, monotonic
         self._day = context.moment.today
         self._held_by: int | None = None  # the run that was held
+        self._counted_at: float | None = None  # when locked accounts were counted, monotonic
         self._looked_at = 0.0  # when the register was looked at, monotonic
         self._moved = threading.Event()  # the register's files have
 
@@ -341,8 +345,17 @@ class WholeLane(Lane):
                 register.note(feed, accepted=self._held_by is None)
             elif full or not self._incremental(feed):
                 self._whole(feed)
+            self._count_locked()
             self._looked_at = time.monotonic()
         return self._until_next()
+
+    def _count_locked(self) -> None:
+        """How many accounts are locked, for the metrics; a lock ends without being written."""
+        if self._counted_at is not None and time.monotonic() - self._counted_at < LOCKED_EVERY:
+            return
+        found = Counter(one.kind for one in locked(Doors.of(self.context), instant()))
+        self.metrics.locked({kind: found[kind] for kind in KINDS})
+        self._counted_at = time.monotonic()
 
     def _ticks(self) -> bool:
         every = self.context.settings.daemon.sync_every.total_seconds()

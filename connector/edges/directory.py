@@ -23,7 +23,7 @@ import ldap3
 from ldap3.core.exceptions import LDAPException, LDAPExceptionError
 from pydantic import SecretStr
 
-from connector.core import entry
+from connector.core import door, entry
 from connector.core.constraints import one_password
 from connector.core.dn import is_below, parent, same_dn
 from connector.core.guessing import DEFAULT_THREADS, Guessing, lock_of, reckon
@@ -545,6 +545,31 @@ class Directory:
             return None, ""
         changed = first_values(raw).get("pwdChangedTime", "")
         return Account(dn, _decode(raw), self._matches(dn, "(userPassword=*)")), changed
+
+    def marks_at(self, dn: str) -> dict[str, tuple[str, ...]]:
+        """What slapd notes about the password at a DN: its locks, failures and changes."""
+        raw = self._base(dn, door.MARKS, "reading what slapd notes about a password") or {}
+        return {name: _texts(values) for name, values in raw.items()}
+
+    def shows_password(self, dn: str) -> bool:
+        """Whether the service account may see if a password stands at a DN, and its state.
+
+        What may not be read looks absent, but in a filter it is neither there nor not there.
+        """
+        names = ("userPassword", "pwdReset", "pwdAccountLockedTime")
+        told = "".join(f"(|({name}=*)(!({name}=*)))" for name in names)
+        return self._matches(dn, f"(&{told})")
+
+    def locked(self, context: str) -> Iterator[tuple[str, str, dict[str, tuple[str, ...]]]]:
+        """(number, DN, attributes) of the students' entries on which slapd notes a lock.
+
+        The attributes are those notes and what decides under which policy they are read.
+        """
+        names = ("supannEtuId", "pwdPolicySubentry", "pwdReset", *door.MARKS)
+        filters = "(&(supannEtuId=*)(pwdAccountLockedTime=*))"
+        for item in self._search(context, filters, names, "looking for locked accounts"):
+            values = {name: _texts(raw) for name, raw in item["raw_attributes"].items()}
+            yield values["supannEtuId"][0], item["dn"], values
 
     def password_changed_at(self, dn: str) -> str:
         """When the password at a DN was changed last (pwdChangedTime); "" where it never was."""

@@ -88,6 +88,12 @@ class Metrics:
         self._accounts = self._table(
             GaugeMetricFamily, "scolpass_accounts", "Accounts, by their state.", "state"
         )
+        self._locked = self._table(
+            GaugeMetricFamily,
+            "scolpass_locked_accounts",
+            "Accounts that a lock kept closed when the daemon last looked, by kind.",
+            "kind",
+        )
         self._changes = self._table(
             CounterMetricFamily,
             "scolpass_changes",
@@ -210,6 +216,10 @@ class Metrics:
     def accounts(self, by_state: Mapping[str, int]) -> None:
         """How many accounts are in each state; replaces what was said before."""
         self._accounts.replace({(state,): number for state, number in by_state.items()})
+
+    def locked(self, by_kind: Mapping[str, int]) -> None:
+        """How many accounts a lock keeps closed, by kind; replaces what was said before."""
+        self._locked.replace({(kind,): number for kind, number in by_kind.items()})
 
     def held(self, by_action: Mapping[str, int]) -> None:
         """How many changes of the latest plan are held, by action; replaces what was said."""

@@ -24,6 +24,7 @@ PLAN = {"digest", "counts", "changes", "rejected", "notices", "held"}
 CHANGE = {"action", "student_number", "dn", "reason", "attributes"}
 REJECTED = {"file", "line", "field", "value", "reason"}
 SHOWN = {
+    "sign_in",
     "student_number",
     "uid",
     "mail",
@@ -451,6 +452,8 @@ def test_show_prints_the_json_of_the_contract_for_every_name_of_the_student(
     assert shown["until"] == f"{YEAR + 1}-12-31"
     assert shown["missing"] == ["password_changed", "backup_mail", "charter"]
     assert shown["evidence"] == {}
+    assert shown["sign_in"].keys() == {"possible", "because", "cure"}
+    assert shown["sign_in"]["possible"] is False
     assert shown["why"].endswith(".")
     assert shown["why"].count(".") == 1
     assert "still missing: password_changed, backup_mail, charter" in shown["why"]
@@ -474,13 +477,14 @@ def test_show_speaks_to_the_desk(walk: Walk) -> None:
     )
     done = walk.workspace.scolpass("show", NUMBER)
     assert done.returncode == 0
+    assert done.stdout.splitlines()[1].startswith("Cannot sign in: The account was never")
     for word in ("Inactive: enrolled in", "good through", "create", her(walk)):
         assert word in done.stdout
     assert "\u202e" not in done.stdout
     assert "also somebody else's" in walk.workspace.scolpass("show", "2").stdout
     nobody = walk.workspace.scolpass("show", "3")
     assert nobody.returncode == 0
-    assert "no enrolment counts" in nobody.stdout
+    assert "the enrolment is pending" in nobody.stdout
     walk.invariants().check(outputs=[said(done)])
 
 

@@ -144,7 +144,7 @@ def test_the_calendar_goes_on_for_what_was_restored(active: Walk) -> None:
     assert actions(active.synced()) == [("grace", NUMBER)]
     active.today = NEW_YEAR
     assert actions(active.synced()) == [("expire", NUMBER)]
-    assert refused(active) == {f"the cutoff {YEAR + 1}-12-31 has passed"}
+    assert refused(active) == {f"the cutoff 31/12/{YEAR + 1} has passed"}
 
 
 def test_an_expiry_under_a_clock_that_ran_ahead_is_taken_back_once_it_is_right(

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from connector import desk, log, sync
+from connector import desk, log, portrait, sync
 from connector.context import Context, open_context
 from connector.core.model import Moment
 from connector.settings import load_settings
@@ -101,10 +101,10 @@ class Walk:
         with self.context() as opened:
             return desk.resync(opened, number, force=force, reason="tested")
 
-    def show(self, number: str) -> desk.Portrait:
+    def show(self, number: str) -> portrait.Portrait:
         """What is known of one student."""
         with self.context() as opened:
-            return desk.portrait(opened, number)
+            return portrait.portrait(opened, number)
 
     def history(self, **options: Any) -> list[dict[str, Any]]:
         """The journal's changes."""

@@ -188,6 +188,7 @@ def test_what_the_daemon_says_is_at_metrics(edge: Edge) -> None:
     metrics.event_lag(0.4)
     metrics.oldest_waiting(NOW - timedelta(hours=1), NOW)
     metrics.queued(7)
+    metrics.locked({"provisional": 3, "own": 0})
     metrics.leads(True)
     metrics.directory("search", 0.02)
     answer = edge.client.get("/metrics")
@@ -202,6 +203,8 @@ def test_what_the_daemon_says_is_at_metrics(edge: Edge) -> None:
         ("scolpass_changes_total", ("applied", "create")): 5,
         ("scolpass_changes_total", ("expire", "failed")): 1,
         ("scolpass_held_changes", ("expire",)): 900,
+        ("scolpass_locked_accounts", ("provisional",)): 3,
+        ("scolpass_locked_accounts", ("own",)): 0,
         ("scolpass_runs_total", ("3", "sync")): 2,
         ("scolpass_last_good_run_timestamp_seconds", ()): NOW.timestamp(),
         ("scolpass_events_total", ("rejected", "spool")): 2,

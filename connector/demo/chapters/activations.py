@@ -103,7 +103,7 @@ def activated(story: Story) -> None:
     )
     story.claim(
         "Anybody at the desk can see why.",
-        f"scolpass show {ISIL} | grep missing:",
+        f"scolpass show {ISIL} | grep 'sign in'",
         lambda ran: ran.says("still missing: backup_mail, charter."),
     )
     story.say(
@@ -193,7 +193,7 @@ def the_other_way_round(story: Story) -> None:
     )
     story.claim(
         "What it waits for, anybody at the desk can see.",
-        f"scolpass show {LUKASZ} | grep missing:",
+        f"scolpass show {LUKASZ} | grep 'sign in'",
         lambda ran: ran.says("still missing: password_changed."),
     )
     story.secret("his.password", "gęś z jabłkami")

@@ -107,6 +107,25 @@ class Events(Store):
             rows = [dict(row._mapping) for row in connection.execute(query)]
         return rows[::-1]
 
+    def unsettled_events(
+        self, student_number: str, names: Collection[str], since: datetime
+    ) -> list[dict[str, Any]]:
+        """The events of one student that wait, and those rejected since, the latest last.
+
+        ``names`` (lower case) find those of which it was never noted whom they name.
+        """
+        whose = sa.or_(
+            events.c.student_number == student_number,
+            sa.and_(events.c.student_number.is_(None), events.c.identifier.in_(sorted(names))),
+        )
+        late = sa.or_(
+            events.c.status == "waiting",
+            sa.and_(events.c.status == "rejected", events.c.received_at >= stamp(since)),
+        )
+        query = sa.select(events).where(whose, late).order_by(events.c.number)
+        with self._reading("reading events") as connection:
+            return [dict(row._mapping) for row in connection.execute(query)]
+
     def events_with_ids(self, ids: Sequence[str]) -> list[dict[str, Any]]:
         """The events with these ids, whatever their source."""
         query = sa.select(events).order_by(events.c.number)

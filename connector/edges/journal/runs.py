@@ -76,6 +76,17 @@ class Runs(Store):
             row.exit_status,
         )
 
+    def last_pass_held(self) -> bool:
+        """Whether the latest pass over everyone that has ended was held for approval."""
+        query = (
+            sa.select(runs.c.exit_status)
+            .where(runs.c.whole, runs.c.ended_at.is_not(None))
+            .order_by(runs.c.id.desc())
+            .limit(1)
+        )
+        with self._reading("reading its runs") as connection:
+            return connection.scalar(query) == 3
+
     def latest_run_id(self) -> int:
         """The number of the latest run of any command; 0: there was none."""
         with self._reading("reading its runs") as connection:

@@ -403,7 +403,7 @@ def test_a_later_end_leaves_the_start_of_the_state() -> None:
         "{MAIL}A:SupannActif:20261001:20281231",
     )
     assert life.change.action is Action.UPDATE
-    assert "the cutoff moves from 2027-12-31 to 2028-12-31" in life.change.reason
+    assert "the cutoff moves from 31/12/2027 to 31/12/2028" in life.change.reason
 
 
 @pytest.mark.parametrize(

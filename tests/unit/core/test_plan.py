@@ -538,7 +538,7 @@ def test_reasons_say_what_is_done_and_why() -> None:
     life = active().feed(row(2027, usual="Durand")).on(date(2027, 7, 15))
     assert life.change.reason == (
         "identity differs from the register (sn, cn, displayName); enrolled in 2027/2028; "
-        "the cutoff moves from 2027-12-31 to 2028-12-31"
+        "the cutoff moves from 31/12/2027 to 31/12/2028"
     )
 
 

@@ -1,0 +1,372 @@
+"""The verdict: can this student sign in? If not, because of what, and what mends it.
+
+One pure function over all that is known: register, entry, what the directory itself answers
+(:mod:`connector.core.door`), evidence, plan, decisions. *Possible* means that the directory takes
+the right password from any service: what the entry says wins over what scolpass believes. The
+words are in :mod:`connector.core.reasons`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from connector.core import entry
+from connector.core.dn import is_below
+from connector.core.door import Answer, Marks, Policy, Shut, shut
+from connector.core.lifecycle import cutoff_of, ending_of, is_suspended, met_anew
+from connector.core.model import (
+    IN_USE,
+    Account,
+    Action,
+    Change,
+    Decision,
+    Ending,
+    Enrolment,
+    Facts,
+    Moment,
+    Rejection,
+    State,
+    Status,
+)
+from connector.core.reasons import CANNOT_BE_SEEN, OPENS, Fields, Reason, Words, words
+from connector.core.rules import Rules
+
+_SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What somebody decided, as the history has it."""
+
+    at: datetime
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An event of this student that has had no effect."""
+
+    at: datetime
+    rejected: bool
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stands:
+    """One entry of the directory, with what slapd goes by when its owner binds."""
+
+    account: Account
+    marks: Marks = field(default_factory=Marks)
+    policy: Policy | None = None  # None: it is not known which one holds
+    seen: bool = True  # False: its passwords and dates may not be read
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All that a verdict is computed from."""
+
+    facts: Facts
+    decision: Decision
+    moment: Moment
+    stands: Stands | None = None  # the student's entry
+    others: tuple[Stands, ...] = ()  # entries of this number that scolpass leaves alone
+    rows: tuple[Enrolment, ...] = ()  # all there are, also while an undo keeps them from counting
+    rejected: tuple[Rejection, ...] = ()  # of the register and of the plan
+    change: Change | None = None  # what a pass would do now
+    held: bool = False  # the latest pass over everyone was held for approval
+    last: Mapping[str, Decided] = field(default_factory=dict)  # the latest of each action
+    waiting: tuple[Waiting, ...] = ()
+    register_trouble: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One reason, with what goes with it."""
+
+    reason: Reason
+    fields: Fields
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """The verdict on one student: what decides it first, then what else stands in the way."""
+
+    first: Found
+    also: tuple[Found, ...] = ()
+
+    @property
+    def possible(self) -> bool | None:
+        """Whether the directory takes the right password; None: that cannot be seen."""
+        reason = self.first.reason
+        if reason in CANNOT_BE_SEEN:
+            return None
+        if reason is Reason.AMBIGUOUS:  # whichever of its entries is the student's
+            closed = (one.reason is Reason.NOT_MANAGED for one in self.also)
+            return False if all(closed) else None
+        return reason in OPENS
+
+    def said(self, rules: Rules) -> list[Words]:
+        """All of it for the service desk, in English."""
+        zone = rules.institution.zone
+        return [words(one.reason, one.fields, zone) for one in (self.first, *self.also)]
+
+
+def sign_in(seen: Seen, rules: Rules) -> SignIn:
+    """The verdict on one student."""
+    facts = met_anew(seen.facts)
+    number = facts.number
+    notes = _notes(seen)
+    if facts.conflict is not None:
+        entries = [unmanaged(one, seen.moment, rules, number) for one in seen.others]
+        return _made(number, [(Reason.AMBIGUOUS, {"why": facts.conflict}), *entries], notes)
+    if seen.stands is not None:
+        return _made(number, _of_entry(seen, facts, seen.stands, rules), notes)
+    if seen.others:
+        entries = [unmanaged(one, seen.moment, rules) for one in seen.others]
+        return _made(number, entries, notes)
+    return _made(number, [_without_entry(seen, facts, rules)], notes)
+
+
+_Pair = tuple[Reason, dict[str, Any]]
+
+
+def _made(number: str, found: Sequence[_Pair], notes: Sequence[_Pair]) -> SignIn:
+    said = {reason for reason, _ in found}
+    every = [*found, *(note for note in notes if note[0] not in said)]
+    first, *also = (Found(reason, {"number": number, **fields}) for reason, fields in every)
+    return SignIn(first, tuple(also))
+
+
+# --- an entry that scolpass leaves alone ----------------------------------------------------------
+
+
+def unmanaged(stands: Stands, moment: Moment, rules: Rules, number: str | None = None) -> _Pair:
+    """What is said of an entry that scolpass does not manage, and why it does not.
+
+    Args:
+        number: one that scolpass knows and that stands on several entries; None: there is none.
+    """
+    account = stands.account
+    fields: dict[str, Any] = {"dn": account.dn}
+    reason: Reason | None = Reason.UNKNOWN_NUMBER if number is None else None
+    if not is_below(account.dn, rules.people_dn):
+        reason = Reason.OUTSIDE
+    elif not account.values("supannEtuId"):
+        reason = Reason.NO_NUMBER
+    elif len(account.values("supannEtuId")) > 1:
+        reason = Reason.SEVERAL_NUMBERS
+    if reason is not None:
+        fields |= {"why": reason, "remedy": reason}
+    if not stands.seen:
+        return Reason.NOT_MANAGED_UNSEEN, fields
+    closed = shut(account, stands.marks, stands.policy, moment.now)
+    return (Reason.NOT_MANAGED if closed else Reason.NOT_MANAGED_OPEN), fields
+
+
+# --- the student's entry --------------------------------------------------------------------------
+
+
+def _of_entry(seen: Seen, facts: Facts, stands: Stands, rules: Rules) -> list[_Pair]:
+    """What decides it, and what else keeps the password from opening the account."""
+    account, policy = stands.account, stands.policy
+    if not stands.seen:
+        return [(Reason.UNSEEN, {"dn": account.dn})]
+    closed = {one.answer: one for one in shut(account, stands.marks, policy, seen.moment.now)}
+    if policy is not None and not policy.there and account.password:
+        return [(Reason.OPEN_UNGUARDED, {"policy": policy.dn})]
+    if not closed:
+        return [_open(seen, account)]
+    found: list[_Pair] = []
+    if not_begun := closed.pop(Answer.NOT_BEGUN, None):
+        found.append(_not_begun(seen, facts, account, not_begun))
+    if ended := closed.pop(Answer.ENDED, None):
+        found.append(_ended(seen, facts, account, ended, rules))
+    if closed.pop(Answer.NO_PASSWORD, None):
+        found.append((Reason.NO_PASSWORD, {}))
+    if lock := closed.pop(Answer.LOCKED, None):
+        found.append(_locked(account, lock, policy))
+    for answer, reason in ((Answer.IDLE, Reason.IDLE), (Answer.TOO_OLD, Reason.TOO_OLD)):
+        if one := closed.pop(answer, None):
+            found.append((reason, {"since": one.since, "policy": policy.dn if policy else None}))
+    mended_with_it = (*_EXPIRED, *_NEEDS_REISSUE)
+    if Answer.FIRST_ONLY in closed and not any(reason in mended_with_it for reason, _ in found):
+        found.append(_first_only(seen, facts, account, rules))
+    return found
+
+
+_EXPIRED = (
+    Reason.EXPIRED,
+    Reason.EXPIRED_CALENDAR,
+    Reason.EXPIRED_CANCELLED,
+    Reason.ENDED,
+)
+_NEEDS_REISSUE = (Reason.LETTER_OVER, Reason.LETTER_LOCKED, Reason.NO_PASSWORD)
+
+
+def _open(seen: Seen, account: Account) -> _Pair:
+    """The directory lets the student in: into which kind of account."""
+    standing, decision = entry.standing(account), seen.decision
+    if decision.shared_person or standing.state is None:
+        return Reason.OPEN_OTHERWISE, {}
+    if standing.state is State.ACTIVE:
+        return Reason.OPEN, {"until": standing.end or decision.end}
+    if standing.state is State.GRACE:
+        return Reason.OPEN_IN_GRACE, {"until": standing.end or decision.end}
+    if standing.state is State.INACTIVE:
+        if not decision.missing:
+            return Reason.OPEN_COMPLETE, {}
+        return Reason.OPEN_NOT_ACTIVE, {"missing": ", ".join(decision.missing)}
+    return Reason.OPEN_STILL, {"state": standing.state.value}
+
+
+def _not_begun(seen: Seen, facts: Facts, account: Account, door: Shut) -> _Pair:
+    suspended = entry.standing(account).state is State.SUSPENDED
+    if not suspended and not is_suspended(facts):
+        return Reason.NOT_BEGUN, {"until": door.until}
+    if not facts.override.suspended and (facts.known is None or facts.known.adopted_suspended):
+        return Reason.SUSPENDED_BEFORE, {"since": entry.standing(account).start}
+    last = seen.last.get(Action.SUSPEND)
+    return Reason.SUSPENDED, {
+        "since": last.at if last else entry.standing(account).start,
+        "who": last.actor if last else None,
+        "why": last.reason.removeprefix("suspended: ") if last else facts.override.reason,
+    }
+
+
+def _ended(seen: Seen, facts: Facts, account: Account, door: Shut, rules: Rules) -> _Pair:
+    standing, decision = entry.standing(account), seen.decision
+    if standing.state is State.EXPIRED:
+        ending = ending_of(facts, account, rules)
+        if ending is Ending.CALENDAR:
+            assert door.since is not None
+            return Reason.EXPIRED_CALENDAR, {
+                "since": standing.start,
+                "day": facts.known.cutoff if facts.known else _last_day(door.since, rules),
+            }
+        if ending is Ending.CANCELLATION:
+            last = seen.last.get(Action.EXPIRE)
+            why = last.reason if last else "the enrolment was cancelled in the register"
+            return Reason.EXPIRED_CANCELLED, {"since": standing.start, "why": why}
+        return Reason.EXPIRED, {"since": standing.start}
+    assert door.since is not None
+    if decision.action is Action.EXPIRE and decision.ending is Ending.CALENDAR:
+        return Reason.ENDED, {"day": _last_day(door.since, rules)}
+    known = facts.known
+    if known is not None and known.cutoff == _last_day(door.since, rules):
+        return Reason.ENDED, {"day": known.cutoff}
+    ours = seen.change is None or "pwdEndTime" not in seen.change.attributes
+    if account.must_change and ours:
+        return Reason.LETTER_OVER, {"since": door.since}
+    return Reason.ENDED_BY_OTHERS, {"since": door.since}
+
+
+def _last_day(end: datetime, rules: Rules) -> date:
+    """The last usable day of what ends at an instant, most often a midnight."""
+    return (end - _SECOND).astimezone(rules.institution.zone).date()
+
+
+def _locked(account: Account, lock: Shut, policy: Policy | None) -> _Pair:
+    """A lock, for wrong tries or by somebody's hand."""
+    if lock.by_hand:
+        return Reason.LOCKED_BY_HAND, {"dn": account.dn}
+    fields = {
+        "since": lock.since,
+        "until": lock.until,
+        "failures": lock.failures or None,
+        "policy": policy.dn if policy else None,
+    }
+    if lock.unsure:
+        return Reason.LOCKED_UNSURE, fields
+    if lock.until is not None:
+        return Reason.LOCKED, fields
+    return (Reason.LETTER_LOCKED if account.must_change else Reason.LOCKED_FOR_GOOD), fields
+
+
+def _first_only(seen: Seen, facts: Facts, account: Account, rules: Rules) -> _Pair:
+    """``pwdReset`` stands: the password opens nothing but its own change."""
+    end = entry.instant(account.first("pwdEndTime") or "")
+    until = _last_day(end, rules) if end is not None else None
+    if entry.standing(account).state in IN_USE:
+        if facts.sealed is None:
+            return Reason.RESET_BY_OTHERS, {}
+        last = seen.last.get(Action.REISSUE)
+        return Reason.REISSUED, {"at": last.at if last else None, "until": until}
+    fields = {"until": until, "missing": ", ".join(seen.decision.missing)}
+    if facts.sealed is None:
+        return Reason.LETTER_UNKNOWN, fields
+    if not facts.sealed.printable:
+        return Reason.LETTER_HIDDEN, fields
+    return Reason.NEVER_ACTIVATED, fields
+
+
+# --- no entry -------------------------------------------------------------------------------------
+
+
+def _without_entry(seen: Seen, facts: Facts, rules: Rules) -> _Pair:
+    """Why there is no entry, and what would make one."""
+    known, rows = facts.known, seen.rows
+    if plan := next((one for one in seen.rejected if one.file is None), None):
+        return Reason.REFUSED, {"why": plan.reason}
+    if seen.change is not None:
+        if known is not None and not known.gone:
+            return Reason.GONE, {"dn": known.dn}
+        return Reason.DUE, {"why": seen.decision.reason}
+    if seen.rejected:
+        return Reason.ROW_REJECTED, {"why": row_trouble(seen.rejected[0])}
+    if known is not None and not known.gone:
+        return Reason.GONE_FOR_GOOD, {"dn": known.dn}
+    if known is not None and known.state is State.PURGED:
+        last = seen.last.get(Action.PURGE) or seen.last.get(Action.ERASE)
+        return Reason.PURGED, {"at": last.at if last else None}
+    if facts.override.undone:
+        return Reason.TAKEN_BACK, {}
+    if not rows:
+        return Reason.NOT_IN_REGISTER, {}
+    counting = [row.academic_year for row in rows if row.status.counts]
+    latest = max(counting or (row.academic_year for row in rows))
+    year = f"{latest}/{latest + 1}"
+    if counting:
+        return Reason.YEAR_OVER, {"year": year, "day": cutoff_of(latest, rules.lifecycle)}
+    statuses = {row.status for row in rows if row.academic_year == latest}
+    pending = Status.PENDING in statuses
+    return (Reason.PENDING if pending else Reason.CANCELLED), {"year": year}
+
+
+def row_trouble(row: Rejection) -> str:
+    """Where a rejected row stands and what is wrong with it."""
+    name = (row.file or "").rpartition("/")[2]
+    place = f"{name} line {row.line}: " if name else ""
+    value = f" {row.value!r}" if row.value else ""
+    return f"{place}{row.field or 'row'}{value}: {row.reason}"
+
+
+# --- beside it ------------------------------------------------------------------------------------
+
+
+def _notes(seen: Seen) -> list[_Pair]:
+    """What else somebody who helps this student ought to know."""
+    facts, change = seen.facts, seen.change
+    found: list[_Pair] = []
+    for row in seen.rejected:
+        if row.file is None and facts.conflict is None:
+            found.append((Reason.REFUSED, {"why": row.reason}))
+        elif row.file is not None:
+            found.append((Reason.ROW_REJECTED, {"why": row_trouble(row)}))
+    if seen.register_trouble is not None:
+        found.append((Reason.REGISTER_UNREAD, {"why": seen.register_trouble}))
+    if seen.decision.shared_person:
+        found.append((Reason.SHARED_PERSON, {}))
+    if change is not None:
+        reason = Reason.HELD if seen.held else Reason.CHANGE_DUE
+        if seen.held or facts.account is not None:
+            found.append((reason, {"why": f"{change.action.value}, {change.reason}"}))
+    if facts.override.undone:
+        found.append((Reason.UNDONE, {}))
+    for one in seen.waiting:
+        reason = Reason.EVENT_REJECTED if one.rejected else Reason.EVENT_WAITING
+        found.append((reason, {"since": one.at, "why": one.reason}))
+    return found

@@ -1,0 +1,400 @@
+"""The verdict: a row of the table for each reason, from facts alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from connector.core.door import FOR_GOOD, Marks, Policy
+from connector.core.lifecycle import decide
+from connector.core.model import (
+    Account,
+    Action,
+    Change,
+    Ending,
+    Facts,
+    Known,
+    Moment,
+    Override,
+    Rejection,
+    Sealed,
+    State,
+    Status,
+)
+from connector.core.reasons import Reason
+from connector.core.why import Decided, Seen, SignIn, Stands, Waiting, sign_in
+from tests.unit.core.builders import DN, NUMBER, POLICY, RULES, account, facts, having, row
+
+TODAY = date(2026, 11, 29)
+NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+PROVISIONAL = Policy(POLICY, lockout=True, lock_seconds=0, must_change=True)
+DEFAULT = Policy("cn=default", lockout=True, lock_seconds=900, must_change=True)
+END = "20271231230000Z"
+ACTIVE = account(pwdEndTime=END)
+GRACE = account("{COMPTE}A:SupannSursis:20260901:20261231", pwdEndTime="20261231230000Z")
+WAITS = account(
+    "{COMPTE}I:SupannCree:20261001:20271231",
+    pwdReset="TRUE",
+    pwdEndTime="20261230230000Z",
+    pwdPolicySubentry=POLICY,
+)
+HALF = account("{COMPTE}I:SupannCree:20261001:20271231", pwdEndTime=END)
+SUSPENDED = account(
+    "{COMPTE}S:SupannVerrouAdministratif:20261101:20271231",
+    pwdEndTime=END,
+    pwdStartTime="20991231230000Z",
+)
+EXPIRED = account("{COMPTE}I:SupannExpire:20260101:", pwdEndTime="20251231230000Z")
+SEALED = Sealed(date(2026, 12, 30))
+KNOWN = Known(
+    DN,
+    f"e{NUMBER}",
+    "lea.martin@etu.umontpellier.fr",
+    state=State.INACTIVE,
+    since=date(2026, 10, 1),
+    cutoff=date(2027, 12, 31),
+)
+LOCKED_AT = NOW - timedelta(minutes=5)
+LOCKED = Marks(locked=f"{LOCKED_AT:%Y%m%d%H%M%SZ}", failures=5)
+REFUSED = Rejection(None, None, "student_number", NUMBER, "the uid is taken by uid=x")
+BAD_ROW = Rejection("/srv/feed.csv", 7, "birth_date", "99/10", "is no date")
+CREATE = Change(Action.CREATE, NUMBER, DN, "enrolled in 2026/2027", {})
+
+
+def seen(
+    facts_: Facts,
+    *,
+    marks: Marks | None = None,
+    policy: Policy | None = None,
+    unseen: bool = False,
+    others: tuple[Account, ...] = (),
+    **more: Any,
+) -> Seen:
+    """What a verdict rests on; the policy is the one that the entry calls for."""
+    entry = facts_.account
+    if entry is not None and policy is None:
+        policy = PROVISIONAL if entry.values("pwdPolicySubentry") else DEFAULT
+    stands = Stands(entry, marks or Marks(), policy, seen=not unseen) if entry else None
+    return Seen(
+        facts=facts_,
+        decision=decide(facts_, RULES, TODAY),
+        moment=Moment(NOW, TODAY),
+        stands=stands,
+        others=tuple(Stands(one, Marks(), DEFAULT, seen=not unseen) for one in others),
+        rows=facts_.student.present or facts_.student.remembered,
+        **more,
+    )
+
+
+def verdict(*given: Any, **more: Any) -> SignIn:
+    return sign_in(seen(*given, **more), RULES)
+
+
+def suspended(**override: Any) -> Facts:
+    return facts(
+        account=SUSPENDED,
+        known=replace(KNOWN, state=State.SUSPENDED),
+        override=Override(suspended=True, reason="case 12", **override),
+    )
+
+
+def ended(ending: Ending | None, entry: Account = EXPIRED) -> Facts:
+    known = replace(
+        KNOWN,
+        state=State.EXPIRED,
+        since=date(2026, 1, 1),
+        cutoff=date(2025, 12, 31),
+        ending=ending,
+    )
+    return facts(row(2024), account=entry, known=known)
+
+
+STRANGER = having(account(None), supannEtuId="99999999")
+NUMBERLESS = having(account(None), supannEtuId=())
+TWO_NUMBERS = having(account(None), supannEtuId=("1", "2"))
+OUTSIDE = replace(account(None), dn="uid=x,ou=staff,dc=umontpellier,dc=fr")
+UNKNOWN = facts(absent=True, number="99999999")
+
+TABLE: list[tuple[Reason, bool | None, Seen]] = [
+    (Reason.OPEN, True, seen(facts(account=ACTIVE))),
+    (Reason.OPEN_IN_GRACE, True, seen(facts(row(2025), account=GRACE))),
+    (Reason.OPEN_NOT_ACTIVE, True, seen(facts(account=HALF, known=KNOWN))),
+    (
+        Reason.OPEN_COMPLETE,
+        True,
+        seen(
+            facts(
+                account=having(
+                    HALF,
+                    supannMailPrive="{SECOURS}lea@example.org",
+                    scolpassCharter="2026 2026-10-01T07:00:00Z",
+                ),
+                known=KNOWN,
+            )
+        ),
+    ),
+    (Reason.OPEN_OTHERWISE, True, seen(facts(account=having(ACTIVE, supannEmpId="7")))),
+    (Reason.OPEN_STILL, True, seen(ended(Ending.CALENDAR, having(EXPIRED, pwdEndTime=())))),
+    (
+        Reason.OPEN_UNGUARDED,
+        True,
+        seen(ended(Ending.CALENDAR), policy=Policy("cn=gone", there=False)),
+    ),
+    (Reason.NEVER_ACTIVATED, False, seen(facts(account=WAITS, known=KNOWN, sealed=SEALED))),
+    (Reason.LETTER_UNKNOWN, False, seen(facts(account=WAITS, known=KNOWN))),
+    (
+        Reason.LETTER_HIDDEN,
+        False,
+        seen(facts(account=WAITS, known=KNOWN, sealed=replace(SEALED, printable=False))),
+    ),
+    (
+        Reason.LETTER_OVER,
+        False,
+        seen(facts(account=having(WAITS, pwdEndTime="20261128230000Z"), sealed=SEALED)),
+    ),
+    (
+        Reason.LETTER_LOCKED,
+        False,
+        seen(facts(account=WAITS, known=KNOWN, sealed=SEALED), marks=LOCKED),
+    ),
+    (
+        Reason.REISSUED,
+        False,
+        seen(
+            facts(account=having(ACTIVE, pwdReset="TRUE"), sealed=SEALED),
+            last={"reissue": Decided(LOCKED_AT, "roux", "lost the letter")},
+        ),
+    ),
+    (Reason.RESET_BY_OTHERS, False, seen(facts(account=having(ACTIVE, pwdReset="TRUE")))),
+    (Reason.NO_PASSWORD, False, seen(facts(account=replace(ACTIVE, password=False)))),
+    (Reason.LOCKED, False, seen(facts(account=ACTIVE), marks=LOCKED)),
+    (
+        Reason.LOCKED_FOR_GOOD,
+        False,
+        seen(facts(account=ACTIVE), marks=LOCKED, policy=replace(DEFAULT, lock_seconds=0)),
+    ),
+    (Reason.LOCKED_BY_HAND, False, seen(facts(account=ACTIVE), marks=Marks(locked=FOR_GOOD))),
+    (Reason.SUSPENDED, False, seen(suspended())),
+    (
+        Reason.SUSPENDED_BEFORE,
+        False,
+        seen(
+            facts(
+                account=SUSPENDED,
+                known=replace(KNOWN, state=State.SUSPENDED, adopted_suspended=True),
+            )
+        ),
+    ),
+    (
+        Reason.EXPIRED,
+        False,
+        seen(
+            facts(
+                account=account("{COMPTE}I:SupannInactif:20260305:", pwdEndTime="20260304230000Z"),
+                absent=True,
+            )
+        ),
+    ),
+    (Reason.EXPIRED_CALENDAR, False, seen(ended(Ending.CALENDAR))),
+    (Reason.EXPIRED_CANCELLED, False, seen(ended(Ending.CANCELLATION))),
+    (
+        Reason.ENDED,
+        False,
+        seen(
+            facts(
+                row(2024),
+                account=account(
+                    "{COMPTE}A:SupannActif:20250901:20251231", pwdEndTime="20251231230000Z"
+                ),
+            )
+        ),
+    ),
+    (
+        Reason.ENDED_BY_OTHERS,
+        False,
+        seen(facts(account=having(ACTIVE, pwdEndTime="20261101000000Z"), known=KNOWN)),
+    ),
+    (
+        Reason.NOT_BEGUN,
+        False,
+        seen(facts(account=having(ACTIVE, pwdStartTime="20270101000000Z"))),
+    ),
+    (
+        Reason.IDLE,
+        False,
+        seen(
+            facts(account=ACTIVE),
+            marks=Marks(last_success=NOW - HOUR),
+            policy=replace(DEFAULT, max_idle=60),
+        ),
+    ),
+    (
+        Reason.TOO_OLD,
+        False,
+        seen(
+            facts(account=ACTIVE),
+            marks=Marks(changed=NOW - HOUR),
+            policy=replace(DEFAULT, max_age=60),
+        ),
+    ),
+    (Reason.UNSEEN, None, seen(facts(account=ACTIVE), unseen=True)),
+    (Reason.DUE, False, seen(facts(), change=CREATE)),
+    (Reason.GONE, False, seen(facts(known=KNOWN), change=CREATE)),
+    (Reason.GONE_FOR_GOOD, False, seen(facts(row(2024), known=KNOWN))),
+    (
+        Reason.PURGED,
+        False,
+        seen(facts(row(2024), known=replace(KNOWN, state=State.PURGED, gone=True))),
+    ),
+    (
+        Reason.TAKEN_BACK,
+        False,
+        seen(
+            facts(absent=True, known=replace(KNOWN, gone=True), override=Override(undone=True)),
+        ),
+    ),
+    (Reason.REFUSED, False, seen(facts(), rejected=(REFUSED,))),
+    (Reason.ROW_REJECTED, False, seen(facts(absent=True), rejected=(BAD_ROW,))),
+    (Reason.NOT_IN_REGISTER, False, seen(facts(absent=True))),
+    (Reason.PENDING, False, seen(facts(row(2026, Status.PENDING)))),
+    (Reason.CANCELLED, False, seen(facts(row(2026, Status.CANCELLED)))),
+    (Reason.YEAR_OVER, False, seen(facts(row(2024)))),
+    (
+        Reason.AMBIGUOUS,
+        None,
+        seen(facts(conflict="the number stands on several entries"), others=(ACTIVE, EXPIRED)),
+    ),
+    (
+        Reason.AMBIGUOUS,
+        False,
+        seen(facts(conflict="the number stands on several entries"), others=(EXPIRED,)),
+    ),
+    (Reason.NOT_MANAGED_OPEN, True, seen(UNKNOWN, others=(STRANGER,))),
+    (
+        Reason.NOT_MANAGED,
+        False,
+        seen(UNKNOWN, others=(having(STRANGER, pwdEndTime="20251231230000Z"),)),
+    ),
+    (Reason.NOT_MANAGED_UNSEEN, None, seen(UNKNOWN, others=(OUTSIDE,), unseen=True)),
+]
+
+
+@pytest.mark.parametrize(
+    ("reason", "possible", "given"), TABLE, ids=[str(reason) for reason, _, _ in TABLE]
+)
+def test_the_table_of_reasons(reason: Reason, possible: bool | None, given: Seen) -> None:
+    found = sign_in(given, RULES)
+    assert found.first.reason is reason
+    assert found.possible is possible
+    for said in found.said(RULES):
+        assert said.because.endswith(".")
+        assert "None" not in said.because + said.cure
+
+
+NOT_FIRST = {
+    # ... a lock under a policy that nobody knows, and what is only ever said beside a reason.
+    Reason.LOCKED_UNSURE,
+    Reason.UNKNOWN_NUMBER,
+    Reason.NO_NUMBER,
+    Reason.SEVERAL_NUMBERS,
+    Reason.OUTSIDE,
+    Reason.REGISTER_UNREAD,
+    Reason.CHANGE_DUE,
+    Reason.HELD,
+    Reason.UNDONE,
+    Reason.SHARED_PERSON,
+    Reason.EVENT_WAITING,
+    Reason.EVENT_REJECTED,
+}
+
+
+def test_the_table_has_every_reason() -> None:
+    assert {reason for reason, _, _ in TABLE} | NOT_FIRST == set(Reason)
+
+
+def test_a_lock_under_an_unknown_policy_is_told_with_what_is_not_known() -> None:
+    stands = Stands(ACTIVE, LOCKED, None)
+    found = sign_in(replace(seen(facts(account=ACTIVE)), stands=stands), RULES)
+    assert found.first.reason is Reason.LOCKED_UNSURE
+    assert "until when is not known" in found.said(RULES)[0].because
+
+
+@pytest.mark.parametrize(
+    ("reason", "entry"),
+    [
+        (Reason.UNKNOWN_NUMBER, STRANGER),
+        (Reason.NO_NUMBER, NUMBERLESS),
+        (Reason.SEVERAL_NUMBERS, TWO_NUMBERS),
+        (Reason.OUTSIDE, OUTSIDE),
+    ],
+)
+def test_an_entry_that_is_not_managed_is_told_with_why_not(reason: Reason, entry: Account) -> None:
+    first = verdict(UNKNOWN, others=(entry,)).first
+    assert first.fields["why"] is reason
+    assert first.fields["dn"] == entry.dn
+
+
+@pytest.mark.parametrize(
+    ("reason", "given"),
+    [
+        (Reason.REGISTER_UNREAD, seen(facts(account=ACTIVE), register_trouble="no rows")),
+        (Reason.ROW_REJECTED, seen(facts(account=ACTIVE), rejected=(BAD_ROW,))),
+        (Reason.REFUSED, seen(facts(account=ACTIVE), rejected=(REFUSED,))),
+        (Reason.CHANGE_DUE, seen(facts(account=ACTIVE), change=CREATE)),
+        (Reason.HELD, seen(facts(account=ACTIVE), change=CREATE, held=True)),
+        (Reason.UNDONE, seen(facts(account=ACTIVE, override=Override(undone=True)))),
+        (Reason.SHARED_PERSON, seen(facts(account=having(ACTIVE, supannEmpId="7")))),
+        (
+            Reason.EVENT_WAITING,
+            seen(facts(account=ACTIVE), waiting=(Waiting(NOW, rejected=False, reason=None),)),
+        ),
+        (
+            Reason.EVENT_REJECTED,
+            seen(facts(account=ACTIVE), waiting=(Waiting(NOW, rejected=True, reason="bad"),)),
+        ),
+    ],
+)
+def test_what_else_is_worth_knowing_is_said_beside_the_reason(reason: Reason, given: Seen) -> None:
+    found = sign_in(given, RULES)
+    assert reason in [one.reason for one in found.also]
+    assert found.possible
+
+
+def test_a_suspension_is_told_with_who_when_and_why() -> None:
+    last = {"suspend": Decided(LOCKED_AT, "roux", "suspended: charter abuse, case 12")}
+    said = verdict(suspended(), last=last).said(RULES)[0]
+    assert said.because == (
+        "The account is suspended since 29/11/2026 12:55 by roux: charter abuse, case 12."
+    )
+    assert said.cure == f"scolpass resume {NUMBER} --reason '...'"
+
+
+def test_a_locked_letter_is_told_with_since_when_and_a_reissue() -> None:
+    said = verdict(facts(account=WAITS, known=KNOWN, sealed=SEALED), marks=LOCKED).said(RULES)
+    assert len(said) == 1  # that the first connection is missing goes without saying
+    assert said[0].because == (
+        "The provisional password is locked for good since 29/11/2026 12:55 (5 wrong tries)."
+    )
+    assert said[0].cure == f"scolpass reissue {NUMBER} --reason '...'"
+
+
+def test_all_that_keeps_the_account_closed_is_said_the_gravest_first() -> None:
+    found = verdict(suspended(), marks=LOCKED)
+    assert [found.first.reason, *(one.reason for one in found.also)] == [
+        Reason.SUSPENDED,
+        Reason.LOCKED,
+    ]
+
+
+def test_an_account_that_never_activated_and_expired_is_told_as_expired_alone() -> None:
+    entry = having(EXPIRED, pwdReset="TRUE", pwdPolicySubentry=POLICY)
+    found = verdict(ended(Ending.CALENDAR, entry), marks=Marks())
+    assert found.first.reason is Reason.EXPIRED_CALENDAR
+    assert found.also == ()
+    assert found.said(RULES)[0].because == (
+        "The account has expired since 01/01/2026: its last day has passed, the 31/12/2025."
+    )
