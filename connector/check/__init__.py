@@ -45,6 +45,7 @@ _OF_THE_DIRECTORY: tuple[tuple[str, Callable[[Case], Findings]], ...] = (
     ("schema", schemas.schema),
     ("database", server.database),
     ("first connection", first_connection.first_connection),
+    ("rights", rights.as_defined),
     ("indexes", server.indexes),
     ("overlays", server.overlays),
     ("policies", policies.policies),

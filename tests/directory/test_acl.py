@@ -494,12 +494,15 @@ class TestTheServiceAccount:
 
     def test_sees_in_cn_config_what_check_needs_and_no_secret(self, people: People) -> None:
         seen: dict[str, list[bytes]] = {}
-        for _dn, attributes in people.service.search("cn=config"):
+        rules = []
+        for dn, attributes in people.service.search("cn=config"):
             seen |= attributes
+            rules += [dn] if "olcAccess" in attributes else []
         needed = {"olcSuffix", "olcOverlay", "olcDbIndex", "olcUniqueURI", "olcPPolicyDefault"}
         needed |= {"olcPasswordHash", "olcThreads", "olcModuleLoad", "olcLimits", "olcDbMaxSize"}
         assert needed <= set(seen)
-        assert not {"olcRootPW", "olcAccess", "olcRootDN"} & set(seen)
+        assert not {"olcRootPW", "olcRootDN"} & set(seen)
+        assert rules == ["olcDatabase={1}mdb,cn=config"]
 
     def test_cannot_write_to_cn_config(self, people: People) -> None:
         assert people.service.modify("cn=config", replace("olcThreads", "4")) == RIGHTS

@@ -226,7 +226,11 @@ class TestTheConfiguration:
                     re.sub(r"^\{\d+\}", "", value.decode()) for value in values
                 )
         for name in ("olcModuleLoad", "olcUniqueURI", "olcConstraintAttribute", "olcDbIndex"):
-            assert set(definition_values(name)) <= set(live[name]), name
+            meant = {
+                value.replace("@PEOPLE_URL@", directory.people_dn)
+                for value in definition_values(name)
+            }
+            assert meant <= set(live[name]), name
         assert live["olcPasswordHash"] == ["{ARGON2}"]
         assert int(live["olcDbMaxSize"][0]) >= 2**30
         assert len(live["olcAccess"]) == len(definition_values("olcAccess"))
@@ -435,10 +439,7 @@ pwdEndTime: 20991231230000Z
         assert list(files) == sorted(files)
         for name, ldif in files.items():
             status, said = old.run("ldapmodify", "-Q -Y EXTERNAL -a -c", ldif, ())
-            # What Debian's directory has already is said and passed over.
-            already = {"uid", "objectClass"} if name == "4-config.ldif" else set()
-            assert status in ((0, 80) if already else (0,)), said
-            assert len(re.findall(r"^ldap_", said, re.MULTILINE)) == len(already), said
+            assert status == 0, (name, said)
 
         service, secret = self.names.service_dn, "secret"
         assert old.modify(self.student, service, secret) == SUCCESS
