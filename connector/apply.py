@@ -89,6 +89,7 @@ class Applier:
         self._actor = context.actor
         self._connections = context.settings.directory.connections
         self._turn = context.turn
+        self._tree = context.tree
         self.stop = context.stop
         self._local = threading.local()
         self._siblings: list[Directory] = []
@@ -230,11 +231,11 @@ class Applier:
         if not batch:
             return _Intended((), [], {})
         drawn = self._draw(batch, hashing)
+        purged = {c.student_number: c.dn for c in batch if c.action is Action.PURGE}
         archived = {
-            change.student_number: _archive(self._directory.everything_at(change.dn))
-            for change in batch
-            if change.action is Action.PURGE
+            number: _archive(self._directory.everything_at(dn)) for number, dn in purged.items()
         }
+        named = self._directory.groups_of(self._tree, list(purged.values())) if purged else {}
         ids = self._journal.intend(
             batch,
             run=self._run,
@@ -243,6 +244,7 @@ class Applier:
             sealed={number: one.sealed for number, one in drawn.items()},
             archived=archived,
             since=self._since(batch),
+            groups={number: named.get(dn, ()) for number, dn in purged.items()},
         )
         return _Intended(batch, ids, drawn)
 

@@ -33,10 +33,12 @@ from connector import (
     reissuing,
     render,
     render_person,
+    render_plan,
     sandbox,
     sync,
 )
 from connector import log as logs
+from connector import undo as undoing
 from connector.context import Context, open_context
 from connector.core.model import Action
 from connector.core.peers import LOOPBACK
@@ -75,6 +77,7 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is kept in 
 RequiredReason = Annotated[
     str, typer.Option("--reason", help="Why; it is kept in the history.", show_default=False)
 ]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")]
 StudentsArgument = Annotated[
     list[str] | None, typer.Argument(help="Student numbers, uids, logins or addresses.")
 ]
@@ -102,6 +105,9 @@ def _say_version(wanted: bool) -> None:
 def _main(
     context: typer.Context,
     config: ConfigOption = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show the log as well, on stderr.")
+    ] = False,
     _version: Annotated[
         bool,
         typer.Option(
@@ -110,11 +116,18 @@ def _main(
     ] = False,
 ) -> None:
     context.obj = config
+    context.meta["verbose"] = verbose
 
 
-def _settings(context: typer.Context, config: Path | None) -> Settings:
+def _settings(context: typer.Context, config: Path | None, *, service: bool = False) -> Settings:
+    """Read the configuration and set up the log.
+
+    The daemon logs each change. A command's answer says what was done: without a log file, and
+    unless ``-v`` asks for it, its log is warnings and errors only.
+    """
     settings = load_settings(config or context.obj)
-    logs.configure(settings.log)
+    quiet = not (service or context.meta["verbose"])
+    logs.configure(settings.log, quiet=quiet)
     for warning in settings.warnings:
         log.warning("configuration", trouble=warning)
     return settings
@@ -168,6 +181,13 @@ def _print_json(value: Any) -> None:
     sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
 
 
+def _is_confirmed(question: str, *, yes: bool) -> bool:
+    """Whether it may go on: a person at a terminal is asked, a script is not."""
+    if yes or not (sys.stdin.isatty() and stderr.is_terminal):
+        return True
+    return typer.confirm(question, err=True)
+
+
 def _end(status: int) -> NoReturn:
     raise typer.Exit(status)
 
@@ -193,7 +213,13 @@ def plan(
     if as_json:
         _print_json(render.plan_json(prepared.plan, prepared.verdict.held))
     else:
-        render.show_plan(stdout, prepared, day or opened.moment.today, ahead=day is not None)
+        render_plan.show_plan(
+            stdout,
+            prepared,
+            day or opened.moment.today,
+            opened.rules.institution.zone,
+            ahead=day is not None,
+        )
     _end(sync.plan_status(prepared))
 
 
@@ -228,7 +254,7 @@ def sync_command(
     if as_json:
         _print_json(render.report_json(report))
     else:
-        render.show_report(stdout, report)
+        render_plan.show_report(stdout, report, opened.rules.institution.zone)
         render.show_refused_events(stdout, refused)
     if report.exit_status == 0 and refused:
         _end(1)
@@ -280,7 +306,7 @@ def run_command(
     from connector.daemon import service
 
     path = config or context.obj
-    settings = _settings(context, config)
+    settings = _settings(context, config, service=True)
     shipped = sandbox.shipped_texts()
     _end(service.run(settings, lambda: _reread(path), shipped, leads=not pages_only))
 
@@ -532,7 +558,7 @@ def _account_command(
         found: dict[str, Any] = render.report_json(report) if report else {}
         _print_json({"student_number": number, **found})
     elif report is not None and report.outcomes:
-        render.show_report(stdout, report)
+        render_plan.show_report(stdout, report, opened.rules.institution.zone)
     else:
         stdout.print(f"{number}: {name} is recorded; no entry had to be changed.")
 
@@ -578,36 +604,64 @@ def erase(
     context: typer.Context,
     student: StudentArgument,
     reason: RequiredReason,
+    yes: YesOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Erase an expired account and all that is known of the person, on her request."""
-    _account_command(context, config, student, reason, "erase", desk.erase, as_json=as_json)
+    """Erase an expired account and all that is known of the person, on request.
+
+    Whom it would erase is said first; on a terminal it waits for a yes.
+    """
+
+    def act(opened: Context, number: str, why: str) -> sync.Report | None:
+        whom = desk.whom_to_erase(opened, number)
+        if not as_json:
+            stdout.print(printable(whom), markup=False, soft_wrap=True)
+        if not _is_confirmed("Erase this for good?", yes=yes):
+            raise UsageError(f"{number} is not erased", "Nothing was changed.")
+        return desk.erase(opened, number, why)
+
+    _account_command(context, config, student, reason, "erase", act, as_json=as_json)
 
 
 @app.command(epilog=_example("scolpass undo 1204 --reason 'the feed was broken'"))
 def undo(
     context: typer.Context,
     run: Annotated[int, typer.Argument(help="The run's number, as in the history.")],
+    approve: Annotated[
+        str | None, typer.Option(help="Apply exactly the held plan with this digest.")
+    ] = None,
     reason: ReasonOption = "",
+    yes: YesOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Reverse what a run changed, where nothing newer stands on it."""
+    """Reverse what a run changed, where nothing newer stands on it.
+
+    The plan is shown first; on a terminal it waits for a yes.
+    """
+    if approve is not None and not reason.strip():
+        raise UsageError("--approve wants to know why", "Add --reason '...'")
+
+    def confirm(prepared: sync.Prepared, left: undoing.Left) -> bool:
+        if as_json:
+            return True
+        zone = opened.rules.institution.zone
+        render_plan.show_undo(stdout, prepared, run, left, zone)
+        return not prepared.verdict.go or _is_confirmed("Take this back?", yes=yes)
+
     with _opened(context, config) as opened, _writing(opened, "undo"):
-        found = desk.undo(opened, run, reason.strip())
-    status = found.report.exit_status if found.report else 0
+        found = undoing.undo(opened, run, reason.strip(), approve=approve, confirm=confirm)
+    report = found.report
     if as_json:
-        told: dict[str, Any] = render.report_json(found.report) if found.report else {}
+        told: dict[str, Any] = render.report_json(report) if report else {}
         left = [{"student_number": number, "reason": why} for number, why in found.left]
         _print_json({**told, "left": left})
-    else:
-        if found.report is not None:
-            render.show_report(stdout, found.report)
-        elif not found.left:
-            stdout.print(f"Run {run} changed nothing that could be undone.")
-        render.show_undone(stdout, found.left)
-    _end(max(status, 1 if found.left else 0))
+    elif report is not None:
+        render_plan.show_undone(stdout, report)
+    elif not found.left:
+        stdout.print(f"Run {run} changed nothing that could be undone.")
+    _end(max(report.exit_status if report else 0, 1 if found.left else 0))
 
 
 @app.command(epilog=_example("scolpass rebuild --reservations journal.db.reservations"))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import structlog
 from pydantic import SecretStr
@@ -15,24 +13,20 @@ from pydantic import SecretStr
 from connector.clock import instant
 from connector.context import Context
 from connector.core import entry
+from connector.core.dates import shown
 from connector.core.dn import below, is_below
 from connector.core.lifecycle import decide, rows_of, year_of_cutoff
 from connector.core.model import (
     IN_USE,
     Account,
     Action,
-    Change,
     Decision,
     Facts,
     Known,
     Override,
-    Plan,
     State,
-    Verdict,
 )
-from connector.core.plan import digest, reverse
 from connector.errors import ScolpassError, UsageError
-from connector.gather import rows_digest
 from connector.portrait import Portrait, look_at, portrait, sign_in_of
 from connector.sync import Prepared, Report, carry_out, prepare, recover
 
@@ -48,14 +42,6 @@ class Resynced:
     facts: Facts
     decision: Decision
     now: Portrait  # as it is once all was done
-
-
-@dataclass(frozen=True, slots=True)
-class Undone:
-    """What became of taking a run back."""
-
-    report: Report | None
-    left: tuple[tuple[str, str], ...]  # student number, and why its change stands
 
 
 # --- one walk -------------------------------------------------------------------------------------
@@ -148,11 +134,11 @@ def resume(context: Context, number: str, reason: str) -> Report:
     met = facts.known if facts.known and facts.known.adopted_suspended else None
     if not facts.override.suspended and met is None:
         raise ScolpassError(f"{doing}: no suspension stands", "See `scolpass show`.")
-    _resumed(context, number, met)
+    resumed(context, number, met)
     return _walk(context, number, "resume", reason, doing)
 
 
-def _resumed(context: Context, number: str, known: Known | None) -> None:
+def resumed(context: Context, number: str, known: Known | None) -> None:
     """Forget a suspension, whoever decided it."""
     context.journal.take_back(number, "suspended")
     if known is not None and known.adopted_suspended:
@@ -176,6 +162,20 @@ def rename(context: Context, number: str, reason: str) -> Report:
             "See `scolpass show`; `scolpass resync --force` takes the rows of the moment.",
         )
     return _walk(context, number, "rename", reason, doing, rename=True)
+
+
+def whom_to_erase(context: Context, number: str) -> str:
+    """The person whom an erasure would be of: number, name, state, DN."""
+    facts = look_at(context, [number])[0].facts[number]
+    account, known = facts.account, facts.known
+    if account is None:
+        state = known.state.value if known and known.state else "unknown"
+        return f"{number}: no entry any more ({state}); what the journal keeps would be erased"
+    standing = entry.standing(account)
+    words = standing.state.value if standing.state else "without a state"
+    since = f" since {shown(standing.start)}" if standing.start else ""
+    name = account.first("displayName") or account.first("cn") or "without a name"
+    return f"{number}: {name}, {words}{since}, {account.dn}"
 
 
 def erase(context: Context, number: str, reason: str) -> Report | None:
@@ -258,145 +258,6 @@ def _walk(
             report.run, command, reason, actor=context.actor, at=instant(), number=number
         )
     return report
-
-
-# --- taking a run back ----------------------------------------------------------------------------
-
-
-def undo(context: Context, run: int, reason: str) -> Undone:
-    """Reverse what a run changed, where nothing newer stands on it.
-
-    What is restored stands until the register's rows of that student change. To undo an undo
-    does again what it had taken back, and the rows count again. A run that began later than now
-    was made by a wrong clock: neither it nor its like keep the next sync from running.
-
-    Raises:
-        UsageError: there was no such run.
-        Untrustworthy: a source, the directory or the journal is not to be trusted.
-    """
-    recover(context)
-    began = context.journal.run_began(run)
-    if began is None:
-        raise UsageError(f"there was no run {run}", "See `scolpass history`.")
-    if began > context.moment.now:
-        context.journal.disown_runs_after(context.moment.now)
-    done = context.journal.changes_of(run)
-    numbers = list(dict.fromkeys(change.student_number for change, _, _ in done))
-    if not numbers:
-        return Undone(None, ())
-    prepared, _ = look_at(context, numbers)
-    why = f"run {run} is undone" + (f": {reason}" if reason else "")
-    undone: dict[str, Change] = {}
-    changes: dict[str, Change] = {}
-    left: list[tuple[str, str]] = []
-    for change, before, newer in done:
-        number = change.student_number
-        found = _reversed(context, change, before, prepared.facts[number], why)
-        if newer and not isinstance(found, str):
-            found = "something newer stands on it"
-        if isinstance(found, str):
-            left.append((number, found))
-        else:
-            undone[number], changes[number] = change, found
-    ordered = tuple(changes[number] for number in numbers if number in changes)
-    for number in changes:
-        _let_stand(context, prepared, undone[number])
-    report = carry_out(context, _only(prepared, ordered), command="undo", reason=reason)
-    for outcome in report.outcomes:
-        number = outcome.change.student_number
-        if outcome.outcome != "applied":
-            context.journal.take_back(number, "undone")
-        else:
-            _settle(context, undone[number], outcome.change)
-    return Undone(report, tuple(left))
-
-
-def _let_stand(context: Context, prepared: Prepared, undone: Change) -> None:
-    """The register's rows do not count until they change, and nothing does it again till then."""
-    if undone.action is Action.UNDO:
-        return
-    number = undone.student_number
-    rows = rows_digest(prepared.feed.students.get(number, ()))
-    not_again: set[Action] = {undone.action}
-    standing = prepared.facts[number].override
-    if standing.undone:
-        not_again |= standing.not_again
-    text = " ".join([rows, *sorted(action.value for action in not_again)])
-    context.journal.override(number, "undone", text, context.actor, instant())
-
-
-def _settle(context: Context, undone: Change, change: Change) -> None:
-    """Decisions of admins follow what was taken back, so that the next sync finds them so."""
-    number = change.student_number
-    if undone.action is Action.UNDO:
-        context.journal.take_back(number, "undone")
-    was, now = (
-        entry.standing(Account(change.dn, {"supannRessourceEtatDate": values})).state
-        for values in change.attributes.get("supannRessourceEtatDate", ((), ()))
-    )
-    if was is now or State.EXPIRED in (was, now):
-        return
-    if was is State.SUSPENDED:
-        _resumed(context, number, context.journal.accounts([number]).get(number))
-    elif now is State.SUSPENDED:
-        context.journal.override(number, "suspended", change.reason, context.actor, instant())
-
-
-def _reversed(
-    context: Context, change: Change, before: Known | None, facts: Facts, reason: str
-) -> Change | str:
-    copy = None
-    if change.deletes:
-        archived = context.journal.archived(change.student_number)
-        copy = _values(archived[1]) if archived else None
-    account = _account(context, change, facts)
-    return reverse(change, before, account, copy, context.rules, context.moment.today, reason)
-
-
-def _account(context: Context, change: Change, facts: Facts) -> Account | None:
-    if facts.conflict is None:
-        return facts.account
-    return context.directory.account_at(change.dn)
-
-
-def _values(copy: Mapping[str, Sequence[Any]]) -> dict[str, tuple[str, ...]]:
-    """An archived entry's attributes; octets that are no text as surrogates."""
-    return {
-        name: tuple(
-            base64.b64decode(v["base64"]).decode("utf-8", "surrogateescape")
-            if isinstance(v, dict)
-            else v
-            for v in values
-        )
-        for name, values in copy.items()
-    }
-
-
-def _only(prepared: Prepared, changes: tuple[Change, ...]) -> Prepared:
-    """The walk with these changes in place of those planned, and nothing else learnt."""
-    counts = {"undo": len(changes)} if changes else {}
-    plan = Plan(
-        changes=changes,
-        rejected=(),
-        notices=(),
-        managed=prepared.plan.managed,
-        digest=digest(changes),
-        counts=counts,
-        memory={},
-        unsealed=frozenset(),
-        given={},
-    )
-    return Prepared(
-        plan=plan,
-        verdict=Verdict(go=changes, held=()),
-        facts=prepared.facts,
-        feed=prepared.feed,
-        rows=[],
-        forget=(),
-        distinct=None,
-        whole=False,
-        mark=prepared.mark,
-    )
 
 
 # --- a journal from the directory -----------------------------------------------------------------

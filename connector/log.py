@@ -57,20 +57,23 @@ class LogRules(Protocol):
 # --- set-up -------------------------------------------------------------------------------------
 
 
-def configure(rules: LogRules, *, stream: TextIO | None = None) -> None:
+def configure(rules: LogRules, *, stream: TextIO | None = None, quiet: bool = False) -> None:
     """Set up all logging of this process; may be called again, the last call counts.
 
     Args:
         rules: level and file.
         stream: where events go when there is no file; the stderr of the moment by default.
+        quiet: on a stream only warnings and errors, as a command's answer says the rest.
 
     Raises:
         ConfigurationError: the file cannot be opened for appending.
     """
     sink: _Sink
+    least = _LEVELS[rules.level]
     if rules.file is not None:
         sink = _File(rules.file)
     else:
+        least = max(least, logging.WARNING) if quiet else least
         sink = _Stream(sys.stderr if stream is None else stream)
     render: list[Any]
     if sink.terminal:
@@ -92,7 +95,7 @@ def configure(rules: LogRules, *, stream: TextIO | None = None) -> None:
             _milliseconds,
             *render,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[rules.level]),
+        wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=lambda *_: sink,
         cache_logger_on_first_use=False,  # a later configure() counts for every logger
     )

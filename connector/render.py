@@ -2,56 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date
-from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from connector.core.model import Action, Change, Held, Plan, Rejection
+from connector.core.meaning import with_meaning
+from connector.core.model import Change, Held, Plan, Rejection
 from connector.events import Accepted
 from connector.letters import Printed, Refused
-from connector.sync import Prepared, Report
+from connector.sync import Report
 from connector.terminal import hang, printable
 
 SHOWN = 20  # changes that a person is shown before the rest is counted
 FEW = 5  # refused rows and notes, likewise
-REASONS = 3  # the commonest, of each kind of change
-_COLOURS = {
-    "create": "green",
-    "activate": "green",
-    "restore": "green",
-    "update": "cyan",
-    "grace": "yellow",
-    "expire": "red",
-    "purge": "red",
-    "suspend": "red",
-    "resume": "green",
-    "reissue": "cyan",
-    "rename": "cyan",
-    "erase": "red",
-    "undo": "yellow",
-}
-_WORDS = {
-    Action.CREATE: ("account is created", "accounts are created"),
-    Action.UPDATE: ("entry is brought up to date", "entries are brought up to date"),
-    Action.ACTIVATE: ("account becomes active", "accounts become active"),
-    Action.GRACE: ("account goes into grace", "accounts go into grace"),
-    Action.RESTORE: ("account is restored", "accounts are restored"),
-    Action.EXPIRE: ("account expires", "accounts expire"),
-    Action.PURGE: ("entry is deleted for good", "entries are deleted for good"),
-    Action.SUSPEND: ("account is suspended", "accounts are suspended"),
-    Action.RESUME: ("suspension is taken back", "suspensions are taken back"),
-    Action.REISSUE: ("new password is handed out", "new passwords are handed out"),
-    Action.RENAME: ("account gets another address", "accounts get other addresses"),
-    Action.ERASE: ("entry is erased on request", "entries are erased on request"),
-    Action.UNDO: ("change is taken back", "changes are taken back"),
-}
 
 
 # --- for machines ---------------------------------------------------------------------------------
@@ -129,168 +96,42 @@ def letters_json(printed: Printed, out: str) -> dict[str, Any]:
 # --- for people -----------------------------------------------------------------------------------
 
 
-def show_plan(console: Console, prepared: Prepared, day: date, *, ahead: bool) -> None:
-    """The plan: first in sentences that can be read aloud, then change by change.
+def differences(change: Change, zone: ZoneInfo | None = None) -> list[str]:
+    """The differences of one change; a new or deleted entry is told by its address.
 
-    A plan ``ahead`` is that of another day, which nobody can apply yet.
+    Of an attribute with several values only those are told that come or go.
+
+    Args:
+        zone: the institution's, in which times have their meaning beside them.
     """
-    plan, held = prepared.plan, prepared.verdict.held
-    whole = prepared.distinct is not None
-    console.print(f"[bold]Plan for {day.day} {day:%B %Y}[/bold]")
-    if whole:
-        console.print(f"The directory holds {_entries(plan.managed)} that scolpass looks after.")
-    else:
-        console.print(f"{_entries(plan.managed)} of the directory looked at.")
-    console.print("If this plan is applied:" if plan.changes else "Nothing is to be changed.")
-    _say_counts(console, plan, held)
-    _say_held(console, plan, held)
-    _say_rejected(console, plan.rejected)
-    _say_notices(console, plan.notices)
-    if plan.changes and not held and not ahead:
-        whom = " ".join(change.student_number for change in plan.changes)
-        console.print(
-            "Apply it with: scolpass " + ("sync" if whole else f"resync {whom}"), soft_wrap=True
-        )
-    console.print(f"Digest: {plan.digest}", soft_wrap=True)
-    _show_changes(console, [(change, "", None) for change in plan.changes])
-
-
-def show_report(console: Console, report: Report) -> None:
-    """What a pass did: first in sentences, then change by change, failures first."""
-    plan, held = report.plan, report.verdict.held
-    applied = sum(one.outcome == "applied" for one in report.outcomes)
-    failed = sum(one.outcome == "failed" for one in report.outcomes)
-    if report.approved_late is not None:
-        console.print(
-            "[bold red]Nothing was applied:[/bold red] this plan was first computed on "
-            f"{report.approved_late:%d/%m/%Y}, too long ago to be approved unread "
-            "(safety.approval_days). It has been computed anew now: read it, and approve it again."
-        )
-    elif report.refused_approval:
-        console.print(
-            "[bold red]Nothing was applied:[/bold red] the digest given is not the one of this "
-            "plan; register or directory have changed since it was printed."
-        )
-    if not plan.changes:
-        console.print(
-            f"[green]Nothing to do:[/green] {_entries(plan.managed)} looked at, all are right."
-        )
-    else:
-        rest = len(plan.changes) - applied - failed
-        console.print(
-            f"[bold]Run {report.run}:[/bold] of {len(plan.changes):,} changes {applied:,} applied, "
-            f"{failed:,} failed, {rest:,} held."
-        )
-        _say_counts(console, plan, held)
-    _say_held(console, plan, held)
-    _say_rejected(console, plan.rejected)
-    _say_notices(console, plan.notices)
-    if plan.changes:
-        console.print(f"Digest: {plan.digest}", soft_wrap=True)
-    gravest = sorted(
-        report.outcomes, key=lambda one: ("failed", "held", "applied").index(one.outcome)
-    )
-    _show_changes(console, [(one.change, one.outcome, one.error) for one in gravest])
-
-
-def _entries(count: int) -> str:
-    return f"{count:,} {'entry' if count == 1 else 'entries'}"
-
-
-def _say_counts(console: Console, plan: Plan, held: Sequence[Held]) -> None:
-    """How many changes of each kind, and the commonest reasons."""
-    holding = {item.action for item in held}
-    for action in Action:
-        reasons = Counter(c.reason for c in plan.changes if c.action is action)
-        count = reasons.total()
-        if not count:
-            continue
-        words = _WORDS[action][count != 1]
-        note = ", held for approval" if action in holding else ""
-        line = Text(f"{count:>8,} ", style=_COLOURS[action.value])
-        console.print(line.append(words + note, style="bold yellow" if note else "default"))
-        for reason, often in reasons.most_common(REASONS):
-            hang(console, Text(f"{often:>12,} × ", style="dim"), reason, style="dim")
-        if len(reasons) > REASONS:
-            others = count - sum(often for _, often in reasons.most_common(REASONS))
-            console.print(Text(f"{others:>12,} × for other reasons", style="dim"))
-
-
-def _say_held(console: Console, plan: Plan, held: Sequence[Held]) -> None:
-    for item in held:
-        console.print(f"[bold yellow]Held:[/bold yellow] {escape(item.explanation)}.")
-    if held:
-        console.print("If that is right, read the plan and approve it, as it stands, with:")
-        # In two lines that a shell reads as one: on a narrow terminal, too, it can be copied.
-        console.print(
-            f"  scolpass sync --reason '...' --approve \\\n    {plan.digest}", soft_wrap=True
-        )
-
-
-def _say_rejected(console: Console, rejected: Sequence[Rejection]) -> None:
-    if not rejected:
-        return
-    count = len(rejected)
-    what = "1 row is" if count == 1 else f"{count:,} rows are"
-    console.print(f"[magenta]{what} refused[/magenta]; those students keep what they have:")
-    for row in rejected[:FEW]:
-        place = f"{Path(row.file).name} line {row.line}" if row.file else "directory"
-        value = f" '{row.value}'" if row.value else ""
-        hang(console, "  ", f"{place}: {row.field or 'row'}{value}: {row.reason}", by=2)
-    _say_more(console, count)
-
-
-def _say_notices(console: Console, notices: Sequence[str]) -> None:
-    if notices:
-        console.print(f"{len(notices):,} {'note' if len(notices) == 1 else 'notes'}:")
-    for notice in notices[:FEW]:
-        hang(console, "  ", notice, style="dim", by=2)
-    _say_more(console, len(notices))
-
-
-def _say_more(console: Console, count: int, where: str = "--json has them all") -> None:
-    if count > FEW:
-        console.print(f"  and {count - FEW:,} more ({where})")
-
-
-def _show_changes(console: Console, rows: Sequence[tuple[Change, str, str | None]]) -> None:
-    if not rows:
-        return
-    table = Table(box=None, pad_edge=False, title="In detail", title_justify="left")
-    table.add_column("action", no_wrap=True)
-    table.add_column("student", no_wrap=True)
-    table.add_column("why and what", overflow="fold")
-    for change, outcome, error in rows[:SHOWN]:
-        what = Text(printable(change.reason))
-        if error:
-            what.append(f"\nfailed: {printable(error)}", style="bold red")
-        for line in differences(change):
-            what.append("\n" + printable(line), style="dim")
-        action = Text(change.action.value, style=_COLOURS[change.action.value])
-        if outcome and outcome != "applied":
-            action.append(f" ({outcome})", style="bold yellow")
-        table.add_row(action, change.student_number, what)
-    console.print()
-    console.print(table)
-    if len(rows) > SHOWN:
-        console.print(f"and {len(rows) - SHOWN:,} more changes (--json has them all)")
-
-
-def differences(change: Change) -> list[str]:
-    """The differences of one change; a new or deleted entry is told by its address."""
     if change.adds or change.deletes:
         side = 1 if change.adds else 0
         names = ("displayName", "mail", "supannRessourceEtatDate")
-        values = (change.attributes.get(name, ((), ()))[side] for name in names)
-        return ["  " + ", ".join(value[0] for value in values if value)]
+        found = ((name, change.attributes.get(name, ((), ()))[side]) for name in names)
+        return ["  " + ", ".join(_told(name, values[:1], zone) for name, values in found if values)]
     return [
-        f"  {name}: {_joined(before)} → {_joined(after)}"
+        f"  {name}: {_difference(name, before, after, zone)}"
         for name, (before, after) in change.attributes.items()
     ]
 
 
-def _joined(values: Sequence[str]) -> str:
-    return " | ".join(values) if values else "(none)"
+def _difference(
+    name: str, before: Sequence[str], after: Sequence[str], zone: ZoneInfo | None
+) -> str:
+    if len(before) < 2 and len(after) < 2:
+        return f"{_told(name, before, zone)} → {_told(name, after, zone)}"
+    standing, wanted = ({value.lower(): value for value in side} for side in (before, after))
+    if standing.keys() == wanted.keys():  # the case of a value, or their order
+        return f"{_told(name, before, zone)} → {_told(name, after, zone)}"
+    gone = [value for key, value in standing.items() if key not in wanted]
+    new = [value for key, value in wanted.items() if key not in standing]
+    sides = ((gone, "without"), (new, "with"))
+    return ", ".join(f"{word} {_told(name, values, zone)}" for values, word in sides if values)
+
+
+def _told(name: str, values: Sequence[str], zone: ZoneInfo | None) -> str:
+    shown = values if zone is None else [with_meaning(name, value, zone) for value in values]
+    return " | ".join(shown) if shown else "(none)"
 
 
 def show_events(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -316,7 +157,8 @@ def show_refused_events(console: Console, refused: Sequence[Accepted]) -> None:
         console.print(f"[magenta]{what} refused[/magenta]:")
     for one in refused[:FEW]:
         hang(console, "  ", f"{one.id}: {one.reason}", by=2)
-    _say_more(console, len(refused), "`scolpass events list` has them all")
+    if len(refused) > FEW:
+        console.print(f"  and {len(refused) - FEW:,} more (`scolpass events list` has them all)")
 
 
 def show_refused_letters(console: Console, refused: Sequence[Refused], shown: int) -> None:
@@ -325,9 +167,3 @@ def show_refused_letters(console: Console, refused: Sequence[Refused], shown: in
         hang(console, "", f"{one.student}: no letter: {one.reason}", by=2)
     if len(refused) > shown:
         console.print(f"and {len(refused) - shown:,} more (--json has them all)")
-
-
-def show_undone(console: Console, left: Sequence[tuple[str, str]]) -> None:
-    """The changes that an undo left as they are, and why."""
-    for number, reason in left:
-        hang(console, "  ", f"{number} stays as it is: {reason}", by=2)

@@ -149,7 +149,7 @@ def prepare(
             rejected=_rejected(feed, scope),
             notices=_notices(feed, scope),
         )
-    approved, refused, late = _approval(context, plan, approve)
+    approved, refused, late = approval(context, plan, approve)
     gap = at is None and is_long_since(last, context.moment)
     verdict = Verdict(go=plan.changes, held=())
     if judged:
@@ -231,7 +231,7 @@ def _notices(feed: Feed, scope: Sequence[str] | None) -> Iterator[str]:
         yield from feed.notices[number]
 
 
-def _approval(
+def approval(
     context: Context, plan: Plan, approve: str | None
 ) -> tuple[bool, bool, datetime | None]:
     """Whether the plan is approved, whether its approval is refused, and since when it stands if

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from connector.check.case import Case, Findings
 from connector.check.findings import Finding, Mark, hint, many, unseen, warning, wrong
+from connector.core.dates import shown
 from connector.core.model import Known, Sealed
 from connector.edges.journal import Journal, lock_file, open_journal
 from connector.edges.passwords import Sealer
@@ -79,16 +80,16 @@ def runs(case: Case) -> Findings:
         if run.exit_status is None:
             yield hint(
                 "journal",
-                f"{what}began at {_time(run.started_at)} and has not ended: it is under way, or "
-                "was cut short",
+                f"{what}began at {_time(case, run.started_at)} and has not ended: it is under way, "
+                "or was cut short",
                 "If none is under way, run `scolpass sync`: it goes on from there.",
             )
         else:
             ending = _ENDINGS.get(run.exit_status, "")
             yield Finding(
                 "journal",
-                f"{what}ended at {_time(run.ended_at or run.started_at)} with {run.exit_status}: "
-                f"{ending}",
+                f"{what}ended at {_time(case, run.ended_at or run.started_at)} with "
+                f"{run.exit_status}: {ending}",
                 Mark.OK if run.exit_status in (0, 1) else Mark.HINT,
                 "" if run.exit_status in (0, 1) else "Read `scolpass plan`.",
             )
@@ -96,7 +97,8 @@ def runs(case: Case) -> Findings:
     if started is not None and started - case.moment.now >= _CLOCK_SLACK:
         yield wrong(
             "journal",
-            f"the clock says {_time(case.moment.now)}, but a run was made at {_time(started)}",
+            f"the clock says {_time(case, case.moment.now)}, but a run was made at "
+            f"{_time(case, started)}",
             "Set the clock right; until then every sync stops. If it was wrong then, "
             f"`scolpass undo {case.last.id if case.last else 'RUN'}` says so.",
             status=4,
@@ -111,8 +113,8 @@ def runs(case: Case) -> Findings:
         )
 
 
-def _time(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"
+def _time(case: Case, at: datetime) -> str:
+    return shown(at, case.settings.institution.zone)
 
 
 def sealed(case: Case) -> Findings:

@@ -45,19 +45,19 @@ def below(attribute: str, value: str, base: str) -> str:
 
 def same_dn(one: str, other: str) -> bool:
     """Whether two DNs name one entry."""
-    return one == other or _normal(one) == _normal(other)
+    return one == other or normal_dn(one) == normal_dn(other)
 
 
 def is_below(dn: str, base: str) -> bool:
     """Whether ``dn`` lies under ``base``, at whatever depth."""
     if dn.endswith(f",{base}") and dn[-len(base) - 2 : -len(base) - 1] != "\\":
         return True  # as the directory answers: everything under an entry ends in its spelling
-    whole, end = _normal(dn), _normal(base)
+    whole, end = normal_dn(dn), normal_dn(base)
     return len(whole) > len(end) and whole[len(whole) - len(end) :] == end
 
 
 @lru_cache(maxsize=1024)
-def _normal(dn: str) -> tuple[tuple[tuple[str, str], ...], ...]:
+def normal_dn(dn: str) -> tuple[tuple[tuple[str, str], ...], ...]:
     """A DN in the one form that all its spellings share."""
     found = []
     at = 0

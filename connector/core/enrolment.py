@@ -522,7 +522,7 @@ def _birth_date(value: object, date_format: str, today: date, institution: Insti
     if born is None:
         raise _Bad("birth_date", value, "is empty")
     if born > today:
-        raise _Bad("birth_date", value, f"lies after today, {today.isoformat()}")
+        raise _Bad("birth_date", value, f"lies after today, {today:%d/%m/%Y}")
     return born
 
 

@@ -173,7 +173,7 @@ def plan_one(facts: Facts, taken: Taken, rules: Rules, today: date) -> Planned:
     if decision.action in (Action.PURGE, Action.ERASE):
         return Planned(change=_purge(facts, account, decision, today))
     if decision.state is None and not decision.shared_person:
-        return Planned(notices=decision.notices)
+        return Planned(notices=(*decision.notices, *_left_without_password(facts, account)))
     if facts.provisional_stands and not (
         decision.draws_password or decision.shared_person or decision.action in _ENDINGS
     ):
@@ -199,6 +199,8 @@ def plan_one(facts: Facts, taken: Taken, rules: Rules, today: date) -> Planned:
         changed["pwdReset"] = (account.values("pwdReset"), ("TRUE",))  # slapd clears it else
     known = _remember(facts, decision, whole, rules, today, written=bool(changed))
     notices = (*_disagreement(facts), *notices, *decision.notices)
+    if decision.state is not State.EXPIRED and not decision.draws_password:
+        notices = (*notices, *_left_without_password(facts, account))
     sealed = _fate(facts, account, decision)
     if not changed:
         news = known if known != facts.known else None
@@ -225,6 +227,16 @@ def plan_one(facts: Facts, taken: Taken, rules: Rules, today: date) -> Planned:
             kept = account.first("mail") or account.first("uid")
             notices = (*notices, f"{facts.number}: name changed from {old} to {new}; {kept} stays")
     return Planned(change=change, notices=notices)
+
+
+def _left_without_password(facts: Facts, account: Account) -> tuple[str, ...]:
+    """What is said of an account that has no password because an undo took it away."""
+    if account.password or not facts.override.undone or entry.is_shared_person(account):
+        return ()
+    return (
+        f"{facts.number}: has no password, and an undo keeps it from being given one; "
+        f"`scolpass resync {facts.number} --force` gives one",
+    )
 
 
 def _refuse(facts: Facts, reason: str) -> Planned:
@@ -583,11 +595,18 @@ def _reason(facts: Facts, decision: Decision, changed: Mapping[str, tuple[Values
         return decision.reason
     if "eduPersonPrincipalNamePrior" in changed:
         return f"renamed: {facts.override.reason}"
+    if decision.shared_person and not decision.enrolled and _ends_student(changed):
+        over = f"the cutoff {shown(decision.end)} has passed" if decision.end else "no enrolment"
+        return f"{over}: the value student ends, the entry is also somebody else's"
     if _has_drifted(facts, decision, changed):
-        return f"changed by another hand and put right: {', '.join(sorted(changed))}"
+        names = ", ".join(sorted(changed))
+        return f"changed by another hand, or by a new configuration, and put right: {names}"
     parts = []
     if facts.known is None:
-        parts.append(f"adopted as it stands; {decision.reason}")
+        clauses = [clause for clause in decision.reason.split("; ") if clause != "adopted"]
+        if not any(clause.startswith("adopted") for clause in clauses):
+            parts.append("adopted as it stands")
+        parts += sorted(clauses, key=lambda clause: not clause.startswith("adopted"))
     names = ", ".join(name for name in entry.IDENTITY if name in changed)
     if names and facts.known is not None:
         parts.append(f"identity differs from the register ({names})")
@@ -599,14 +618,20 @@ def _reason(facts: Facts, decision: Decision, changed: Mapping[str, tuple[Values
     if "userPassword" in changed:
         parts.append("no password yet: a provisional one is given")
     elif decision.policy is False and "pwdPolicySubentry" in changed:
-        parts.append("the student has changed her password")
+        parts.append("the student has changed the password")
     if any(name in changed for name in ("supannMailPrive", "scolpassCharter")):
         parts.append("the student gave evidence")
     if "mailForwardingAddress" in changed:
-        parts.append("the student changed her forwarding")
+        parts.append("the student changed the forwarding")
     if not parts:
         parts.append(f"{', '.join(sorted(changed))} differ from what is right")
-    return "; ".join(parts)
+    return "; ".join(dict.fromkeys(parts))
+
+
+def _ends_student(changed: Mapping[str, tuple[Values, Values]]) -> bool:
+    """Whether the affiliation ``student`` is taken off."""
+    before, after = changed.get("eduPersonAffiliation", ((), ()))
+    return bool(before) and not after
 
 
 def _has_drifted(facts: Facts, decision: Decision, changed: Iterable[str]) -> bool:
@@ -631,30 +656,9 @@ _GIVEN = frozenset(
 # --- undoing ------------------------------------------------------------------------------------
 
 
-# What slapd keeps itself, or never gave: no part of an entry that is added again.
-_NOT_ADDED = frozenset(
-    {
-        "userpassword",
-        "structuralobjectclass",
-        "entryuuid",
-        "creatorsname",
-        "createtimestamp",
-        "modifiersname",
-        "modifytimestamp",
-        "entrycsn",
-        "entrydn",
-        "subschemasubentry",
-        "hassubordinates",
-        "memberof",
-        "pwdchangedtime",
-        "pwdfailuretime",
-        "pwdhistory",
-        "pwdgraceusetime",
-        "pwdlastsuccess",
-        "pwdaccountlockedtime",
-        "authtimestamp",
-    }
-)
+# No part of an entry that is added again: never read, gone with the password, or an overlay's.
+# What the server keeps itself is taken out before, by its schema.
+_NOT_ADDED = frozenset({"userpassword", "pwdaccountlockedtime", "memberof"})
 
 
 def reverse(
@@ -669,7 +673,7 @@ def reverse(
     """The change that takes ``done`` back, or why there is none.
 
     ``before`` is the account as it was remembered until then, ``copy`` the archived entry of
-    one that was deleted.
+    one that was deleted, without what the server keeps itself.
     """
     number = done.student_number
     if not done.attributes:

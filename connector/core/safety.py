@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from connector.core.model import Action, Change, Held, Plan, Verdict
+from connector.core import entry
+from connector.core.model import Account, Action, Change, Held, Plan, State, Verdict
 from connector.core.rules import Safety
 
 # What a student's own event may bring about, with the change of her password beside it.
@@ -27,6 +28,23 @@ def limit_of(budget: str, managed: int, floor: int) -> int:
     return max(allowed, floor)  # a percentage is rounded down
 
 
+def effect(change: Change) -> Action:
+    """The action whose budget a change spends: an undo spends that of what it makes."""
+    if change.action is not Action.UNDO:
+        return change.action
+    if change.deletes:
+        return Action.PURGE
+    if change.adds:
+        return Action.CREATE
+    was, now = (
+        entry.standing(Account(change.dn, {"supannRessourceEtatDate": values})).state
+        for values in change.attributes.get("supannRessourceEtatDate", ((), ()))
+    )
+    if was is not now and State.EXPIRED in (was, now):
+        return Action.EXPIRE if now is State.EXPIRED else Action.RESTORE
+    return Action.UPDATE
+
+
 def judge(
     plan: Plan, safety: Safety, *, approved: bool = False, after_long_gap: bool = False
 ) -> Verdict:
@@ -43,7 +61,7 @@ def judge(
             if budget is None:
                 continue
             spending = sum(
-                change.action is action
+                effect(change) is action
                 and (after_long_gap or not change.announced)
                 and not _is_hers(change)
                 for change in plan.changes
@@ -58,7 +76,7 @@ def judge(
                 held.append(Held(action, spending, limit, explanation))
     actions = {item.action for item in held}
     return Verdict(
-        go=tuple(change for change in plan.changes if change.action not in actions),
+        go=tuple(change for change in plan.changes if effect(change) not in actions),
         held=tuple(held),
     )
 

@@ -43,6 +43,15 @@ def names_of(definition: str) -> Iterator[str]:
         yield from re.findall(r"[A-Za-z][\w-]*", single or several)
 
 
+def is_kept_by_server(types: Mapping[str, AttributeType], name: str) -> bool:
+    """Whether an attribute (with its options) is the server's own, or none that it knows.
+
+    Overlays keep attributes that only the live schema tells from a person's.
+    """
+    one = types.get(name.partition(";")[0].lower())
+    return one is None or not one.modifiable
+
+
 def subtypes(types: Mapping[str, AttributeType], bases: Iterable[str]) -> dict[str, str]:
     """Names, lower case, of the types below some and of their other names, to the one above.
 

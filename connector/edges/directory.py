@@ -25,7 +25,7 @@ from pydantic import SecretStr
 
 from connector.core import door, entry
 from connector.core.constraints import one_password
-from connector.core.dn import is_below, parent, same_dn
+from connector.core.dn import is_below, normal_dn, parent, same_dn
 from connector.core.guessing import DEFAULT_THREADS, Guessing, lock_of, reckon
 from connector.core.model import Account
 from connector.core.rules import Provisional
@@ -97,6 +97,7 @@ _MOVED = (
     "pwdPolicySubentry",
 )
 TOGETHER = 100  # student numbers in one filter
+MEMBERSHIP = ("member", "uniqueMember")  # by which groups name entries (RFC 4519)
 
 _SPELLING = {name.lower(): name for name in (*entry.READ, "entryUUID")}
 
@@ -592,6 +593,22 @@ class Directory:
     def everything_at(self, dn: str) -> dict[str, list[bytes]]:
         """All attributes of an entry that the service account may read, for the archive."""
         return self._base(dn, ["*", "+"], "reading an entry whole") or {}
+
+    def groups_of(self, context: str, dns: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+        """The groups that name entries, by their DNs: (DN of the group, attribute).
+
+        Where slapo-refint watches over them, an entry takes its memberships along.
+        """
+        found: dict[str, list[tuple[str, str]]] = {}
+        for at in range(0, len(dns), TOGETHER):
+            some = {normal_dn(dn): dn for dn in dns[at : at + TOGETHER]}
+            held = "".join(entry.holds(name, dn) for dn in some.values() for name in MEMBERSHIP)
+            for item in self._search(context, f"(|{held})", MEMBERSHIP, "looking for groups"):
+                for name, values in item["raw_attributes"].items():
+                    for member in map(normal_dn, _texts(values)):
+                        if member in some:
+                            found.setdefault(some[member], []).append((item["dn"], name))
+        return found
 
     def _matches(self, dn: str, filters: str) -> bool:
         found, _ = self._page(

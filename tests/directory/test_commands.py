@@ -350,7 +350,7 @@ def test_stdout_carries_the_answer_and_nothing_else(walk: Walk) -> None:
         (("show", NUMBER), 0),
         (("history",), 0),
     ):
-        done = workspace.scolpass(*args, "--json", SCOLPASS_NO_SUCH_THING="1")
+        done = workspace.scolpass("-v", *args, "--json", SCOLPASS_NO_SUCH_THING="1")
         assert done.returncode == status, done.stderr
         json.loads(done.stdout)
         assert done.stdout.count("\n") >= 1
@@ -364,12 +364,32 @@ def test_stdout_carries_the_answer_and_nothing_else(walk: Walk) -> None:
     walk.invariants().check(outputs=outputs)
 
 
+def test_a_command_without_a_log_file_says_no_more_than_its_answer_and_warnings(
+    walk: Walk,
+) -> None:
+    """What cron mails is the answer: a line for each change is in the answer, not beside it."""
+    workspace = walk.workspace
+    workspace.configure({"log": {"file": "", "level": "info"}})
+    workspace.write_register(students(30))
+    done = workspace.scolpass("sync")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    workspace.write_register(students(31))
+    done = workspace.scolpass("sync", SCOLPASS_NO_SUCH_THING="1")
+    [warning] = done.stderr.splitlines()
+    assert json.loads(warning)["level"] == "warning"
+    workspace.write_register(students(32))
+    done = workspace.scolpass("--verbose", "sync")
+    events = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [one["event"] for one in events] == ["change", "run ended"]
+
+
 def test_a_log_file_takes_the_log_and_leaves_stderr_empty(walk: Walk) -> None:
     walk.workspace.write_register([student(NUMBER)])
     done = walk.workspace.scolpass("sync")
     assert done.returncode == 0
     assert done.stderr == ""
-    assert done.stdout.startswith("Run 1: of 1 changes 1 applied, 0 failed, 0 held.")
+    assert done.stdout.startswith("Run 1: 1 change applied.")
     assert (walk.workspace.folder / "scolpass.log").read_text().count("\n") >= 2
     again = walk.workspace.scolpass("sync")
     assert again.stdout.startswith("Nothing to do: 1 entry")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ldap3.core.exceptions import LDAPOperationResult
 
-from connector import desk, letters, portrait, sandbox
+from connector import desk, letters, portrait, sandbox, undo
 from connector.check import Definition, examine
 from connector.check.findings import Mark
 from connector.clock import read_moment
@@ -244,7 +244,7 @@ def test_a_refusal_is_told_as_the_sync_has_it(walk: Walk) -> None:
 def test_after_an_undo_resync_still_sees_the_row_that_does_not_count(walk: Walk) -> None:
     made = walk.synced([student(NUMBER, step_code="L1")])
     with walk.context() as opened:
-        desk.undo(opened, made.run, "wrong export")
+        undo.undo(opened, made.run, "wrong export")
     told = walk.workspace.scolpass("resync", NUMBER).stdout
     assert "no row in this feed" not in told
     assert "L1 validated" in told

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date, timedelta
 
 import pytest
 
 from connector import desk, sync
 from connector.errors import ScolpassError, UsageError
+from connector.undo import Undone
 from tests.support.breakage import answering
 from tests.support.desk import activate, binds, recorded, states, take, undo
 from tests.support.directory import Entries
@@ -52,7 +54,7 @@ def digest_of(walk: Walk, rows: list[Row]) -> str:
     return walk.plan().plan.digest
 
 
-def undone(walk: Walk, run: int | None = None) -> desk.Undone:
+def undone(walk: Walk, run: int | None = None) -> Undone:
     """All of a run (the last one) is taken back, and the next sync leaves it so."""
     found = undo(walk, last_run(walk) if run is None else run)
     assert found.left == ()
@@ -513,7 +515,7 @@ def test_an_undo_asserts_what_it_was_computed_from(
             admin.modify(dn, {"pwdEndTime": [("MODIFY_REPLACE", ["20270101000000Z"])]})
         return real(*args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("connector.desk.carry_out", late)
+    monkeypatch.setattr("connector.undo.carry_out", late)
     found = undo(active, last_run(active))
     assert found.report is not None
     [outcome] = found.report.outcomes
@@ -539,14 +541,16 @@ def test_a_run_that_never_was_ends_two_and_one_that_did_nothing_says_so(walk: Wa
     assert told["counts"] == {"undo": 1}
     again = walk.workspace.scolpass("undo", "1")
     assert again.returncode == 1
-    assert f"{NUMBER} stays as it is: the entry is gone" in again.stdout
+    assert f"1 change is left alone:\n  {NUMBER}: the entry is gone" in again.stdout
 
 
 def test_what_an_undo_does_reads_aloud(walk: Walk) -> None:
     walk.synced(students(3))
     done = walk.workspace.scolpass("undo", "1", "--reason", "a slip")
     assert done.returncode == 0, done.stderr
-    assert "3 changes are taken back" in done.stdout
+    shown, _, result = done.stdout.partition("Run 2:")
+    assert shown.startswith("Taking run 1 back\n       3 entries are deleted\n")
+    assert result == " 3 changes applied.\n"
     assert "run 1 is undone: a slip" in done.stdout
     assert walk.people() == {}
 
@@ -564,3 +568,104 @@ def test_an_expiry_taken_back_keeps_an_end_that_is_later_than_the_one_it_was_ado
     active.synced(rows)
     undone(active)
     assert differing(as_it_was(active), before) == {}
+
+
+# --- its budget, and what is said before --------------------------------------------------------
+
+
+def test_an_undo_spends_the_budget_of_what_it_makes_and_is_approved_like_any_other(
+    walk: Walk,
+) -> None:
+    """Twelve creations taken back are twelve deletions."""
+    walk.synced(students(12))
+    run = last_run(walk)
+    csns = walk.directory.csns()
+    done = walk.workspace.scolpass("undo", str(run), "--reason", "the wrong register")
+    assert done.returncode == 3
+    assert walk.directory.csns() == csns
+    assert "12 entries are deleted" in done.stdout
+    assert "Held: 12 purge where at most 5 may go without approval" in done.stdout
+    [digest] = re.findall(r"^    ([0-9a-f]{64})$", done.stdout, re.MULTILINE)
+    assert f"scolpass undo {run} --reason '...' --approve" in done.stdout
+    walk.writes_nothing()  # a held undo keeps no register's row from counting
+
+    without = walk.workspace.scolpass("undo", str(run), "--approve", digest)
+    assert without.returncode == 2
+    other = walk.workspace.scolpass("undo", str(run), "--approve", "0" * 64, "--reason", "read")
+    assert other.returncode == 3
+    assert walk.directory.csns() == csns
+    done = walk.workspace.scolpass("undo", str(run), "--approve", digest, "--reason", "read")
+    assert done.returncode == 0, done.stdout
+    assert walk.people() == {}
+    assert [one["reason"] for one in walk.history(action="approve")] == [f"{digest}: read"]
+    walk.writes_nothing()
+
+
+def test_an_adoption_of_many_is_not_taken_back_without_a_question_and_names_who_has_no_password(
+    walk: Walk,
+) -> None:
+    rows = students(14)
+    for row in rows:
+        number = str(row["student_number"])
+        bare = {"userPassword": None} if number < "22600004" else {}
+        mail = f"m{number}@etu.umontpellier.fr"
+        names = ("mail", "eduPersonPrincipalName", "supannAliasLogin")
+        stand(walk.directory, number, **dict.fromkeys(names, mail), **bare)
+    before = as_it_was(walk)
+    adopted = walk.synced(rows, approve=digest_of(walk, rows))
+    passwords = {n: walk.password(n) for n in ("22600001", "22600002", "22600003")}
+    held = undo(walk, adopted.run)
+    assert held.report is not None
+    assert held.report.exit_status == 3
+    assert [one.action.value for one in held.report.verdict.held] == ["update"]
+    found = undo(walk, adopted.run, approve=held.report.plan.digest)
+    assert found.report is not None
+    assert found.report.plan.counts == {"undo": 14}
+    assert differing(as_it_was(walk), before) == {}
+    assert [notice.partition(":")[0] for notice in found.report.plan.notices] == list(passwords)
+    done = walk.workspace.scolpass("sync")
+    assert "3 × has no password, and an undo keeps it from being given one" in done.stdout
+    assert "all are right" not in done.stdout
+    with walk.context() as opened:
+        desk.resync(opened, "22600001", force=True, reason="the student is there")
+    assert binds(walk, "22600001", walk.password("22600001"))
+
+
+KEPT = "pwdAccountTmpLockoutEnd"
+
+
+def test_what_only_the_live_schema_knows_to_be_the_servers_is_left_out(active: Walk) -> None:
+    """Whatever an overlay keeps: here one of ppolicy's that no list of ours has."""
+    dn = active.people()[NUMBER]["dn"][0]
+    with active.directory.connect() as admin:
+        relax = [("1.3.6.1.4.1.4203.666.5.12", True, None)]
+        admin.modify(dn, {KEPT: [("MODIFY_ADD", ["20261129120000Z"])]}, controls=relax)
+    assert KEPT in active.directory.entry(dn)
+    active.today = NEW_YEAR
+    active.sync()
+    active.today = NEW_YEAR + timedelta(days=366)
+    active.sync()
+    found = undo(active, last_run(active))
+    assert found.left == ()
+    assert found.report is not None
+    assert [one.error for one in found.report.outcomes] == [None]
+    assert KEPT not in active.directory.entry(dn)
+
+
+def test_memberships_that_went_with_an_entry_are_named_when_it_comes_back(active: Walk) -> None:
+    dn = active.people()[NUMBER]["dn"][0]
+    group, other = (f"cn={name},{active.directory.suffix}" for name in ("chorale", "rugby"))
+    with active.directory.connect() as admin:
+        for name in (group, other):
+            admin.add(name, ["groupOfNames"], {"member": [dn, "cn=somebody"]})
+    active.today = NEW_YEAR
+    active.synced()
+    active.today = NEW_YEAR + timedelta(days=366)
+    active.synced()
+    run = last_run(active)
+    with active.directory.connect() as admin:  # as slapo-refint does; the other group keeps it
+        admin.modify(group, {"member": [("MODIFY_DELETE", [dn])]})
+    found = undo(active, run)
+    assert found.report is not None
+    [notice] = found.report.plan.notices
+    assert notice.startswith(f"{NUMBER}: was in {group} (member) when the entry was deleted")

@@ -29,7 +29,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from connector import desk, events, sync
+from connector import desk, events, sync, undo
 from connector.clock import instant
 from connector.context import Context
 from connector.sync import Report
@@ -493,7 +493,7 @@ class Lives(RuleBasedStateMachine):
                 ))  # fmt: skip
         since = self.walk.invariants().snapshot()
         with self.walk.context() as opened:
-            undone = desk.undo(opened, last.run, REASON)
+            undone = undo.undo(opened, last.run, REASON)
         assert undone.left == ()
         assert undone.report is not None
         assert undone.report.exit_status == 0, undone.report.outcomes

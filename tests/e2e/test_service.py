@@ -121,7 +121,9 @@ def test_a_drift_is_mended_and_recorded_as_such(walk: Walk) -> None:
             admin.modify(dn, {"sn": [(MODIFY_REPLACE, ["Drifted"])]})
         wait_until(lambda: walk.people()[NUMBER]["sn"] == [f"N{NUMBER}"], "mended")
     [change] = [one for one in walk.history() if one["action"] == "update"]
-    assert change["reason"] == "changed by another hand and put right: sn"
+    assert change["reason"] == (
+        "changed by another hand, or by a new configuration, and put right: sn"
+    )
     assert change["attributes"]["sn"]["before"] == ["Drifted"]
     walk.invariants().check()
 

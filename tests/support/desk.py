@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from connector import desk
+from connector import undo as undoing
 from connector.context import Context
 from tests.support.events import NUMBER, PASSWORD, Inbox, activation, change_password
 from tests.support.walk import Walk
@@ -19,10 +19,12 @@ def take(walk: Walk, command: Command, number: str = NUMBER, reason: str = "case
         return command(opened, number, reason)
 
 
-def undo(walk: Walk, run: int, reason: str = "it was wrong") -> desk.Undone:
+def undo(
+    walk: Walk, run: int, reason: str = "it was wrong", approve: str | None = None
+) -> undoing.Undone:
     """What ``scolpass undo`` does."""
     with walk.context() as opened:
-        return desk.undo(opened, run, reason)
+        return undoing.undo(opened, run, reason, approve=approve)
 
 
 def activate(walk: Walk, *numbers: str, **data: Any) -> None:

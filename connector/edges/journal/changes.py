@@ -32,7 +32,7 @@ from connector.edges.journal.rows import (
     stamp,
     text_of,
 )
-from connector.edges.journal.store import Store, chunks, upsert
+from connector.edges.journal.store import Store, chunks, insert_missing, upsert
 from connector.edges.journal.students import (
     begin_anew,
     known_accounts,
@@ -41,7 +41,7 @@ from connector.edges.journal.students import (
     settle_sealed,
     take_back_given,
 )
-from connector.edges.journal.tables import archive, changes
+from connector.edges.journal.tables import archive, changes, memberships
 from connector.edges.journal.tables import sealed as sealed_passwords
 
 
@@ -69,13 +69,15 @@ class Changes(Store):
         sealed: Mapping[str, bytes],
         archived: Mapping[str, str],
         since: Mapping[str, str] | None = None,
+        groups: Mapping[str, Sequence[tuple[str, str]]] | None = None,
     ) -> list[int]:
         """Register changes before they are made; their ids, in the same order.
 
-        With them go the passwords drawn and the copies of entries to be deleted. The
-        identifiers of a creation are reserved here, before anybody can see them. Sessions end
-        before the account does, so that a crash in between leaves none. ``since``: by number, the
-        ``pwdChangedTime`` of passwords that are to be replaced.
+        With them go the passwords drawn, the copies of entries to be deleted, and the ``groups``
+        that name them: by student number, (DN, attribute). The identifiers of a creation are
+        reserved here, before anybody can see them. Sessions end before the account does, so that
+        a crash in between leaves none. ``since``: by number, the ``pwdChangedTime`` of passwords
+        that are to be replaced.
         """
         if not batch:
             return []
@@ -119,6 +121,15 @@ class Changes(Store):
             give_up_others(connection, [c for c in batch if c.student_number not in before])
             reserve(connection, given)
             upsert(connection, archive, copies)
+            insert_missing(
+                connection,
+                memberships,
+                [
+                    {"student_number": number, "group_dn": dn, "attribute": attribute}
+                    for number, named in (groups or {}).items()
+                    for dn, attribute in named
+                ],
+            )
         return given_ids
 
     def conclude(self, results: Sequence[tuple[int, Change, str | None]]) -> None:
@@ -295,4 +306,5 @@ def _settle_entry(connection: sa.Connection, change: Change, *, made: bool, file
         erase(connection, number)
     came_back = made and change.action is Action.UNDO and change.adds
     if came_back or (change.deletes and not made):
-        connection.execute(sa.delete(archive).where(archive.c.student_number == number))
+        for table in (archive, memberships):
+            connection.execute(sa.delete(table).where(table.c.student_number == number))

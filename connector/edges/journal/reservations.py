@@ -31,6 +31,7 @@ from connector.edges.journal.tables import (
     holders,
     links,
     mails,
+    memberships,
     overrides,
     reservations,
     sealed,
@@ -90,6 +91,16 @@ class Reservations(Store):
             ).first()
         return (row.dn, json.loads(row.attributes)) if row else None
 
+    def memberships(self, number: str) -> list[tuple[str, str]]:
+        """The groups that named a purged entry, and the attribute, while its copy is kept."""
+        query = (
+            sa.select(memberships.c.group_dn, memberships.c.attribute)
+            .where(memberships.c.student_number == number)
+            .order_by(memberships.c.group_dn, memberships.c.attribute)
+        )
+        with self._reading("reading the archive") as connection:
+            return [(row.group_dn, row.attribute) for row in connection.execute(query)]
+
     def forget_archived(self, before: date) -> None:
         """Erase the copies of entries purged before a day, and what else is known of them."""
         doing = "erasing old copies"
@@ -101,6 +112,10 @@ class Reservations(Store):
         with self._writing(doing) as connection:
             came_back = sa.select(accounts.c.student_number).where(sa.not_(accounts.c.gone))
             back = archive.c.student_number.in_(came_back)
+            gone = memberships.c.student_number.in_(
+                sa.select(archive.c.student_number).where(old, back)
+            )
+            connection.execute(sa.delete(memberships).where(gone))
             connection.execute(sa.delete(archive).where(old, back))
             for number in connection.scalars(query).all():
                 erase(connection, number)
@@ -205,7 +220,8 @@ def keep_on_file(connection: sa.Connection, number: str, file: Path) -> None:
 
 def erase(connection: sa.Connection, number: str) -> None:
     """Erase a person: rows, gifts, copies, events, and the values in the history."""
-    for table in (enrolments, gifts, sealed, overrides, archive, sessions, links, mails, holders):
+    others = (archive, memberships, sessions, links, mails, holders)
+    for table in (enrolments, gifts, sealed, overrides, *others):
         connection.execute(sa.delete(table).where(table.c.student_number == number))
     hers = events.c.student_number == number
     connection.execute(sa.update(events).where(hers).values(body=None, identifier=None))

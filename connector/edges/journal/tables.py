@@ -106,6 +106,13 @@ archive = sa.Table(
     sa.Column("attributes", sa.String, nullable=False),
     sa.Column("purged_on", sa.String, nullable=False),
 )
+memberships = sa.Table(  # of purged entries: the groups that named them
+    "memberships",
+    metadata,
+    sa.Column("student_number", Key, primary_key=True),
+    sa.Column("group_dn", sa.String, primary_key=True),
+    sa.Column("attribute", sa.String, primary_key=True),
+)
 events = sa.Table(
     "events",
     metadata,

@@ -350,7 +350,7 @@ def test_any_other_date_rejects_the_row(field: str, value: object) -> None:
 
 def test_a_birth_after_today_rejects_the_row() -> None:
     assert good(birth_date=TODAY).birth_date == TODAY
-    assert bad(birth_date="25/11/2026").reason == "lies after today, 2026-11-24"
+    assert bad(birth_date="25/11/2026").reason == "lies after today, 24/11/2026"
 
 
 def test_an_empty_enrolment_date_is_none() -> None:

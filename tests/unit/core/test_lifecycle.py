@@ -1369,10 +1369,10 @@ def test_a_run_after_an_outage_gives_the_directory_of_an_undisturbed_one(
         pytest.param(
             active(),
             NEW_YEAR,
-            ["Active", "2027-12-31 has passed", "the next sync makes it expired"],
+            ["Active", "31/12/2027 has passed", "the next sync makes it expired"],
             id="to be expired",
         ),
-        pytest.param(expired(), RETURN, ["Expired", "since 2028-01-01"], id="expired"),
+        pytest.param(expired(), RETURN, ["Expired", "since 01/01/2028"], id="expired"),
         pytest.param(suspended(), NOVEMBER, ["Suspended", "charter breached"], id="suspended"),
         pytest.param(Life(), ENROLLED, ["No entry", "enrolled in 2026/2027"], id="to be made"),
         pytest.param(Life(facts(PENDING)), ENROLLED, ["No entry", "no enrolment counts"], id="p"),
