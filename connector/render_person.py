@@ -16,15 +16,14 @@ from rich.text import Text
 from connector.core import entry
 from connector.core.dates import shown
 from connector.core.enrolment import identity
-from connector.core.meaning import with_meaning
-from connector.core.model import Change, Enrolment, State
+from connector.core.model import Enrolment, State
 from connector.core.reasons import Reason
 from connector.core.rules import Rules
 from connector.core.why import SignIn, row_trouble
 from connector.desk import Resynced
 from connector.finding import Found
 from connector.portrait import Portrait
-from connector.render import report_json
+from connector.render import differences, report_json
 from connector.terminal import hang, printable
 
 # --- for machines ---------------------------------------------------------------------------------
@@ -329,8 +328,8 @@ def show_resync(console: Console, one: Resynced, rules: Rules) -> None:
         step("plan", "nothing to change")
         return
     step("plan", f"{change.action.value}: {change.reason}")
-    for line in explained(change, zone):
-        step("", line)
+    for line in differences(change, zone):
+        step("", line.strip())
     for outcome in one.report.outcomes:
         step("result", outcome.error or outcome.outcome)
 
@@ -351,20 +350,3 @@ def _register_steps(one: Resynced) -> Iterator[tuple[str, str]]:
         yield "", "an undo stands: the rows do not count until they change"
     for row in one.prepared.plan.rejected:
         yield "", f"refused: {row_trouble(row) if row.file else row.reason}"
-
-
-def explained(change: Change, zone: ZoneInfo) -> list[str]:
-    """The differences of one change, each raw value with its meaning beside it."""
-    if change.adds or change.deletes:
-        side = 1 if change.adds else 0
-        names = ("displayName", "mail", "supannRessourceEtatDate")
-        values = ((n, change.attributes.get(n, ((), ()))[side]) for n in names)
-        return [", ".join(with_meaning(n, value[0], zone) for n, value in values if value)]
-    found = []
-    for name, (before, after) in change.attributes.items():
-        sides = (
-            " | ".join(with_meaning(name, v, zone) for v in side) or "(none)"
-            for side in (before, after)
-        )
-        found.append(f"{name}: {' → '.join(sides)}")
-    return found

@@ -193,12 +193,67 @@ def test_a_plan_reads_aloud(walk: Walk) -> None:
     done = walk.workspace.scolpass("plan")
     first = done.stdout.splitlines()[:31]
     assert done.returncode == 0
-    assert first[0] == f"Plan for {TODAY.day} {TODAY:%B %Y}"
+    assert first[0] == f"Plan for {TODAY:%d/%m/%Y}"
     assert any(line.split() == ["61", "accounts", "are", "created"] for line in first)
     assert "Zoé O'Hara, zoe.ohara@etu.umontpellier.fr" in done.stdout
-    assert walk.workspace.json("plan")["digest"] in "\n".join(first)
+    assert "and 60 more like it" in done.stdout
+    # A digest is for an approval, and there is nothing to approve.
+    assert walk.workspace.json("plan")["digest"] not in done.stdout
     assert done.stderr == ""
     assert "\x1b" not in done.stdout
+
+
+def test_what_is_alike_is_told_once_with_its_count_and_rows_are_not_students(walk: Walk) -> None:
+    bad = [student(f"8{n}", birth_date=f"{n}/13/2001") for n in range(7)]
+    odd = [student(f"9{n}", f"Q{n}", f"R{n}", civility="9") for n in range(6)]
+    put(walk.directory, f"uid=e1,{walk.directory.people_dn}", {"objectClass": "account"})
+    walk.workspace.write_register([*students(30), *bad, *odd, student("1")])
+    shown = walk.workspace.scolpass("plan").stdout
+    assert "7 rows are refused" in shown
+    assert len(re.findall(r"^  7 × birth_date", shown, re.MULTILINE)) == 1
+    assert "1 student is left alone" in shown
+    assert f"the uid e1 is taken by uid=e1,{walk.directory.people_dn}" in shown
+    assert len(re.findall(r"^  6 × civility '9' is none we know", shown, re.MULTILINE)) == 1
+
+
+def test_of_values_only_what_comes_and_goes_is_told_with_its_meaning(walk: Walk) -> None:
+    classes = ["top", "scolpassAccount", "supannPerson", "eduPerson", "inetOrgPerson"]
+    stand(walk.directory, NUMBER, objectClass=classes[:1] + classes[2:])
+    walk.workspace.write_register([student(NUMBER)])
+    shown = walk.workspace.scolpass("plan").stdout
+    assert "objectClass: with scolpassAccount\n" in shown
+    assert f"(account active since {TODAY:%d/%m/%Y}, through 31/12/{YEAR + 1})" in shown
+    [reason] = {one["reason"] for one in walk.workspace.json("plan")["changes"]}
+    clauses = reason.split("; ")
+    assert len(clauses) == len(set(clauses))
+    assert reason.startswith("adopted with its own password; enrolled in")
+    walk.sync([student(NUMBER)])
+    with walk.directory.connect() as admin:  # in another order: no difference
+        dn = walk.people()[NUMBER]["dn"][0]
+        admin.modify(dn, {"objectClass": [("MODIFY_REPLACE", classes)]})
+    walk.writes_nothing()
+
+
+def test_what_ends_by_itself_is_no_other_hands(walk: Walk) -> None:
+    """The value student of somebody who is staff as well, and everybody else."""
+    walk.synced(students(3))
+    stand(walk.directory, "22600009", supannEmpId="4711", eduPersonAffiliation="employee")
+    rows = [*students(3), student("22600009", "Zoé")]
+    walk.synced(rows)
+    days = [f"{YEAR + year}-02-01" for year in (1, 2, 3)]
+    plans = [walk.workspace.json("plan", "--at", day, status=None)["changes"] for day in days]
+    assert "another hand" not in str(plans)
+    [one] = [change for change in plans[-1] if change["student_number"] == "22600009"]
+    assert one["reason"].startswith(f"the cutoff 31/12/{YEAR + 1} has passed: the value student")
+
+
+def test_history_names_no_student_where_there_is_none(walk: Walk) -> None:
+    walk.synced(students(1))
+    done = walk.workspace.scolpass("rebuild", "--reason", "tested")
+    assert done.returncode == 0
+    shown = walk.workspace.scolpass("history").stdout
+    assert "rebuild" in shown
+    assert "None" not in shown
 
 
 def test_a_plan_of_one_is_that_ones_part_of_the_plan_of_all(
@@ -218,7 +273,7 @@ def test_a_plan_of_another_day_shows_that_day(walk: Walk) -> None:
     day = f"{YEAR + 2}-01-01"
     done = walk.workspace.scolpass("plan", "--at", day)
     assert done.returncode == 0
-    assert done.stdout.startswith(f"Plan for 1 January {YEAR + 2}\n")
+    assert done.stdout.startswith(f"Plan for 01/01/{YEAR + 2}\n")
     assert "12 entries" in done.stdout
     assert "12 accounts expire" in done.stdout
     plan = walk.workspace.json("plan", "--at", day)
