@@ -307,7 +307,7 @@ def change_password(portal: Portal, visit: Visit, new: str, again: str) -> str:
     for step in visit.to_confirm:
         raise InvalidInput(step.value, "confirm_first")
     old = current_password(visit)
-    password = see_that_it_will_do(portal, visit.account, new, again, old)
+    password = see_that_it_will_do(portal, visit.account, new, again, _provisional(visit))
     if old is None:
         raise SessionOver("the session is another browser's", "Sign in again.")
     alone = portal.guard.alone(visit.number)
@@ -357,7 +357,12 @@ def _change(
 
 def judge(portal: Portal, visit: Visit, new: str) -> Judged:
     """How a new password of hers fares."""
-    return judged(portal, visit.account, new, current_password(visit))
+    return judged(portal, visit.account, new, _provisional(visit))
+
+
+def _provisional(visit: Visit) -> SecretStr | None:
+    """The provisional password, which may not be chosen; of the student's own slapd judges."""
+    return current_password(visit) if visit.account.must_change else None
 
 
 def current_password(visit: Visit) -> SecretStr | None:

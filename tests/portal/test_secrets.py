@@ -11,6 +11,7 @@ from connector.activation.visits import Step
 from connector.web.portal.routes import LEAVE, SIGN_IN
 from tests.portal.common import BACKUP, PASSWORD, STEPS, Site, Visitor
 from tests.portal.test_api import Client
+from tests.support.waiting import wait_until
 from tests.support.walk import students
 
 NEW = "Zaunkönig-4711-im-Winterwald"
@@ -63,10 +64,10 @@ def test_no_secret_is_anywhere_but_where_it_belongs(own_site: Callable[..., Site
         visitor.submit(PASSWORD, {"new_password": NEW, "new_password_again": NEW})
         secrets["session after"] = visitor.token
         visitor.post(LEAVE, {})
-        confirm = site.link_to(who, CONFIRM, "lea@example.net")
         changed = site.wait_active(who)["pwdChangedTime"][0]
-        reset = site.link_to(who, RESET, changed)
-        for name, path, purpose in (("confirm", confirm, CONFIRM), ("reset", reset, RESET)):
+        proven = "lea@example.net"
+        for name, purpose, value in (("confirm", CONFIRM, proven), ("reset", RESET, changed)):
+            path = site.link_to(who, purpose, value)
             lien = path.partition("lien=")[2]
             # Its first half is its name in the journal; only whole it is good for something.
             secrets[f"link: {name}"] = lien
@@ -76,6 +77,7 @@ def test_no_secret_is_anywhere_but_where_it_belongs(own_site: Callable[..., Site
             visitor.send("GET", f"{path}x")
             fields = {"lien": lien, "new_password": FORGOTTEN, "new_password_again": FORGOTTEN}
             assert visitor.post(PAGES[purpose], fields).status_code == 200
+            wait_until(lambda: site.entry(who)["supannMailPerso"] == [proven], "it is written")
     client = Client(site.url)
     client.sign_in(caller)
     secrets["token by API"] = client.token
