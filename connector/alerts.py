@@ -200,7 +200,16 @@ def ways(
     return found
 
 
+class WouldSend(ScolpassError):
+    """An alert that nobody is told, as the configuration says that no mail leaves."""
+
+
 def _mail(alert: Alert, mail: Mail, to: Sequence[str], institution: str) -> None:
+    if not mail.enabled:
+        raise WouldSend(
+            f"nobody is told: mail.enabled is false, and it would go to {', '.join(to)}",
+            "Set mail.enabled = true, or write a URL into the file alerts.webhook_url_file.",
+        )
     incident = alert.incident
     body = (
         f"{incident.what}\n\n"
@@ -254,6 +263,11 @@ class IncidentJournal(Protocol):
 def open_incidents(journal: IncidentJournal) -> dict[str, str]:
     """The incidents that are open, by key, without the marks of what is still to be sent."""
     return {k: text for k, text in journal.incidents().items() if not k.startswith(UNSENT)}
+
+
+def unsent(journal: IncidentJournal) -> int:
+    """How many alerts have not reached those who are to be told, each way counted for itself."""
+    return sum(key.startswith(UNSENT) for key in journal.incidents())
 
 
 class Alerts:
@@ -399,6 +413,12 @@ class Alerts:
                 continue
             try:
                 self._send(send, alert)
+            except WouldSend as error:
+                # Once. In the journal it stays unsent: a process that may send it does.
+                log.warning("would send", incident=key, way=way, trouble=error.message)
+                with self._lock:
+                    if self._owed.get(job) is alert:
+                        del self._owed[job]
             except ScolpassError as error:
                 log.error(  # noqa: TRY400 - the error says what is wrong; no traceback for it
                     "alert not sent", incident=key, way=way, error=error.message, cure=error.cure

@@ -38,6 +38,7 @@ from connector import (
     sync,
 )
 from connector import log as logs
+from connector import stdout as answer
 from connector import undo as undoing
 from connector.context import Context, open_context
 from connector.core.model import Action
@@ -134,8 +135,11 @@ def _settings(context: typer.Context, config: Path | None, *, service: bool = Fa
 
 
 def _actor() -> str:
-    """Who is at the keyboard, also behind sudo."""
-    return os.environ.get("SUDO_USER") or getpass.getuser()
+    """Who is at the keyboard, also behind sudo; in a container perhaps a number without a name."""
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
 
 
 @contextlib.contextmanager
@@ -851,6 +855,7 @@ def check_command(
         constraints=sandbox.definition_values("olcConstraintAttribute"),
         schema=sandbox.schema_files(),
         rules=sandbox.rules_of,
+        texts=sandbox.shipped_texts(),
     )
     checkup = checking.examine(config or context.obj, definition)
     if as_json:
@@ -884,6 +889,7 @@ def demo_command(
 
 def main() -> None:
     """Run a command; every error of ours ends in one line on stderr and its exit status."""
+    answer.tell_apart()
     try:
         try:
             app()
@@ -891,16 +897,29 @@ def main() -> None:
             sys.stdout.flush()
     except ScolpassError as error:
         _fail(error)
-    except OSError as error:
-        # What was to be done is done; its answer does not get through (the reader has gone, or
-        # the disk is full), and the interpreter is not to try again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):
+    except answer.AnswerLost as error:
+        answer.give_up()
+        if error.reader_gone:
             sys.exit(1)
-        _fail(ScolpassError(f"the answer could not be written: {error.strerror}", _ANSWER_LOST))
+        _fail(ScolpassError(f"the answer could not be written: {error}", _ANSWER_LOST))
+    except OSError as error:
+        log.debug("unforeseen", exc_info=True)
+        _fail(_unforeseen(error))
 
 
 _ANSWER_LOST = "What was done stands in `scolpass history`."
+
+
+def _unforeseen(error: OSError) -> ScolpassError:
+    """What the system refused and nobody on the way has put into words."""
+    said = error.strerror or str(error) or type(error).__name__
+    files = " and ".join(os.fsdecode(f) for f in (error.filename, error.filename2) if f)
+    command = next((one for one in sys.argv[1:] if not one.startswith("-")), "")
+    return ScolpassError(
+        f"{command}: {files} cannot be used: {said}" if files else f"{command}: {said}",
+        "Mend it and run the command again; what was done before stands in `scolpass history`. "
+        'With log.level = "debug" the log says where it happened.',
+    )
 
 
 def _fail(error: ScolpassError) -> NoReturn:

@@ -325,6 +325,58 @@ def _addresses(account: Account) -> list[str]:
     return list(both.values())
 
 
+# --- do the templates print? ----------------------------------------------------------------------
+
+
+def trials(settings: Settings, shipped: Path) -> Iterator[tuple[str, ConfigurationError | None]]:
+    """Each kind of mail filled in with what may stand in it, and what is wrong with its template.
+
+    Nothing is sent, and no student is looked at. So that each branch of a template is met, a kind
+    is filled in several times: with all that may be there, and with as little as there may be.
+    """
+    templates = Templates(settings.texts("mail", shipped))
+    url = settings.http.public_url or "https://ent.example.org"
+    for kind in KINDS:
+        wrong = None
+        for special in _SAMPLES[kind]:
+            for first_name, home in (("Léa", url), ("", "")):
+                common: dict[str, Value] = {
+                    "institution": settings.institution.name,
+                    "first_name": first_name,
+                    "login": "lea.martin@example.org",
+                    "mail": "lea.martin@example.org",
+                    "url": home,
+                    "help": home,
+                }
+                try:
+                    templates.render(kind, {name: {**common, **special} for name in LANGUAGES})
+                except ConfigurationError as error:
+                    wrong = wrong or error
+        yield kind, wrong
+
+
+_AT = "3 octobre 2026 à 14 h 05"
+_LINK: dict[str, Value] = {"link": "https://ent.example.org/x?lien=y", "until": "3 octobre 2026"}
+_FORWARDINGS: tuple[dict[str, Value], ...] = (
+    {"forward_to": "lea@example.net", "keep_copy": True},
+    {"forward_to": "lea@example.net", "keep_copy": False},
+    {"forward_to": "", "keep_copy": False},
+)
+_SAMPLES: Mapping[str, Sequence[Mapping[str, Value]]] = {
+    CONFIRM: [_LINK],
+    RESET: [_LINK],
+    ACTIVE: [f | {"closes_on": day} for f in _FORWARDINGS for day in ("31 décembre 2027", "")],
+    FORWARDING: [
+        f | {"change": change, "at": _AT}
+        for f in _FORWARDINGS
+        for change in ("set", "changed", "removed")
+    ],
+    CLOSES: [{"closes_on": "31 décembre 2027", "days": days} for days in (60, 7, 1, 0)],
+    "backup_mail_changed": [{"change": one, "at": _AT} for one in ("changed", "removed")],
+    "password_changed": [{"change": one, "at": _AT} for one in ("own", "link", "reissued")],
+}
+
+
 # --- what leaves ----------------------------------------------------------------------------------
 
 

@@ -19,6 +19,7 @@ from connector.check import (
     first_connection,
     local,
     locks,
+    paper,
     people,
     policies,
     reaching,
@@ -86,6 +87,9 @@ def examine(
             else:
                 found += alone(area, case, examination)
         found += alone("source", case, register.source)
+        found += alone("mail", case, paper.server)
+        found += alone("alerts", case, paper.alerts)
+        found += alone("letters", case, paper.templates)
         found += journal
         if case.journal is not None:
             for examination in _OF_THE_JOURNAL:

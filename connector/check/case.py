@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from connector.check.findings import Definition, Finding, wrong
+from connector.check.findings import Definition, Finding, Mark, wrong
 from connector.core.guessing import Guessing
 from connector.core.model import Moment
 from connector.edges.directory import Directory
@@ -103,11 +104,19 @@ def alone(area: str, case: Case, examination: Callable[[Case], Findings]) -> lis
         # An error with a cause is a connection that broke: each next try would wait as long.
         if isinstance(error, DirectoryUntrusted) and error.__cause__ is not None:
             case.lost = True
+    except OSError as error:
+        what = os.fsdecode(error.filename) if error.filename else "a file"
+        cure = "See that the user of scolpass may look at it."
+        found.append(
+            wrong(area, f"{what} cannot be looked at: {error.strerror or error}", cure, status=4)
+        )
     return found
 
 
-def failed(area: str, error: ScolpassError) -> Finding:
-    """An error as a finding."""
+def failed(area: str, error: ScolpassError, *, status: int | None = None) -> Finding:
+    """An error as a finding; with a status, something that only wants a hand."""
     # Nothing is ever written here, so it need not be said.
     cure = re.sub(r"[;,]? *(and )?nothing was written", "", error.cure, flags=re.IGNORECASE)
+    if status is not None:
+        return Finding(area, error.message, Mark.WARNING, cure, status)
     return wrong(area, error.message, cure, status=error.exit_status)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 from connector.core.guessing import Guessing
 
@@ -46,6 +47,7 @@ class Definition:
     schema: tuple[str, ...]  # the schema files, as LDIF
     # The access rules for people_dn, bind_dn, the provisional policy and first_connection_from.
     rules: Callable[[str, str, str, Sequence[str]], tuple[str, ...]]
+    texts: Path  # the folder with the shipped letters, mails and charter
 
 
 @dataclass(slots=True)

@@ -491,6 +491,7 @@ class Service:
         self.metrics.good_run(journal.last_runs().good_at)
         self.metrics.oldest_waiting(journal.oldest_waiting(), instant())
         self.metrics.queued(self.intake.waiting)
+        self.metrics.unsent_alerts(alerts.unsent(journal))
 
 
 def _end_now(status: int = 0) -> None:

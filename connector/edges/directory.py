@@ -11,6 +11,7 @@ import ipaddress
 import itertools
 import re
 import select
+import shlex
 import socket
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +33,7 @@ from connector.core.rules import Provisional
 from connector.core.schema import AttributeType, attribute_types, names_of, subtypes
 from connector.core.spelling import spellings
 from connector.edges.ber import found_entry
+from connector.edges.results import BUSY, NOT_ON_NON_LEAF, UNAVAILABLE, meaning_of
 from connector.errors import DirectoryUntrusted, EntryError, NoAnswer, Refused, Transient
 from connector.settings import Directory as DirectorySettings
 
@@ -40,34 +42,8 @@ PAGED = "1.2.840.113556.1.4.319"
 ASSERTION = "1.3.6.1.1.12"
 PPOLICY = "1.3.6.1.4.1.42.2.27.8.5.1"
 MANAGE_DSA_IT = ("2.16.840.1.113730.3.4.2", False, None)  # referral objects are entries, too
+_NAMED = 5  # of entries in the way
 SAMPLE = 200  # entries looked at where one that is shown is one too many
-
-# RFC 4511, 4.1.9: another try may succeed at once.
-_TRANSIENT = {51: "busy", 52: "unavailable"}
-_MEANINGS = {
-    3: ("the time limit was exceeded", "Give the service account `limits ... time=unlimited`."),
-    4: ("the size limit was exceeded", "Give the service account `limits ... size=unlimited`."),
-    10: ("a referral", "Name the server that holds the data in directory.uris."),
-    11: (
-        "an administrative limit was exceeded",
-        "Give the service account `limits ... size.prtotal=unlimited`.",
-    ),
-    19: ("a constraint was violated", "See whether another entry holds the same value."),
-    20: ("a value is there already", "Somebody else added it; the next sync sees it."),
-    32: ("no such entry", "It was deleted in between; the next sync sees it."),
-    50: ("insufficient access rights", "Give the service account the rights of deploy/openldap."),
-    53: ("the server is unwilling (read-only?)", "See olcReadOnly and the server's log."),
-    65: ("an object class was violated", "See the entry's structural class and the schema."),
-    68: ("the entry exists already", "The next sync looks at it again."),
-    80: (
-        "an internal error of the server (disk full?)",
-        "See the server's log and its olcDbMaxSize.",
-    ),
-    122: (
-        "the entry changed between plan and write",
-        "Nothing was overwritten; the next sync plans it anew.",
-    ),
-}
 
 ldap3.set_config_parameter("CASE_INSENSITIVE_ATTRIBUTE_NAMES", False)  # plain dicts: faster reads
 
@@ -420,7 +396,7 @@ class Directory:
         result = connection.result
         code = result["result"]
         if code != 0:
-            meaning, cure = _MEANINGS.get(code, (result["description"], "See the server's log."))
+            meaning, cure = _meaning(result, writing=False)
             raise DirectoryUntrusted(
                 f"{doing} under {base} on {self.uri} gave less than all: {meaning} (result {code})",
                 f"{cure} Nothing was taken for absent and nothing was written.",
@@ -477,7 +453,7 @@ class Directory:
         if code == 32:
             return None
         if code != 0:
-            meaning, cure = _MEANINGS.get(code, (connection.result["description"], ""))
+            meaning, cure = _meaning(connection.result, writing=False)
             raise DirectoryUntrusted(
                 f"{doing} ({dn}) on {self.uri} failed: {meaning} (result {code})", cure
             )
@@ -922,7 +898,7 @@ class Directory:
             ) from error
         code = connection.result["result"]
         if code not in _SHOWN_OR_REFUSED:
-            meaning, cure = _MEANINGS.get(code, (connection.result["description"], ""))
+            meaning, cure = _meaning(connection.result, writing=False)
             raise DirectoryUntrusted(
                 f"a search under {base} on {self.uri} failed: {meaning} (result {code})", cure
             )
@@ -962,7 +938,7 @@ class Directory:
             ) from error
         result = connection.result
         said = (result.get("message") or "").strip()
-        meaning, _ = _MEANINGS.get(result["result"], (result["description"], ""))
+        meaning, _ = _meaning(result, writing=True)
         return Answer(result["result"], f"{meaning}: {said}" if said else meaning)
 
     def guessing(self, context: str, rules: Provisional) -> Guessing:
@@ -1079,15 +1055,44 @@ def disconnect(connection: ldap3.Connection) -> None:
         connection.unbind()
 
 
+def _meaning(result: Mapping[str, Any], *, writing: bool) -> tuple[str, str]:
+    said = result.get("message") or ""
+    return meaning_of(result["result"], said, result["description"], writing=writing)
+
+
 def entry_error(doing: str, dn: str, result: dict[str, Any]) -> EntryError:
     """The error that a result code (RFC 4511, 4.1.9) of one write stands for."""
     code = result["result"]
     said = (result.get("message") or "").strip()
-    if code in _TRANSIENT:
-        return Transient(f"{doing} {dn}: the server is {_TRANSIENT[code]} (result {code})")
-    meaning, cure = _MEANINGS.get(code, (result["description"], "See the server's log."))
+    if code in (BUSY, UNAVAILABLE):
+        state = "busy" if code == BUSY else "unavailable"
+        return Transient(f"{doing} {dn}: the server is {state} (result {code})")
+    meaning, cure = _meaning(result, writing=True)
     detail = f": {said}" if said else ""
     return Refused(f"{doing} {dn}: {meaning} (result {code}){detail}", cure)
+
+
+def not_a_leaf(connection: ldap3.Connection, doing: str, dn: str) -> Refused:
+    """The error for an entry that cannot be deleted as others stand below it, which it names."""
+    found: list[dict[str, Any]] = []
+    with suppress(LDAPException):  # then they are not named
+        found = _ask(
+            connection,
+            dn,
+            search_filter="(objectClass=*)",
+            search_scope=ldap3.LEVEL,
+            attributes=["1.1"],
+            size_limit=_NAMED + 1,
+        )
+    names = [item["dn"] for item in found[:_NAMED]]
+    more = ", ..." if len(found) > _NAMED else ""
+    seen = f": {'; '.join(names)}{more}" if names else ", which the service account may not see"
+    meaning, cure = meaning_of(NOT_ON_NON_LEAF, "", "", writing=True)
+    return Refused(
+        f"{doing} {dn}: {meaning} (result {NOT_ON_NON_LEAF}){seen}",
+        f"List them as the directory's administrator: ldapsearch -LLL -b {shlex.quote(dn)} "
+        f"-s children 1.1. {cure}",
+    )
 
 
 def communication_error(doing: str, dn: str, error: LDAPException) -> NoAnswer:

@@ -64,7 +64,7 @@ class Press:
                 f"there are no letters in {language!r}", f"Choose from: {', '.join(known) or '-'}."
             )
         for file in sorted(templates.rglob("*.typ")):
-            if _PACKAGE_IMPORT.search(file.read_text(encoding="utf-8", errors="replace")):
+            if _PACKAGE_IMPORT.search(_read(file)):
                 raise ConfigurationError(
                     f"{file}: a template that asks for a package would fetch it from the network",
                     "Take what begins with \"@ out, or copy the package's files into the folder.",
@@ -108,6 +108,17 @@ class Press:
             )
         assert isinstance(pdf, bytes)
         return pdf
+
+
+def _read(template: Path) -> str:
+    try:
+        return template.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise ConfigurationError(
+            f"the letters' template {template} cannot be read: {error.strerror}",
+            "Make it a file that the user of scolpass may read; "
+            "the shipped ones are in config/letters.",
+        ) from error
 
 
 # --- signs ----------------------------------------------------------------------------------------

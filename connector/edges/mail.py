@@ -7,6 +7,7 @@ import smtplib
 import ssl
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
@@ -53,12 +54,12 @@ def send(
     server: smtplib.SMTP | None = None
     try:
         server = smtplib.SMTP(mail.host, mail.port, timeout=TIMEOUT)
-        _introduce(server, mail, to)
+        _introduce(server, mail, _doing(mail, to))
         assert server.sock is not None
         server.sock.settimeout(patience or TIMEOUT)
         refused = server.send_message(message, mail.sender, list(to))
     except (OSError, UnicodeError) as error:  # smtplib's own are OSErrors; a host may be no name
-        raise _failed(mail, to, error) from error
+        raise _failed(_doing(mail, to), error) from error
     else:
         with suppress(OSError):  # it has the mail; how it says goodbye changes nothing
             server.quit()
@@ -73,9 +74,46 @@ def send(
         )
 
 
-def _introduce(server: smtplib.SMTP, mail: Mail, to: Sequence[str]) -> None:
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What a mail server showed that was asked to do nothing."""
+
+    tls: str | None  # the version; None: in clear
+    offers_tls: bool
+
+
+def probe(mail: Mail) -> Reached:
+    """Connect to the mail server, with TLS and login as a mail would, and send nothing.
+
+    Raises:
+        Transient: it is away or slow, or does not let us in.
+        Refused: it says no.
+        ConfigurationError: the password file of ``mail.user`` cannot be read.
+    """
+    doing = f"trying {_server(mail)}"
+    server: smtplib.SMTP | None = None
+    try:
+        server = smtplib.SMTP(mail.host, mail.port, timeout=TIMEOUT)
+        server.ehlo_or_helo_if_needed()
+        offers = server.has_extn("starttls")
+        _introduce(server, mail, doing)
+        code, said = server.noop()
+        if code != 250:
+            raise smtplib.SMTPResponseException(code, said)
+        tls = server.sock.version() if isinstance(server.sock, ssl.SSLSocket) else None
+    except (OSError, UnicodeError) as error:
+        raise _failed(doing, error) from error
+    else:
+        with suppress(OSError):
+            server.quit()
+    finally:
+        if server is not None:
+            server.close()
+    return Reached(tls, offers)
+
+
+def _introduce(server: smtplib.SMTP, mail: Mail, doing: str) -> None:
     """TLS and login, where the configuration asks for them."""
-    doing = _doing(mail, to)
     if mail.starttls:
         try:
             server.starttls(context=ssl.create_default_context())
@@ -149,9 +187,8 @@ def _said(refused: dict[str, tuple[int, bytes]]) -> str:
     )
 
 
-def _failed(mail: Mail, to: Sequence[str], error: OSError | UnicodeError) -> EntryError:
+def _failed(doing: str, error: OSError | UnicodeError) -> EntryError:
     """The error that stands for what the server said, or that it said nothing."""
-    doing = _doing(mail, to)
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         kind = _kind([code for code, _ in error.recipients.values()])
         return kind(f"{doing}: refused: {_said(error.recipients)}", _CURE)

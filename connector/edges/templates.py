@@ -7,6 +7,7 @@ A value is never taken for a template, and is one line, whatever stands in it.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -62,7 +63,7 @@ class Templates:
             ValueError,
             OSError,
         ) as error:
-            line = getattr(error, "lineno", None)
+            line = getattr(error, "lineno", None) or _line(error, file)
             where = f"{file}, line {line}" if line else str(file)
             raise ConfigurationError(
                 f"the mail template {where} cannot be filled in: {error}",
@@ -87,6 +88,12 @@ class Templates:
                 lstrip_blocks=True,
             )
         return self._environments[language]
+
+
+def _line(error: BaseException, file: Path) -> int | None:
+    """The line of a template at which filling it in failed; Jinja writes it into the traceback."""
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(file)]
+    return lines[-1] if lines else None
 
 
 def _one_line(text: str) -> str:

@@ -15,7 +15,8 @@ from pydantic import SecretStr
 from connector.core import entry
 from connector.core.model import Change
 from connector.edges.ber import add_request
-from connector.edges.directory import ASSERTION, communication_error, entry_error
+from connector.edges.directory import ASSERTION, communication_error, entry_error, not_a_leaf
+from connector.edges.results import NOT_ON_NON_LEAF
 
 UNIQUE = frozenset({"uid", "mail", "supannEtuId"})  # what the overlay unique watches over
 
@@ -42,7 +43,10 @@ def write(connection: Any, change: Change, password_hash: SecretStr | None) -> N
         raise communication_error(doing, change.dn, error) from error
     finally:
         connection.request = None  # ldap3 keeps the request, hash and all
-    if connection.result["result"] != 0:
+    code = connection.result["result"]
+    if code == NOT_ON_NON_LEAF and change.deletes:
+        raise not_a_leaf(connection, doing, change.dn)
+    if code != 0:
         raise entry_error(doing, change.dn, connection.result)
 
 

@@ -172,6 +172,11 @@ class Metrics:
             buckets=_LATENCY,
             registry=self.registry,
         )
+        self._unsent = Gauge(
+            "scolpass_alerts_unsent",
+            "Alerts of open incidents that have not reached those who are to be told, by all ways.",
+            registry=self.registry,
+        )
         self._leader = Gauge(
             "scolpass_leader",
             "1 if this process leads, 0 if it stands by.",
@@ -236,6 +241,10 @@ class Metrics:
     def queued(self, events: int) -> None:
         """How many events have arrived and are not in the journal yet."""
         self._queue.set(events)
+
+    def unsent_alerts(self, number: int) -> None:
+        """How many alerts nobody has been told yet, or will be while no mail leaves."""
+        self._unsent.set(number)
 
     def leads(self, leader: bool) -> None:
         """Whether this process leads, rather than stands by."""

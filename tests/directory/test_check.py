@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,13 +16,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from connector import check, sandbox
+from connector import check, mails, sandbox
 from connector.check import rights, schemas
 from connector.core import entry
 from connector.core.peers import clauses
 from connector.edges.passwords import new_key
+from connector.settings import load_settings
 from tests.support.breakage import DATABASE, change, delete
 from tests.support.directory import Directory, LocalDirectory
+from tests.support.mail import MailServer
 from tests.support.people import put, stand
 from tests.support.walk import student, students
 from tests.support.workspace import Workspace, write_secret
@@ -47,6 +51,7 @@ DEFINITION = check.Definition(
     constraints=sandbox.definition_values("olcConstraintAttribute"),
     schema=sandbox.schema_files(),
     rules=sandbox.rules_of,
+    texts=sandbox.shipped_texts(),
 )
 
 
@@ -62,9 +67,13 @@ def examined(
 def troubles(
     workspace: Workspace, status: int, environ: Mapping[str, str] | None = None
 ) -> list[Finding]:
-    """The findings that are warnings or wrong."""
+    """The findings that are warnings or wrong, but for the one that the tests' set-up has."""
     found = examined(workspace, status, environ)["findings"]
-    return [one for one in found if one["verdict"] in ("warning", "wrong")]
+    return [
+        one
+        for one in found
+        if one["verdict"] in ("warning", "wrong") and "nobody will be told" not in one["seen"]
+    ]
 
 
 def only(found: list[Finding], area: str, *words: str) -> Finding:
@@ -86,8 +95,9 @@ def test_a_sound_set_up_is_in_order(ready: Workspace) -> None:
     found = ready.json("check")
     # The tests' own hashing is cheap on purpose.
     others = [one for one in found["findings"] if one["verdict"] != "ok"]
-    assert [one["area"] for one in others] == ["configuration"]
+    assert [one["area"] for one in others] == ["configuration", "alerts"]
     assert "m=1024" in others[0]["seen"]
+    assert "nobody will be told" in others[1]["seen"]  # as shipped, no mail leaves
     areas = {one["area"] for one in found["findings"]}
     assert areas == {
         "configuration",
@@ -103,6 +113,9 @@ def test_a_sound_set_up_is_in_order(ready: Workspace) -> None:
         "policies",
         "guessing",
         "source",
+        "mail",
+        "alerts",
+        "letters",
         "journal",
     }
     assert found["guessing"]["inactive"] == 2
@@ -641,6 +654,137 @@ def test_another_key_than_the_one_that_sealed_is_wrong(ready: Workspace) -> None
     write_secret(ready.key, new_key() + "\n")
     trouble = only(troubles(ready, 2), "journal", "does not open", "2 of 2 sealed passwords")
     assert trouble["names"] == ["22600001", "22600002"]
+
+
+# --- mail, alerts, letters ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server() -> Iterator[MailServer]:
+    with MailServer() as server:
+        yield server
+
+
+def of(found: Any, area: str) -> list[tuple[str, str]]:
+    """Verdict and text of one area's findings."""
+    return [
+        (one["verdict"], one["seen"] + " " + one["cure"])
+        for one in found["findings"]
+        if one["area"] == area
+    ]
+
+
+@pytest.mark.parametrize(
+    ("to", "enabled", "url", "verdict", "word"),
+    [
+        (True, False, False, "warning", "nobody will be told"),
+        (False, False, False, "hint", "nobody will be told"),
+        (False, True, False, "hint", "nobody will be told"),
+        (True, True, False, "ok", "by mail: exploitation@univ.fr"),
+        (True, False, True, "ok", "by the URL"),
+        (True, True, True, "ok", "by mail: exploitation@univ.fr and by the URL"),
+    ],
+)
+def test_check_says_whether_anybody_hears_of_trouble(
+    ready: Workspace,
+    server: MailServer,
+    to: bool,
+    enabled: bool,
+    url: bool,
+    verdict: str,
+    word: str,
+) -> None:
+    ready.configure(
+        {
+            "alerts": {"to": ["exploitation@univ.fr"] if to else []},
+            "mail": {"enabled": enabled, "port": server.port, "sender": "s@univ.fr"},
+        }
+    )
+    if url:
+        write_secret(ready.folder / "alerts.url", "https://hooks.example.org/x")
+    [(told, text)] = of(examined(ready), "alerts")
+    assert told == verdict
+    assert word in text
+
+
+def test_check_tries_the_mail_server_and_sends_nothing(
+    ready: Workspace, server: MailServer
+) -> None:
+    ready.configure({"mail": {"enabled": True, "port": server.port, "sender": "s@univ.fr"}})
+    found = of(examined(ready), "mail")
+    assert found[0] == ("ok", f"127.0.0.1:{server.port}: reached, in clear; nothing was sent ")
+    assert (server.taken, server.tries) == ([], 0)
+
+
+def test_check_tells_what_the_mail_server_says(ready: Workspace, server: MailServer) -> None:
+    write_secret(ready.folder / "mail.password", "hunter2")
+    mail = {"enabled": True, "port": server.port, "sender": "s@univ.fr", "user": "scolpass"}
+    ready.configure({"mail": mail})
+    server.user = ("scolpass", "another")
+    [(verdict, text), *_] = of(examined(ready, 1), "mail")
+    assert verdict == "warning"
+    assert "is not let in" in text
+    assert "mail.user and mail.password_file" in text
+    assert "hunter2" not in text
+    server.user = ("scolpass", "hunter2")
+    assert of(examined(ready), "mail")[0][0] == "ok"
+    ready.configure({"mail": {"starttls": True}})  # which it does not offer
+    [(verdict, text), *_] = of(examined(ready, 1), "mail")
+    assert (verdict, "STARTTLS" in text, "mail.starttls" in text) == ("warning", True, True)
+    ready.configure({"mail": {"starttls": False, "port": 1}})
+    [(verdict, text), *_] = of(examined(ready, 1), "mail")
+    assert (verdict, "127.0.0.1:1" in text) == ("warning", True)
+    assert server.taken == []
+
+
+FAULTS = ("{{ nobody }}", "{% if %}", "{{ url / 2 }}", "{% for x in url.y.z %}{% endfor %}")
+
+
+def test_check_names_each_template_that_cannot_be_filled_in_by_its_line(ready: Workspace) -> None:
+    own = ready.folder / "mail"
+    shutil.copytree(sandbox.shipped_texts() / "mail", own)
+    files = sorted(own.glob("*/*.txt"))
+    assert {one.stem for one in files} == set(mails.KINDS)
+    damaged = {file: FAULTS[n % len(FAULTS)] for n, file in enumerate(files)}
+    for file, damage in damaged.items():
+        lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+        file.write_text("".join([*lines, damage, "\n"]), encoding="utf-8")
+    # One mistake of a kind is named, as a mail needs all its languages.
+    told = " ".join(text for verdict, text in of(examined(ready, 1), "mail"))
+    for kind in mails.KINDS:
+        french = own / "fr" / f"{kind}.txt"
+        last = len(french.read_text(encoding="utf-8").splitlines())
+        assert f"{french}, line {last} " in told
+
+
+def test_check_meets_every_branch_of_a_template(ready: Workspace) -> None:
+    shutil.copytree(sandbox.shipped_texts() / "mail", ready.folder / "mail")
+    for file in sorted((ready.folder / "mail").glob("*/*.txt")):
+        text = file.read_text(encoding="utf-8")
+        for branch in re.finditer(r"{% (if|elif|else)[^%]*%}\n?", text):
+            broken = text[: branch.end()] + "{{ nobody }}" + text[branch.end() :]
+            file.write_text(broken, encoding="utf-8")
+            settings = load_settings(ready.config, {})
+            found = dict(mails.trials(settings, sandbox.shipped_texts()))
+            assert found[file.stem] is not None, (file, branch[0])
+        file.write_text(text, encoding="utf-8")
+
+
+def test_check_prints_every_letter_and_names_the_one_that_does_not(ready: Workspace) -> None:
+    own = ready.folder / "letters"
+    shutil.copytree(sandbox.shipped_texts() / "letters", own)
+    shutil.copy(own / "fr.typ", own / "oc.typ")
+    assert of(examined(ready), "letters") == [
+        ("ok", f"the letter in {language!r} prints ") for language in ("en", "fr", "oc")
+    ]
+    (own / "oc.typ").write_text("#nothing()", encoding="utf-8")
+    found = of(examined(ready, 1), "letters")
+    assert [verdict for verdict, _ in found] == ["ok", "ok", "warning"]
+    assert str(own) in found[2][1]
+    assert "nothing" in found[2][1]
+
+
+# --- the register, the journal --------------------------------------------------------------------
 
 
 def test_a_rejected_row_is_a_warning(workspace: Workspace) -> None:

@@ -149,11 +149,15 @@ class World:
         self.hook = hook
         self.url: SecretStr | None = SecretStr(hook.url)
         self.said: list[Any] = []
+        self.mail_enabled = True
 
     @contextmanager
     def process(self) -> Iterator[Alerts]:
         rules = Mail(
-            enabled=True, host="127.0.0.1", port=self.server.port, sender="scolpass@univ.fr"
+            enabled=self.mail_enabled,
+            host="127.0.0.1",
+            port=self.server.port,
+            sender="scolpass@univ.fr",
         )
         ways = alerts.ways(rules, ["exploitation@univ.fr"], lambda: self.url, INSTITUTION)
         with structlog.testing.capture_logs() as said, Alerts(ways, self.journal) as running:
@@ -176,6 +180,43 @@ def world(journal: Journal, server: MailServer, hook: Hook) -> World:
 
 
 wait_until = partial(waiting.wait_until, seconds=20)
+
+
+# --- nobody is told -------------------------------------------------------------------------------
+
+
+def test_an_alert_that_no_mail_takes_is_not_said_to_be_sent_and_leaves_once_one_may(
+    world: World,
+) -> None:
+    world.mail_enabled, world.url = False, None
+    incident = Incident("journal", "the journal is away", "mend it")
+    with world.process() as running:
+        assert running.raise_(incident)
+        wait_until(lambda: world.lines("would send"), "it is said")
+        assert not running.raise_(incident)
+    [line] = world.lines("would send")
+    assert line["log_level"] == "warning"
+    assert "nobody is told: mail.enabled is false" in line["trouble"]
+    assert "exploitation@univ.fr" in line["trouble"]
+    assert world.lines("alert sent") == []
+    assert world.told() == (0, 0)
+    assert alerts.unsent(world.journal) == 1
+    assert alerts.open_incidents(world.journal).keys() == {"journal"}
+    world.mail_enabled = True
+    with world.process():
+        wait_until(lambda: world.told() == (1, 0), "it is told")
+    assert alerts.unsent(world.journal) == 0
+
+
+def test_where_a_webhook_takes_it_the_mail_that_does_not_leave_is_named_all_the_same(
+    world: World,
+) -> None:
+    world.mail_enabled = False
+    with world.process() as running:
+        running.raise_(Incident("journal", "the journal is away", "mend it"))
+    assert world.told() == (0, 1)
+    assert [line["way"] for line in world.lines("alert sent")] == ["webhook"]
+    assert [line["way"] for line in world.lines("would send")] == ["mail"]
 
 
 # --- told, and told once --------------------------------------------------------------------------

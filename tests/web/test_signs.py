@@ -189,6 +189,7 @@ def test_what_the_daemon_says_is_at_metrics(edge: Edge) -> None:
     metrics.oldest_waiting(NOW - timedelta(hours=1), NOW)
     metrics.queued(7)
     metrics.locked({"provisional": 3, "own": 0})
+    metrics.unsent_alerts(2)
     metrics.leads(True)
     metrics.directory("search", 0.02)
     answer = edge.client.get("/metrics")
@@ -214,6 +215,7 @@ def test_what_the_daemon_says_is_at_metrics(edge: Edge) -> None:
         ("scolpass_oldest_waiting_event_age_seconds", ()): 3600,
         ("scolpass_intake_queue_events", ()): 7,
         ("scolpass_leader", ()): 1,
+        ("scolpass_alerts_unsent", ()): 2,
         ("scolpass_directory_latency_seconds_count", ("search",)): 1,
         ("scolpass_metrics_stale", ()): 0,
     }.items():

@@ -1,0 +1,188 @@
+"""What a result code of the directory means, and what mends it.
+
+A code alone says too little: slapd answers constraintViolation (19) for a value that somebody else
+has, for a rule on values and for its password policy, and adminLimitExceeded (11) for limits on
+searches and on the size of an entry. So the row is chosen by what was asked, too, and by slapd's
+own words (its diagnostic message, RFC 4511, 4.1.9), tried on slapd 2.5.13.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+BUSY, UNAVAILABLE = 51, 52  # another try may succeed at once (RFC 4511, appendix A)
+NOT_ON_NON_LEAF = 66
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One meaning of one code. What names nothing holds for all that no earlier row holds for."""
+
+    code: int
+    meaning: str
+    cure: str
+    words: str = ""  # a pattern in slapd's own words, in any case
+    writing: bool | None = None  # True: of a write only; False: of a search only
+
+
+_LIMITS = 'for the service account, as in olcLimits: dn.exact="DN" time=unlimited size=unlimited'
+_LIMITS += " size.prtotal=unlimited"
+_RIGHTS = "Give the service account the rights of deploy/openldap; `scolpass check` tries each."
+_LOG = "See the server's log."
+
+ROWS = (
+    Row(
+        1,
+        "the server lost its own footing (operationsError)",
+        "See the server's log, and that what the tree is made of (chain, translucent) is up.",
+    ),
+    Row(3, "the time limit was exceeded", f"Lift time {_LIMITS}."),
+    Row(4, "the size limit was exceeded", f"Lift size and size.prtotal {_LIMITS}."),
+    Row(
+        8,
+        "the server wants a stronger sign-in (olcRequires, olcSecurity)",
+        "Use ldaps:// or directory.starttls = true.",
+    ),
+    Row(10, "a referral", "Name the server that holds the data in directory.uris."),
+    Row(
+        11,
+        "the entry is larger than the database takes",
+        "Raise olcDbMaxEntrySize, or take it off; see which attribute of the entry is so large.",
+        writing=True,
+    ),
+    Row(
+        11,
+        "an administrative limit was exceeded",
+        "Most often size.unchecked: the search has more candidates than that, see the indexes "
+        f"(`scolpass check`); else size.hard or time.hard. Lift it {_LIMITS}.",
+    ),
+    Row(
+        12,
+        "the server does not know a control that scolpass cannot do without",
+        "Assertion (RFC 4528) and paged results (RFC 2696) must not be switched off.",
+    ),
+    Row(
+        13,
+        "the server wants an encrypted connection",
+        "Use ldaps:// or directory.starttls = true.",
+    ),
+    Row(16, "no such attribute or value", "Somebody took it away; the next sync sees it."),
+    Row(
+        17,
+        "the schema does not know an attribute",
+        "Load the schema that `scolpass init` writes; `scolpass check` names what is lacking.",
+    ),
+    Row(
+        19,
+        "another entry holds the same value",
+        "Find it by the filter above, as the directory's administrator: the service account may "
+        "not see it. Correct the entry that is wrong.",
+        words="unique",
+    ),
+    Row(
+        19,
+        "a rule on values was broken (overlay constraint)",
+        "See olcConstraintAttribute for the attribute named; the one of deploy/openldap lets pass "
+        "what scolpass writes.",
+        words="breaks constraint",
+    ),
+    Row(
+        19,
+        "the password policy refused the password",
+        "See the policy that holds for the entry. scolpass stores hashes, which a policy lets "
+        "pass for who has manage on userPassword: `scolpass check` tries it.",
+        words="password",
+    ),
+    Row(
+        19,
+        "an attribute is kept by the server itself",
+        "It may not be written; give it up, or see which overlay keeps it.",
+        words="no user modification",
+    ),
+    Row(
+        19,
+        "an attribute takes one value only",
+        "Take the other value off the entry; somebody else has put it there.",
+        words="multiple values",
+    ),
+    Row(19, "a constraint was violated", f"{_LOG} Overlays (unique, constraint, ppolicy) do it."),
+    Row(20, "a value is there already", "Somebody else added it; the next sync sees it."),
+    Row(
+        21,
+        "a value does not have the form that the schema asks for",
+        "Correct it in the register, or see the schema of the attribute named.",
+    ),
+    Row(32, "no such entry", "It was deleted in between; the next sync sees it."),
+    Row(34, "a DN is malformed", "See directory.people_dn and identifiers.uid."),
+    Row(
+        49,
+        "the credentials were refused",
+        "See directory.bind_dn and the password in directory.bind_password_file.",
+    ),
+    Row(
+        50,
+        "the service account itself is to change its password first",
+        "Take pwdReset off its entry, and give it a policy with pwdMustChange FALSE.",
+        words="restricted to bind",
+    ),
+    Row(50, "insufficient access rights", _RIGHTS),
+    Row(
+        53,
+        "the server is a replica, which takes no writes",
+        "Name the server that takes them first in directory.uris.",
+        words="shadow context",
+    ),
+    Row(
+        53,
+        "the server holds no such tree",
+        "See directory.uris and directory.people_dn.",
+        words="no global superior",
+    ),
+    Row(
+        53,
+        "the server is read-only",
+        "See olcReadOnly and olcRestrict, of the database and of cn=config.",
+        words="operation restricted|read-only",
+    ),
+    Row(53, "the server is unwilling", "See olcReadOnly, olcRestrict and the server's log."),
+    Row(
+        64,
+        "the name of the entry and its values do not fit",
+        "See identifiers.uid and the entry's uid.",
+    ),
+    Row(65, "an object class was violated", "See the entry's structural class and the schema."),
+    Row(
+        NOT_ON_NON_LEAF,
+        "entries stand below it",
+        "Delete or move what stands below, then run `scolpass sync`: it does the rest.",
+    ),
+    Row(68, "the entry exists already", "The next sync looks at it again."),
+    Row(69, "the structural class of an entry is for ever", "Delete the entry; a sync makes it."),
+    Row(
+        80,
+        "an internal error of the server (disk full?)",
+        "See the server's log and its olcDbMaxSize.",
+    ),
+    Row(
+        122,
+        "the entry changed between plan and write",
+        "Nothing was overwritten; the next sync plans it anew.",
+    ),
+)
+
+
+def meaning_of(code: int, said: str, otherwise: str, *, writing: bool) -> tuple[str, str]:
+    """What an answer means and what mends it.
+
+    Args:
+        code: the result code.
+        said: slapd's own words.
+        otherwise: the code's name in RFC 4511, for one that is not in the table.
+        writing: whether a write was answered, and not a search.
+    """
+    for row in ROWS:
+        asked = row.writing is None or row.writing is writing
+        if row.code == code and asked and re.search(row.words, said, re.IGNORECASE):
+            return row.meaning, row.cure
+    return otherwise, _LOG
