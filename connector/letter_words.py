@@ -26,8 +26,9 @@ def grouped(password: str) -> list[str]:
 def address_lines(text: str | None) -> list[str]:
     """A postal address as lines for a window envelope, without the name.
 
-    Registers give it in one value, its lines set apart by line breaks, ``$`` (RFC 4517, 3.3.28),
-    ``;``, ``|`` or a comma, or not at all: then the five digits of a French postcode begin a line.
+    Registers give it in one value, its lines set apart by ``$`` (RFC 4517, 3.3.28), ``;``, ``|``,
+    a comma or a line break (which the register's reader makes a blank), or not at all: then the
+    five digits of a French postcode begin a line.
     Of more lines than there is room for the last are kept, which lead to the town.
     """
     parts = re.split(r"[\n\r$;|]+|,(?=\s)", text or "")

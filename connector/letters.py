@@ -36,6 +36,7 @@ from connector.edges.journal import chunks
 from connector.edges.letters import Press
 from connector.errors import ConfigurationError, EntryError, NotManaged, UnknownStudent, UsageError
 from connector.gather import all_rows
+from connector.letter_words import address_lines, grouped, known
 from connector.log import guarded_secret
 from connector.portrait import others_named
 from connector.settings import Settings
@@ -203,27 +204,38 @@ def letter(facts: Facts, rules: Rules, today: date) -> dict[str, Any]:
     of_year = [row for row in counting if row.academic_year == year] or list(rows)
     who = identity(of_year)
     mail = facts.account.first("mail") or ""
+    civility = entry.known_civility(who.civility or "") or ""
+    names = (civility, known(who.first_name), who.usual_name or who.family_name)
+    address = address_lines(who.postal_address)
     return {
-        "academic_year": f"{year}/{year + 1}",
-        "civility": who.civility or "",
+        "academic_year": f"{year}/{year + 1}" if year else "",
+        "civility": civility,
         "birth_name": who.family_name,
         "usual_name": who.usual_name if who.usual_name != who.family_name else "",
-        "first_name": who.first_name,
+        "first_name": known(who.first_name),
         "birth_date": who.birth_date.isoformat(),
-        "birth_place": who.birth_place or "",
-        "components": _distinct(row.component_name or row.component_code for row in of_year),
+        "birth_place": known(who.birth_place),
+        "components": _distinct(
+            known(row.component_name) or known(row.component_code) for row in of_year
+        ),
         "steps": _steps(of_year),
-        "ine": who.ine or "",
+        "ine": known(who.ine),
         "student_number": facts.number,
-        "status": ", ".join(_distinct(row.student_status for row in of_year)),
+        "status": ", ".join(_distinct(known(row.student_status) for row in of_year)),
         "mail": mail,
-        "login": facts.account.first("supannAliasLogin") or mail,
+        "login": facts.account.first("supannAliasLogin")
+        or mail
+        or facts.account.first("uid")
+        or "",
         "last_day": last.isoformat(),
+        "address": [" ".join(name for name in names if name), *address] if address else [],
     }
 
 
 def _steps(rows: Iterable[Enrolment]) -> list[dict[str, str]]:
-    found = {(row.step_name or row.step_code, row.step_code): None for row in rows}
+    found = {
+        (known(row.step_name) or known(row.step_code), known(row.step_code)): None for row in rows
+    }
     return [{"name": name, "code": code} for name, code in found if name or code]
 
 
@@ -285,6 +297,48 @@ def press(settings: Settings, shipped: Path, language: str) -> Press:
     """
     words = cutoff_words(settings.lifecycle.cutoff, language)
     return Press(settings.texts("letters", shipped), language, common(settings, words))
+
+
+def shown_password(password: str) -> dict[str, Any]:
+    """The password as a letter shows it: whole, and in the groups that it is read in."""
+    return {"password": password, "password_groups": grouped(password)}
+
+
+def languages(settings: Settings, shipped: Path) -> list[str]:
+    """The languages that letters can be printed in."""
+    return sorted(file.stem for file in settings.texts("letters", shipped).glob("??.typ"))
+
+
+def trial(settings: Settings, shipped: Path, language: str) -> bytes:
+    """A letter to nobody, to see that the templates print.
+
+    Raises:
+        ConfigurationError: the templates are at fault, a font or the address of the first
+            connection is missing.
+    """
+    return press(settings, shipped, language).print([SAMPLE])
+
+
+# What may stand in a letter, all of it; nobody's.
+SAMPLE: dict[str, Any] = {
+    "academic_year": "2026/2027",
+    "civility": "Mme",
+    "birth_name": "MARTIN",
+    "usual_name": "DURAND",
+    "first_name": "Léa",
+    "birth_date": "2006-04-11",
+    "birth_place": "AGDE",
+    "components": ["IFSI GCS"],
+    "steps": [{"name": "CEI DE infirmier Béziers 1ère", "code": "UM217"}],
+    "ine": "07c2abcde12",
+    "student_number": "22600217",
+    "status": "Etudiant Infirmier",
+    "mail": "lea.durand@example.org",
+    "login": "lea.durand@example.org",
+    "last_day": "2026-12-30",
+    "address": ["Mme Léa DURAND", "12 rue des Lilas", "34300 AGDE"],
+    **shown_password("012345"),
+}
 
 
 # --- printing -------------------------------------------------------------------------------------
@@ -368,7 +422,7 @@ def _compose(
         except EntryError as error:
             refused.append(Refused(number, str(error)))
             continue
-        data.append({**one, "password": password.get_secret_value()})
+        data.append(one | shown_password(password.get_secret_value()))
     return data, refused
 
 

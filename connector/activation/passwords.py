@@ -15,6 +15,7 @@ from connector.core.own_password import (
     Context,
     Rule,
     Words,
+    as_printed,
     context_of,
     judge,
     normal,
@@ -24,7 +25,13 @@ from connector.core.rules import OwnPassword
 from connector.edges import words
 from connector.errors import InvalidInput
 
-__all__ = ["Judged", "in_force", "judged", "normal", "read_ahead", "see_that_it_will_do"]
+__all__ = ["Judged", "in_force", "judged", "normal", "read_ahead", "see_that_it_will_do", "typed"]
+
+
+def typed(portal: Portal, password: str) -> SecretStr:
+    """The password of a sign-in, as the directory is asked for it."""
+    rules = portal.rules.provisional
+    return SecretStr(as_printed(password, rules.length, rules.alphabet))
 
 
 @dataclass(frozen=True, slots=True)

@@ -278,7 +278,7 @@ def has_policy(account: Account, policy_dn: str) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _civility(text: str) -> str | None:
+def known_civility(text: str) -> str | None:
     return _CIVILITIES.get(text.upper().rstrip("."))
 
 
@@ -295,7 +295,7 @@ def identity_wish(number: str, row: Enrolment) -> tuple[dict[str, Values], list[
         "supannOIDCDateDeNaissance": (row.birth_date.isoformat(),),
     }
     if row.civility is not None:
-        civility = _civility(row.civility)
+        civility = known_civility(row.civility)
         wish["supannCivilite"] = (civility,) if civility else ()
         if row.civility and not civility:
             notices.append(f"{number}: civility {row.civility!r} is none we know; left out")

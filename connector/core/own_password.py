@@ -112,6 +112,19 @@ def normal(password: str) -> str:
     return password if len(password) > _NORMALISED else unicodedata.normalize("NFC", password)
 
 
+def as_printed(password: str, length: int, alphabet: str) -> str:
+    """A provisional password as the letter has it, though the gaps between its digits were typed.
+
+    Only what is nothing but digits and blanks, and has as many digits as are drawn, is changed:
+    no password of a student's own is (it is longer, or has a letter).
+    """
+    drawn = normal(password)
+    digits = "".join(drawn.split())
+    if alphabet.isascii() and alphabet.isdigit() and len(digits) == length:
+        return digits if digits.isascii() and digits.isdigit() else drawn
+    return drawn
+
+
 def judge(password: str, who: Context, rules: OwnPassword, known: Words) -> tuple[Check, ...]:
     """Every rule that is in force, met or not, in the order of :class:`Rule`.
 

@@ -14,7 +14,6 @@ import structlog
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import SecretStr
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -164,7 +163,7 @@ async def sign_in(body: shapes.SignIn, request: Request, asked: Asked) -> shapes
     """
     request.state.began = time.monotonic()
     address = client_address(request, asked.trusted)
-    password = SecretStr(passwords.normal(body.password.get_secret_value()))
+    password = passwords.typed(asked.portal, body.password.get_secret_value())
     signed = await asked.sign_in(body.identifier, password, body.birth_date, address)
     token = await asked.work(visits.open_visit, asked.portal, signed, password)
     return await _opened(asked, token)

@@ -49,8 +49,8 @@ def pages(pdf: Path, way: str = "-layout") -> list[str]:
 
 
 def words(page: str) -> str:
-    """A page's text without its layout."""
-    return re.sub(r"\s+", " ", page)
+    """A page's text without its layout, and digits as they are typed."""
+    return re.sub(r"\b(\d{3}) (\d{3})\b", r"\1\2", re.sub(r"\s+", " ", page))
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def printed(walk: Walk) -> Callable[..., list[str]]:
         out = walk.workspace.folder / "letters.pdf"
         done = walk.workspace.scolpass("letters", *args, "--out", str(out))
         assert done.returncode == status, done.stderr
-        return pages(out)
+        return pages(out, "-raw")
 
     return print_
 
@@ -129,6 +129,38 @@ def test_the_english_letter_says_the_same_in_english(
     assert "on 10 October 1990 at AGDE" in text
     assert f"Good through {LAST.day} {LAST:%B %Y}" in text
     assert "31 December" in text
+
+
+def test_what_the_register_does_not_know_or_codes_leaves_no_trace(
+    walk: Walk, printed: Callable[..., list[str]]
+) -> None:
+    nothing = dict.fromkeys(
+        ("birth_place", "component_name", "step_name", "step_code", "ine", "student_status"), ""
+    )
+    walk.synced(
+        [
+            student("22600001", "Léa", "MARTIN", **nothing, civility="2", component_code="UFR1"),
+            student("22600002", "-", "SUHARTO", **{**nothing, "birth_place": "."}, civility="MLLE"),
+        ]
+    )
+    for page, said in zip(printed("22600001", "22600002"), ("MARTIN", "Mme SUHARTO"), strict=True):
+        text = words(page)
+        assert f"Nom patronymique {said}" in text
+        for trace in ("—", "2 MARTIN", "Statut", "INE ", "Inscription aux étapes", " à .", "None"):
+            assert trace not in text, (trace, text)
+    assert "Prénom" not in words(page)
+    assert "UFR1" in words(printed("22600001")[0])
+
+
+def test_an_address_of_the_register_stands_on_the_letter_and_nowhere_in_the_directory(
+    walk: Walk, printed: Callable[..., list[str]]
+) -> None:
+    given = {"civility": "MME", "usual_name": "Durand", "postal_address": "12 rue X, 34000 VILLE"}
+    walk.synced([student(NUMBER, "Léa", "Martin", **given), student("22600002")])
+    with_address, without = printed(NUMBER, "22600002")
+    assert "Mme Léa Durand\n12 rue X\n34000 VILLE\n" in with_address
+    assert "34000" not in without
+    assert "34000" not in str(walk.people()[NUMBER])
 
 
 def test_a_name_is_never_read_as_markup(walk: Walk, printed: Callable[..., list[str]]) -> None:

@@ -156,7 +156,7 @@ def _texts() -> Any:
 
 def _checked(walk: Walk) -> Any:
     definition = Definition(
-        indexes={}, unique=(), constraints=(), schema=(), rules=sandbox.rules_of
+        indexes={}, unique=(), constraints=(), schema=(), rules=sandbox.rules_of, texts=_texts()
     )
     return examine(walk.workspace.config, definition, {}).findings
 

@@ -54,7 +54,7 @@ def letter(site: Site, number: str) -> str:
     done = site.workspace.scolpass("letters", number, "--out", str(out))
     assert done.returncode == 0, done.stderr
     read = subprocess.run(
-        ["pdftotext", "-layout", str(out), "-"], capture_output=True, text=True, check=True
+        ["pdftotext", "-raw", str(out), "-"], capture_output=True, text=True, check=True
     )
     return re.sub(r"\s+", " ", read.stdout)
 
@@ -79,8 +79,10 @@ def test_she_activates_with_what_stands_on_her_letter_and_nothing_else(
     page = browsers.open(site)
     page.goto(path)
     page.get_by_text("Je suis étudiant", exact=True).click()
-    page.get_by_label("Identifiant").fill(found(r"Identifiant (\S+@\S+)", text))
-    page.get_by_label("Mot de passe provisoire").fill(found(r"provisoire (\d{6})\b", text))
+    page.get_by_label("Identifiant").fill(found(r"Identifiant\s+(\S+@\S+)", text))
+    page.get_by_label("Mot de passe provisoire").fill(
+        found(r"provisoire\s+(\d{3}\s*\d{3})\b", text)
+    )
     page.get_by_role("button", name="Se connecter").click()
     here(page, BACKUP)
     page.get_by_label("Adresse mail de secours").fill("lea@laposte.net")

@@ -127,6 +127,18 @@ def test_the_token_changes_at_sign_in_and_at_the_change_of_the_password(
         assert visitor.send("GET", PATHS[Step.DONE]).headers["location"] == SIGN_IN
 
 
+def test_the_gap_between_the_digits_on_the_letter_may_be_typed(
+    site: Site, visitor: Visitor
+) -> None:
+    who = site.student()
+    page = visitor.sign_in(who, f"{who.password[:3]} {who.password[3:]} ")
+    assert at(page) == BACKUP
+    for step in Step:
+        if step is not Step.DONE:  # the last of them changes the password that was typed
+            page = visitor.submit(PATHS[step], STEPS[step])
+    assert at(page) == PATHS[Step.DONE]
+
+
 def test_a_planted_token_is_worth_nothing(site: Site, visitor: Visitor) -> None:
     who = site.student()
     planted = draw_token()

@@ -39,6 +39,7 @@ COLUMNS = (
     "student_status",
     "enrolled_on",
     "contact_email",
+    "postal_address",
 )
 
 Result = subprocess.CompletedProcess[str]

@@ -5,18 +5,23 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pypdf import PdfReader
 
+from connector import letters
 from connector.edges.binder import Binder
 from connector.edges.files import finished
 from connector.edges.letters import Press
 from connector.errors import ScolpassError, UsageError
+from connector.letter_words import address_lines, grouped
 from connector.letters import cutoff_words
 from connector.sandbox import shipped_texts
 from tests.support.processes import started
@@ -46,7 +51,9 @@ BARE: dict[str, Any] = {  # whatever a register need not have is empty
     "mail": "lea.martin@etu.ici.fr",
     "login": "lea.martin@etu.ici.fr",
     "password": "012345",
+    "password_groups": ["012", "345"],
     "last_day": "2026-12-30",
+    "address": [],
 }
 
 
@@ -58,8 +65,144 @@ def press() -> Press:
 def test_a_letter_of_somebody_of_whom_little_is_known_prints(press: Press) -> None:
     [page] = PdfReader(io.BytesIO(press.print([BARE]))).pages
     text = page.extract_text()
-    assert "012345" in text
+    assert "012345" in re.sub(r"(?<=\d) (?=\d)", "", text)
     assert "Martin" in text
+
+
+# --- a field that says nothing leaves no trace ----------------------------------------------------
+
+FULL = {**letters.SAMPLE, "usual_name": "DURAND"}
+LABELS = {  # of each field that may be empty
+    "fr": {
+        "usual_name": "Nom d'usage",
+        "first_name": "Prénom",
+        "components": "Composante d'inscription",
+        "steps": "Inscription aux étapes",
+        "ine": "INE",
+        "status": "Statut",
+        "birth_place": "11/04/2006 à",
+        "civility": "Mme",
+        "mail": "Mél",
+        "address": "12 rue des Lilas",
+    },
+    "en": {
+        "usual_name": "Usual name",
+        "first_name": "First name",
+        "components": "School",
+        "steps": "Enrolled in",
+        "ine": "INE",
+        "status": "Status",
+        "birth_place": "11 April 2006 at",
+        "civility": "Mme",
+        "mail": "Mail",
+        "address": "12 rue des Lilas",
+    },
+}
+NOTHING: dict[str, list[Any]] = {
+    "components": [[], ["", ""]],
+    "steps": [[], [{"name": "", "code": ""}]],
+    "address": [[]],
+}
+
+
+def shown(press: Press, *of: dict[str, Any], way: str = "-layout") -> list[str]:
+    """What a reader sees on each letter: the card on its right, or all of it part by part."""
+    pdf = press.print(of)
+    command = ["pdftotext", way, "-", "-"]
+    done = subprocess.run(command, input=pdf, capture_output=True, check=True)
+    return done.stdout.decode().replace("’", "'").split("\f")[:-1]
+
+
+def card(page: str) -> str:
+    """The identity on the card, the words of its left side blanked out."""
+    return page[page.rindex("SCOL'PASS 2026/2027") :]
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_a_field_that_says_nothing_leaves_no_label_and_no_sign(language: str) -> None:
+    press = Press(shipped_texts() / "letters", language, COMMON)
+    cases = [
+        (field, {**FULL, field: nothing})
+        for field in LABELS[language]
+        for nothing in NOTHING.get(field, ["", "  "])
+    ]
+    bare = {**FULL, **{field: NOTHING.get(field, [""])[0] for field in LABELS[language]}}
+    everything, *pages = shown(press, FULL, *(one for _, one in cases), bare)
+    for label in LABELS[language].values():
+        assert label in everything, (label, everything)
+    for (field, _), page in zip(cases, pages, strict=False):
+        identity = page if field == "address" else card(page)
+        assert LABELS[language][field] not in identity, (field, identity)
+        kept = [label for name, label in LABELS[language].items() if name != field]
+        assert [label for label in kept if label not in page] == [], field
+    for page in (everything, *pages):
+        assert "—" not in page
+        assert "None" not in page
+        assert "none" not in card(page)
+        assert "()" not in page
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_the_address_stands_alone_in_the_window_of_an_envelope(language: str) -> None:
+    press = Press(shipped_texts() / "letters", language, COMMON)
+    long = ["Mme Marie-Charlotte VANDENBROUCKE-GRAULS", "Résidence universitaire Boutonnet B"]
+    long += ["Chambre 214", "119 rue du Faubourg Boutonnet", "BP 12345", "34090 MONTPELLIER"]
+    for address in (FULL["address"], long):
+        pdf = press.print([{**FULL, "address": address}])
+        command = ["pdftotext", "-bbox", "-", "-"]
+        done = subprocess.run(command, input=pdf, capture_output=True, check=True)
+        window: list[str] = []
+        for x, y, right, bottom, word in re.findall(
+            r'xMin="([\d.]+)" yMin="([\d.]+)" xMax="([\d.]+)" yMax="([\d.]+)">([^<]*)<',
+            done.stdout.decode(),
+        ):
+            left, top, end, low = (float(n) * 25.4 / 72 for n in (x, y, right, bottom))
+            if end > 105 and 40 < (top + low) / 2 < 83:
+                window.append(word)
+                assert 109 < left, word
+                assert end < 200, word
+                assert 44 < top, word
+                assert low < 83, word
+        assert window == " ".join(address).split()
+
+
+@pytest.mark.parametrize("password", ["012345", "12345678", "1234567890123", "aB3dE6", "12345"])
+def test_a_password_is_grouped_to_be_read_and_whole_when_it_is_copied(password: str) -> None:
+    press = Press(shipped_texts() / "letters", "fr", COMMON)
+    [page] = shown(press, {**FULL, **letters.shown_password(password)}, way="-raw")
+    line = page[page.index("Mot de passe provisoire\n") :].splitlines()[1]
+    assert line.replace(" ", "") == password
+    if not password.isdigit() or len(password) < 6:
+        assert line == password
+
+
+@given(st.text("0123456789", max_size=64))
+def test_groups_are_of_three_or_four_and_lose_nothing(password: str) -> None:
+    groups = grouped(password)
+    assert "".join(groups) == password
+    if len(password) >= 6:
+        assert {len(one) for one in groups} <= {3, 4}
+        assert max(map(len, groups)) - min(map(len, groups)) <= 1
+    else:
+        assert groups == [password]
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (None, []),
+        ("", []),
+        (" ; ,  ", []),
+        ("12 rue des Lilas 34000 Montpellier", ["12 rue des Lilas", "34000 Montpellier"]),
+        ("12, rue des Lilas; 34000 MONTPELLIER", ["12", "rue des Lilas", "34000 MONTPELLIER"]),
+        ("12 rue A$34000 M", ["12 rue A", "34000 M"]),
+        ("Bât. C\n12 rue A\r\n34000 M\nFRANCE", ["Bât. C", "12 rue A", "34000 M", "FRANCE"]),
+        ("a;b;c;d;e;f;g", ["c", "d", "e", "f", "g"]),
+        ("Calle Mayor 5, 28013 Madrid, España", ["Calle Mayor 5", "28013 Madrid", "España"]),
+    ],
+)
+def test_an_address_in_one_value_becomes_lines(text: str | None, lines: list[str]) -> None:
+    assert address_lines(text) == lines
 
 
 @pytest.mark.parametrize(

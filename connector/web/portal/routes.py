@@ -11,7 +11,6 @@ from functools import wraps
 from pathlib import Path
 
 import structlog
-from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -132,7 +131,7 @@ class FirstConnection:
         visitor = self.reception.receive(request)
         fields = await self.reception.form(request, visitor)
         identifier = fields.get("identifier", "").strip()
-        password = SecretStr(passwords.normal(fields.get("password", "")))
+        password = passwords.typed(self.reception.portal, fields.get("password", ""))
         wrong = {
             name: "missing"
             for name, value in (("identifier", identifier), ("password", password))

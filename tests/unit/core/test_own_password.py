@@ -17,6 +17,7 @@ from connector.core.own_password import (
     Context,
     Rule,
     Words,
+    as_printed,
     context_of,
     fold,
     judge,
@@ -391,3 +392,23 @@ def test_a_word_of_hers_is_refused_wherever_it_is(
 def test_folding_twice_folds_no_more(text: str) -> None:
     assert fold(fold(text)) == fold(text)
     assert skeleton(skeleton(text)) == skeleton(text)
+
+
+@pytest.mark.parametrize(
+    ("typed", "taken"),
+    [
+        ("016185", "016185"),
+        ("016 185", "016185"),
+        (" 016\u00a0185 ", "016185"),
+        ("0 1 6 1 8 5", "016185"),
+        ("016 1857", "016 1857"),  # one too many
+        ("016 18", "016 18"),
+        ("abc 16 185", "abc 16 185"),
+        ("12345678 9", "12345678 9"),
+        ("", ""),
+        ("   ", "   "),
+    ],
+)
+def test_gaps_between_the_digits_of_a_letter_may_be_typed(typed: str, taken: str) -> None:
+    assert as_printed(typed, 6, "0123456789") == taken
+    assert as_printed(typed, 6, "abcdef0123456789") == typed
