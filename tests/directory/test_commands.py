@@ -221,7 +221,7 @@ def test_of_values_only_what_comes_and_goes_is_told_with_its_meaning(walk: Walk)
     stand(walk.directory, NUMBER, objectClass=classes[:1] + classes[2:])
     walk.workspace.write_register([student(NUMBER)])
     shown = walk.workspace.scolpass("plan").stdout
-    assert "objectClass: with scolpassAccount\n" in shown
+    assert re.search(r"objectClass: with scolpassAccount *\n", shown)
     assert f"(account active since {TODAY:%d/%m/%Y}, through 31/12/{YEAR + 1})" in shown
     [reason] = {one["reason"] for one in walk.workspace.json("plan")["changes"]}
     clauses = reason.split("; ")
