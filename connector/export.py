@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from types import SimpleNamespace
 
+from connector.core.addresses import refused_address
 from connector.core.enrolment import identity
 from connector.core.model import Enrolment, Known
 from connector.edges.journal import Journal
@@ -53,8 +54,8 @@ def contact_row(number: str, known: Known, rows: Sequence[Enrolment]) -> tuple[s
 
 
 def contact(rows: Sequence[Enrolment]) -> str | None:
-    """The address given to messervices.etudiant.gouv.fr: the latest that the register has."""
-    with_one = [row for row in rows if row.contact_email]
+    """The address given to messervices.etudiant.gouv.fr: the latest usable one in the register."""
+    with_one = [row for row in rows if refused_address(row.contact_email, ()) is None]
     return identity(with_one).contact_email if with_one else None
 
 

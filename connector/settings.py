@@ -43,6 +43,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from connector.core.addresses import refused_address, trimmed
 from connector.core.enrolment import FIELDS
 from connector.core.peers import LOOPBACK, spelled
 from connector.core.rules import (
@@ -225,9 +226,9 @@ def _public_url(value: str) -> str:
 
 
 def _mail_address(value: str) -> str:
-    if not re.fullmatch(r"[!-~]+", value) or not re.fullmatch(r"[^@,<>\"]+@[^@,<>\"]+", value):
+    if refused_address(value, ()) is not None:
         raise ValueError('expected a mail address, such as "exploitation@univ.fr"')
-    return value
+    return trimmed(value)
 
 
 def _lower(value: object) -> object:

@@ -10,6 +10,7 @@ import structlog
 
 from connector.activation.portal import Portal
 from connector.core import evidence
+from connector.core.addresses import refused_address, trimmed
 from connector.core.evidence import ACTIVATED
 from connector.errors import InvalidInput
 
@@ -24,14 +25,14 @@ def usable_address(portal: Portal, name: str, address: str) -> str:
     Raises:
         InvalidInput: it may not.
     """
-    address = address.strip()
+    address = trimmed(address)
     if not address:
         raise InvalidInput(name, "missing")
-    if evidence.refused_address(address, ()) is not None:
+    if refused_address(address, ()) is not None:
         raise InvalidInput(name, "no_address")
-    if evidence.refused_address(address, portal.rules.institution.inside) is not None:
+    if refused_address(address, portal.rules.institution.inside) is not None:
         raise InvalidInput(name, "inside")
-    return address.rstrip(".")
+    return address
 
 
 def submit(portal: Portal, number: str, field: str, at: datetime, **data: Any) -> None:

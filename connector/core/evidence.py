@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from connector.core.addresses import refused_address, trimmed
 from connector.core.model import Account, Gift
 from connector.core.rules import Activation
 from connector.core.spelling import cleaned
@@ -29,13 +29,6 @@ FAR_AHEAD = timedelta(days=1)  # ... and further than this rejects
 LONGEST = 1024  # octets of an id, a source, a type or an identifier
 WAITING = timedelta(days=30)  # an event for a person nobody knows waits so long
 
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-# RFC 5321, 4.1.2 without quoted local parts and address literals; two labels at least, of which
-# the last is no number (RFC 3696, 2): lea@127.0.0.1 names a machine.
-_ADDRESS = re.compile(
-    rf"({_ATOM}(?:\.{_ATOM})*)@((?:{_LABEL}\.)+(?!\d+\.?\Z){_LABEL})\.?", re.ASCII
-)
 _INSTANT = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
 )  # RFC 3339, 5.6
@@ -210,41 +203,7 @@ class _Reader:
         reason = refused_address(self.data.get(name), self.own_domains)
         if reason is not None:
             raise BadEvent(f"data.{name}: {reason}")
-        return str(self.data[name]).rstrip(".")
-
-
-def refused_address(value: object, own_domains: Iterable[str]) -> str | None:
-    """Why mail may not be sent to this address (RFC 5321), or None where it may.
-
-    An address inside the institution would loop, or make a mailbox vouch for itself.
-    """
-    if not isinstance(value, str):
-        return "expected an address"
-    if not value.isascii():
-        return "the address is not ASCII"
-    found = _ADDRESS.fullmatch(value)
-    if not found or len(value) > 254 or len(found[1]) > 64:
-        return "the address is malformed"
-    domain = _plain_domain(found[2])
-    for own in own_domains:
-        plain = _plain_domain(own)
-        if domain == plain or domain.endswith("." + plain):
-            return f"the address lies inside the institution ({own})"
-    return None
-
-
-def _plain_domain(domain: str) -> str:
-    """A domain without the disguises of case, a trailing dot and punycode (RFC 3492)."""
-    labels = []
-    for label in domain.lower().rstrip(".").split("."):
-        plain = label
-        if label.startswith("xn--"):
-            try:
-                plain = label[4:].encode("ascii").decode("punycode")
-            except (UnicodeError, ValueError, OverflowError):
-                plain = label
-        labels.append(unicodedata.normalize("NFKC", plain).casefold())
-    return ".".join(labels)
+        return trimmed(self.data[name])
 
 
 # --- folding --------------------------------------------------------------------------------------

@@ -1,0 +1,59 @@
+"""Mail addresses that come from outside: what may be written down, and where mail may go.
+
+One judgement for all of them, by email-validator and without DNS: a dot-atom as local part
+(RFC 5321, 4.1.2), a domain of two labels or more that IDNA 2008 allows (RFC 5891), all ASCII.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+
+from email_validator import EmailNotValidError, validate_email
+
+_BLANKS = " \t\xa0\u202f"
+_LONGEST, _LONGEST_LOCAL = 254, 64  # RFC 5321, 4.5.3.1
+
+
+def trimmed(address: str) -> str:
+    """An address as it is stored: without the blanks that stood around it."""
+    return address.strip(_BLANKS)
+
+
+def refused_address(value: object, own_domains: Iterable[str]) -> str | None:
+    """Why mail may not be sent to this address, blanks around it aside; None where it may.
+
+    An address inside the institution would loop, or make a mailbox vouch for itself.
+    """
+    if not isinstance(value, str):
+        return "expected an address"
+    address = trimmed(value)
+    if not address.isascii():
+        return "the address is not ASCII"
+    local, _, domain = address.rpartition("@")
+    if len(address) > _LONGEST or len(local) > _LONGEST_LOCAL or "@" in local:
+        return "the address is malformed"
+    plain = _plain_domain(domain)
+    for own in own_domains:
+        inside = _plain_domain(own)
+        if plain == inside or plain.endswith("." + inside):
+            return f"the address lies inside the institution ({own})"
+    try:
+        validate_email(address, check_deliverability=False, allow_smtputf8=False, strict=True)
+    except EmailNotValidError:
+        return "the address is malformed"
+    return None
+
+
+def _plain_domain(domain: str) -> str:
+    """A domain without the disguises of case, a trailing dot and punycode (RFC 3492)."""
+    labels = []
+    for label in domain.lower().rstrip(".").split("."):
+        plain = label
+        if label.startswith("xn--"):
+            try:
+                plain = label[4:].encode("ascii").decode("punycode")
+            except (UnicodeError, ValueError, OverflowError):
+                plain = label
+        labels.append(unicodedata.normalize("NFKC", plain).casefold())
+    return ".".join(labels)
