@@ -402,7 +402,7 @@ def history(
 ) -> None:
     """Show what was done, when, why and by whom."""
     with _opened(context, config) as opened:
-        number = sync.resolve(opened, student) if student else None
+        number = sync.resolve(opened, student, directory=False) if student else None
         start = since.replace(tzinfo=UTC) if since else None
         found = opened.journal.history(
             student_number=number, run=run, action=action, since=start, limit=limit

@@ -26,6 +26,7 @@ from connector.core.model import (
     Known,
     Override,
     Plan,
+    Rejection,
     Reservation,
     Sealed,
     Student,
@@ -33,6 +34,7 @@ from connector.core.model import (
 from connector.core.plan import Taken
 from connector.core.spelling import folded
 from connector.errors import DirectoryUntrusted, EntryError
+from connector.newcomers import Newcomers
 
 _NO_OVERRIDE = Override()
 
@@ -83,6 +85,9 @@ class Gathering:
         self._remembered: dict[str, list[Enrolment]] = {}
         self._changed: set[str] = set()
         self._read_remembered(numbers)
+        self._newcomers = Newcomers(feed, self._known, self._remembered)
+        self.rejected: list[Rejection] = []  # students whom only the directory tells to be new
+        self._left_out: set[str] = set()
         self.facts: dict[str, Facts] = {}
         self.forget = tuple(n for n, o in self._overrides.items() if o.force)
         self.taken = Taken()
@@ -207,7 +212,7 @@ class Gathering:
             return Student(number)
         return Student(
             number,
-            present=self._feed.students.get(number, ()),
+            present=() if number in self._left_out else self._feed.students.get(number, ()),
             remembered=tuple(self._remembered.get(number, ())),
         )
 
@@ -273,6 +278,7 @@ class Gathering:
             for uid in account.all_values("uid"):
                 self.taken.uids.setdefault(uid.lower(), account.dn)
             standing = dict.fromkeys(account.all_values("supannEtuId"))
+            self._newcomers.met(standing, account)
             numbers = [n for n in standing if self._is_managed(n)]
             if not numbers:
                 continue
@@ -302,6 +308,7 @@ class Gathering:
             yield from context.directory.accounts(context.tree)
             return
         found = context.directory.accounts_of(context.tree, self._scope)
+        self._newcomers.look_up(context, self._scope, found)
         self._look_up_around(found)
         yield from found
 
@@ -373,4 +380,13 @@ class Gathering:
             numbers.update(dict.fromkeys(n for n, k in self._known.items() if not k.gone))
         for number in numbers:
             if number not in seen:
+                if number not in self._reservations:
+                    self._leave_out(number)
                 yield self._facts(number, None)
+
+    def _leave_out(self, number: str) -> None:
+        """Reject a student who has no entry yet and is to get none from such rows."""
+        found = self._newcomers.refused(number)
+        if found:
+            self.rejected.extend(found)
+            self._left_out.add(number)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import structlog
@@ -146,7 +147,7 @@ def prepare(
             gathering.taken,
             context.rules,
             today,
-            rejected=_rejected(feed, scope),
+            rejected=chain(_rejected(feed, scope), gathering.rejected),
             notices=_notices(feed, scope),
         )
     approved, refused, late = approval(context, plan, approve)
@@ -503,10 +504,13 @@ def plan_status(prepared: Prepared) -> int:
 # --- who is meant -------------------------------------------------------------------------------
 
 
-def resolve(context: Context, identifier: str, feed: Feed | None = None) -> str:
+def resolve(
+    context: Context, identifier: str, feed: Feed | None = None, *, directory: bool = True
+) -> str:
     """The student number that a number, uid, login or address names.
 
-    ``feed``: the register, if it has been read already.
+    ``feed``: the register, if it has been read already. Without ``directory``, the directory is
+    asked only where the journal knows nobody: for what does not need it.
 
     Raises:
         UnknownStudent: nobody, or more than one.
@@ -515,21 +519,28 @@ def resolve(context: Context, identifier: str, feed: Feed | None = None) -> str:
     text = cleaned(identifier)
     if not text.isprintable():  # which no database takes, and nobody is named by
         raise UnknownStudent(f"{identifier!r} is no number, uid, login or address")
-    if text in context.journal.accounts([text]):
-        return text
-    number = context.journal.account_by_identifier(text)
-    if number is not None:
-        return number
-    context.connect()
-    numbers = context.directory.numbers_of(context.tree, text)
-    if text in numbers:
-        return text
-    if len(numbers) == 1:
-        return numbers[0]
-    if numbers:
-        raise UnknownStudent(f"{identifier} names several students: {', '.join(sorted(numbers))}")
-    if next(context.journal.enrolments([text]), None) is not None:
-        return text
+    journal = context.journal
+    meant = set(journal.accounts([text]))
+    meant.update(row.student_number for row in journal.enrolments([text]))
+    by_identifier = journal.account_by_identifier(text)
+    if by_identifier is not None:
+        meant.add(by_identifier)
+    if not meant or directory:
+        context.connect()
+        numbers = set(context.directory.numbers_of(context.tree, text))
+        if text in numbers:  # further numbers on that entry are a conflict, and no other meaning
+            own = context.directory.accounts_of(context.tree, [text])
+            numbers -= {n for one in own for n in one.all_values("supannEtuId")} - {text}
+        meant |= numbers
+    if feed is not None and (text in feed.students or text in feed.spoiled):
+        meant.add(text)
+    if len(meant) == 1:
+        return meant.pop()
+    if meant:
+        raise UnknownStudent(
+            f"{identifier} names several students: {', '.join(sorted(meant))}",
+            "Name one of them by an address, or by another number or uid of that student.",
+        )
     feed = feed or read_register(
         context.settings.source, today=context.moment.today, institution=context.rules.institution
     )

@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from connector.core.model import Enrolment, Feed, Rejection, Status
+from connector.core.newcomers import damaged
 from connector.core.rules import Institution
 
 FIELDS: tuple[str, ...] = (
@@ -62,6 +63,7 @@ _COMPARED = (*IDENTITY, *(field for field in FIELDS if field not in IDENTITY), "
 _NUMBER = re.compile(r"[A-Za-z0-9]{1,32}")
 _YEAR = re.compile(r"([0-9]{4})(?:[/-]([0-9]{4}))?")
 _EARLIEST_YEAR = 1900
+_YOUNGEST = 10  # years: nobody enrols at a university earlier
 
 # Every Zs of Unicode, tab, and the line breaks that are not Zs. Vertical tab and form feed are
 # control characters, not blanks: a name that holds one was not typed by anybody.
@@ -221,6 +223,7 @@ def assemble(rows: Iterable[Row]) -> Feed:
     """A feed of rows, in one pass over them; they need not be held anywhere else.
 
     - A student with one bad row is left out whole, and keeps what they have.
+    - Names that have lost letters are noted: they reject a student who has no entry yet.
     - Two rows with one key and different statuses contradict each other, which is worth a notice.
     - Student numbers that differ only in case are both left out, with one rejection each, at
       the number's first row, that names them all: one of them is a typing error, and nobody
@@ -238,8 +241,11 @@ def assemble(rows: Iterable[Row]) -> Feed:
     growing: dict[str, list[tuple[str, Enrolment]]] = {}
     rejected: list[Rejection] = []
     spoiled: dict[str, list[Rejection]] = {}
+    doubtful: dict[str, list[Rejection]] = {}
     spellings: dict[str, dict[str, tuple[str, int]]] = {}  # folded: {as written: first place}
     for number, file, line, outcome in rows:
+        if isinstance(outcome, Enrolment) and (lost := damaged(outcome)) is not None:
+            doubtful.setdefault(number, []).append(Rejection(file, line, *lost))
         if isinstance(outcome, Rejection):
             rejected.append(outcome)
             if not number:
@@ -281,6 +287,8 @@ def assemble(rows: Iterable[Row]) -> Feed:
         distinct=distinct,
         spoiled={number: tuple(rows) for number, rows in spoiled.items()},
         notices=notices,
+        doubtful={n: tuple(found) for n, found in doubtful.items() if n in students},
+        places={n: place for n, place in places.items() if n in students},
     )
 
 
@@ -431,9 +439,10 @@ def _name(values: Mapping[str, object], field: str) -> str:
     cleaned = _clean_shared(text) if field == "first_name" else clean(text)
     _bounded(field, cleaned)
     # Nothing but format characters (a zero-width space, say) is no name to anybody's eye.
-    if not cleaned or not (
-        cleaned.isprintable() or any(unicodedata.category(sign) != "Cf" for sign in cleaned)
-    ):
+    visible = cleaned.isprintable() or any(unicodedata.category(s) != "Cf" for s in cleaned)
+    if field == "first_name" and (not visible or not cleaned.strip("._- ")):
+        return ""  # a person with one name, which registers write in these ways
+    if not cleaned or not visible:
         raise _Bad(field, value, "is empty")
     return _checked(field, cleaned, value)
 
@@ -523,6 +532,10 @@ def _birth_date(value: object, date_format: str, today: date, institution: Insti
         raise _Bad("birth_date", value, "is empty")
     if born > today:
         raise _Bad("birth_date", value, f"lies after today, {today:%d/%m/%Y}")
+    if born.year < _EARLIEST_YEAR:
+        raise _Bad("birth_date", value, f"lies before {_EARLIEST_YEAR}")
+    if (born.year + _YOUNGEST, born.month, born.day) > (today.year, today.month, today.day):
+        raise _Bad("birth_date", value, f"is less than {_YOUNGEST} years ago")
     return born
 
 

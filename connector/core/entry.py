@@ -288,9 +288,9 @@ def identity_wish(number: str, row: Enrolment) -> tuple[dict[str, Values], list[
     last = row.usual_name or row.family_name
     wish: dict[str, Values] = {
         "sn": (last,),
-        "givenName": (row.first_name,),
-        "cn": (f"{last} {row.first_name}",),
-        "displayName": (f"{row.first_name} {last}",),
+        "givenName": (row.first_name,) if row.first_name else (),
+        "cn": (f"{last} {row.first_name}".rstrip(),),
+        "displayName": (f"{row.first_name} {last}".lstrip(),),
         "supannNomDeNaissance": (row.family_name,),
         "supannOIDCDateDeNaissance": (row.birth_date.isoformat(),),
     }

@@ -111,6 +111,10 @@ class Feed:
     """The refused rows of the students who were left out for them, by student number."""
     notices: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
     """What people should know of students whose rows are good, by student number."""
+    doubtful: Mapping[str, tuple[Rejection, ...]] = field(default_factory=dict, compare=False)
+    """What is refused of students who have no entry yet, by student number."""
+    places: Mapping[str, tuple[str, int]] = field(default_factory=dict, compare=False)
+    """File and line of the first good row of each student."""
 
 
 NO_FEED = Feed({}, (), 0)  # in the register's place where it is not read: what is remembered counts

@@ -555,7 +555,7 @@ def _identity_row(facts: Facts) -> Enrolment | None:
 def _disagreement(facts: Facts) -> tuple[str, ...]:
     if len(facts.student.present) > 1 and disagreement(facts.student.present):
         row = identity(facts.student.present)
-        name = f"{row.first_name} {row.usual_name or row.family_name}"
+        name = f"{row.first_name} {row.usual_name or row.family_name}".lstrip()
         return (f"{facts.number}: rows disagree on identity; {name}, the latest, is taken",)
     return ()
 

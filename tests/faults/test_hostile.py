@@ -60,7 +60,8 @@ def test_every_name_is_stored_as_the_register_writes_it(walk: Walk) -> None:
     people = walk.people()
     assert len(people) == len(rows)
     for n, name in enumerate(NAMES):
-        assert people[f"A{n}"]["givenName"] == [exactly(name)]
+        given = [exactly(name)] if exactly(name) not in (".", "-") else []  # one name alone
+        assert people[f"A{n}"].get("givenName", []) == given
         assert people[f"B{n}"]["sn"] == [exactly(name)]
         assert people[f"B{n}"]["supannNomDeNaissance"] == [exactly(name)]
         assert people[f"C{n}"]["sn"] == [exactly(name)]
@@ -125,7 +126,8 @@ def test_nothing_in_a_row_plays_with_the_terminal(walk: Walk) -> None:
         ("civility", "Dr)(uid=*", False),
         ("component_code", "C)(uid=*]", False),
         ("step_code", "[etape={UAI:0000000X}X]", False),
-        ("birth_place", "x" * 10_000, False),
+        ("birth_place", "x" * 1_024, False),
+        ("birth_place", "x" * 10_000, True),
         ("contact_email", "a@b>\r\nBcc: x@example.org", False),
         ("birth_date", "31/02/2004", True),
         ("birth_date", "01/01/9999", True),

@@ -123,14 +123,33 @@ def test_a_step_column_that_is_empty_is_still_a_step_column() -> None:
     assert good(step_code=None).step_code == ""
 
 
-@pytest.mark.parametrize("field", REQUIRED)
+@pytest.mark.parametrize("field", [field for field in REQUIRED if field != "first_name"])
 @pytest.mark.parametrize("empty", ["", " \xa0\n", None], ids=["empty", "blank", "null"])
 def test_an_empty_required_field_rejects_the_row(field: str, empty: str | None) -> None:
     assert bad(**{field: empty}) == Rejection("enrolments.csv", 7, field, "", "is empty")
 
 
 def test_a_name_of_zero_width_signs_is_empty() -> None:
-    assert bad(first_name="\u200b\u200d").reason == "is empty"
+    assert bad(family_name="\u200b\u200d").reason == "is empty"
+
+
+@pytest.mark.parametrize("written", ["", " \xa0\n", None, ".", "-", "_", "-- .", "\u200b\u200d"])
+def test_a_person_with_one_name_has_no_first_name(written: str | None) -> None:
+    assert good(first_name=written).first_name == ""
+
+
+@pytest.mark.parametrize("written", ["-A", ".b.", "'", "0", "?"])
+def test_what_else_a_first_name_may_be_is_one(written: str) -> None:
+    assert good(first_name=written).first_name == written
+
+
+@pytest.mark.parametrize(
+    "field", [field for field in FIELDS if field not in {"student_number", "ine"}]
+)
+def test_a_text_of_any_length_is_no_value(field: str) -> None:
+    refused = bad(**{field: "1" * 100_000})
+    assert (refused.field, len(refused.value or "")) == (field, 200)
+    assert good(ine="1" * 100_000).ine is None
 
 
 def test_the_first_bad_field_in_the_order_of_the_contract_is_named() -> None:
@@ -349,8 +368,16 @@ def test_any_other_date_rejects_the_row(field: str, value: object) -> None:
 
 
 def test_a_birth_after_today_rejects_the_row() -> None:
-    assert good(birth_date=TODAY).birth_date == TODAY
     assert bad(birth_date="25/11/2026").reason == "lies after today, 24/11/2026"
+
+
+def test_a_birth_before_1900_or_less_than_ten_years_back_rejects_the_row() -> None:
+    for day in ("24/11/2016", "01/01/1900"):
+        assert f"{good(birth_date=day).birth_date:%d/%m/%Y}" == day
+    assert bad(birth_date="25/11/2016").reason == "is less than 10 years ago"
+    assert bad(birth_date=TODAY).reason == "is less than 10 years ago"
+    for day in ("31/12/1899", "10/10/0204"):
+        assert bad(birth_date=day).reason == "lies before 1900"
 
 
 def test_an_empty_enrolment_date_is_none() -> None:

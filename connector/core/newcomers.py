@@ -1,0 +1,69 @@
+"""Who may not be given an account yet: names that lost letters, and numbers that lost zeros.
+
+An address is given for ever, and an account made for a number that a spreadsheet shortened is a
+second one for the same person. So both are refused before anything is made, and only then: of a
+student who has an entry nothing is taken away.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from connector.core.model import Enrolment
+
+_LONGEST = 32  # a student number
+# Letters of UTF-8 read as cp1252 or latin-1: an octet that begins one, then one that goes on.
+_GOES_ON = "\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ"
+_MISREAD = re.compile(f"[ÂÃÄÅ][{_GOES_ON}]|â€|ï¿½")
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Somebody else with a number like it."""
+
+    number: str
+    born: str | None  # ISO; None: nobody knows
+    known: bool  # to journal or directory; else only present in the feed
+
+
+def damaged(row: Enrolment) -> tuple[str, str, str] | None:
+    """The name of a row that has lost letters: field, value and why it is thought so; or None."""
+    for field in ("family_name", "first_name", "usual_name"):
+        name = getattr(row, field) or ""
+        if "?" in name or "\ufffd" in name:
+            return field, name, "has lost letters: a sign stands for what could not be written"
+        if not name.isascii() and _MISREAD.search(name):
+            return field, name, "was written in UTF-8 and read in another encoding"
+    return None
+
+
+def bare(number: str) -> str:
+    """A student number without its leading zeros and in lower case."""
+    return number.lstrip("0").lower()
+
+
+def spellings(number: str) -> Iterator[str]:
+    """The numbers that differ from this one only in leading zeros."""
+    rest = number.lstrip("0")
+    for zeros in range(_LONGEST - len(rest) + 1):
+        other = "0" * zeros + rest
+        if other and other != number:
+            yield other
+
+
+def twin(number: str, born: str, others: Iterable[Other]) -> str | None:
+    """The number that a newcomer's number is a misspelling of, or None.
+
+    It differs only in leading zeros, and belongs to somebody born on the same day who is known
+    or, where both are new, has more zeros: a spreadsheet drops them and adds none.
+    """
+    found = [
+        other.number
+        for other in others
+        if other.number != number
+        and other.born == born
+        and (other.known or len(other.number) > len(number))
+    ]
+    return max(found, key=lambda other: (len(other), other), default=None)
