@@ -560,7 +560,7 @@ def test_the_commands_speak_and_their_json_is_that_of_a_sync(active: Walk) -> No
     for command in ("rename", "suspend", "resume"):
         done = workspace.scolpass(command, ADDRESS, "--reason", "case 12")
         assert done.returncode == 0, done.stderr
-        assert "1 applied" in done.stdout
+        assert "1 change applied" in done.stdout
         assert "Traceback" not in done.stderr
     told = workspace.json("suspend", NUMBER, "--reason", "case 13")
     assert told["student_number"] == NUMBER
