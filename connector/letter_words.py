@@ -43,6 +43,6 @@ def _with_town_apart(line: str) -> list[str]:
 
 
 def known(value: str | None) -> str:
-    """A value of the register, or nothing where it says only that there is none."""
+    """A value of the register, or nothing where it is only a sign that there is none."""
     text = (value or "").strip()
-    return text if re.search(r"\w", text) and text != "_" * len(text) else ""
+    return text if text.strip(".-_ –—") else ""

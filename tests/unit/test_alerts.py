@@ -597,7 +597,7 @@ def test_without_anybody_to_tell_it_is_logged_and_kept(journal: Journal) -> None
     assert journal.incidents().keys() == {"directory"}
 
 
-def test_mail_that_is_not_enabled_is_logged_as_would_send_and_counts_as_told(
+def test_what_no_mail_takes_is_said_once_by_each_process_and_stays_unsent(
     journal: Journal,
 ) -> None:
     ways = alerts.ways(Mail(), ["exploitation@univ.fr"], lambda: None, INSTITUTION)
@@ -605,9 +605,11 @@ def test_mail_that_is_not_enabled_is_logged_as_would_send_and_counts_as_told(
         for _ in range(2):
             with Alerts(ways, journal) as running:
                 running.raise_(INCIDENT)
-    assert journal.incidents().keys() == {"directory"}
-    [line] = [line for line in said if line["event"] == "would send"]
-    assert line["to"] == ["exploitation@univ.fr"]
+                running.raise_(INCIDENT)
+    assert journal.incidents().keys() == {"directory", "unsent:mail:directory"}
+    lines = [line for line in said if line["event"] == "would send"]
+    assert len(lines) == 2
+    assert all("exploitation@univ.fr" in line["trouble"] for line in lines)
 
 
 # --- which incidents there are --------------------------------------------------------------------

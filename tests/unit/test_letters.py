@@ -21,7 +21,7 @@ from connector.edges.binder import Binder
 from connector.edges.files import finished
 from connector.edges.letters import Press
 from connector.errors import ScolpassError, UsageError
-from connector.letter_words import address_lines, grouped
+from connector.letter_words import address_lines, grouped, known
 from connector.letters import cutoff_words
 from connector.sandbox import shipped_texts
 from tests.support.processes import started
@@ -185,6 +185,16 @@ def test_groups_are_of_three_or_four_and_lose_nothing(password: str) -> None:
         assert max(map(len, groups)) - min(map(len, groups)) <= 1
     else:
         assert groups == [password]
+
+
+@pytest.mark.parametrize("text", [None, "", " ", ".", "-", "_", "—", "--", "_._", " - "])
+def test_a_sign_that_there_is_nothing_is_nothing(text: str | None) -> None:
+    assert known(text) == ""
+
+
+@pytest.mark.parametrize("text", ["2A", "É", "王", "\ue000", "!", "A-B", "O'N"])
+def test_whatever_else_a_register_says_is_said(text: str) -> None:
+    assert known(text) == text
 
 
 @pytest.mark.parametrize(
