@@ -3,7 +3,8 @@
 What is given at a step is an event like any portal's: it is in the journal before the next step is
 shown. So an interruption loses nothing, and who signs in again goes on where they were. But with
 a provisional password anybody may have signed in before: a backup mail or a redirection that
-stands is shown, and confirmed or changed in this very session before the password is changed.
+stands is shown, and confirmed or changed in this very session before the password is changed; or
+now, where the password was changed elsewhere and nobody has vouched for what stands.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pydantic import SecretStr
 
 from connector import mails
 from connector.activation.giving import submit, usable_address
-from connector.activation.holding import hold, holds, is_to_be_proven
+from connector.activation.holding import hold, holds, is_to_be_proven, vouched_backup
 from connector.activation.links import CONFIRM, RESET, send_confirmation
 from connector.activation.passwords import Judged, judged, see_that_it_will_do
 from connector.activation.portal import Portal
@@ -65,6 +66,7 @@ class Visit:
     steps: tuple[Step, ...]  # those that there are for her, the last one is DONE
     given: frozenset[Step]
     missing: tuple[str, ...]  # evidence without which the account is not active
+    doubted: bool = False  # what stands may be somebody else's than who has signed in
 
     @property
     def number(self) -> str:
@@ -98,7 +100,7 @@ class Visit:
     @property
     def to_confirm(self) -> tuple[Step, ...]:
         """What somebody gave who may have been another: to be confirmed before the password."""
-        if not self.account.must_change:
+        if not self.doubted:
             return ()
         names = {Step.BACKUP_MAIL: "backup_mail", Step.FORWARDING: "forwarding"}
         return tuple(
@@ -153,11 +155,14 @@ def visit(portal: Portal, token: str) -> Visit | None:
         portal.journal.keep_in_session(session.id, now)
     gifts = portal.journal.gifts([session.number]).get(session.number, ())
     stood = _stood(account, gifts, portal.rules)
-    steps, given = _steps(session, account, stood, gifts, portal.rules)
+    doubted = account.must_change or "doubted" in session.kept
+    if not doubted and account.backup_mails:
+        doubted = vouched_backup(portal, session.number, account) is None
+    steps, given = _steps(session, account, stood, gifts, portal.rules, doubted=doubted)
     lacking = evidence.missing(account, gifts, portal.rules.activation)
     if not portal.rules.activation.verify_backup_mail:
         lacking = tuple(name for name in lacking if name not in session.kept)
-    return Visit(token, now, session, account, stood, steps, given, lacking)
+    return Visit(token, now, session, account, stood, steps, given, lacking, doubted)
 
 
 def _held(portal: Portal, token: str, session: Session, now: datetime) -> Account | None:
@@ -218,23 +223,24 @@ def _steps(
     stood: Mapping[str, str],
     gifts: Sequence[Gift],
     rules: Rules,
+    *,
+    doubted: bool,
 ) -> tuple[tuple[Step, ...], frozenset[Step]]:
     """The steps that there are for somebody, and those that are made."""
     required = rules.activation.require
     found = evidence.found(account, gifts).keys() | session.kept.keys()
-    anybody = account.must_change  # others may have signed in with this password
     asked = {
-        Step.BACKUP_MAIL: "backup_mail" in required or (anybody and bool(stood.get("backup_mail"))),
+        Step.BACKUP_MAIL: "backup_mail" in required or (doubted and bool(stood.get("backup_mail"))),
         Step.CHARTER: "charter" in required,
         Step.FORWARDING: True,
         Step.PASSWORD: account.must_change or "password" in session.kept,
         Step.DONE: True,
     }
     made = {
-        Step.BACKUP_MAIL: "backup_mail" in (session.kept if anybody else found),
+        Step.BACKUP_MAIL: "backup_mail" in (session.kept if doubted else found),
         Step.CHARTER: "charter" in found,
         Step.FORWARDING: "forwarding" in session.kept
-        or (not anybody and ("forwarding" in stood or entry.standing(account).state in IN_USE)),
+        or (not doubted and ("forwarding" in stood or entry.standing(account).state in IN_USE)),
         Step.PASSWORD: not account.must_change,
     }
     steps = tuple(step for step in STEPS if asked[step])
@@ -266,7 +272,8 @@ def give_backup_mail(portal: Portal, visit: Visit, address: str) -> None:
         submit(portal, visit.number, "backup_mail", visit.at, backup_mail=address)
     if not stands:
         portal.journal.end_links(visit.number, RESET)  # it went to the former address
-    _keep(portal, visit, backup_mail=address)
+    doubted = {"doubted": True} if visit.doubted else {}  # so the redirection is asked for, too
+    _keep(portal, visit, backup_mail=address, **doubted)
 
 
 def accept_charter(portal: Portal, visit: Visit) -> None:

@@ -16,7 +16,7 @@ from connector.core.model import Enrolment
 _LONGEST = 32  # a student number
 # Letters of UTF-8 read as cp1252 or latin-1: an octet that begins one, then one that goes on.
 _GOES_ON = "\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ"
-_MISREAD = re.compile(f"[ÂÃÄÅ][{_GOES_ON}]|â€|ï¿½")
+_MISREAD = re.compile(f"[ÂÃÄÅ][{_GOES_ON}]|á[¸-»][{_GOES_ON}]|â€|ï¿½")  # "áº£": Vietnamese
 
 
 @dataclass(frozen=True, slots=True)

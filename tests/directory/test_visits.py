@@ -170,6 +170,32 @@ def test_who_has_changed_her_password_elsewhere_gives_what_is_missing(
     assert visit.next is Step.BACKUP_MAIL
 
 
+def test_what_another_gave_is_confirmed_by_who_changed_the_password_elsewhere(
+    open_portal: Opening, walk: Walk
+) -> None:
+    portal = open_portal()
+    finder = begin(portal, walk)
+    visits.give_backup_mail(portal, finder, "finder@example.org")
+    visits.accept_charter(portal, finder)
+    visits.give_forwarding(portal, finder, "finder@example.org", keep_copy=True)
+    change_own(walk, walk.password(NUMBER), NEW)
+    settle(walk)
+    token = enter(portal, walk, SecretStr(NEW))
+    visit = again(portal, token)
+    assert visit.next is Step.BACKUP_MAIL
+    assert visit.to_confirm == (Step.BACKUP_MAIL, Step.FORWARDING)
+    visits.give_backup_mail(portal, visit, "lea@laposte.net")
+    visit = again(portal, token)
+    assert visit.next is Step.FORWARDING
+    visits.give_forwarding(portal, visit, "", keep_copy=False)
+    assert again(portal, token).next is Step.DONE
+    settle(walk)
+    entry = walk.people()[NUMBER]
+    assert entry["supannMailPerso"] == ["lea@laposte.net"]
+    assert "mailForwardingAddress" not in entry
+    assert again(portal, enter(portal, walk, SecretStr(NEW))).next is Step.DONE  # asked once
+
+
 def test_an_earlier_step_can_be_made_again_and_the_latest_stands(
     open_portal: Opening, walk: Walk
 ) -> None:
