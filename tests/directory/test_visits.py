@@ -218,7 +218,8 @@ def test_an_earlier_step_can_be_made_again_and_the_latest_stands(
         ("lea@laposte.net\r\nBcc: x@y.org", "no_address"),
         ("lea@laposte.net,x@y.org", "no_address"),
         ("lea@etu.umontpellier.fr", "inside"),
-        ("lea@sub.UMontpellier.fr.", "inside"),
+        ("lea@sub.UMontpellier.fr", "inside"),
+        ("lea@sub.UMontpellier.fr.", "no_address"),
     ],
 )
 def test_an_address_that_will_not_do_is_refused(
