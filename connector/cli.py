@@ -347,7 +347,7 @@ def show(
 @app.command(epilog=_example("scolpass find martin léa --born 10/10/2006"))
 def find(
     context: typer.Context,
-    names: Annotated[list[str], typer.Argument(help="Beginnings of her names, in any order.")],
+    names: Annotated[list[str], typer.Argument(help="Beginnings of their names, in any order.")],
     born: Annotated[
         datetime | None,
         typer.Option(formats=["%d/%m/%Y", "%Y-%m-%d"], help="Her birth date."),
@@ -420,7 +420,7 @@ def history(
 # --- the desk -------------------------------------------------------------------------------------
 
 
-@app.command(epilog=_example("scolpass reissue 22300001 --reason 'lost her letter'"))
+@app.command(epilog=_example("scolpass reissue 22300001 --reason 'lost the letter'"))
 def reissue(
     context: typer.Context,
     reason: Annotated[str, typer.Option("--reason", help="Why; it is kept in the history.")],
@@ -471,10 +471,9 @@ def _reissue_many(
     as_json: bool,
 ) -> None:
     names = reissuing.read_names(file)
-    if sys.stdin.isatty() and not yes:
-        what = f"{len(names):,} lines: the passwords of these students will be replaced. Go on?"
-        if not typer.confirm(what, err=True):
-            raise UsageError("nothing was changed")
+    what = f"{len(names):,} lines: the passwords of these students will be replaced. Go on?"
+    if not _is_confirmed(what, yes=yes):
+        raise UsageError("nothing was changed")
     with _opened(context, config) as opened, _bar("reissuing", len(names)) as (_, done):
         many = reissuing.reissue(
             opened,

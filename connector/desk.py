@@ -158,7 +158,7 @@ def rename(context: Context, number: str, reason: str) -> Report:
     if decision.state is None or not rows_of(facts.student):
         trouble = "an undo stands" if facts.override.undone else decision.reason
         raise ScolpassError(
-            f"{doing}: no row of the register tells her name: {trouble}",
+            f"{doing}: no row of the register tells their name: {trouble}",
             "See `scolpass show`; `scolpass resync --force` takes the rows of the moment.",
         )
     return _walk(context, number, "rename", reason, doing, rename=True)

@@ -167,7 +167,7 @@ def refusal(
             return no(f"the provisional password is locked{kind}{since}; {_REISSUE}")
         return no("the directory does not let anybody in; see `scolpass show`")
     if last is None or not rows_of(facts.student):
-        return no("no enrolment of hers is known; run `scolpass sync` first")
+        return no("no enrolment of this student is known; run `scolpass sync` first")
     return None
 
 

@@ -24,8 +24,8 @@ def policies(case: Case) -> Findings:
         elif "ppolicy" in {name.lower() for name in case.of_config("olcOverlay")}:
             yield wrong(
                 "policies",
-                "ppolicy has no default policy: once a student has changed her password nothing "
-                "closes her account any more, pwdEndTime is not looked at",
+                "ppolicy has no default policy: once a student has changed the password nothing "
+                "closes the account any more, pwdEndTime is not looked at",
                 f"Set on the overlay: olcPPolicyDefault: {default_dn}",
             )
     provisional = case.server.policy(provisional_dn)

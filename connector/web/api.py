@@ -169,7 +169,7 @@ async def sign_in(body: shapes.SignIn, request: Request, asked: Asked) -> shapes
     return await _opened(asked, token)
 
 
-@router.post("/state", summary="How far she is", responses=_SIGNED_IN)
+@router.post("/state", summary="How far the student is", responses=_SIGNED_IN)
 async def how_far(asked: Asked, found: Visiting) -> shapes.State:
     """What is given, what comes next, and whether the account is active."""
     return shapes.State(**_shown(asked, found))
