@@ -4,9 +4,10 @@ The rule, for each of them alike, judged by the file that is open and not by a n
 changed meanwhile. It is a regular file. Others may do nothing with it. It belongs to the user that
 scolpass runs as, and then to nobody else (mode 600 or less); or it belongs to root, and then the
 group may read it, but not write, if it is one of the groups that scolpass runs in: so a package or
-an administrator gives a secret to a service (``root:scolpass``, mode 640). A systemd credential is
-root's, and open to the service by an access control list that shows as the group's rights
-(systemd.exec(5), LoadCredential=): its group does not matter. A link is judged by its target.
+an administrator gives a secret to a service (``root:scolpass``, mode 640), and root at the
+keyboard takes what was given so. A systemd credential is root's, and open to the service by an
+access control list that shows as the group's rights (systemd.exec(5), LoadCredential=): its group
+does not matter. A link is judged by its target.
 """
 
 from __future__ import annotations
@@ -162,11 +163,12 @@ def refusal(
         )
     if mode & 0o007:
         return _too_open(file, mode, "others")
-    if status.st_uid == reader.user:
+    given = status.st_uid == _ROOT and status.st_gid not in reader.groups
+    if status.st_uid == reader.user and not given:
         return _too_open(file, mode, "its group") if mode & 0o070 else None
     if mode & 0o030:
         return _too_open(file, mode, "its group")
-    if mode & 0o040 and status.st_gid not in reader.groups and not is_credential:
+    if mode & 0o040 and given and reader.user != _ROOT and not is_credential:
         group = _group(status.st_gid)
         return ConfigurationError(
             f"the secret file {file} is root's, and open to the group {group}, which is not one of "

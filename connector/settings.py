@@ -226,7 +226,8 @@ def _public_url(value: str) -> str:
 
 
 def _mail_address(value: str) -> str:
-    if refused_address(value, ()) is not None:
+    # The institution's own mail server knows private domains, too.
+    if refused_address(value, (), anywhere=False) is not None:
         raise ValueError('expected a mail address, such as "exploitation@univ.fr"')
     return trimmed(value)
 

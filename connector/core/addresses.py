@@ -20,10 +20,18 @@ def trimmed(address: str) -> str:
     return address.strip(_BLANKS)
 
 
-def refused_address(value: object, own_domains: Iterable[str]) -> str | None:
+def refused_address(
+    value: object, own_domains: Iterable[str], *, anywhere: bool = True
+) -> str | None:
     """Why mail may not be sent to this address, blanks around it aside; None where it may.
 
     An address inside the institution would loop, or make a mailbox vouch for itself.
+
+    Args:
+        value: the address.
+        own_domains: the institution's.
+        anywhere: whether it must be one that mail from anywhere could reach, and not of a private
+            domain such as ``.local`` (RFC 6761).
     """
     if not isinstance(value, str):
         return "expected an address"
@@ -38,6 +46,8 @@ def refused_address(value: object, own_domains: Iterable[str]) -> str | None:
         inside = _plain_domain(own)
         if plain == inside or plain.endswith("." + inside):
             return f"the address lies inside the institution ({own})"
+    if not anywhere and "." in domain:
+        address += ".fr"  # judged label by label, as if it lay in a public domain
     try:
         validate_email(address, check_deliverability=False, allow_smtputf8=False, strict=True)
     except EmailNotValidError:

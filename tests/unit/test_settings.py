@@ -605,6 +605,20 @@ def test_which_owner_group_and_mode_a_secret_may_have(
     assert good == {mode for mode in every if (mode | 0o700) in {one | 0o700 for one in taken}}
 
 
+@pytest.mark.parametrize(
+    ("group", "taken"),
+    [
+        pytest.param(OURS, of(0o400, 0o600, 0o440, 0o640), id="given to a service's group"),
+        pytest.param(0, of(0o400, 0o600), id="open to root's own group"),
+    ],
+)
+def test_root_takes_what_was_given_to_a_service(group: int, taken: set[int]) -> None:
+    for mode in range(0o1000):
+        status = os.stat_result((stat.S_IFREG | mode, 0, 0, 1, 0, group, 7, 0, 0, 0))
+        refused = refusal(Path("/s"), status, Reader(0, {0}), is_credential=False)
+        assert (refused is None) == (stat.S_IFREG | mode | 0o700 in {one | 0o700 for one in taken})
+
+
 def test_root_is_given_nobody_elses_secret() -> None:
     status = os.stat_result((stat.S_IFREG | 0o600, 0, 0, 1, SOMEBODY, OTHERS, 7, 0, 0, 0))
     refused = refusal(Path("/s"), status, Reader(0, {0}), is_credential=False)
