@@ -350,12 +350,12 @@ def find(
     names: Annotated[list[str], typer.Argument(help="Beginnings of their names, in any order.")],
     born: Annotated[
         datetime | None,
-        typer.Option(formats=["%d/%m/%Y", "%Y-%m-%d"], help="Her birth date."),
+        typer.Option(formats=["%d/%m/%Y", "%Y-%m-%d"], help="The birth date."),
     ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Find the login of a student by her name and birth date; see her identity document first."""
+    """Find a student's login by name and birth date; see an identity document first."""
     from connector import finding
 
     with _opened(context, config) as opened:
@@ -598,7 +598,7 @@ def rename(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Give login and address by the name of today; the old address still finds her."""
+    """Give a login and address by today's name; the old address still works."""
     _account_command(context, config, student, reason, "rename", desk.rename, as_json=as_json)
 
 

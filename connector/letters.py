@@ -441,7 +441,9 @@ def _record(
     turn: Callable[[], AbstractContextManager[None]],
 ) -> int:
     """Put the printing into the history; the run's number."""
-    reasons = {number: f"letter; the password is good through {last}" for number, last in printed}
+    reasons = {
+        number: f"letter; the password is good through {last:%d/%m/%Y}" for number, last in printed
+    }
     with turn():
         # Nobody's account is touched: a pass that goes on meanwhile need not leave them out.
         run = context.journal.begin_run(

@@ -73,7 +73,7 @@ def _provisional_policy(dn: str, policy: Mapping[str, str]) -> Findings:
             )
         )
     if not _is_true(policy, "pwdAllowUserChange", "TRUE"):
-        fatal.append(("the student may not change her password", "pwdAllowUserChange: TRUE"))
+        fatal.append(("the student may not change the password", "pwdAllowUserChange: TRUE"))
     for seen, value in fatal:
         yield wrong("policies", f"{dn}: {seen}", f"Set in that entry: {value}")
     weak: list[tuple[str, str]] = []

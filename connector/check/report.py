@@ -70,14 +70,14 @@ def show_checkup(console: Console, checkup: Checkup) -> None:
         table.add_row(Text(one.mark.value, style=_COLOURS[one.mark]), one.area, what)
     console.print(table)
     counts = [
-        f"{count} {mark.value}"
+        f"{count} {mark.value}{'s' if count > 1 and mark in (Mark.WARNING, Mark.HINT) else ''}"
         for mark in (Mark.WRONG, Mark.WARNING, Mark.HINT, Mark.UNSEEN)
         if (count := sum(one.mark is mark for one in checkup.findings))
     ]
     if checkup.exit_status == 0:
         console.print("; ".join(["[bold green]In order[/bold green]", *counts]) + ".")
     else:
-        console.print(f"[bold]{', '.join(counts)}.[/bold] Mend it from the top downwards.")
+        console.print(f"[bold]{', '.join(counts)}.[/bold] Start mending at the top.")
 
 
 def _printable(text: str) -> str:

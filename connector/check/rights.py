@@ -89,7 +89,7 @@ def rights(case: Case) -> Findings:
     elif students:
         yield hint(
             "rights",
-            "a stranger is shown no password, but he is shown students' entries",
+            "a stranger is shown no password, but is shown students' entries",
             "If that is not meant, end your rules with: olcAccess: to * by self read by * none",
         )
     else:

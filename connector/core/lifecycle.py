@@ -483,7 +483,7 @@ def _shown(day: date | None) -> str:
 def why(facts: Facts, decision: Decision, rules: Rules, today: date) -> str:
     """One sentence that tells an admin why the account is as it is."""
     account = facts.account
-    undone = "; an undo stands until the register's rows for her change"
+    undone = "; an undo stands until the register's rows for this student change"
     undone = undone if facts.override.undone else ""
     if facts.conflict:
         return f"Left alone: {facts.conflict}."

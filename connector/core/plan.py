@@ -279,7 +279,9 @@ def _plan_without_entry(
         mail = ""  # reserved for an entry that was never made: it has become somebody else's
     mail = mail or _new_address(row, uid, taken, rules)
     if known is not None and mail in taken.addresses:
-        return _refuse(facts, f"the address {mail}, hers by reservation, stands on another entry")
+        return _refuse(
+            facts, f"the address {mail}, reserved for this student, stands on another entry"
+        )
     taken.addresses.add(mail)
     facts = replace(facts, gifts=fold(facts.gifts, taken.waiting.get(mail, ())))
     whole, notices = _register_wish(facts, decision, row, rules)
@@ -699,7 +701,7 @@ def reverse(
         del swapped["pwdPolicySubentry"]
         swapped.pop("pwdEndTime", None)
         if not swapped:
-            return "the student has a password of her own"
+            return "the student has chosen a password"
     if "userPassword" in swapped:
         fate = Fate.DESTROYED
         if swapped["userPassword"][1]:

@@ -175,11 +175,11 @@ DESK: Mapping[Reason, Words] = {
         _REISSUE,
     ),
     Reason.LETTER_OVER: Words(
-        "The provisional password is over{since}.",
+        "The provisional password has not been valid{since}.",
         _REISSUE,
     ),
     Reason.LETTER_LOCKED: Words(
-        "The provisional password is locked for good{since}{failures}.",
+        "The provisional password has been locked for good{since}{failures}.",
         _REISSUE,
     ),
     Reason.REISSUED: Words(
@@ -188,18 +188,19 @@ DESK: Mapping[Reason, Words] = {
         "The student makes the first connection with the new password",
     ),
     Reason.RESET_BY_OTHERS: Words(
-        "Another tool has the student change the password first (pwdReset): until then it opens "
+        "Another tool requires the student to change the password (pwdReset): until then it opens "
         "the first connection only.",
         "The student makes the first connection with the password that was given; else " + _REISSUE,
     ),
     Reason.NO_PASSWORD: Words("The entry has no password: somebody deleted it.", _REISSUE),
     Reason.LOCKED: Words(
-        "The account is locked{since}{until}{failures}; the lock ends by itself.",
+        "The account has been locked{since}{failures} and stays so{until}; the lock ends by "
+        "itself.",
         "The student waits until then, or is given a new password: " + _REISSUE,
     ),
     Reason.LOCKED_FOR_GOOD: Words(
-        "The account is locked for good{since}{failures}, by the password policy that holds for "
-        "it{policy}.",
+        "The account has been locked for good{since}{failures} by the password policy that "
+        "applies to it{policy}.",
         _REISSUE,
     ),
     Reason.LOCKED_UNSURE: Words(
@@ -208,28 +209,28 @@ DESK: Mapping[Reason, Words] = {
         _REISSUE,
     ),
     Reason.LOCKED_BY_HAND: Words(
-        "The account is locked for good by an administrator of the directory, or another tool "
+        "The account was locked for good by an administrator of the directory, or another tool "
         "(pwdAccountLockedTime); the entry does not say since when.",
         "Ask who locked it; they delete pwdAccountLockedTime from {dn}",
     ),
     Reason.SUSPENDED: Words(
-        "The account is suspended{since}{who}{why}.",
+        "The account has been suspended{since}{who}{why}.",
         "scolpass resume {number} --reason '...'",
     ),
     Reason.SUSPENDED_BEFORE: Words(
-        "The account is suspended{since}: it was when scolpass took it over.",
+        "The account has been suspended{since}: it was so when scolpass took it over.",
         "scolpass resume {number} --reason '...'",
     ),
     Reason.EXPIRED: Words(
-        "The account has expired{since}; why is not known any more.",
+        "The account expired{at}; why is no longer known.",
         "A new enrolment in the register opens it again",
     ),
     Reason.EXPIRED_CALENDAR: Words(
-        "The account has expired{since}: its last day has passed{day}.",
+        "The account expired{at}: its last day has passed{day}.",
         "A new enrolment in the register opens it again",
     ),
     Reason.EXPIRED_CANCELLED: Words(
-        "The account has expired{since}{why}.",
+        "The account expired{at}{why}.",
         _ASK_REGISTER,
     ),
     Reason.ENDED: Words(
@@ -237,22 +238,22 @@ DESK: Mapping[Reason, Words] = {
         "A new enrolment in the register opens it again",
     ),
     Reason.ENDED_BY_OTHERS: Words(
-        "The directory has closed the account{since}: somebody else than scolpass set that end "
-        "(pwdEndTime).",
+        "The directory has kept the account closed{since}: something other than scolpass set "
+        "that end (pwdEndTime).",
         _RESYNC,
     ),
     Reason.NOT_BEGUN: Words(
-        "The directory keeps the account closed{until}: somebody else than scolpass set that "
+        "The directory keeps the account closed{until}: something other than scolpass set that "
         "beginning (pwdStartTime).",
         _RESYNC,
     ),
     Reason.IDLE: Words(
-        "The directory has closed the account{since}, as nobody signed in for longer than the "
-        "password policy allows{policy}.",
+        "The directory has kept the account closed{since}, as nobody had signed in for longer "
+        "than the password policy allows{policy}.",
         _REISSUE,
     ),
     Reason.TOO_OLD: Words(
-        "The password is too old{since} for the password policy{policy}.",
+        "The password has been too old{since} for the password policy{policy}.",
         _REISSUE,
     ),
     Reason.DUE: Words("There is no entry yet{why}.", _RESYNC),
@@ -275,7 +276,7 @@ DESK: Mapping[Reason, Words] = {
     ),
     Reason.NOT_IN_REGISTER: Words(
         "There is no entry, and no row of the register has this student number.",
-        "See how the number is written in the register",
+        "Check how the number is written in the register",
     ),
     Reason.PENDING: Words(
         "There is no entry: the register says that the enrolment is pending{year}.",
@@ -351,10 +352,10 @@ DESK: Mapping[Reason, Words] = {
         "Ask those who look after staff accounts",
     ),
     Reason.EVENT_WAITING: Words(
-        "An event of this student waits{since}{why}.", "scolpass events list"
+        "An event of this student has been waiting{since}{why}.", "scolpass events list"
     ),
     Reason.EVENT_REJECTED: Words(
-        "An event of this student was rejected{since}{why}.",
+        "An event of this student was rejected{at}{why}.",
         "scolpass events list; once its cause is mended: scolpass events retry ID --reason '...'",
     ),
 }
@@ -365,7 +366,7 @@ _DESK_PARTS = {
     "at": " on {}",
     "until": " until {}",
     "through": " through {}",  # until, where it is a day, which is usable whole
-    "day": ", the {}",
+    "day": " ({})",
     "year": " for {}",
     "who": " by {}",
     "why": ": {}",

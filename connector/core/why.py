@@ -244,14 +244,14 @@ def _ended(seen: Seen, facts: Facts, account: Account, door: Shut, rules: Rules)
         if ending is Ending.CALENDAR:
             assert door.since is not None
             return Reason.EXPIRED_CALENDAR, {
-                "since": standing.start,
+                "at": standing.start,
                 "day": facts.known.cutoff if facts.known else _last_day(door.since, rules),
             }
         if ending is Ending.CANCELLATION:
             last = seen.last.get(Action.EXPIRE)
             why = last.reason if last else "the enrolment was cancelled in the register"
-            return Reason.EXPIRED_CANCELLED, {"since": standing.start, "why": why}
-        return Reason.EXPIRED, {"since": standing.start}
+            return Reason.EXPIRED_CANCELLED, {"at": standing.start, "why": why}
+        return Reason.EXPIRED, {"at": standing.start}
     assert door.since is not None
     if decision.action is Action.EXPIRE and decision.ending is Ending.CALENDAR:
         return Reason.ENDED, {"day": _last_day(door.since, rules)}
@@ -368,5 +368,5 @@ def _notes(seen: Seen) -> list[_Pair]:
         found.append((Reason.UNDONE, {}))
     for one in seen.waiting:
         reason = Reason.EVENT_REJECTED if one.rejected else Reason.EVENT_WAITING
-        found.append((reason, {"since": one.at, "why": one.reason}))
+        found.append((reason, {"at" if one.rejected else "since": one.at, "why": one.reason}))
     return found

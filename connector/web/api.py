@@ -157,7 +157,7 @@ _LINK = _problems(s410="the link is not good any more")
 
 @router.post("/sign-in", summary="Sign in", responses=_REFUSED)
 async def sign_in(body: shapes.SignIn, request: Request, asked: Asked) -> shapes.Opened:
-    """With the provisional password, or with her own where other steps are left.
+    """With the provisional password, or with the student's own where other steps are left.
 
     An unknown identifier, a wrong password and a closed account get the same answer.
     """
@@ -210,7 +210,7 @@ async def check(body: shapes.NewPassword, asked: Asked, found: Visiting) -> shap
 
 @router.post("/password", summary="Change the password", responses=_SIGNED_IN)
 async def password(body: shapes.NewPassword, asked: Asked, found: Visiting) -> shapes.Opened:
-    """As herself, so that the directory's policy decides; the token is another one after."""
+    """As the student, so that the directory's policy decides; the token is another one after."""
     new = body.new_password.get_secret_value()
     return await _opened(
         asked, await asked.work(visits.change_password, asked.portal, found, new, new)
@@ -284,7 +284,7 @@ async def _malformed(_: Request, error: RequestValidationError) -> Response:
 
 async def _later(_: Request, error: ScolpassError) -> Response:
     log.error("first connection", trouble=error.message, cure=error.cure)
-    return as_problem(503, "The service does not answer just now.", {"Retry-After": "30"})
+    return as_problem(503, "The service is not answering just now.", {"Retry-After": "30"})
 
 
 async def _refused(_: Request, error: HTTPException) -> Response:

@@ -47,20 +47,20 @@ class BackupMail(_Body):
 
 
 class Charter(_Body):
-    """The version that she has read and accepts."""
+    """The version that the student has read and accepts."""
 
     version: Text
 
 
 class Forwarding(_Body):
-    """Where her mail goes; null leaves it in the university's mailbox."""
+    """Where the student's mail goes; null leaves it in the university's mailbox."""
 
     forward_to: Text | None
     keep_copy: bool = False
 
 
 class NewPassword(_Body):
-    """The password that she chooses."""
+    """The password that the student chooses."""
 
     new_password: Secret
 
@@ -104,7 +104,7 @@ class State(BaseModel):
 
 
 class Opened(State):
-    """How far somebody is who has just signed in, or changed her password."""
+    """How far somebody is who has just signed in, or changed the password."""
 
     token: str = Field(description="for Authorization: Bearer; ends after 30 minutes of no use")
 

@@ -165,7 +165,7 @@ def test_a_person_reads_a_table_and_one_last_line(ready: Workspace) -> None:
     lines = done.stdout.splitlines()
     assert any(line.startswith("wrong") and "policies" in line for line in lines)
     assert any("→ Add it (5-tree.ldif" in line for line in lines)
-    assert lines[-1].endswith("Mend it from the top downwards.")
+    assert lines[-1].endswith("Start mending at the top.")
     assert ready.directory.service_password not in done.stdout + done.stderr
 
 

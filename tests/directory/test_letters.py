@@ -312,7 +312,9 @@ def test_a_password_that_is_over_is_refused_with_its_day(walk: Walk) -> None:
         assert refusal(90) is None
         refused = refusal(91)
     assert refused is not None
-    assert refused.reason.startswith(f"the provisional password is over since {over:%d/%m/%Y}")
+    assert refused.reason.startswith(
+        f"the provisional password has not been valid since {over:%d/%m/%Y}"
+    )
     assert refused.inactive
 
 
@@ -351,7 +353,7 @@ def test_each_printing_is_on_record_with_its_run_and_no_password_is_anywhere(wal
     done = walk.workspace.scolpass("letters", NUMBER, "--out", str(out))
     assert done.returncode == 0
     [(_, reason)] = recorded(walk, "print")
-    assert reason == f"letter; the password is good through {LAST}"
+    assert reason == f"letter; the password is good through {LAST:%d/%m/%Y}"
     [entry] = walk.history(action="print")
     assert f"(run {entry['run']})" in done.stdout
     assert out.stat().st_mode & 0o077 == 0

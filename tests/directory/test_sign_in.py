@@ -139,7 +139,7 @@ def test_a_locked_letter_is_not_printed_and_show_check_and_metrics_see_each_lock
     assert [number for number, _ in printed.letters] == [free]
     refused = {one.student: one.reason for one in printed.refused}
     assert refused.keys() == {guessed, by_hand, gone}
-    assert "is locked for good since" in refused[guessed]
+    assert "has been locked for good since" in refused[guessed]
     assert "scolpass reissue" in refused[guessed]
     assert "administrator" in refused[by_hand]
     assert "deleted the password" in refused[gone]

@@ -384,7 +384,7 @@ def test_a_changed_password_does_not_go_under_the_provisional_policy_again(walk:
     assert recorded(walk, "update")
     dn = walk.people()[NUMBER]["dn"][0]
     found = undo(walk, last_run(walk))
-    assert found.left == ((NUMBER, "the student has a password of her own"),)
+    assert found.left == ((NUMBER, "the student has chosen a password"),)
     assert "pwdPolicySubentry" not in walk.directory.entry(dn)
 
 

@@ -48,8 +48,8 @@ def test_a_day_is_usable_whole_and_an_instant_is_told_in_the_institutions_time()
     at = datetime(2026, 10, 1, 12, 5, tzinfo=UTC)
     said = words(Reason.LOCKED, {"since": at, "until": at, "failures": 10}, ZONE).because
     assert said == (
-        "The account is locked since 01/10/2026 14:05 until 01/10/2026 14:05 (10 wrong tries); "
-        "the lock ends by itself."
+        "The account has been locked since 01/10/2026 14:05 (10 wrong tries) and stays so "
+        "until 01/10/2026 14:05; the lock ends by itself."
     )
 
 

@@ -368,7 +368,7 @@ def test_a_suspension_is_told_with_who_when_and_why() -> None:
     last = {"suspend": Decided(LOCKED_AT, "roux", "suspended: charter abuse, case 12")}
     said = verdict(suspended(), last=last).said(RULES)[0]
     assert said.because == (
-        "The account is suspended since 29/11/2026 12:55 by roux: charter abuse, case 12."
+        "The account has been suspended since 29/11/2026 12:55 by roux: charter abuse, case 12."
     )
     assert said.cure == f"scolpass resume {NUMBER} --reason '...'"
 
@@ -377,7 +377,7 @@ def test_a_locked_letter_is_told_with_since_when_and_a_reissue() -> None:
     said = verdict(facts(account=WAITS, known=KNOWN, sealed=SEALED), marks=LOCKED).said(RULES)
     assert len(said) == 1  # that the first connection is missing goes without saying
     assert said[0].because == (
-        "The provisional password is locked for good since 29/11/2026 12:55 (5 wrong tries)."
+        "The provisional password has been locked for good since 29/11/2026 12:55 (5 wrong tries)."
     )
     assert said[0].cure == f"scolpass reissue {NUMBER} --reason '...'"
 
@@ -396,5 +396,5 @@ def test_an_account_that_never_activated_and_expired_is_told_as_expired_alone() 
     assert found.first.reason is Reason.EXPIRED_CALENDAR
     assert found.also == ()
     assert found.said(RULES)[0].because == (
-        "The account has expired since 01/01/2026: its last day has passed, the 31/12/2025."
+        "The account expired on 01/01/2026: its last day has passed (31/12/2025)."
     )
