@@ -149,8 +149,10 @@ def refusal(
     closes = _closes(account)
     last = last_day(facts, rules, decision.end)
     if (closes is not None and closes <= moment.now) or (last and last < moment.today):
-        over = f" since {last + timedelta(days=1):%d/%m/%Y}" if last else ""
-        return no(f"the provisional password is over{over}; {_REISSUE}")
+        over = (
+            f"has not been valid since {last + timedelta(days=1):%d/%m/%Y}" if last else "is over"
+        )
+        return no(f"the provisional password {over}; {_REISSUE}")
     for one in closed:
         if one.answer in _PRINTED_ALL_THE_SAME:
             continue
@@ -163,8 +165,8 @@ def refusal(
         if one.answer is Answer.LOCKED and one.by_hand:
             return no("an administrator of the directory locked the account; see `scolpass show`")
         if one.answer is Answer.LOCKED:
-            kind = until or " for good"
-            return no(f"the provisional password is locked{kind}{since}; {_REISSUE}")
+            locked = f"is locked{until}" if until else f"has been locked for good{since}"
+            return no(f"the provisional password {locked}; {_REISSUE}")
         return no("the directory does not let anybody in; see `scolpass show`")
     if last is None or not rows_of(facts.student):
         return no("no enrolment of this student is known; run `scolpass sync` first")

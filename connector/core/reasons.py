@@ -344,7 +344,7 @@ DESK: Mapping[Reason, Words] = {
     ),
     Reason.UNDONE: Words(
         "An undo stands until the register's rows for this student change.",
-        "scolpass resync {number} --force",
+        "If the register is right after all: scolpass resync {number} --force",
     ),
     Reason.SHARED_PERSON: Words(
         "The entry is also somebody else's (staff): scolpass keeps only identity and enrolment "
