@@ -8,6 +8,7 @@ shortly after its password was set is tried once more by that password, when the
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -64,8 +65,10 @@ def vouched_backup(portal: Portal, number: str, account: Account) -> str | None:
     password, or by an event of another portal.
     """
     backup = next(iter(account.backup_mails), None)
+    if backup is None or _is_being_replaced(portal, number, backup):
+        return None
     holder = portal.journal.holders([number]).get(number)
-    if backup is None or holder is None:
+    if holder is None:
         return backup
     if holder.backup is not None and holder.backup.lower() == backup.lower():
         return backup
@@ -75,3 +78,14 @@ def vouched_backup(portal: Portal, number: str, account: Account) -> str | None:
         if elsewhere and since and gift.value.lower() == backup.lower():
             return backup
     return None
+
+
+def _is_being_replaced(portal: Portal, number: str, backup: str) -> bool:
+    """Whether the pages took another backup mail, which waits to be written over what stands."""
+    waiting = portal.journal.unsettled_events(number, [number.lower()], portal.moment().now)
+    given = (
+        json.loads(event["body"])["data"].get("backup_mail")
+        for event in waiting
+        if event["status"] == "waiting" and event["source"] == SOURCE
+    )
+    return any(address is not None and address.lower() != backup.lower() for address in given)

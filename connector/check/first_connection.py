@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from connector.check.case import Case, Findings
-from connector.check.findings import INIT, Finding, warning, wrong
+from connector.check.findings import INIT, Finding, unseen, warning, wrong
 from connector.core import peers
 from connector.core.dn import is_below, same_dn
 from connector.core.peers import Rule
@@ -23,6 +23,9 @@ _SETTING = "directory.first_connection_from"
 
 def first_connection(case: Case) -> Findings:
     """The rule that lets an entry with ``pwdReset: TRUE`` be bound from listed addresses only."""
+    if case.identity is None:
+        yield unseen(_AREA, "not examined, as the people branch was not found")
+        return
     rules = [peers.read_rule(value) for value in case.access_rules()]
     if not rules:
         yield warning(

@@ -114,6 +114,7 @@ def _constraints(case: Case) -> Findings:
         value.replace("@PEOPLE_URL@", quote(people, safe=",="))
         for value in case.definition.constraints
         if not any(constrains(one, value.partition(" restrict=")[0], people) for one in live)
+        and (case.identity is not None or " restrict=" not in value)  # else said of the branch
     ]
     has_overlay = "constraint" in {name.lower() for name in case.of_config("olcOverlay")}
     for value in lacking:

@@ -327,7 +327,12 @@ def test_an_entry_is_made_for_whoever_has_an_enrolment_that_counts_and_for_nobod
 def test_leading_zeros_of_a_number_are_kept_and_two_numbers_that_differ_in_case_are_refused(
     walk: Walk,
 ) -> None:
-    rows = [student("00042"), student("42", "Zoé"), student("ab1", "A"), student("AB1", "B")]
+    rows = [
+        student("00042"),
+        student("42", "Zoé", birth_date="01/02/2006"),
+        student("ab1", "A"),
+        student("AB1", "B"),
+    ]
     report = walk.sync(rows)
     assert report.exit_status == 1
     assert {(row.field, row.value) for row in report.plan.rejected} == {
@@ -581,7 +586,13 @@ def test_a_column_that_is_not_there_leaves_its_attribute_and_an_empty_value_remo
 
     walk.sync([student(NUMBER, **dict.fromkeys(optional, ""), status="cancelled")])
     walk.sync([student(NUMBER, **optional)])
-    walk.synced([student(NUMBER, **{**optional, "civility": "", "ine": "", "component_code": ""})])
+    emptied = {**optional, "civility": "", "ine": ""}
+    walk.synced(  # the component is part of an enrolment's key
+        [
+            student(NUMBER, **{**emptied, "component_code": ""}),
+            student(NUMBER, **emptied, status="cancelled"),
+        ]
+    )
     empty = walk.people()[NUMBER]
     assert not {"supannCivilite", "supannCodeINE", "supannEntiteAffectation"} & empty.keys()
     assert "supannEntiteAffectationPrincipale" not in empty

@@ -78,7 +78,10 @@ def test_one_that_was_never_started_can_be_stopped() -> None:
 def test_it_ends_within_two_seconds_whoever_is_connected(edge: Edge) -> None:
     """An idle connection, one within its head, one within its body."""
     content = json.dumps(activation()).encode()
-    head = b"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
+    fields = {"Host": "x", "Content-Length": "1000", "Content-Type": EVENT}
+    fields |= sign(content, edge.secret, id=new_id())
+    lines = ["POST /events HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
+    head = "\r\n".join([*lines, "", ""]).encode()
     with edge.connection() as idle, edge.connection() as heading, edge.connection() as sending:
         idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         assert answer_on(idle)[0] == 200

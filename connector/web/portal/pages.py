@@ -67,7 +67,15 @@ def read_charter(folder: Path, language: str) -> Charter:
 def page(name: str, language: str, status: int = 200, **shown: object) -> Response:
     """One page in one language; ``shown`` is what its template fills in."""
     other = next(one for one in LANGUAGES if one != language)
-    defaults = {"wrong": {}, "values": _Blank(), "lien": "", "step_number": 0, "signed_in": False}
+    defaults = {
+        "wrong": {},
+        "values": _Blank(),
+        "lien": "",
+        "step_number": 0,
+        "signed_in": False,
+        "legal_url": "",
+        "help_url": "",
+    }
     content = (
         _environment()
         .get_template(f"{name}.html")
