@@ -904,7 +904,7 @@ def test_a_mail_is_claimed_postponed_and_ended(journal: Journal) -> None:
 
 def test_changes_are_told_from_the_first_start_on_in_order_and_once(journal: Journal) -> None:
     def told() -> list[int]:
-        found, up_to = journal.changes_to_tell((Action.ACTIVATE,), "mailForwardingAddress", 2)
+        found, up_to = journal.changes_to_tell((Action.ACTIVATE,), ["mailForwardingAddress"], 2)
         if up_to is not None:
             journal.add_mails([], up_to)
         return [one.id for one in found]
@@ -928,7 +928,7 @@ def test_changes_are_told_from_the_first_start_on_in_order_and_once(journal: Jou
     journal.conclude([(under_way, more, None)])
     assert told() == [under_way, *last]
     assert told() == []
-    assert journal.changes_to_tell((Action.ACTIVATE,), "mailForwardingAddress", 2) == ([], None)
+    assert journal.changes_to_tell((Action.ACTIVATE,), ["mailForwardingAddress"], 2) == ([], None)
 
 
 def test_erasing_a_person_takes_her_mails(journal: Journal) -> None:

@@ -497,9 +497,10 @@ def test_the_same_event_by_two_ways_at_once_is_stored_once(inbox: Inbox) -> None
         for running in (one, two):
             answer, errors = running.communicate(timeout=60)
             assert running.returncode == 0, errors
-            assert [row["status"] for row in json.loads(answer)] == ["applied"]
+            [row] = json.loads(answer)
+            assert row["status"] in ("applied", "waiting")  # for the end of the pass that has it
     inbox.passed()
-    assert len(inbox.listed()) == 1
+    assert [row["status"] for row in inbox.listed()] == ["applied"]
     assert mail_of(inbox) == [BACKUP]
 
 
