@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from connector.core import entry
 from connector.core.model import Account, Change, Gift, Holder, State
@@ -40,10 +41,17 @@ def counting(gifts: Sequence[Gift], event: int, holder: Holder | None) -> tuple[
         return tuple(gifts)
     had_come, since = event <= holder.event, holder.since
     if holder.forgets:
-        return () if had_come else tuple(gift for gift in gifts if gift.time > since)
+        return () if had_come else tuple(gift for gift in gifts if _is_later(gift, since))
     return tuple(
         replace(gift, time=since) if had_come and gift.time > since else gift for gift in gifts
     )
+
+
+def _is_later(gift: Gift, since: datetime) -> bool:
+    """Whether a gift is later; one that is told to the second may be of that very second."""
+    if gift.time.microsecond == 0:
+        return gift.time >= since.replace(microsecond=0)
+    return gift.time > since
 
 
 def redirection(values: Sequence[str], account: Account, rules: Rules) -> tuple[list[str], bool]:

@@ -48,8 +48,12 @@ def changed(rows: Iterable[Row], number: str, **values: str) -> list[Row]:
 
 
 def names_of(row: Row) -> tuple[str, str]:
-    """First name and family name as they are to stand in the directory: NFC, single blanks."""
-    return _tidy(row["first_name"]), _tidy(row["usual_name"] or row["family_name"])
+    """First name and family name as they are to stand in the directory: NFC, single blanks.
+
+    A first name of full stops alone is none: the person has one name.
+    """
+    first = _tidy(row["first_name"])
+    return "" if set(first) <= {"."} else first, _tidy(row["usual_name"] or row["family_name"])
 
 
 def _tidy(text: str) -> str:

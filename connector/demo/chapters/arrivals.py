@@ -147,7 +147,7 @@ def _all_named(entries: Sequence[Entry], expected: dict[str, Row]) -> bool:
 
 def _as_expected(entry: Entry, row: Row) -> bool:
     first, last = names_of(row)
-    named = entry.get("givenName") == [first] and entry.get("sn") == [last]
+    named = entry.get("givenName", [""]) == [first] and entry.get("sn") == [last]
     return named and row["address"] in ("", entry["mail"][0].removesuffix(f"@{DOMAIN}"))
 
 
@@ -157,7 +157,7 @@ def _named_lines(ran: Ran) -> list[str]:
     shown = {f"226{number:05}" for number in _SHOWN}
     for entry in sorted(ran.entries, key=lambda e: e["supannEtuId"]):
         if entry["supannEtuId"][0] in shown:
-            first, last, mail = (entry[name][0] for name in ("givenName", "sn", "mail"))
+            first, last, mail = (entry.get(n, [""])[0] for n in ("givenName", "sn", "mail"))
             last = last if len(last) <= 40 else f"{last[:24]}... ({len(last)} characters)"
             lines.append(f"{first} {last}: {mail.partition('@')[0]}@")
     return [*lines, f"and {len(ran.entries) - len(lines)} more"]

@@ -1,0 +1,34 @@
+"""What an event still gives after an account was taken back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from connector.core.holding import counting
+from connector.core.model import Gift, Holder
+
+SINCE = datetime(2026, 10, 1, 7, 0, 0, 400_000, tzinfo=UTC)
+SECOND = SINCE.replace(microsecond=0)
+EVENT = 7  # the last that had arrived when the account was taken back
+
+
+@pytest.mark.parametrize(
+    ("time", "event", "counts"),
+    [
+        pytest.param(SINCE - timedelta(seconds=1), EVENT + 1, False, id="earlier, and late"),
+        pytest.param(SECOND - timedelta(seconds=1), EVENT + 1, False, id="a second earlier"),
+        pytest.param(SECOND, EVENT + 1, True, id="told to the second, of that second"),
+        pytest.param(SECOND, EVENT, False, id="told to the second, but it had come"),
+        pytest.param(SINCE - timedelta(milliseconds=1), EVENT + 1, False, id="just before"),
+        pytest.param(SINCE + timedelta(milliseconds=1), EVENT + 1, True, id="just after"),
+        pytest.param(SINCE + timedelta(minutes=4), EVENT, False, id="ahead of time, it had come"),
+    ],
+)
+def test_of_an_account_taken_back_only_what_came_later_counts(
+    time: datetime, event: int, counts: bool
+) -> None:
+    gift = Gift("backup_mail", "a@example.org", time, "portal", "1")
+    holder = Holder(since=SINCE, event=EVENT, forgets=True)
+    assert counting([gift], event, holder) == ((gift,) if counts else ())
