@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from connector import desk, sandbox
-from connector.core.peers import LOOPBACK
 from tests.support.apache import Apache
 from tests.support.breakage import DATABASE, change
 from tests.support.desk import activate, take
@@ -63,7 +62,7 @@ def test_without_the_rule_apache_lets_in_who_has_never_activated(
     """Why the rule is there: to slapd a bind with a provisional password is a success."""
     walk.synced([student(PROVISIONAL)])
     password = walk.password(PROVISIONAL)
-    list_only(walk.directory, *LOOPBACK)
+    list_only(walk.directory, *walk.directory.first_connection_from)
     assert apache.lets_in(f"e{PROVISIONAL}", password)
     list_only(walk.directory, "127.0.0.9")
     assert not apache.lets_in(f"e{PROVISIONAL}", password)
