@@ -58,17 +58,15 @@ def is_to_be_proven(session: Session, now: datetime) -> bool:
 
 
 def vouched_backup(portal: Portal, number: str, account: Account) -> str | None:
-    """The backup mail to which a link for a forgotten password may go; None: there is none.
+    """The backup mail that stands, if its holder is known to have given it; else None.
 
     Once an account was taken back, or an address was given with the provisional password alone,
     that is an address which its holder has confirmed since: on the pages before their new
     password, or by an event of another portal.
     """
     backup = next(iter(account.backup_mails), None)
-    if backup is None or _is_being_replaced(portal, number, backup):
-        return None
     holder = portal.journal.holders([number]).get(number)
-    if holder is None:
+    if backup is None or holder is None:
         return backup
     if holder.backup is not None and holder.backup.lower() == backup.lower():
         return backup
@@ -78,6 +76,14 @@ def vouched_backup(portal: Portal, number: str, account: Account) -> str | None:
         if elsewhere and since and gift.value.lower() == backup.lower():
             return backup
     return None
+
+
+def link_goes_to(portal: Portal, number: str, account: Account) -> str | None:
+    """The backup mail to which a link for a forgotten password may go; None: there is none."""
+    backup = vouched_backup(portal, number, account)
+    if backup is None or _is_being_replaced(portal, number, backup):
+        return None
+    return backup
 
 
 def _is_being_replaced(portal: Portal, number: str, backup: str) -> bool:

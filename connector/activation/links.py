@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from connector import desk, mails
 from connector.activation.giving import submit
-from connector.activation.holding import vouched_backup
+from connector.activation.holding import link_goes_to
 from connector.activation.passwords import see_that_it_will_do
 from connector.activation.portal import Portal
 from connector.activation.signing import OPEN, look_up
@@ -113,7 +113,7 @@ def forgotten(portal: Portal, identifier: str, address: str) -> None:
         if number is None or account is None or found.closed:
             log.info("no link for a forgotten password", reason=found.closed, address=address)
             return
-        backup = vouched_backup(portal, number, account)
+        backup = link_goes_to(portal, number, account)
         state = entry.standing(account).state
         if backup is None or state not in IN_USE:
             log.info("no link for a forgotten password", student_number=number, state=state)
@@ -146,7 +146,7 @@ def reset(portal: Portal, text: str, new: str, again: str) -> None:
             account is None
             or entry.standing(account).state not in IN_USE
             or directory.password_changed_at(account.dn) != link.value
-            or vouched_backup(portal, link.number, account) != link.mark
+            or link_goes_to(portal, link.number, account) != link.mark
         ):
             raise LinkOver("password or backup mail were changed since", "Ask for another link.")
         password = see_that_it_will_do(portal, account, new, again)

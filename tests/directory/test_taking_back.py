@@ -393,6 +393,19 @@ def test_a_link_that_meets_a_reissue_is_not_given_back(
     assert binds(walk, password=handed_out[0].get_secret_value())
 
 
+def test_a_change_of_the_backup_mail_asks_for_nothing_else_while_it_waits(
+    open_portal: Opening, walk: Walk
+) -> None:
+    portal = open_portal()
+    activate(walk, NUMBER, backup_mail=FINDER)
+    visit = holder(portal, walk, SecretStr(PASSWORD))
+    assert visit.next is Step.DONE
+    visits.give_backup_mail(portal, visit, OWN)
+    assert again(portal, visit.token).next is Step.DONE
+    settle(walk)
+    assert again(portal, visit.token).next is Step.DONE
+
+
 def test_a_link_dies_with_a_change_of_the_backup_mail(open_portal: Opening, walk: Walk) -> None:
     portal = open_portal()
     activate(walk, NUMBER, backup_mail=FINDER)
