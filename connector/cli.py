@@ -41,6 +41,7 @@ from connector import log as logs
 from connector import stdout as answer
 from connector import undo as undoing
 from connector.context import Context, open_context
+from connector.core.dates import shown
 from connector.core.model import Action
 from connector.core.peers import LOOPBACK
 from connector.edges.files import finished
@@ -456,9 +457,7 @@ def reissue(
         _print_json(found)
     else:
         stdout.print(f"{number}: provisional password [bold]{password.get_secret_value()}[/bold]")
-        stdout.print(
-            f"It opens nothing but its own change, and is good through {last_day:%d/%m/%Y}."
-        )
+        stdout.print(f"It opens nothing but its own change, and is good through {shown(last_day)}.")
 
 
 def _reissue_many(

@@ -149,9 +149,7 @@ def refusal(
     closes = _closes(account)
     last = last_day(facts, rules, decision.end)
     if (closes is not None and closes <= moment.now) or (last and last < moment.today):
-        over = (
-            f"has not been valid since {last + timedelta(days=1):%d/%m/%Y}" if last else "is over"
-        )
+        over = f"has not been valid since {shown(last + timedelta(days=1))}" if last else "is over"
         return no(f"the provisional password {over}; {_REISSUE}")
     for one in closed:
         if one.answer in _PRINTED_ALL_THE_SAME:
@@ -444,7 +442,7 @@ def _record(
 ) -> int:
     """Put the printing into the history; the run's number."""
     reasons = {
-        number: f"letter; the password is good through {last:%d/%m/%Y}" for number, last in printed
+        number: f"letter; the password is good through {shown(last)}" for number, last in printed
     }
     with turn():
         # Nobody's account is touched: a pass that goes on meanwhile need not leave them out.

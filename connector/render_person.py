@@ -129,7 +129,7 @@ def show_found(console: Console, found: Sequence[Found]) -> None:
         cells = (
             one.student_number,
             f"{one.family_name}{usual} {one.first_name}",
-            f"{one.birth_date:%d/%m/%Y}",
+            shown(one.birth_date),
             f"{one.component or ''} {one.academic_year}/{one.academic_year + 1}".strip(),
             one.mail or "no account",
             one.state.value if one.state else "",

@@ -165,7 +165,7 @@ def _say_refused_approval(console: Console, report: Report) -> None:
     if report.approved_late is not None:
         console.print(
             "[bold red]Nothing was applied:[/bold red] this plan was first computed on "
-            f"{report.approved_late:%d/%m/%Y}, too long ago to be approved unread "
+            f"{shown(report.approved_late.date())}, too long ago to be approved unread "
             "(safety.approval_days). It has been computed anew now: read it, and approve it again."
         )
     elif report.refused_approval:

@@ -41,10 +41,12 @@ SLACK = 20  # seconds for the journal, and by which the clocks of two hosts may 
 REMEMBERED = timedelta(days=1)  # tries of accounts, for the alarm
 
 # Kinds of keys: "kind:...".
-ACCOUNT, NAME, ADDRESS, NETWORK, PROVIDER, TOTAL = (
-    *("account", "name", "address"),
-    *("network", "provider", "total"),
-)
+ACCOUNT = "account"
+NAME = "name"
+ADDRESS = "address"
+NETWORK = "network"
+PROVIDER = "provider"
+TOTAL = "total"
 AT = "at"  # an account that an address failed at: "at:ADDRESS/NUMBER"
 SHUT = "shut"  # an address that is not let near accounts that it has not failed at
 MAILS = "mails"  # links to a new password that a student was sent

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from connector.check.case import Case, Findings
 from connector.check.findings import INIT, Finding, unseen, warning, wrong
 from connector.core import peers
-from connector.core.dn import is_below, same_dn
+from connector.core.dn import is_within
 from connector.core.peers import Rule
 
 _AREA = "first connection"
@@ -132,9 +132,8 @@ def _is_ours(rule: Rule, case: Case) -> bool:
     if place is None:
         return True
     style = (place[1] or "base").casefold()
-    return style in ("children", "sub", "subtree") and (
-        same_dn(place[2], case.settings.directory.people_dn)
-        or is_below(case.settings.directory.people_dn, place[2])
+    return style in ("children", "sub", "subtree") and is_within(
+        case.settings.directory.people_dn, place[2]
     )
 
 

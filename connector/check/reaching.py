@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from connector.check.case import Case, Findings, failed
 from connector.check.findings import Finding, unseen, warning, wrong
+from connector.core.dates import shown
 from connector.edges.directory import BindRefused, Directory
 from connector.errors import ConfigurationError, DirectoryUntrusted, ScolpassError
 from connector.log import guard_secret
@@ -67,7 +68,7 @@ def _line(directory: Directory, uri: str, case: Case) -> Finding:
         return Finding("directory", f"{who}, in clear, on this machine only")
     if line.certificate_end is None:
         return Finding("directory", f"{who}, encrypted ({line.tls})")
-    end = f"{line.certificate_end:%d/%m/%Y}"
+    end = shown(line.certificate_end.date())
     if line.certificate_end - case.moment.now < _CERTIFICATE_NOTICE:
         return warning(
             "directory",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import unquote
 
-from connector.core.dn import is_below, same_dn
+from connector.core.dn import is_within
 
 ONE_PASSWORD = "userPassword count 1"  # noqa: S105 - a rule, not a password
 
@@ -34,7 +34,7 @@ def constrains(live: str, wanted: str, people_dn: str) -> bool:
     if found is None:
         return False
     branch = unquote(found[1])
-    return same_dn(branch, people_dn) or is_below(people_dn, branch)
+    return is_within(people_dn, branch)
 
 
 def one_password(live: Iterable[str], people_dn: str) -> bool:

@@ -56,6 +56,11 @@ def is_below(dn: str, base: str) -> bool:
     return len(whole) > len(end) and whole[len(whole) - len(end) :] == end
 
 
+def is_within(dn: str, base: str) -> bool:
+    """Whether ``dn`` is ``base``, or lies under it."""
+    return same_dn(dn, base) or is_below(dn, base)
+
+
 @lru_cache(maxsize=1024)
 def normal_dn(dn: str) -> tuple[tuple[tuple[str, str], ...], ...]:
     """A DN in the one form that all its spellings share."""

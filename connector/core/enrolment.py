@@ -17,6 +17,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
+from connector.core.dates import shown
 from connector.core.model import Enrolment, Feed, Rejection, Status
 from connector.core.newcomers import damaged
 from connector.core.rules import Institution
@@ -531,7 +532,7 @@ def _birth_date(value: object, date_format: str, today: date, institution: Insti
     if born is None:
         raise _Bad("birth_date", value, "is empty")
     if born > today:
-        raise _Bad("birth_date", value, f"lies after today, {today:%d/%m/%Y}")
+        raise _Bad("birth_date", value, f"lies after today, {shown(today)}")
     if born.year < _EARLIEST_YEAR:
         raise _Bad("birth_date", value, f"lies before {_EARLIEST_YEAR}")
     if (born.year + _YOUNGEST, born.month, born.day) > (today.year, today.month, today.day):

@@ -26,7 +26,7 @@ from pydantic import SecretStr
 
 from connector.core import door, entry
 from connector.core.constraints import one_password
-from connector.core.dn import is_below, normal_dn, parent, same_dn
+from connector.core.dn import is_within, normal_dn, parent, same_dn
 from connector.core.guessing import DEFAULT_THREADS, Guessing, lock_of, reckon
 from connector.core.model import Account
 from connector.core.rules import Provisional
@@ -464,7 +464,7 @@ class Directory:
         root = self._base("", ["namingContexts"], "reading the root DSE")
         contexts = [raw.decode() for raw in (root or {}).get("namingContexts", [])]
         for context in contexts:
-            if same_dn(self.people_dn, context) or is_below(self.people_dn, context):
+            if is_within(self.people_dn, context):
                 return context
         raise DirectoryUntrusted(
             f"{self.uri} holds no tree with {self._settings.people_dn} "
