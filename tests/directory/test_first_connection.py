@@ -6,7 +6,6 @@ five of them lock the password for good, whether it was the right one or not.
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from ldap3.core.exceptions import LDAPSocketOpenError
 
 from connector.sandbox import Sandbox
 from tests.support.directory import free_port
+from tests.support.processes import started
 from tests.support.waiting import wait_until
 
 RIGHT, WRONG, OWN = "016185", "016186", "mot de passe 1"
@@ -35,7 +35,7 @@ class Server:
         self.socket = folder / "ldapi"
         ldapi = "ldapi://" + quote(str(self.socket), safe="")
         urls = f"ldap://127.0.0.1:{port} ldap://[::1]:{port} {ldapi}"
-        self.slapd = subprocess.Popen(
+        self.slapd = started(
             ["slapd", "-F", "slapd.d", "-h", urls, "-d", "0"], cwd=folder / "directory"
         )
         wait_until(self._answers)

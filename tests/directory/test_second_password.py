@@ -16,6 +16,7 @@ from connector import desk
 from tests.support.breakage import DATABASE, change
 from tests.support.desk import binds, take
 from tests.support.events import NUMBER, PASSWORD, Inbox, activation, change_password
+from tests.support.waiting import wait_for_the_next_second
 from tests.support.walk import Walk, student
 
 CONSTRAINT = f"olcOverlay={{3}}constraint,{DATABASE}"
@@ -116,6 +117,7 @@ def test_the_provisional_policy_stays_while_a_second_password_may_stand(
         assert walk.password(NUMBER) == provisional  # by which the next run knows, too
     if known or not stands:
         walk.writes_nothing()
+    wait_for_the_next_second()  # slapd refuses the same line of pwdHistory twice (result 20)
     new = take(walk, desk.reissue, NUMBER)[1].get_secret_value()
     assert not binds(walk, password=provisional)
     assert not binds(walk, password=PASSWORD)

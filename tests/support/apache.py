@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 
 from tests.support.directory import Directory, free_port
+from tests.support.processes import started
 from tests.support.waiting import wait_until
 
 _MODULES = Path("/usr/lib/apache2/modules")
@@ -66,7 +67,7 @@ class Apache:
         )
         configuration = folder / "apache.conf"
         configuration.write_text(text)
-        self._process = subprocess.Popen(
+        self._process = started(
             ["/usr/sbin/apache2", "-f", str(configuration), "-D", "FOREGROUND"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

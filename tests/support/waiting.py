@@ -18,3 +18,9 @@ def wait_until(condition: Callable[[], T], what: str = "", seconds: float = 30.0
         assert time.monotonic() < give_up, f"not within {seconds:g} s: {what or condition}"
         time.sleep(STEP)
     return found
+
+
+def wait_for_the_next_second() -> None:
+    """Until slapd's clock, which has whole seconds, shows another one than now."""
+    now = int(time.time())
+    wait_until(lambda: int(time.time()) > now)
