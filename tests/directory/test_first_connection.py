@@ -38,7 +38,11 @@ class Server:
         self.slapd = started(
             ["slapd", "-F", "slapd.d", "-h", urls, "-d", "0"], cwd=folder / "directory"
         )
-        wait_until(self._answers)
+        try:
+            wait_until(self._answers)
+        except BaseException:
+            self.stop()
+            raise
 
     def _answers(self) -> bool:
         assert self.slapd.poll() is None
