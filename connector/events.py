@@ -235,35 +235,56 @@ def submit(
 ) -> tuple[list[dict[str, Any]], Report | None]:
     """Store events and bring those whom they name up to date at once; their rows afterwards.
 
+    One that was here already and still waits is no exception: it may be in the hands of a pass
+    that has read it and made room, or was killed.
+
     Raises:
         Untrustworthy: the events are stored; a later pass applies them.
     """
     taken = accept(context, bodies)
-    report = apply_to(context, [one.identifier for one in taken if one.identifier])
+    identifiers: list[str] = []
+    numbers: list[str] = []
+    for one, row in zip(taken, _rows(context, taken), strict=True):
+        if row["status"] != "waiting":
+            continue
+        if row["student_number"] is not None:  # a pass has noted whom it names
+            numbers.append(row["student_number"])
+        else:
+            identifiers.append(one.identifier or row["identifier"])
+    report = apply_to(context, identifiers, numbers=numbers)
+    return _rows(context, taken), report
+
+
+def _rows(context: Context, taken: Sequence[Accepted]) -> list[dict[str, Any]]:
+    """The journal's rows of arrivals, in their order."""
     rows = {
         (row["id"], row["source"], row["digest"]): row
         for row in context.journal.events_with_ids([one.id for one in taken])
     }
-    return [rows[one.id, one.source, one.digest] for one in taken], report
+    return [rows[one.id, one.source, one.digest] for one in taken]
 
 
-def apply_to(context: Context, identifiers: Iterable[str], reason: str = "") -> Report | None:
-    """The walk over those whom identifiers name; nobody known: their events wait.
+def apply_to(
+    context: Context, identifiers: Iterable[str], reason: str = "", *, numbers: Iterable[str] = ()
+) -> Report | None:
+    """The walk over those whom identifiers name, and over the students with these ``numbers``;
+    nobody known: their events wait.
 
     Raises:
         Untrustworthy: a source, the directory or the journal is not to be trusted.
     """
     named = list(dict.fromkeys(identifiers))
-    if not named:
+    scope = list(dict.fromkeys(numbers))
+    if not named and not scope:
         return None
     recover(context)
     feed = read_register(
         context.settings.source, today=context.moment.today, institution=context.rules.institution
     )
-    numbers = named_by(context, named, feed)
-    if not numbers:
+    scope = list(dict.fromkeys([*scope, *named_by(context, named, feed)]))
+    if not scope:
         return None
-    prepared = prepare(context, numbers, feed=feed)
+    prepared = prepare(context, scope, feed=feed)
     return carry_out(context, prepared, command="events", reason=reason)
 
 
