@@ -57,6 +57,7 @@ _SMALL_TALK = re.compile(
 # slapd keeps a slot for every file that it might open: with a limit of 2^30, as container engines
 # and systemd may set it, that is all memory. The shell makes way for slapd under the same number.
 _FEWER_FILES = ("/bin/sh", "-c", 'ulimit -n 4096 2> /dev/null; exec "$@"', "sh")
+PORTS = range(12000, 22000)  # in which a sandbox is given one
 _START_SECONDS = 30.0
 _STOP_SECONDS = 20.0
 
@@ -618,14 +619,17 @@ class Sandbox:
                 start_new_session=True,
             )
             _note_holder(lock, self._process.pid)
-        self._wait_until_ready(said_before)
+        try:
+            self._wait_until_ready(said_before)
+        except BaseException:
+            self.stop()
+            raise
 
     def _wait_until_ready(self, said_before: int) -> None:
         give_up = time.monotonic() + _START_SECONDS
         while not _answers(self.port):
             if not self.running or time.monotonic() > give_up:
                 what = "did not answer in time" if self.running else "did not start"
-                self.stop()
                 raise DirectoryUntrusted(
                     f"slapd {what} on {self.uri}. {self._last_words(said_before)}",
                     f"See {self.log}",
@@ -846,13 +850,13 @@ def _write_private(path: Path, text: str) -> None:
 
 
 def _free_port() -> int:
-    """A free port below those that the kernel hands out to outgoing connections (32768 and up).
+    """A free port of `PORTS`, below those that outgoing connections get (32768 and up).
 
     Asking for port 0 would give one of theirs, and between asking and slapd's start any client on
     the machine may be given it.
     """
     for _ in range(200):
-        port = 12000 + secrets.randbelow(20000)
+        port = PORTS[secrets.randbelow(len(PORTS))]
         if _is_free(port):
             return port
     raise UsageError("No free port was found on 127.0.0.1", "Name one with --port")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -110,15 +111,14 @@ def _stock(
 @pytest.fixture
 def make_directory(_stock: Stock) -> Iterator[Callable[[], Directory]]:
     """Makes as many fresh directories as the test asks for; they end with it."""
-    made: list[Directory] = []
+    with ExitStack() as made:
 
-    def make(suffix: str | None = None) -> Directory:
-        made.append(_stock.make(suffix))
-        return made[-1]
+        def make(suffix: str | None = None) -> Directory:
+            directory = _stock.make(suffix)
+            made.callback(_stock.take_back, directory)
+            return directory
 
-    yield make
-    for directory in made:
-        _stock.take_back(directory)
+        yield make
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ from connector.sandbox import (
     tree_ldif,
     with_uris,
 )
-from tests.support.processes import started
+from tests.support.processes import end, serving
 
 SUCCESS = 0
 CONSTRAINT = 19
@@ -383,9 +383,11 @@ userPassword: motdepasse1
             command = ["slapadd", "-n", str(number), "-F", str(folder / "slapd.d")]
             subprocess.run(command, input=ldif, text=True, check=True)
         self.uri = "ldapi://" + quote(str(folder / "ldapi"), safe="")
-        self.slapd = started(["slapd", "-F", str(folder / "slapd.d"), "-h", self.uri, "-d", "0"])
-        while self.run("ldapwhoami", "-x", "", ())[0] == 255:
-            assert self.slapd.poll() is None
+        self.slapd = serving(
+            ["slapd", "-F", folder / "slapd.d", "-h", self.uri, "-d", "none"],
+            lambda: self.run("ldapwhoami", "-x", "", ())[0] != 255,
+            folder / "log",
+        )
 
     def run(self, tool: str, how: str, ldif: str, options: tuple[str, ...]) -> tuple[int, str]:
         done = subprocess.run(
@@ -408,8 +410,7 @@ userPassword: motdepasse1
 def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OldDirectory]:
     directory = OldDirectory(tmp_path_factory.mktemp("old"))
     yield directory
-    directory.slapd.terminate()
-    directory.slapd.wait()
+    end(directory.slapd)
 
 
 class TestADirectoryThatAlreadyStands:

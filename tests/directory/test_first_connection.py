@@ -14,12 +14,11 @@ from urllib.parse import quote
 import ldap3
 import pytest
 from argon2 import PasswordHasher
-from ldap3.core.exceptions import LDAPSocketOpenError
 
 from connector.sandbox import Sandbox
-from tests.support.directory import free_port
-from tests.support.processes import started
-from tests.support.waiting import wait_until
+from tests.support.directory import answers
+from tests.support.ports import free_port
+from tests.support.processes import end, serving
 
 RIGHT, WRONG, OWN = "016185", "016186", "mot de passe 1"
 HASHER = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
@@ -35,25 +34,15 @@ class Server:
         self.socket = folder / "ldapi"
         ldapi = "ldapi://" + quote(str(self.socket), safe="")
         urls = f"ldap://127.0.0.1:{port} ldap://[::1]:{port} {ldapi}"
-        self.slapd = started(
-            ["slapd", "-F", "slapd.d", "-h", urls, "-d", "0"], cwd=folder / "directory"
+        self.slapd = serving(
+            ["slapd", "-F", "slapd.d", "-h", urls, "-d", "none"],
+            lambda: answers(port),
+            folder / "slapd.log",
+            cwd=folder / "directory",
         )
-        try:
-            wait_until(self._answers)
-        except BaseException:
-            self.stop()
-            raise
-
-    def _answers(self) -> bool:
-        assert self.slapd.poll() is None
-        try:
-            return self.bind("127.0.0.1", "", "") == 0
-        except LDAPSocketOpenError:
-            return False
 
     def stop(self) -> None:
-        self.slapd.terminate()
-        self.slapd.wait()
+        end(self.slapd)
 
     def connection(self, source: str, dn: str, password: str) -> ldap3.Connection:
         """A connection that comes from an address of this machine, or through the socket."""

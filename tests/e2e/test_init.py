@@ -18,8 +18,9 @@ import pytest
 from connector import init
 from connector.sandbox import deploy_folder, example_configuration, hash_secret
 from connector.tailoring import records
-from tests.support.directory import free_port
-from tests.support.processes import started
+from tests.support.directory import answers
+from tests.support.ports import free_port
+from tests.support.processes import end, serving
 from tests.support.walk import YEAR
 
 SUFFIX = "dc=univ-test,dc=fr"
@@ -74,12 +75,11 @@ class DebianDirectory:
                 check=True,
                 capture_output=True,
             )
-        self.slapd = started(
-            ["slapd", "-F", str(folder / "slapd.d"), "-h", f"{self.uri} {self.ldapi}", "-d", "0"]
+        self.slapd = serving(
+            ["slapd", "-F", folder / "slapd.d", "-h", f"{self.uri} {self.ldapi}", "-d", "none"],
+            lambda: answers(self.port),
+            folder / "log",
         )
-        while subprocess.run(["ldapwhoami", "-x", "-H", self.uri], capture_output=True, check=False
-        ).returncode:  # fmt: skip
-            assert self.slapd.poll() is None
 
     def configuration(self) -> str:
         """What `slapcat -n 0` prints, but for what moves by itself."""
@@ -110,8 +110,7 @@ class DebianDirectory:
         )
 
     def stop(self) -> None:
-        self.slapd.terminate()
-        self.slapd.wait()
+        end(self.slapd)
 
 
 @pytest.fixture

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.directory import Directory, free_port
+from tests.support.directory import Directory
 from tests.support.invariants import Invariants, differences
+from tests.support.ports import free_port
 from tests.support.proxy import Cut, Hook, Proxy, Request
 from tests.support.walk import Row, student, students
 from tests.support.workspace import Result, Workspace

@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.breakage import DATABASE
-from tests.support.directory import Directory, LocalDirectory, free_port
+from tests.support.directory import Directory, LocalDirectory
 from tests.support.invariants import Invariants, differences
+from tests.support.ports import free_port
 from tests.support.proxy import Cut, Proxy, Request
 from tests.support.walk import Row, student, students
 from tests.support.workspace import Workspace

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import os
-import subprocess
 import urllib.error
 import urllib.request
 from pathlib import Path
 
-from tests.support.directory import Directory, free_port
-from tests.support.processes import started
-from tests.support.waiting import wait_until
+from tests.support.directory import Directory
+from tests.support.ports import free_port
+from tests.support.processes import end, serving
 
 _MODULES = Path("/usr/lib/apache2/modules")
 _NEEDED = (
@@ -67,21 +66,14 @@ class Apache:
         )
         configuration = folder / "apache.conf"
         configuration.write_text(text)
-        self._process = started(
+        self._process = serving(
             ["/usr/sbin/apache2", "-f", str(configuration), "-D", "FOREGROUND"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            self._answers,
+            self._log,
         )
-        try:
-            wait_until(self._answers)
-        except BaseException:
-            self.stop()
-            raise
 
     def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(30)
+        end(self._process)
 
     def lets_in(self, login: str, password: str) -> bool:
         """Whether a member's page opens for this login and password."""
@@ -90,7 +82,6 @@ class Apache:
         return status == 200
 
     def _answers(self) -> bool:
-        assert self._process.poll() is None, self._log.read_text() if self._log.exists() else ""
         try:
             return self._get("") == 401
         except OSError:

@@ -23,7 +23,7 @@ from connector.daemon import lanes
 from connector.daemon.common import Register, Shared
 from connector.settings import Settings, load_settings
 from connector.web.metrics import Metrics
-from tests.support.directory import free_port
+from tests.support.ports import free_port
 from tests.support.processes import started
 from tests.support.signing import new_id, new_secret, sign
 from tests.support.waiting import wait_until

@@ -12,7 +12,6 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -33,6 +32,7 @@ from testcontainers.core.image import DockerImage
 
 from connector.core.peers import LOOPBACK
 from connector.sandbox import DEFAULT_SUFFIX, Names, Sandbox, deploy_folder
+from tests.support.ports import free_port
 
 Way = Literal["container", "local"]
 Entries = dict[str, dict[str, list[str]]]
@@ -264,7 +264,7 @@ class Directory(ABC):
 
     def _wait_until_ready(self) -> None:
         give_up = time.monotonic() + _READY_SECONDS
-        while not _answers(self.port):
+        while not answers(self.port):
             if time.monotonic() > give_up:
                 raise AssertionError(f"slapd did not answer on {self.uri}: {self._last_words()}")
             time.sleep(0.02)
@@ -280,7 +280,7 @@ class LocalDirectory(Directory):
     way = "local"
 
     def __init__(self, folder: Path, suffix: str | None = None) -> None:
-        self._sandbox = Sandbox.prepare(folder, suffix=suffix)
+        self._sandbox = Sandbox.prepare(folder, free_port(), suffix=suffix)
         super().__init__(
             self._sandbox.names,
             self._sandbox.port,
@@ -503,18 +503,6 @@ class Stock:
         return self._image
 
 
-def free_port() -> int:
-    """A port on loopback that nothing listens on, below those of outgoing connections."""
-    while True:
-        port = 12000 + secrets.randbelow(20000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-
-
 def _engine_answers() -> bool:
     try:
         client = docker.from_env(timeout=10)
@@ -528,7 +516,7 @@ def _engine_answers() -> bool:
         client.close()
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
     """Whether a directory answers an anonymous bind (a published port accepts before it is up)."""
     server = ldap3.Server("127.0.0.1", port, get_info=ldap3.NONE, connect_timeout=2)
     connection = ldap3.Connection(server, receive_timeout=2)

@@ -21,7 +21,7 @@ from typing import Any, Self
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from tests.support.directory import free_port
+from tests.support.ports import free_port
 from tests.support.workspace import Workspace
 
 
@@ -74,11 +74,20 @@ class MailServer:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self._end()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        try:
+            self.stop()
+        finally:
+            self._end()
+
+    def _end(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()

@@ -31,7 +31,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.support.directory import free_port
+from tests.support.ports import free_port
 from tests.support.processes import started
 from tests.support.waiting import wait_until
 
@@ -67,9 +67,14 @@ class Server:
 
     def __enter__(self) -> Self:
         self.start()
-        with self.administering() as connection:
-            name, password = sql.Identifier(USER), sql.Literal(self.password)
-            connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(name, password))
+        try:
+            with self.administering() as connection:
+                name, password = sql.Identifier(USER), sql.Literal(self.password)
+                made = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(name, password)
+                connection.execute(made)
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -119,7 +124,13 @@ class Server:
                 stderr=log,
                 **self._as_account(),
             )
-        wait_until(self._answers, "PostgreSQL answers", _READY_SECONDS)
+        try:
+            wait_until(self._answers, "PostgreSQL answers", _READY_SECONDS)
+        except BaseException:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+            raise
 
     def stop(self) -> None:
         """End it in an orderly way; clients are thrown out. `start` goes on with its data."""

@@ -33,7 +33,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 from pydantic import SecretStr
 
-from tests.support.directory import free_port
+from tests.support.ports import free_port
 from tests.support.processes import started
 
 SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the broker's own, without Debian's wrapper
@@ -132,7 +132,11 @@ class Broker:
         }
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.remove()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

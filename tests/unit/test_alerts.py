@@ -36,8 +36,8 @@ from connector.errors import (
 )
 from connector.settings import Mail
 from tests.support import waiting
-from tests.support.directory import free_port
 from tests.support.mail import MailServer
+from tests.support.ports import free_port
 
 INCIDENT = Incident("directory", "the directory cannot be reached", "`scolpass check`")
 INSTITUTION = "Université de Montpellier"

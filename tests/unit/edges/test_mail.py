@@ -15,8 +15,8 @@ from connector.edges import mail
 from connector.edges.mail import send
 from connector.errors import ConfigurationError, EntryError, Refused, Transient
 from connector.settings import Mail
-from tests.support.directory import free_port
 from tests.support.mail import MailServer
+from tests.support.ports import free_port
 from tests.support.rabbitmq import write_certificate
 from tests.support.workspace import write_secret
 
