@@ -34,7 +34,7 @@ from connector.core.model import (
 from connector.core.plan import Taken
 from connector.core.spelling import folded
 from connector.errors import DirectoryUntrusted, EntryError
-from connector.newcomers import Newcomers
+from connector.newcomers import BORN, Newcomers
 
 _NO_OVERRIDE = Override()
 
@@ -85,7 +85,7 @@ class Gathering:
         self._remembered: dict[str, list[Enrolment]] = {}
         self._changed: set[str] = set()
         self._read_remembered(numbers)
-        self._newcomers = Newcomers(feed, self._known, self._remembered)
+        self._newcomers = Newcomers(feed, self._known, self._remembered, self._reservations)
         self.rejected: list[Rejection] = []  # students whom only the directory tells to be new
         self._left_out: set[str] = set()
         self.facts: dict[str, Facts] = {}
@@ -278,7 +278,7 @@ class Gathering:
             for uid in account.all_values("uid"):
                 self.taken.uids.setdefault(uid.lower(), account.dn)
             standing = dict.fromkeys(account.all_values("supannEtuId"))
-            self._newcomers.met(standing, account)
+            self._newcomers.met(standing, account.first(BORN))
             numbers = [n for n in standing if self._is_managed(n)]
             if not numbers:
                 continue
@@ -380,8 +380,7 @@ class Gathering:
             numbers.update(dict.fromkeys(n for n, k in self._known.items() if not k.gone))
         for number in numbers:
             if number not in seen:
-                if number not in self._reservations:
-                    self._leave_out(number)
+                self._leave_out(number)
                 yield self._facts(number, None)
 
     def _leave_out(self, number: str) -> None:

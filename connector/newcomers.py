@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from connector.context import Context
 from connector.core.enrolment import identity
 from connector.core.model import Account, Enrolment, Feed, Known, Rejection
 from connector.core.newcomers import Other, bare, spellings, twin
+
+BORN = "supannOIDCDateDeNaissance"
 
 
 class Newcomers:
@@ -18,17 +20,19 @@ class Newcomers:
         feed: Feed,
         known: Mapping[str, Known],
         remembered: Mapping[str, Sequence[Enrolment]],
+        reserved: Container[str],
     ) -> None:
         self._feed = feed
+        self._reserved = reserved  # numbers to which identifiers were given before
         self._known = dict(known)
         self._remembered = dict(remembered)
         self._entries: dict[str, str | None] = {}  # numbers in the directory, with the birth date
         self._like: dict[str, list[Other]] | None = None
 
-    def met(self, numbers: Iterable[str], account: Account) -> None:
-        """Note an entry, whoever manages it."""
+    def met(self, numbers: Iterable[str], born: str | None) -> None:
+        """Note an entry, whoever manages it, with the birth date that stands there."""
         for number in numbers:
-            self._entries[number] = account.first("supannOIDCDateDeNaissance")
+            self._entries[number] = born
 
     def look_up(self, context: Context, scope: Sequence[str], own: Iterable[Account]) -> None:
         """In a pass over a few: who else has a number like that of a newcomer among them."""
@@ -38,7 +42,7 @@ class Newcomers:
         if not others:
             return
         for account in context.directory.accounts_of(context.tree, others):
-            self.met(account.all_values("supannEtuId"), account)
+            self.met(account.all_values("supannEtuId"), account.first(BORN))
         self._known |= context.journal.accounts(others)
         for row in context.journal.enrolments(others):
             self._remembered[row.student_number] = (
@@ -47,9 +51,11 @@ class Newcomers:
             )
 
     def refused(self, number: str) -> tuple[Rejection, ...]:
-        """Why a student without an entry gets none, or nothing."""
+        """The rows that are refused as the student has no entry yet; empty where they are good."""
         rows = self._feed.students.get(number)
-        if rows is None or number in self._known:
+        if rows is None or number in self._known or number in self._entries:
+            return ()
+        if number in self._reserved:
             return ()
         other = twin(number, _born(rows), self._others().get(bare(number), ()))
         if other is None:
@@ -58,6 +64,11 @@ class Newcomers:
         reason = f"differs only in leading zeros from {other}, born on the same day"
         twins = (Rejection(file, line, "student_number", number, reason),)
         return (*twins, *self._feed.doubtful.get(number, ()))
+
+    def left_out(self) -> dict[str, tuple[Rejection, ...]]:
+        """All whom a pass over everyone makes no account for, each with the rows refused."""
+        found = ((number, self.refused(number)) for number in self._feed.students)
+        return {number: rows for number, rows in found if rows}
 
     def _others(self) -> Mapping[str, Sequence[Other]]:
         """Everybody by the bare number; made when the first newcomer asks."""

@@ -25,6 +25,7 @@ class Census:
     """The entries with a student number, in short."""
 
     dns: dict[str, str] = field(default_factory=dict)  # by number
+    born: dict[str, str | None] = field(default_factory=dict)  # birth dates, by number
     twins: list[str] = field(default_factory=list)  # numbers on several entries, or several on one
     outside: list[str] = field(default_factory=list)  # DNs that are not under the people branch
     shared: int = 0  # entries that are also somebody else's

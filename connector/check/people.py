@@ -7,6 +7,7 @@ from connector.check.findings import Finding, hint, many, warning, wrong
 from connector.core import entry
 from connector.core.dn import is_below
 from connector.core.model import State
+from connector.newcomers import BORN
 
 
 def accounts(case: Case) -> Findings:
@@ -75,6 +76,7 @@ def _count_accounts(case: Case) -> Census:
             if number in census.dns or len(numbers) > 1:
                 census.twins.append(number)
             census.dns.setdefault(number, account.dn)
+            census.born[number] = account.first(BORN)
         if not is_below(account.dn, people):
             census.outside.append(account.dn)
         policy = account.first("pwdPolicySubentry")

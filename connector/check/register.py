@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from connector.check.case import Case, Findings
-from connector.check.findings import Finding, many, warning, wrong
+from connector.check.findings import Finding, many, unseen, warning, wrong
 from connector.core.enrolment import feed_drop
+from connector.core.model import Enrolment, Feed
+from connector.core.summary import in_place_order
+from connector.core.why import row_trouble
 from connector.edges.register import read_register
+from connector.newcomers import Newcomers
 from connector.settings import CsvSource
 
 
@@ -13,20 +19,23 @@ def source(case: Case) -> Findings:
     """The register, read as a sync would read it."""
     source, institution = case.settings.source, case.settings.institution
     feed = read_register(source, today=case.moment.today, institution=institution)
-    rows = sum(len(rows) for rows in feed.students.values())
+    left_out = _newcomers(case, feed).left_out()
+    good = [rows for number, rows in feed.students.items() if number not in left_out]
     where = source.path if isinstance(source, CsvSource) else "the query"
     yield Finding(
         "source",
-        f"{where}: read whole, {many(rows, 'good row')} of {many(len(feed.students), 'student')}",
+        f"{where}: read whole, {many(sum(map(len, good)), 'good row')} of "
+        f"{many(len(good), 'student')}",
     )
-    if feed.rejected:
-        first = feed.rejected[0]
+    rejected = in_place_order(chain(feed.rejected, *left_out.values()))
+    if rejected:
         yield warning(
             "source",
-            f"rejected: {many(len(feed.rejected), 'row')}; the first is {first.file}:{first.line} "
-            f"{first.field or ''}: {first.reason}",
+            f"rejected: {many(len(rejected), 'row')}; the first is {row_trouble(rejected[0])}",
             "`scolpass plan` lists them; have them corrected in the register.",
         )
+    if case.census is None:
+        yield unseen("source", "rows that a sync refuses as their students have no entry yet")
     if case.last is None:
         return
     reason = feed_drop(feed.distinct, case.last.students, case.settings.safety.max_feed_drop)
@@ -42,3 +51,17 @@ def source(case: Case) -> Findings:
         yield Finding(
             "source", f"{feed.distinct:,} students, {case.last.students:,} in the last good run"
         )
+
+
+def _newcomers(case: Case, feed: Feed) -> Newcomers:
+    """Whom a sync would make no account for, as far as journal and directory could be read."""
+    known, reserved = {}, {}
+    remembered: dict[str, list[Enrolment]] = {}
+    if case.journal is not None:
+        known, reserved = case.journal.accounts(), case.journal.reservations()
+        for row in case.journal.enrolments():
+            remembered.setdefault(row.student_number, []).append(row)
+    found = Newcomers(feed, known, remembered, reserved)
+    for number, born in (case.census.born if case.census else {}).items():
+        found.met((number,), born)
+    return found

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from connector.check.findings import SHOWN, Checkup, Mark
 from connector.core.guessing import LIMIT
+from connector.terminal import printable
 
 
 def checkup_json(checkup: Checkup) -> dict[str, Any]:
@@ -61,12 +62,12 @@ def show_checkup(console: Console, checkup: Checkup) -> None:
     table.add_column("area", no_wrap=True)
     table.add_column("what was seen, and how to mend it", overflow="fold")
     for one in checkup.findings:
-        what = Text(_printable(one.seen))
+        what = Text(printable(one.seen))
         if one.names:
             more = f" and {len(one.names) - SHOWN:,} more" if len(one.names) > SHOWN else ""
-            what.append("\n  " + _printable(", ".join(one.names[:SHOWN])) + more, style="dim")
+            what.append("\n  " + printable(", ".join(one.names[:SHOWN])) + more, style="dim")
         if one.cure:
-            what.append("\n→ " + _printable(one.cure), style="italic")
+            what.append("\n→ " + printable(one.cure), style="italic")
         table.add_row(Text(one.mark.value, style=_COLOURS[one.mark]), one.area, what)
     console.print(table)
     counts = [
@@ -78,10 +79,3 @@ def show_checkup(console: Console, checkup: Checkup) -> None:
         console.print("; ".join(["[bold green]In order[/bold green]", *counts]) + ".")
     else:
         console.print(f"[bold]{', '.join(counts)}.[/bold] Start mending at the top.")
-
-
-def _printable(text: str) -> str:
-    """Text that cannot play with the terminal: control and bidi signs are shown, not obeyed."""
-    return "".join(
-        sign if sign == "\n" or sign.isprintable() else f"\\u{ord(sign):04x}" for sign in text
-    )

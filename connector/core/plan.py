@@ -35,6 +35,7 @@ from connector.core.model import (
     State,
 )
 from connector.core.rules import Rules
+from connector.core.summary import in_place_order
 
 PASSWORD = "(password)"  # noqa: S105 - stands for a password that is there; its value is never read
 _ROLES = (
@@ -117,7 +118,7 @@ def make_plan(
     changes = tuple(part.change for part in parts if part.change)
     return Plan(
         changes=changes,
-        rejected=(*rejected, *(part.rejection for part in parts if part.rejection)),
+        rejected=in_place_order((*rejected, *(p.rejection for p in parts if p.rejection))),
         notices=(*notices, *(notice for part in parts for notice in part.notices)),
         managed=managed,
         digest=digest(changes),

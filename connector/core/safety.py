@@ -68,16 +68,47 @@ def judge(
             )
             limit = limit_of(budget, plan.managed, safety.floor)
             if spending > limit:
-                explanation = (
-                    f"{spending} {action.value} where at most {limit} may go without approval "
-                    f"(max_{action.value} = {budget} of {plan.managed} managed entries, "
-                    f"floor {safety.floor})"
+                held.append(
+                    Held(
+                        action,
+                        spending,
+                        limit,
+                        _explained(action, spending, limit, plan.managed, budget, safety.floor),
+                    )
                 )
-                held.append(Held(action, spending, limit, explanation))
     actions = {item.action for item in held}
     return Verdict(
         go=tuple(change for change in plan.changes if effect(change) not in actions),
         held=tuple(held),
+    )
+
+
+_NOUNS = {
+    Action.CREATE: ("creation", "creations"),
+    Action.UPDATE: ("update", "updates"),
+    Action.ACTIVATE: ("activation", "activations"),
+    Action.GRACE: ("change to grace", "changes to grace"),
+    Action.RESTORE: ("restoration", "restorations"),
+    Action.EXPIRE: ("expiry", "expiries"),
+    Action.PURGE: ("purge", "purges"),
+    Action.SUSPEND: ("suspension", "suspensions"),
+    Action.RESUME: ("resumption", "resumptions"),
+    Action.REISSUE: ("reissue", "reissues"),
+    Action.RENAME: ("renaming", "renamings"),
+    Action.ERASE: ("erasure", "erasures"),
+    Action.UNDO: ("undo", "undos"),
+}
+
+
+def _explained(
+    action: Action, spending: int, limit: int, managed: int, budget: str, floor: int
+) -> str:
+    """Why changes of an action wait: ``20 purges, where at most 5 are allowed ...``."""
+    allowed = "none is" if limit == 0 else f"at most {limit:,} {'is' if limit == 1 else 'are'}"
+    of_all = f" of {managed:,} managed {'entry' if managed == 1 else 'entries'}"
+    return (
+        f"{spending:,} {_NOUNS[action][spending != 1]}, where {allowed} allowed without approval "
+        f"(max_{action.value} = {budget}{of_all if budget.endswith('%') else ''}, floor {floor})"
     )
 
 

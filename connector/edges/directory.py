@@ -57,6 +57,7 @@ _FORBIDDEN = 50
 _SHOWN_OR_REFUSED = frozenset({0, 4, 8, 13, 32, 48, 50})
 _CENSUS = (
     "supannEtuId",
+    "supannOIDCDateDeNaissance",
     "supannEmpId",
     "eduPersonAffiliation",
     "supannRessourceEtatDate",

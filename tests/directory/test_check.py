@@ -464,7 +464,7 @@ def test_a_directory_that_is_away_hides_neither_source_nor_journal(ready: Worksp
         by_area.setdefault(one["area"], set()).add(one["verdict"])
     assert by_area["directory"] == {"wrong"}
     assert by_area["policies"] == {"not seen"}
-    assert by_area["source"] == {"ok"}
+    assert by_area["source"] == {"ok", "not seen"}
     assert by_area["journal"] == {"ok", "not seen"}
     ready.directory.start()
 

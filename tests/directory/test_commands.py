@@ -168,7 +168,7 @@ def test_a_held_plan_ends_three_and_says_how_it_is_approved(
     assert plan["digest"] in done.stdout
     unbroken = " ".join(done.stdout.replace("\\\n", "").split())
     assert f"scolpass sync --reason '...' --approve {plan['digest']}" in unbroken
-    assert "10 expire where at most 5 may go" in done.stdout
+    assert "10 expiries, where at most 5 are allowed" in done.stdout
 
     csns = walk.directory.csns()
     report = answer(command, "sync", status=3)

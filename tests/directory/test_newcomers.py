@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import pytest
 
+from connector.check import examine
 from connector.errors import UnknownStudent
 from connector.sync import resolve
+from tests.directory.test_check import DEFINITION
 from tests.support.walk import Row, Walk, student
 
 LONG = [student(f"0160000{n}", f"P{n}", f"N{n}") for n in range(1, 6)]
@@ -98,3 +100,40 @@ def test_a_number_that_is_anothers_uid_is_refused_with_both_named(walk: Walk) ->
         assert resolve(context, "22600001") == "22600001"
         assert resolve(context, "ee22600001") == "e22600001"
         assert resolve(context, "ana.petit@etu.umontpellier.fr") == "e22600001"
+
+
+def test_check_counts_the_rows_that_a_sync_refuses(walk: Walk) -> None:
+    """A row of every kind: bad by itself, a twin of somebody known, and a name that lost letters;
+    known students and former ones, of whom nothing is refused, beside them."""
+    walk.synced([*LONG[:2], student("22600008", "Ana", "Petit")])
+    walk.workspace.write_register(
+        [
+            *LONG[:2],
+            *SHORT[:2],
+            student("22600008", "A??", "Petit"),  # has an entry
+            student("22600009", "I??l", "Durand"),
+            student("22600010", birth_date="1/13/2000"),
+        ]
+    )
+    report = walk.sync()
+    places = [(one.line, one.value) for one in report.plan.rejected]
+    assert places == [(4, "1600001"), (5, "1600002"), (7, "I??l"), (8, "1/13/2000")]
+    checkup = examine(walk.workspace.config, DEFINITION, {})
+    found = [one.seen for one in checkup.findings if one.area == "source"]
+    assert found[0].endswith("read whole, 3 good rows of 3 students")
+    assert found[1] == (
+        "rejected: 4 rows; the first is enrolments.csv line 4: student_number '1600001': "
+        "differs only in leading zeros from 01600001, born on the same day"
+    )
+
+
+def test_check_counts_them_before_the_first_sync_and_without_a_directory(walk: Walk) -> None:
+    walk.workspace.write_register([*LONG[:2], *SHORT[:2], student("22600009", "I??l", "Durand")])
+    planned = walk.plan().plan.rejected
+    assert [(one.line, one.value) for one in planned] == [
+        (4, "1600001"),
+        (5, "1600002"),
+        (6, "I??l"),
+    ]
+    found = [one.seen for one in examine(walk.workspace.config, DEFINITION, {}).findings]
+    assert any(said.startswith("rejected: 3 rows;") for said in found)

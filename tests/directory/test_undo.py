@@ -584,7 +584,7 @@ def test_an_undo_spends_the_budget_of_what_it_makes_and_is_approved_like_any_oth
     assert done.returncode == 3
     assert walk.directory.csns() == csns
     assert "12 entries are deleted" in done.stdout
-    assert "Held: 12 purge where at most 5 may go without approval" in done.stdout
+    assert "Held: 12 purges, where at most 5 are allowed without approval" in done.stdout
     [digest] = re.findall(r"^    ([0-9a-f]{64})$", done.stdout, re.MULTILINE)
     assert f"scolpass undo {run} --reason '...' --approve" in done.stdout
     walk.writes_nothing()  # a held undo keeps no register's row from counting

@@ -78,7 +78,13 @@ def test_nothing_of_a_held_action_goes_and_all_the_rest_does() -> None:
     assert len(verdict.go) == 905
     (held,) = verdict.held
     assert (held.action, held.count, held.limit) == (Action.EXPIRE, 6, 5)
-    for said in ("6 expire", "at most 5", "max_expire = 2%", "100 managed", "floor 5"):
+    for said in (
+        "6 expiries",
+        "at most 5 are allowed",
+        "max_expire = 2%",
+        "100 managed",
+        "floor 5",
+    ):
         assert said in held.explanation
 
 
@@ -171,3 +177,49 @@ def test_what_students_give_by_events_spends_no_budget(
 ) -> None:
     plan = _plan(10, *(_update(n, gifts, *names) for n in range(10)))
     assert bool(judge(plan, Safety()).held) is held
+
+
+# Every action that a budget may hold, for one change, for two, and for many.
+HELD_SAID = {
+    Action.CREATE: ("1 creation", "2 creations", "1,200 creations"),
+    Action.UPDATE: ("1 update", "2 updates", "1,200 updates"),
+    Action.ACTIVATE: ("1 activation", "2 activations", "1,200 activations"),
+    Action.GRACE: ("1 change to grace", "2 changes to grace", "1,200 changes to grace"),
+    Action.RESTORE: ("1 restoration", "2 restorations", "1,200 restorations"),
+    Action.EXPIRE: ("1 expiry", "2 expiries", "1,200 expiries"),
+    Action.PURGE: ("1 purge", "2 purges", "1,200 purges"),
+    Action.SUSPEND: ("1 suspension", "2 suspensions", "1,200 suspensions"),
+    Action.RESUME: ("1 resumption", "2 resumptions", "1,200 resumptions"),
+}
+LIMITS_SAID = {
+    0: "none is allowed",
+    1: "at most 1 is allowed",
+    2: "at most 2 are allowed",
+    1000: "at most 1,000 are allowed",
+}
+
+
+@pytest.mark.parametrize("action", [a for a in Action if f"max_{a.value}" in Safety.model_fields])
+@pytest.mark.parametrize("limit", LIMITS_SAID)
+@pytest.mark.parametrize(("position", "count"), list(enumerate((1, 2, 1200))))
+def test_what_is_held_is_said_in_a_sentence(
+    action: Action, limit: int, position: int, count: int
+) -> None:
+    safety = Safety.model_validate({"floor": 0, f"max_{action.value}": str(limit)})
+    held = judge(_plan(1, *_changes(action, count)), safety).held
+    if count <= limit:
+        assert held == ()
+        return
+    assert held[0].explanation == (
+        f"{HELD_SAID[action][position]}, where {LIMITS_SAID[limit]} without approval "
+        f"(max_{action.value} = {limit}, floor 0)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("managed", "said"), [(1, "1 managed entry"), (1200, "1,200 managed entries")]
+)
+def test_a_percentage_is_said_with_what_it_is_of(managed: int, said: str) -> None:
+    plan = _plan(managed, *_changes(Action.PURGE, 1300))
+    (held,) = judge(plan, Safety(floor=0)).held
+    assert f"(max_purge = 2% of {said}, floor 0)" in held.explanation
