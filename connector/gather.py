@@ -288,6 +288,7 @@ class Gathering:
                 if outside or unclear or number in seen:
                     conflicts.setdefault(number, [seen.get(number, "")]).append(account.dn)
                 seen.setdefault(number, account.dn)
+            self.taken.managed[account.dn] = numbers[0]
             if numbers[0] not in conflicts:
                 managed += 1
                 self._progress(managed)
@@ -346,6 +347,8 @@ class Gathering:
         uid = uid_of(number, context.rules.identifiers.uid)
         for dn in context.directory.holders(context.tree, ["uid"], uid):
             self.taken.uids[uid.lower()] = dn
+            if dn not in own:
+                self._note_whose(dn)
         starts = {uid.lower()}
         for row in rows:
             local = local_part(row.first_name, row.usual_name or row.family_name)
@@ -355,6 +358,15 @@ class Gathering:
                 if dn not in own:
                     self.taken.addresses.add(folded(address))
         return starts
+
+    def _note_whose(self, dn: str) -> None:
+        """In a pass over a few: whether an entry in their way is one that is managed."""
+        account = self._context.directory.account_at(dn)
+        numbers = account.all_values("supannEtuId") if account is not None else ()
+        known = self._context.journal.accounts(numbers) if numbers else {}
+        for number in numbers:
+            if number in known or number in self._feed.students:
+                self.taken.managed[dn] = number
 
     def _check_missing(self, seen: Mapping[str, str]) -> None:
         present = [number for number, known in self._known.items() if not known.gone]

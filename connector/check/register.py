@@ -7,8 +7,8 @@ from itertools import chain
 from connector.check.case import Case, Findings
 from connector.check.findings import Finding, many, unseen, warning, wrong
 from connector.core.enrolment import feed_drop
+from connector.core.identifiers import in_place_order
 from connector.core.model import Enrolment, Feed
-from connector.core.summary import in_place_order
 from connector.core.why import row_trouble
 from connector.edges.register import read_register
 from connector.newcomers import Newcomers

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import count
 
 from anyascii import anyascii
+
+from connector.core.model import Rejection
 
 _LONGEST = 64  # RFC 5321, 4.5.3.1.1: octets of a local part
 _HYPHENS = re.compile("-{2,}")
@@ -31,6 +33,23 @@ def serving_order(number: str) -> tuple[int, int, str]:
     if number.isascii() and number.isdigit():
         return (0, int(number), number)
     return (1, 0, number)
+
+
+def in_place_order(rejected: Iterable[Rejection]) -> tuple[Rejection, ...]:
+    """Refusals as a person looks them up: rows by file and line, then students by number."""
+    return tuple(
+        sorted(
+            rejected,
+            key=lambda one: (
+                one.file is None,
+                one.file or "",
+                one.line or 0,
+                serving_order(one.value or "") if one.file is None else (0, 0, ""),
+                one.field or "",
+                one.reason,
+            ),
+        )
+    )
 
 
 def uid_of(number: str, template: str) -> str:

@@ -15,7 +15,7 @@ from connector.core.dn import below, folded, is_named
 from connector.core.enrolment import disagreement, identity, replaces
 from connector.core.entry import Difference, Values
 from connector.core.evidence import fold
-from connector.core.identifiers import address, serving_order, uid_of
+from connector.core.identifiers import address, in_place_order, serving_order, uid_of
 from connector.core.lifecycle import decide, directory_year, met_anew, year_of_cutoff
 from connector.core.model import (
     IN_USE,
@@ -35,7 +35,6 @@ from connector.core.model import (
     State,
 )
 from connector.core.rules import Rules
-from connector.core.summary import in_place_order
 
 PASSWORD = "(password)"  # noqa: S105 - stands for a password that is there; its value is never read
 _ROLES = (
@@ -60,6 +59,7 @@ class Taken:
     addresses: set[str] = field(default_factory=set)  # standing in the directory, lower case
     uids: dict[str, str] = field(default_factory=dict)  # standing uid, lower case, to its DN
     reserved: dict[str, str] = field(default_factory=dict)  # uid or address to student number
+    managed: dict[str, str] = field(default_factory=dict)  # DN to the student that it is known of
     # ... and what events give to whoever is given an identifier: by it, in lower case
     waiting: dict[str, tuple[Gift, ...]] = field(default_factory=dict)
 
@@ -187,7 +187,8 @@ def plan_one(facts: Facts, taken: Taken, rules: Rules, today: date) -> Planned:
         uid = uid_of(facts.number, rules.identifiers.uid)
         owner = _owner_of(uid, facts, taken)
         if owner != facts.number:
-            return _refuse(facts, f"the uid {uid}, which {account.dn} lacks, is taken by {owner}")
+            what = f"the uid {uid}, which {account.dn} lacks,"
+            return _refuse(facts, f"{what} {_owned(uid, owner, facts, taken)}")
     whole, shared, notices = _wish(facts, account, decision, taken, rules)
     given = _give(facts, account, decision, rules, whole, shared)
     renamed = facts.override.rename and not decision.shared_person
@@ -249,6 +250,27 @@ def _owner_of(uid: str, facts: Facts, taken: Taken) -> str:
     return taken.uids.get(uid.lower()) or taken.reserved.get(uid.lower(), facts.number)
 
 
+def _owned(uid: str, owner: str, facts: Facts, taken: Taken) -> str:
+    """Who has an identifier that this student would be given, and what can be done."""
+    if uid.lower() not in taken.uids:
+        return (
+            f"is reserved for the student {owner} for ever: see `scolpass show {owner}`, and have "
+            "the number corrected in the register that is not right"
+        )
+    number = taken.managed.get(owner)
+    if number is not None:
+        return (
+            f"is taken by {owner}, which scolpass manages for the student {number}: see "
+            f"`scolpass show {number}`, and have the number corrected in the register that is not "
+            "right"
+        )
+    return (
+        f"is taken by {owner}, which scolpass does not manage: see `scolpass show {uid}`; if the "
+        f"entry is this student's, have supannEtuId: {facts.number} written into it, else have its "
+        "uid changed"
+    )
+
+
 def _needs_identifiers(facts: Facts) -> bool:
     if facts.account is None:
         return True
@@ -274,14 +296,16 @@ def _plan_without_entry(
     uid = reserved.uid if reserved else uid_of(facts.number, rules.identifiers.uid)
     owner = _owner_of(uid, facts, taken)
     if owner != facts.number:
-        return _refuse(facts, f"the uid {uid} is taken by {owner}")
+        return _refuse(facts, f"the uid {uid} {_owned(uid, owner, facts, taken)}")
     mail = reserved.address if reserved else ""
     if mail in taken.addresses and known is None:
         mail = ""  # reserved for an entry that was never made: it has become somebody else's
     mail = mail or _new_address(row, uid, taken, rules)
     if known is not None and mail in taken.addresses:
         return _refuse(
-            facts, f"the address {mail}, reserved for this student, stands on another entry"
+            facts,
+            f"the address {mail}, reserved for this student, stands on another entry: see "
+            f"`scolpass show {mail}`, and have it taken off there",
         )
     taken.addresses.add(mail)
     facts = replace(facts, gifts=fold(facts.gifts, taken.waiting.get(mail, ())))

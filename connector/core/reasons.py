@@ -64,6 +64,7 @@ class Reason(StrEnum):
     # An entry stands that scolpass does not touch.
     AMBIGUOUS = "ambiguous"
     NOT_MANAGED = "not_managed"
+    NOT_MANAGED_WITHOUT = "not_managed_without"
     NOT_MANAGED_OPEN = "not_managed_open"
     NOT_MANAGED_UNSEEN = "not_managed_unseen"
     UNSEEN = "unseen"
@@ -72,6 +73,13 @@ class Reason(StrEnum):
     NO_NUMBER = "no_number"
     SEVERAL_NUMBERS = "several_numbers"
     OUTSIDE = "outside"
+    # ... and what keeps its password from opening it.
+    DOOR_NOT_BEGUN = "door_not_begun"
+    DOOR_ENDED = "door_ended"
+    DOOR_LOCKED = "door_locked"
+    DOOR_IDLE = "door_idle"
+    DOOR_TOO_OLD = "door_too_old"
+    DOOR_FIRST_ONLY = "door_first_only"
     # Said beside the reason.
     ROW_REJECTED = "row_rejected"
     REGISTER_UNREAD = "register_unread"
@@ -110,6 +118,7 @@ FIELDS = frozenset(
         "who",
         "why",
         "remedy",
+        "door",
         "missing",
         "failures",
         "policy",
@@ -130,6 +139,7 @@ class Words:
 _ASK_REGISTER = "If that is wrong, have the register corrected, then run: scolpass resync {number}"
 _REISSUE = "scolpass reissue {number} --reason '...'"
 _RESYNC = "scolpass resync {number}"
+_ASK_OWNERS = "Ask those who look after the entry"
 
 # For the service desk, in English.
 DESK: Mapping[Reason, Words] = {
@@ -295,7 +305,10 @@ DESK: Mapping[Reason, Words] = {
         "Find out which entry is the student's, and have the others corrected",
     ),
     Reason.NOT_MANAGED: Words(
-        "scolpass does not manage {dn}{why}; the directory refuses its password.", "{remedy}"
+        "scolpass does not manage {dn}{why}; the directory refuses its password{door}.", "{remedy}"
+    ),
+    Reason.NOT_MANAGED_WITHOUT: Words(
+        "scolpass does not manage {dn}{why}; the entry has no password.", "{remedy}"
     ),
     Reason.NOT_MANAGED_OPEN: Words(
         "scolpass does not manage {dn}{why}; the directory takes its password.", "{remedy}"
@@ -329,6 +342,12 @@ DESK: Mapping[Reason, Words] = {
         "If it is a student's, have it moved below directory.people_dn; else have the student "
         "number taken off it",
     ),
+    Reason.DOOR_NOT_BEGUN: Words("its first day is still to come (pwdStartTime)", _ASK_OWNERS),
+    Reason.DOOR_ENDED: Words("its last day has passed (pwdEndTime)", _ASK_OWNERS),
+    Reason.DOOR_LOCKED: Words("it is locked (pwdAccountLockedTime)", _ASK_OWNERS),
+    Reason.DOOR_IDLE: Words("nobody has signed in for too long (pwdMaxIdle)", _ASK_OWNERS),
+    Reason.DOOR_TOO_OLD: Words("the password is too old (pwdMaxAge)", _ASK_OWNERS),
+    Reason.DOOR_FIRST_ONLY: Words("it must be changed first (pwdReset)", _ASK_OWNERS),
     Reason.ROW_REJECTED: Words(
         "The register's row is rejected{why}.",
         "Have the row corrected in the register, then run: scolpass resync {number}",
@@ -371,6 +390,7 @@ _DESK_PARTS = {
     "who": " by {}",
     "why": ": {}",
     "remedy": "{}",
+    "door": ": {}",
     "state": " {}",
     "missing": ": {}",
     "failures": " ({} wrong tries)",

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from connector.core.identifiers import serving_order
 from connector.core.model import Change, Outcome, Rejection
 
 _SUBJECT = re.compile(r"([A-Za-z0-9]{1,32}): (.+)", re.DOTALL)
@@ -48,23 +47,6 @@ def grouped(notices: Iterable[str]) -> list[Said]:
         for those in found.values()
     ]
     return sorted(said, key=lambda one: -len(one.subjects))
-
-
-def in_place_order(rejected: Iterable[Rejection]) -> tuple[Rejection, ...]:
-    """Refusals as a person looks them up: rows by file and line, then students by number."""
-    return tuple(
-        sorted(
-            rejected,
-            key=lambda one: (
-                one.file is None,
-                one.file or "",
-                one.line or 0,
-                serving_order(one.value or "") if one.file is None else (0, 0, ""),
-                one.field or "",
-                one.reason,
-            ),
-        )
-    )
 
 
 def refusals(rejected: Iterable[Rejection]) -> list[list[Rejection]]:

@@ -35,6 +35,7 @@ from connector.core.reasons import CANNOT_BE_SEEN, OPENS, Fields, Reason, Words,
 from connector.core.rules import Rules
 
 _SECOND = timedelta(seconds=1)
+_NOT_MANAGED_CLOSED = (Reason.NOT_MANAGED, Reason.NOT_MANAGED_WITHOUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ class SignIn:
         if reason in CANNOT_BE_SEEN:
             return None
         if reason is Reason.AMBIGUOUS:  # whichever of its entries is the student's
-            closed = (one.reason is Reason.NOT_MANAGED for one in self.also)
+            closed = (one.reason in _NOT_MANAGED_CLOSED for one in self.also)
             return False if all(closed) else None
         return reason in OPENS
 
@@ -164,7 +165,22 @@ def unmanaged(stands: Stands, moment: Moment, rules: Rules, number: str | None =
     if not stands.seen:
         return Reason.NOT_MANAGED_UNSEEN, fields
     closed = shut(account, stands.marks, stands.policy, moment.now)
-    return (Reason.NOT_MANAGED if closed else Reason.NOT_MANAGED_OPEN), fields
+    if not closed:
+        return Reason.NOT_MANAGED_OPEN, fields
+    gravest = closed[0].answer
+    if gravest is Answer.NO_PASSWORD:
+        return Reason.NOT_MANAGED_WITHOUT, fields
+    return Reason.NOT_MANAGED, {**fields, "door": _DOORS[gravest]}
+
+
+_DOORS = {
+    Answer.NOT_BEGUN: Reason.DOOR_NOT_BEGUN,
+    Answer.ENDED: Reason.DOOR_ENDED,
+    Answer.LOCKED: Reason.DOOR_LOCKED,
+    Answer.IDLE: Reason.DOOR_IDLE,
+    Answer.TOO_OLD: Reason.DOOR_TOO_OLD,
+    Answer.FIRST_ONLY: Reason.DOOR_FIRST_ONLY,
+}
 
 
 # --- the student's entry --------------------------------------------------------------------------

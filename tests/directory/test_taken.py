@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.breakage import DATABASE, change
+from tests.support.breakage import DATABASE, change, delete
 from tests.support.directory import Directory
-from tests.support.people import put
+from tests.support.people import put, stand
 from tests.support.walk import Row, Walk, actions, student
 
 ADDRESS = "lea.martin@etu.umontpellier.fr"
@@ -99,7 +99,34 @@ def test_a_uid_that_stands_anywhere_is_taken(walk: Walk, name: str) -> None:
     for report in (walk.sync(ROWS), walk.resync("22600001").report):
         assert report.outcomes == ()
         [refused] = report.plan.rejected
-        assert refused.reason == f"the uid e22600001 is taken by {dn}"
+        assert refused.reason == (
+            f"the uid e22600001 is taken by {dn}, which scolpass does not manage: see "
+            "`scolpass show e22600001`; if the entry is this student's, have supannEtuId: 22600001 "
+            "written into it, else have its uid changed"
+        )
+
+
+def test_a_uid_of_another_student_is_refused_with_the_student_named(walk: Walk) -> None:
+    """An adopted entry may have any uid, and keeps it for ever."""
+    dn = stand(walk.directory, "22600009", uid="e22600001", userPassword="secret99")
+    walk.synced([student("22600009", "Ana", "Petit")])
+    both = [student("22600009", "Ana", "Petit"), *ROWS]
+    walk.workspace.write_register(both)
+    cure = (
+        "see `scolpass show 22600009`, and have the number corrected in the register that is not "
+        "right"
+    )
+    taken = f"the uid e22600001 is taken by {dn}, which scolpass manages for the student 22600009: "
+    for report in (walk.sync(both), walk.resync("22600001").report):
+        [refused] = report.plan.rejected
+        assert refused.reason == taken + cure
+        assert report.outcomes == ()
+    assert "22600009" in walk.workspace.scolpass("show", "22600009").stdout  # the cure can be typed
+    delete(walk.directory, dn)
+    walk.workspace.write_register(ROWS)
+    [refused] = walk.resync("22600001").report.plan.rejected
+    reserved = "the uid e22600001 is reserved for the student 22600009 for ever: "
+    assert refused.reason == reserved + cure
 
 
 def test_a_number_under_an_option_makes_no_second_entry(walk: Walk) -> None:

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.core.identifiers import address, local_part, serving_order, uid_of
+from connector.core.identifiers import (
+    address,
+    in_place_order,
+    local_part,
+    serving_order,
+    uid_of,
+)
+from connector.core.model import Rejection
 
 ADDRESS = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?@etu\.umontpellier\.fr")
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=90)
@@ -168,3 +175,12 @@ def test_students_are_served_by_ascending_number_and_text_comes_last() -> None:
 )
 def test_a_uid_is_the_number_in_its_template(template: str, uid: str) -> None:
     assert uid_of("00217", template) == uid
+
+
+def test_refusals_are_listed_as_a_person_looks_them_up() -> None:
+    rows = [Rejection("a.csv", line, "status", "x", "no") for line in (9, 10, 100)]
+    others = [Rejection("b.csv", 2, "status", "x", "no")]
+    whom = [Rejection(None, None, "student_number", n, "no") for n in ("9", "10", "a1")]
+    everything = [*rows, *others, *whom]
+    for mixed in (everything, everything[::-1], everything[3:] + everything[:3]):
+        assert list(in_place_order(mixed)) == everything

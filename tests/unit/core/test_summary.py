@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.core.model import Action, Change, Outcome, Rejection
-from connector.core.summary import grouped, in_place_order, kinds, refusals, shape
+from connector.core.summary import grouped, kinds, refusals, shape
 
 NUMBERS = st.from_regex(r"[0-9]{8}", fullmatch=True)
 TEMPLATES = (
@@ -70,12 +70,3 @@ def test_each_kind_of_change_is_told_the_gravest_and_rarest_first() -> None:
     held = Outcome(change("53", Action.EXPIRE, sn=("a", "b")), "held")
     found = kinds([*many, rare, held, failed])
     assert found == [[failed], [held], [rare], many]
-
-
-def test_refusals_are_listed_as_a_person_looks_them_up() -> None:
-    rows = [Rejection("a.csv", line, "status", "x", "no") for line in (9, 10, 100)]
-    others = [Rejection("b.csv", 2, "status", "x", "no")]
-    whom = [Rejection(None, None, "student_number", n, "no") for n in ("9", "10", "a1")]
-    everything = [*rows, *others, *whom]
-    for mixed in (everything, everything[::-1], everything[3:] + everything[:3]):
-        assert list(in_place_order(mixed)) == everything

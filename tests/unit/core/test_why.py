@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connector.core.door import FOR_GOOD, Marks, Policy
+from connector.core.door import FOR_GOOD, Answer, Marks, Policy
 from connector.core.lifecycle import decide
 from connector.core.model import (
     Account,
@@ -279,6 +279,7 @@ TABLE: list[tuple[Reason, bool | None, Seen]] = [
         False,
         seen(UNKNOWN, others=(having(STRANGER, pwdEndTime="20251231230000Z"),)),
     ),
+    (Reason.NOT_MANAGED_WITHOUT, False, seen(UNKNOWN, others=(replace(STRANGER, password=False),))),
     (Reason.NOT_MANAGED_UNSEEN, None, seen(UNKNOWN, others=(OUTSIDE,), unseen=True)),
 ]
 
@@ -302,6 +303,12 @@ NOT_FIRST = {
     Reason.NO_NUMBER,
     Reason.SEVERAL_NUMBERS,
     Reason.OUTSIDE,
+    Reason.DOOR_NOT_BEGUN,
+    Reason.DOOR_ENDED,
+    Reason.DOOR_LOCKED,
+    Reason.DOOR_IDLE,
+    Reason.DOOR_TOO_OLD,
+    Reason.DOOR_FIRST_ONLY,
     Reason.REGISTER_UNREAD,
     Reason.CHANGE_DUE,
     Reason.HELD,
@@ -314,6 +321,61 @@ NOT_FIRST = {
 
 def test_the_table_has_every_reason() -> None:
     assert {reason for reason, _, _ in TABLE} | NOT_FIRST == set(Reason)
+
+
+AGO = f"{NOW - HOUR:%Y%m%d%H%M%SZ}"
+UNMANAGED_DOORS = {
+    # What keeps the password of an entry that is not ours from opening it, and how it is said.
+    Answer.NO_PASSWORD: (replace(STRANGER, password=False), Marks(), "the entry has no password."),
+    Answer.NOT_BEGUN: (
+        having(STRANGER, pwdStartTime="20991231230000Z"),
+        Marks(),
+        "the directory refuses its password: its first day is still to come (pwdStartTime).",
+    ),
+    Answer.ENDED: (
+        having(STRANGER, pwdEndTime=AGO),
+        Marks(),
+        "the directory refuses its password: its last day has passed (pwdEndTime).",
+    ),
+    Answer.LOCKED: (
+        STRANGER,
+        Marks(locked=FOR_GOOD),
+        "the directory refuses its password: it is locked (pwdAccountLockedTime).",
+    ),
+    Answer.IDLE: (
+        STRANGER,
+        Marks(last_success=NOW - HOUR),
+        "the directory refuses its password: nobody has signed in for too long (pwdMaxIdle).",
+    ),
+    Answer.TOO_OLD: (
+        STRANGER,
+        Marks(changed=NOW - HOUR),
+        "the directory refuses its password: the password is too old (pwdMaxAge).",
+    ),
+    Answer.FIRST_ONLY: (
+        having(STRANGER, pwdReset="TRUE"),
+        Marks(),
+        "the directory refuses its password: it must be changed first (pwdReset).",
+    ),
+}
+
+
+@pytest.mark.parametrize("answer", Answer)
+def test_what_closes_an_entry_that_is_not_ours_is_told(answer: Answer) -> None:
+    entry, marks, words = UNMANAGED_DOORS[answer]
+    policy = replace(
+        DEFAULT,
+        max_idle=60 if answer is Answer.IDLE else 0,
+        max_age=60 if answer is Answer.TOO_OLD else 0,
+    )
+    stands = Stands(entry, marks, policy)
+    found = sign_in(replace(seen(UNKNOWN), others=(stands,)), RULES)
+    assert found.possible is False
+    said = found.said(RULES)[0]
+    assert said.because.endswith(words)
+    assert said.cure
+    twice = replace(UNKNOWN, conflict="the number stands on several entries")
+    assert sign_in(replace(seen(twice), others=(stands, stands)), RULES).possible is False
 
 
 def test_a_lock_under_an_unknown_policy_is_told_with_what_is_not_known() -> None:
