@@ -11,10 +11,8 @@ import structlog
 from connector.activation.portal import Portal
 from connector.core import evidence
 from connector.core.addresses import refused_address, trimmed
-from connector.core.evidence import ACTIVATED
+from connector.core.evidence import ACTIVATED, PAGES
 from connector.errors import InvalidInput
-
-SOURCE = "urn:scolpass:first-connection"
 
 log = structlog.get_logger()
 
@@ -55,7 +53,7 @@ def submit(portal: Portal, number: str, field: str, at: datetime, **data: Any) -
     body = {
         "specversion": "1.0",
         "id": identity,
-        "source": SOURCE,
+        "source": PAGES,
         "type": ACTIVATED,
         "time": evidence.zulu(at),
         "data": {"identifier": number, **data},

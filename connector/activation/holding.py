@@ -12,9 +12,9 @@ import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from connector.activation.giving import SOURCE
 from connector.activation.portal import Portal
 from connector.core import entry
+from connector.core.evidence import PAGES
 from connector.core.model import Account
 from connector.edges.journal import Session
 
@@ -71,7 +71,7 @@ def vouched_backup(portal: Portal, number: str, account: Account) -> str | None:
     if holder.backup is not None and holder.backup.lower() == backup.lower():
         return backup
     for gift in portal.journal.gifts([number]).get(number, ()):
-        elsewhere = gift.field == "backup_mail" and gift.source != SOURCE
+        elsewhere = gift.field == "backup_mail" and gift.source != PAGES
         since = holder.since is None or gift.time > holder.since
         if elsewhere and since and gift.value.lower() == backup.lower():
             return backup
@@ -92,6 +92,6 @@ def _is_being_replaced(portal: Portal, number: str, backup: str) -> bool:
     given = (
         json.loads(event["body"])["data"].get("backup_mail")
         for event in waiting
-        if event["status"] == "waiting" and event["source"] == SOURCE
+        if event["status"] == "waiting" and event["source"] == PAGES
     )
     return any(address is not None and address.lower() != backup.lower() for address in given)

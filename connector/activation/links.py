@@ -70,6 +70,9 @@ def send_confirmation(portal: Portal, number: str, address: str, changed: str) -
 def confirm(portal: Portal, text: str) -> None:
     """Take the backup mail that a link was sent to as proven.
 
+    While the provisional password stands, it is an offer: who changes that password says whose
+    address it is.
+
     Raises:
         LinkOver: the link is not good any more.
         Untrustworthy: it could not be stored; the link stays good.
@@ -84,9 +87,16 @@ def confirm(portal: Portal, text: str) -> None:
     if not portal.journal.use_link(link.id, portal.moment().now):
         raise LinkOver("the link was used a moment ago", "Nothing more is to be done.")
     try:
-        if not account.must_change:
+        if account.must_change:
+            offered = (link.number, "backup_mail", link.value, moment, link.mark)
+            portal.journal.offer(*offered, keep_copy=False)
+            with portal.directory() as directory:
+                account, changed = directory.held_at(account.dn)
+        if account is not None and not account.must_change:
+            if not portal.journal.was_followed(link.number, CONFIRM, link.value, changed):
+                raise LinkOver("the account has another password since", "Give the address again.")
             portal.journal.vouch(link.number, link.value)
-        submit(portal, link.number, CONFIRM, moment, backup_mail=link.value)
+            submit(portal, link.number, CONFIRM, moment, backup_mail=link.value)
     except ScolpassError:
         portal.journal.give_link_back(link.id, link.value)
         raise

@@ -1,10 +1,14 @@
 """A student's visit: who they are, what they have given so far, and what comes next.
 
-What is given at a step is an event like any portal's: it is in the journal before the next step is
-shown. So an interruption loses nothing, and who signs in again goes on where they were. But with
-a provisional password anybody may have signed in before: a backup mail or a redirection that
-stands is shown, and confirmed or changed in this very session before the password is changed; or
-now, where the password was changed elsewhere and nobody has vouched for what stands.
+With a provisional password anybody may have signed in: a letter is found, or read on the way. So
+what is given with it is an offer: it counts for nothing until the password is changed in that very
+session, and is an event like any portal's then. What is given with the student's own password is
+one at once. Either is in the journal before the next step is shown: so an interruption loses
+nothing, and who signs in again goes on where they were.
+
+A backup mail or a redirection that stands, or was offered in another session, is shown, and
+confirmed or changed before the provisional password is; or now, where that was changed elsewhere
+and nobody has vouched for what stands.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from connector import mails
 from connector.activation.giving import submit, usable_address
 from connector.activation.holding import hold, holds, is_to_be_proven, vouched_backup
 from connector.activation.links import CONFIRM, RESET, send_confirmation
+from connector.activation.offers import hand_over, offer, offered, stands_already
 from connector.activation.passwords import Judged, judged, see_that_it_will_do
 from connector.activation.portal import Portal
 from connector.activation.signing import OPEN, SignedIn
@@ -155,6 +160,8 @@ def visit(portal: Portal, token: str) -> Visit | None:
         portal.journal.keep_in_session(session.id, now)
     gifts = portal.journal.gifts([session.number]).get(session.number, ())
     stood = _stood(account, gifts, portal.rules)
+    if account.must_change:
+        stood |= offered(portal, session)
     doubted = account.must_change or "doubted" in session.kept
     if not doubted and account.backup_mails:
         doubted = vouched_backup(portal, session.number, account) is None
@@ -193,7 +200,7 @@ def forget(journal: Journal, now: datetime) -> None:
     journal.forget_sessions(now - IDLE, now - LONGEST, now)
 
 
-def _stood(account: Account, gifts: Sequence[Gift], rules: Rules) -> Mapping[str, str]:
+def _stood(account: Account, gifts: Sequence[Gift], rules: Rules) -> dict[str, str]:
     """What holds by entry and events: what is still to be written before what is written."""
     given = {gift.field: gift for gift in gifts}
     found: dict[str, str] = {}
@@ -251,27 +258,27 @@ def _steps(
 
 
 def give_backup_mail(portal: Portal, visit: Visit, address: str) -> None:
-    """Take the backup mail; it counts at once, or once its link has been followed.
+    """Take the backup mail; it counts once its link has been followed, if that is asked for.
 
     Raises:
         InvalidInput: mail cannot go there.
     """
     address = usable_address(portal, "backup_mail", address)
-    stands = address.lower() in (mail.lower() for mail in visit.account.backup_mails)
-    if visit.account.must_change:
-        portal.journal.doubt_backup(visit.number)
-    if portal.rules.activation.verify_backup_mail and not stands:
+    stands = stands_already(visit.account, address)
+    changed = str(visit.session.kept["changed"])
+    proven = stands or portal.journal.was_followed(visit.number, CONFIRM, address, changed)
+    if portal.rules.activation.verify_backup_mail and not proven:
         try:
             portal.guard.count_of("confirmation", visit.number)
         except NotLetIn as error:
             raise InvalidInput("backup_mail", "too_often") from error
-        send_confirmation(portal, visit.number, address, str(visit.session.kept["changed"]))
-    else:
-        if not visit.account.must_change:
-            portal.journal.vouch(visit.number, address)
+        send_confirmation(portal, visit.number, address, changed)
+    elif not visit.account.must_change:
+        portal.journal.vouch(visit.number, address)
         submit(portal, visit.number, "backup_mail", visit.at, backup_mail=address)
-    if not stands:
+    if not stands and not visit.account.must_change:
         portal.journal.end_links(visit.number, RESET)  # it went to the former address
+    offer(portal, visit.session, visit.at, "backup_mail", address)
     doubted = {"doubted": True} if visit.doubted else {}  # so the redirection is asked for, too
     _keep(portal, visit, backup_mail=address, **doubted)
 
@@ -280,9 +287,10 @@ def accept_charter(portal: Portal, visit: Visit) -> None:
     """Take the consent to the charter in its version of today."""
     version = portal.rules.activation.charter_version
     accepted = evidence.zulu(portal.moment().now.replace(microsecond=0))
-    charter = {"version": version, "accepted_at": accepted}
-    submit(portal, visit.number, "charter", visit.at, charter=charter)
-    _keep(portal, visit, charter=version)
+    if not visit.account.must_change:
+        charter = {"version": version, "accepted_at": accepted}
+        submit(portal, visit.number, "charter", visit.at, charter=charter)
+    _keep(portal, visit, charter=version, accepted_at=accepted)
 
 
 def give_forwarding(portal: Portal, visit: Visit, address: str, *, keep_copy: bool) -> None:
@@ -292,7 +300,11 @@ def give_forwarding(portal: Portal, visit: Visit, address: str, *, keep_copy: bo
         InvalidInput: mail cannot go there.
     """
     forward_to = usable_address(portal, "forward_to", address) if address.strip() else None
-    submit(portal, visit.number, "forward_to", visit.at, forward_to=forward_to, keep_copy=keep_copy)
+    if not visit.account.must_change:
+        given = {"forward_to": forward_to, "keep_copy": keep_copy}
+        submit(portal, visit.number, "forward_to", visit.at, **given)
+    address = forward_to or ""
+    offer(portal, visit.session, visit.at, "forwarding", address, keep_copy=keep_copy)
     _keep(portal, visit, forwarding=forward_to or "", keep_copy=keep_copy)
 
 
@@ -326,16 +338,14 @@ def change_password(portal: Portal, visit: Visit, new: str, again: str) -> str:
         else:
             _change(portal, directory, visit, old, password)
             log.info("password changed", student_number=visit.number, by="the student")
+        at = portal.moment().now
         account, changed = directory.held_at(visit.account.dn)
         if account is None or account.must_change:
             raise SessionOver("the account has another password meanwhile", "Sign in again.")
+        kept = hand_over(portal, visit.session, visit.account, at, changed)
         portal.journal.end_sessions_of(visit.number, {RESET})
-        portal.journal.mark_links(visit.number, CONFIRM, changed)
-        backup = visit.session.kept.get("backup_mail")
-        if isinstance(backup, str):
-            portal.journal.vouch(visit.number, backup)
         _tell(portal, visit, changed)
-        kept = {k: v for k, v in visit.session.kept.items() if k != "proven"}
+        kept.pop("proven", None)
         kept |= {**hold(account, changed), "password": True}
         return _open(portal, visit.number, password, kept)
 

@@ -23,6 +23,7 @@ ACTIVATED = "fr.scolpass.account.activated"
 FORWARDING = "fr.scolpass.forwarding.changed"
 BACKUP_MAIL = "fr.scolpass.backup_mail.changed"
 TYPES = (ACTIVATED, FORWARDING, BACKUP_MAIL)
+PAGES = "urn:scolpass:first-connection"  # the source of what is given on our own pages
 
 AHEAD = timedelta(minutes=5)  # a time further ahead counts as the arrival ...
 FAR_AHEAD = timedelta(days=1)  # ... and further than this rejects

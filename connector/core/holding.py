@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from connector.core import entry
+from connector.core.evidence import PAGES
 from connector.core.model import Account, Change, Gift, Holder, State
 from connector.core.rules import Rules
 
@@ -30,7 +31,8 @@ def counting(gifts: Sequence[Gift], event: int, holder: Holder | None) -> tuple[
 
     Of an account that was taken back before it was activated, what was given until then counts
     no more, also where its event comes late. Elsewhere it counts by its time, and none that had
-    arrived by then is later than that.
+    arrived by then is later than that; but the former holder's last request to our own pages gives
+    nothing where it was let in before then, and stored after.
 
     Args:
         gifts: what is in the event.
@@ -42,9 +44,9 @@ def counting(gifts: Sequence[Gift], event: int, holder: Holder | None) -> tuple[
     had_come, since = event <= holder.event, holder.since
     if holder.forgets:
         return () if had_come else tuple(gift for gift in gifts if _is_later(gift, since))
-    return tuple(
-        replace(gift, time=since) if had_come and gift.time > since else gift for gift in gifts
-    )
+    if not had_come:
+        return tuple(gift for gift in gifts if gift.source != PAGES or _is_later(gift, since))
+    return tuple(replace(gift, time=since) if gift.time > since else gift for gift in gifts)
 
 
 def _is_later(gift: Gift, since: datetime) -> bool:

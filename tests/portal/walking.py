@@ -58,11 +58,13 @@ def make(page: Page, step: Step, value: str = "", *, copy: bool = False) -> None
 
 def goes_on(page: Page, step: Step) -> None:
     """Who signs in again with the letter confirms what was given before, then makes this step."""
-    for before in (Step.BACKUP_MAIL, Step.FORWARDING):
+    for before in (Step.BACKUP_MAIL, Step.CHARTER, Step.FORWARDING):
         if list(Step).index(before) < list(Step).index(step) and step is not Step.DONE:
             here(page, PATHS[before])
             if before is Step.BACKUP_MAIL:
                 expect(page.locator("[name=backup_mail]")).to_have_value(re.compile("@"))
+            elif before is Step.CHARTER:
+                page.check("[name=charter]")
             page.click(SEND)
     here(page, PATHS[step])
 

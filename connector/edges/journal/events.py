@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from connector.clock import instant as now
 from connector.core.model import Gift
 from connector.edges.journal.holders import FORGOTTEN
+from connector.edges.journal.offers import offers
 from connector.edges.journal.rows import gift, gift_values, instant, stamp
 from connector.edges.journal.store import (
     Store,
@@ -230,7 +231,7 @@ class Events(Store):
     def gifts(self, numbers: Collection[str] | None = None) -> dict[str, tuple[Gift, ...]]:
         """What students gave by events, the latest of each field, by student number."""
         found: dict[str, list[Gift]] = {}
-        query = sa.select(gifts).order_by(gifts.c.field)
+        query = sa.select(gifts).where(sa.not_(offers)).order_by(gifts.c.field)
         with self._reading("reading what students gave") as connection:
             for row in rows_of(connection, query, gifts.c.student_number, numbers):
                 found.setdefault(row.student_number, []).append(gift(row))

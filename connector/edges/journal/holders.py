@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from connector.clock import instant as now
 from connector.core.holding import ends_visits
 from connector.core.model import Change, Holder, State
+from connector.edges.journal.offers import offers
 from connector.edges.journal.rows import exact
 from connector.edges.journal.store import Store, chunks, rows_of, upsert
 from connector.edges.journal.tables import events, gifts, holders, links, overrides, sessions
@@ -57,13 +58,14 @@ class Holders(Store):
 
 
 def end_visits(connection: sa.Connection, changes: Sequence[Change]) -> None:
-    """End sessions and links of whose account closes, or is given another password.
+    """End sessions, links and offers of whose account closes, or is given another password.
 
     A link that is being used stays, so that it can be given back where its use fails.
     """
     numbers = [change.student_number for change in changes if ends_visits(change)]
     for chunk in chunks(numbers):
         connection.execute(sa.delete(sessions).where(sessions.c.student_number.in_(chunk)))
+        connection.execute(sa.delete(gifts).where(gifts.c.student_number.in_(chunk), offers))
         unused = sa.and_(links.c.student_number.in_(chunk), links.c.used_at.is_(None))
         connection.execute(sa.delete(links).where(unused))
 

@@ -16,6 +16,7 @@ from connector.edges.journal.events import Events
 from connector.edges.journal.holders import Holders
 from connector.edges.journal.incidents import Incidents
 from connector.edges.journal.mails import Mails
+from connector.edges.journal.offers import Offers
 from connector.edges.journal.reservations import Reservations
 from connector.edges.journal.runs import Runs
 from connector.edges.journal.sessions import Sessions
@@ -77,7 +78,17 @@ _KEYS = {"sqlite": "VARCHAR", "postgresql": 'VARCHAR COLLATE "C"'}  # as tables.
 
 
 class Journal(
-    Runs, Students, Reservations, Events, Changes, Incidents, Tries, Mails, Sessions, Holders
+    Runs,
+    Students,
+    Reservations,
+    Events,
+    Changes,
+    Incidents,
+    Tries,
+    Mails,
+    Sessions,
+    Holders,
+    Offers,
 ):
     """One open journal. Every method is one transaction and raises JournalUntrusted."""
 

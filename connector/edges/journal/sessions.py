@@ -144,11 +144,24 @@ class Sessions(Store):
         assert until is not None
         return Link(row.id, row.purpose, row.student_number, row.value, until, row.mark)
 
-    def mark_links(self, number: str, purpose: str, mark: str) -> None:
-        """A student's links for one purpose go on holding under another mark."""
+    def go_on_with_links(self, number: str, purpose: str, value: str, mark: str) -> None:
+        """A student's links for one purpose and value hold under another mark; the others die."""
         hers = sa.and_(links.c.student_number == number, links.c.purpose == purpose)
         with self._writing("marking links") as connection:
+            connection.execute(sa.delete(links).where(hers, links.c.value != value))
             connection.execute(sa.update(links).where(hers).values(mark=mark))
+
+    def was_followed(self, number: str, purpose: str, value: str, mark: str) -> bool:
+        """Whether a student's link for one purpose and value was used, under this mark."""
+        query = sa.select(links.c.id).where(
+            links.c.student_number == number,
+            links.c.purpose == purpose,
+            links.c.value == value,
+            links.c.mark == mark,
+            links.c.used_at.is_not(None),
+        )
+        with self._reading("looking up a link") as connection:
+            return connection.execute(query.limit(1)).first() is not None
 
     def end_links(self, number: str, purpose: str) -> None:
         """Let a student's unused links for one purpose die."""

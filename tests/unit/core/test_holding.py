@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from connector.core.evidence import PAGES
 from connector.core.holding import counting
 from connector.core.model import Gift, Holder
 
@@ -32,3 +33,16 @@ def test_of_an_account_taken_back_only_what_came_later_counts(
     gift = Gift("backup_mail", "a@example.org", time, "portal", "1")
     holder = Holder(since=SINCE, event=EVENT, forgets=True)
     assert counting([gift], event, holder) == ((gift,) if counts else ())
+
+
+@pytest.mark.parametrize("source", [PAGES, "portal"])
+@pytest.mark.parametrize("event", [EVENT, EVENT + 1])
+@pytest.mark.parametrize("seconds", [-1, 1])
+def test_a_request_that_was_being_sent_as_an_account_in_use_was_taken_back_gives_nothing(
+    source: str, event: int, seconds: int
+) -> None:
+    """What had come before stands, and is asked about; what comes after is the former holder's."""
+    gift = Gift("forwarding", "a@example.org", SINCE + timedelta(seconds=seconds), source, "1")
+    found = counting([gift], event, Holder(since=SINCE, event=EVENT))
+    late = source == PAGES and event > EVENT and seconds < 0
+    assert [one.value for one in found] == ([] if late else ["a@example.org"])

@@ -1,0 +1,98 @@
+"""What is given with a provisional password: an offer, until that password is changed.
+
+Anybody may have found a letter. What they give is kept, so that nobody has to type it twice, and
+counts once the password was changed in the session that it was given in: whoever did that holds
+the account from then on.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from connector.activation.giving import submit
+from connector.activation.links import CONFIRM
+from connector.activation.portal import Portal
+from connector.core.model import Account
+from connector.edges.journal import Session
+from connector.errors import InvalidInput
+
+FIELDS = ("backup_mail", "charter", "forwarding", "keep_copy")  # of what a session keeps
+
+
+def offer(
+    portal: Portal,
+    session: Session,
+    at: datetime,
+    field: str,
+    value: str,
+    *,
+    keep_copy: bool = False,
+) -> None:
+    """Let who signs in again find what was given with the provisional password; else nothing."""
+    if session.kept["must_change"]:
+        mark = str(session.kept["changed"])
+        portal.journal.offer(session.number, field, value, at, mark, keep_copy=keep_copy)
+
+
+def offered(portal: Portal, session: Session) -> dict[str, str]:
+    """What somebody offered with the provisional password that stands."""
+    found: dict[str, str] = {}
+    offered = portal.journal.offered(session.number, str(session.kept["changed"]))
+    for name, (value, keep_copy) in offered.items():
+        found[name] = value
+        if name == "forwarding":
+            found["keep_copy"] = "on" if keep_copy else ""
+    return found
+
+
+def stands_already(account: Account, address: str) -> bool:
+    """Whether a backup mail is the one in the entry."""
+    return address.lower() in (mail.lower() for mail in account.backup_mails)
+
+
+def hand_over(
+    portal: Portal, session: Session, account: Account, at: datetime, changed: str
+) -> dict[str, object]:
+    """Let what was given with the provisional password count, and nothing that others gave.
+
+    A link that was sent to prove the backup mail goes on under the student's new password.
+
+    Args:
+        portal: what it works with.
+        session: in which it was given, and the password changed.
+        account: the entry, as it was before that.
+        at: when the new password had been set.
+        changed: what the directory says of that (pwdChangedTime).
+
+    Returns:
+        What the session goes on with: what could not be taken has to be given again.
+    """
+    number, kept = session.number, dict(session.kept)
+    backup = kept.get("backup_mail")
+    if isinstance(backup, str):
+        portal.journal.go_on_with_links(number, CONFIRM, backup, changed)
+    else:
+        portal.journal.end_links(number, CONFIRM)
+    if not account.must_change:
+        return kept
+    given: dict[str, object] = {}
+    if isinstance(backup, str) and (
+        not portal.rules.activation.verify_backup_mail
+        or stands_already(account, backup)
+        # Asked last: a link that is followed meanwhile counts here, there, or both times.
+        or portal.journal.was_followed(number, CONFIRM, backup, changed)
+    ):
+        portal.journal.vouch(number, backup)
+        given["backup_mail"] = backup
+    if "charter" in kept and "accepted_at" in kept:
+        given["charter"] = {"version": kept["charter"], "accepted_at": kept["accepted_at"]}
+    if "forwarding" in kept:
+        given["forward_to"] = kept["forwarding"] or None
+        given["keep_copy"] = bool(kept.get("keep_copy"))
+    if given:
+        try:
+            submit(portal, number, "new_password", at, **given)
+        except InvalidInput:  # by rules that were changed since
+            kept = {name: value for name, value in kept.items() if name not in FIELDS}
+    portal.journal.forget_offers(number)
+    return kept
