@@ -11,11 +11,14 @@ from starlette.requests import HTTPConnection
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
 
+_MAPPED = (
+    96  # bits of an IPv6 address before an IPv4 one that is mapped into it (RFC 4291, 2.5.5.2)
+)
 MOST_HOPS = 32  # of proxies; more stand in no honest header
 
 # An address as proxies write it: alone, with a port, in brackets, or in brackets with a port.
 _HOP = re.compile(
-    r"(?:\[(?P<inner>[0-9A-Fa-f:.]+)\]|(?P<four>[0-9.]+)|(?P<six>[0-9A-Fa-f:.]+))(?P<port>:\d{1,5})?"
+    r"(?:\[(?P<inner>[0-9A-Fa-f:.]+)(?:%[^\]\s]*)?\]|(?P<four>[0-9.]+)|(?P<six>[0-9A-Fa-f:.]+))(?P<port>:\d{1,5})?"
 )
 
 
@@ -27,6 +30,9 @@ def client_address(request: HTTPConnection, trusted: Sequence[Network]) -> str:
     be anybody's invention. ``Forwarded`` and ``X-Real-IP`` are not read: a proxy that writes one
     of them may pass on what a stranger wrote into the other.
 
+    An element that is no address ("unknown", "_hidden", nothing) ends the reading: whoever asked
+    is nobody we know, and counts as the proxy that says so does.
+
     Returns:
         The address as Python writes it, so that one address has one spelling; an IPv4 address
         within IPv6 as IPv4; "" where the peer has none.
@@ -37,7 +43,7 @@ def client_address(request: HTTPConnection, trusted: Sequence[Network]) -> str:
         return peer
     lines = request.headers.getlist("x-forwarded-for")
     hops = [hop.strip() for hop in ",".join(lines).split(",")][-MOST_HOPS:]
-    while hops and any(found in network for network in trusted):
+    while hops and is_within(found, trusted):
         hop = _hop(hops.pop())
         if hop is None:
             break
@@ -52,6 +58,19 @@ def read_address(text: str) -> Address | None:
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address
+
+
+def is_within(address: Address, networks: Sequence[Network]) -> bool:
+    """Whether one of the networks has this address, also where it names IPv4 within IPv6."""
+    return any(address in shortest(network) for network in networks)
+
+
+def shortest(network: Network) -> Network:
+    """A network in its shortest kind, as `read_address` reads the addresses in it."""
+    four = getattr(network.network_address, "ipv4_mapped", None)
+    if four is None or network.prefixlen < _MAPPED:
+        return network
+    return IPv4Network((four, network.prefixlen - _MAPPED))
 
 
 def _hop(text: str) -> Address | None:

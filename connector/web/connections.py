@@ -20,7 +20,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from connector.web.addresses import Network, read_address
+from connector.web.addresses import Network, is_within, read_address
 
 HEAD = 10.0  # seconds until a request's head is there, from the connection or the last answer on
 BODY = 15.0  # seconds until its body is there; whoever reads one answers before that
@@ -97,7 +97,7 @@ class Room:
         address = read_address(host)
         if address is None:
             return host, OF_A_PEER
-        most = OF_A_PROXY if any(address in network for network in self._trusted) else OF_A_PEER
+        most = OF_A_PROXY if is_within(address, self._trusted) else OF_A_PEER
         if isinstance(address, IPv4Address):
             return str(address), most
         return str(ip_network((int(address) >> 64 << 64, 64))), most

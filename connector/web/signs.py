@@ -20,11 +20,10 @@ from connector.web.service import Audience, Check, Service
 
 PATIENCE = 5.0  # seconds that a probe waits for the daemon's answer
 
-# What a proxy writes. Who comes through one is not on this machine, though its proxy may be.
-_PASSED_ON = (
-    *("forwarded", "via", "x-forwarded-for", "x-real-ip"),
-    *("x-forwarded-host", "x-forwarded-proto", "x-forwarded-server"),
-)
+# What a proxy writes, whatever it holds. Who comes through one is not on this machine, though its
+# proxy may be.
+_PASSED_ON = ("forwarded", "via", "x-real-ip", "client-ip", "true-client-ip", "cf-connecting-ip")
+_PASSED_ON_STARTS = ("x-forwarded", "x-original-", "x-client-", "x-cluster-client-", "x-remote-")
 
 
 def routes(service: Service, audience: Audience) -> list[Route]:
@@ -77,7 +76,9 @@ def _is_local(request: Request) -> bool:
     address = read_address(request.client.host) if request.client else None
     if address is None or not address.is_loopback:
         return False
-    return not any(name in request.headers for name in _PASSED_ON)
+    return not any(
+        name in _PASSED_ON or name.startswith(_PASSED_ON_STARTS) for name in request.headers
+    )
 
 
 def _shown(check: Check) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from connector.web.addresses import client_address, read_address
+from connector.web.addresses import client_address, is_within, read_address
 
 PROXIES = [ip_network("127.0.0.1/32"), ip_network("10.0.0.0/8"), ip_network("::1/128")]
 
@@ -47,6 +47,15 @@ def asked(peer: str, forwarded: Sequence[str] = (), others: Sequence[tuple[str, 
         pytest.param("127.0.0.1", ["[2001:db8::7]"], "2001:db8::7", id="brackets"),
         pytest.param("127.0.0.1", ['"192.0.2.7"'], "192.0.2.7", id="quoted"),
         pytest.param("127.0.0.1", ["fe80::1%eth0"], "fe80::1", id="a zone"),
+        pytest.param("127.0.0.1", ["[fe80::1%25eth0]:80"], "fe80::1", id="a zone in brackets"),
+        pytest.param("127.0.0.1", ["[::ffff:192.0.2.7]:80"], "192.0.2.7", id="mapped, brackets"),
+        pytest.param("127.0.0.1", ["::ffff:c000:207"], "192.0.2.7", id="mapped, hexadecimal"),
+        pytest.param("127.0.0.1", ["6.6.6.6, for=192.0.2.7"], "127.0.0.1", id="of Forwarded"),
+        pytest.param("127.0.0.1", ["6.6.6.6, []"], "127.0.0.1", id="empty brackets"),
+        pytest.param("127.0.0.1", ["6.6.6.6, 192.0.2.07"], "127.0.0.1", id="octal, perhaps"),
+        pytest.param("127.0.0.1", ["6.6.6.6, 3221225991"], "127.0.0.1", id="one number"),
+        pytest.param("127.0.0.1", ["6.6.6.6 192.0.2.7"], "127.0.0.1", id="no comma"),
+        pytest.param("192.0.2.7", ["unknown"], "192.0.2.7", id="a stranger hides"),
         pytest.param("127.0.0.1", ["192.0.2.7,10.1.2.3:8080"], "192.0.2.7", id="a proxy's port"),
         pytest.param("127.0.0.1", ["unknown"], "127.0.0.1", id="no address"),
         pytest.param("127.0.0.1", ["6.6.6.6, unknown"], "127.0.0.1", id="no address at the end"),
@@ -64,6 +73,27 @@ def test_believes_the_institutions_proxies_alone(
     peer: str, forwarded: Sequence[str], expected: str
 ) -> None:
     assert asked(peer, forwarded) == expected
+
+
+@pytest.mark.parametrize(
+    ("networks", "within"),
+    [
+        (["10.0.0.0/8"], True),
+        (["::ffff:10.0.0.0/104"], True),
+        (["::ffff:10.1.2.3/128"], True),
+        (["::ffff:10.1.2.4/128"], False),
+        (["::/0"], False),
+        (["2001:db8::/32"], False),
+        ([], False),
+    ],
+)
+@pytest.mark.parametrize("spelled", ["10.1.2.3", "::ffff:10.1.2.3", "::FFFF:0a01:0203"])
+def test_a_network_has_an_address_however_both_are_written(
+    networks: Sequence[str], within: bool, spelled: str
+) -> None:
+    address = read_address(spelled)
+    assert address is not None
+    assert is_within(address, [ip_network(one) for one in networks]) is within
 
 
 @pytest.mark.parametrize("header", ["forwarded", "x-real-ip", "x-client-ip", "true-client-ip"])

@@ -267,7 +267,8 @@ def test_without_the_journal_the_metrics_are_those_of_before_and_say_so(edge: Ed
 
 PASSED_ON = (
     *("X-Forwarded-For", "X-Real-IP", "Forwarded", "Via"),
-    *("X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Server"),
+    *("X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Server", "X-Forwarded"),
+    *("X-Original-Forwarded-For", "X-Client-IP", "True-Client-IP", "X-Cluster-Client-IP"),
 )
 
 
@@ -282,6 +283,22 @@ def test_a_stranger_learns_whether_it_is_well_and_no_more(edge: Edge, header: st
     assert (ready.status_code, ready.json()) == (503, {"ready": False})
     assert edge.client.get("/metrics", headers=asked).status_code == 404
     assert "events" in edge.client.get("/healthz").text  # who is on this machine learns all
+
+
+NO_ADDRESS = ("", ",", "unknown", "_hidden", "6.6.6.6, unknown", "[", "[]:80", "%lo", "localhost")
+LOCAL = ("127.0.0.1", "::1", "[::1]:80", "::ffff:127.0.0.1", "127.0.0.1, 127.0.0.1", "6.6.6.6,")
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "x-forwarded-for", "X-Real-IP", "Forwarded"])
+@pytest.mark.parametrize("value", [*NO_ADDRESS, *LOCAL])
+def test_no_word_of_a_proxy_makes_who_asks_the_operator(
+    edge: Edge, header: str, value: str
+) -> None:
+    """That the proxy is on this machine, and believed, tells nothing of who is behind it."""
+    edge.daemon.ready = lambda: Readiness(False, "leader", {"journal": Check(False, "is away")})
+    asked = {header: value}
+    assert edge.client.get("/readyz", headers=asked).json() == {"ready": False}
+    assert edge.client.get("/metrics", headers=asked).status_code == 404
 
 
 def test_where_the_probes_have_their_own_listener_the_other_one_tells_nobody(edge: Edge) -> None:
