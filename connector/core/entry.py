@@ -255,6 +255,11 @@ def was_active(account: Account) -> bool:
     return standing(account, "MAIL").state is not None
 
 
+def is_ours(account: Account) -> bool:
+    """Whether scolpass has written this entry: nobody else adds its object class."""
+    return OBJECT_CLASSES[-1].lower() in (v.lower() for v in account.values("objectClass"))
+
+
 def is_shared_person(account: Account) -> bool:
     """Whether this entry is also somebody else's: staff, or an affiliation beyond a student's."""
     if account.values("supannEmpId"):

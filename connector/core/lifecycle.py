@@ -292,7 +292,10 @@ def _live(facts: Facts, account: Account, rules: Rules, today: date, base: Decis
         decision = to(now, None, standing.start, decision.reason)
     if facts.known is None and now is not State.EXPIRED:
         calendar = decision.action in (Action.ACTIVATE, Action.GRACE, Action.RESTORE)
-        was_active = now in IN_USE or (met_suspended and own_password)
+        # A suspended account of another tool was active if it has its own password. Of one that
+        # scolpass has written, its mail tells.
+        used = entry.was_active(account) or not entry.is_ours(account)
+        was_active = now in IN_USE or (met_suspended and own_password and used)
         decision = replace(
             decision,
             action=None if calendar else decision.action,  # an adoption is an update

@@ -991,6 +991,42 @@ def test_a_suspended_account_outlives_a_lost_journal() -> None:
     assert life.states[0].startswith("{COMPTE}S:")
 
 
+@pytest.mark.parametrize("lost", [False, True])
+@pytest.mark.parametrize(
+    ("begin", "resumed"),
+    [
+        pytest.param(inactive, State.INACTIVE, id="inactive"),
+        pytest.param(
+            lambda: inactive().own_password().on(ENROLLED), State.INACTIVE, id="evidence missing"
+        ),
+        pytest.param(
+            lambda: inactive().admin(suspended=True).on(ENROLLED).own_password().on(ENROLLED),
+            State.INACTIVE,
+            id="evidence missing, changed while suspended",
+        ),
+        pytest.param(
+            lambda: inactive().admin(suspended=True).on(ENROLLED).evidence().on(ENROLLED),
+            State.ACTIVE,
+            id="evidence complete while suspended",
+        ),
+        pytest.param(active, State.ACTIVE, id="active"),
+        pytest.param(
+            lambda: Life(facts(row(), account=account())).on(ENROLLED), State.ACTIVE, id="adopted"
+        ),
+    ],
+)
+def test_a_suspension_taken_back_gives_the_same_state_whether_or_not_a_journal_was_lost(
+    begin: Callable[[], Life], resumed: State, lost: bool
+) -> None:
+    life = begin().admin(suspended=True, reason="charter breached").on(NOVEMBER)
+    if lost:
+        life.journal_lost().on(NOVEMBER)
+        life.facts = replace(life.facts, known=replace(life.known, adopted_suspended=False))
+    life.admin(suspended=False).on(NOVEMBER + DAY)
+    assert life.change.action is Action.RESUME
+    assert life.known.state is resumed
+
+
 @pytest.mark.parametrize(
     "begin",
     [
