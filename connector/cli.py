@@ -391,7 +391,7 @@ def history(
     student: Annotated[str | None, typer.Option(help="Of one student.")] = None,
     since: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="From this time on (UTC)."),
+        typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="From this day or time on."),
     ] = None,
     run: Annotated[int | None, typer.Option(help="Of one run.")] = None,
     action: Annotated[
@@ -404,11 +404,11 @@ def history(
     """Show what was done, when, why and by whom."""
     with _opened(context, config) as opened:
         number = sync.resolve(opened, student, directory=False) if student else None
-        start = since.replace(tzinfo=UTC) if since else None
+        zone = opened.rules.institution.zone
+        start = since.replace(tzinfo=zone).astimezone(UTC) if since else None
         found = opened.journal.history(
             student_number=number, run=run, action=action, since=start, limit=limit
         )
-        zone = opened.rules.institution.zone
         others = portrait.others_named(opened, number) if number and not found else ""
     if as_json:
         _print_json(render_person.history_json(found))
@@ -648,11 +648,11 @@ def undo(
     def confirm(prepared: sync.Prepared, left: undoing.Left) -> bool:
         if as_json:
             return True
-        zone = opened.rules.institution.zone
         render_plan.show_undo(stdout, prepared, run, left, zone)
         return not prepared.verdict.go or _is_confirmed("Take this back?", yes=yes)
 
     with _opened(context, config) as opened, _writing(opened, "undo"):
+        zone = opened.rules.institution.zone
         found = undoing.undo(opened, run, reason.strip(), approve=approve, confirm=confirm)
     report = found.report
     if as_json:
@@ -660,7 +660,7 @@ def undo(
         left = [{"student_number": number, "reason": why} for number, why in found.left]
         _print_json({**told, "left": left})
     elif report is not None:
-        render_plan.show_undone(stdout, report)
+        render_plan.show_undone(stdout, report, zone)
     elif not found.left:
         stdout.print(f"Run {run} changed nothing that could be undone.")
     _end(max(report.exit_status if report else 0, 1 if found.left else 0))
@@ -706,10 +706,11 @@ def events_submit(
     bodies = [(file.name, one) for one in (body if isinstance(body, list) else [body])]
     with _opened(context, config) as opened, _writing(opened, "events"):
         rows, report = events.submit(opened, bodies)
+        zone = opened.rules.institution.zone
     if as_json:
         _print_json([render.event_json(row) for row in rows])
     else:
-        render.show_events(stdout, rows)
+        render.show_events(stdout, rows, zone)
     rejected = any(row["status"] == "rejected" for row in rows)
     _end(max(report.exit_status if report else 0, 1 if rejected else 0))
 
@@ -724,10 +725,11 @@ def events_list(
     """Show the events that arrived, and what became of them."""
     with _opened(context, config) as opened:
         rows = opened.journal.events(limit)
+        zone = opened.rules.institution.zone
     if as_json:
         _print_json([render.event_json(row) for row in rows])
     else:
-        render.show_events(stdout, rows)
+        render.show_events(stdout, rows, zone)
 
 
 @inbox.command("retry", epilog=_example("scolpass events retry 7f3a --reason 'domain corrected'"))

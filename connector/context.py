@@ -16,6 +16,7 @@ from datetime import timedelta
 import structlog
 
 from connector.clock import read_moment
+from connector.core.dates import shown
 from connector.core.model import Moment
 from connector.core.rules import Rules
 from connector.edges.directory import Directory, Preflight
@@ -132,7 +133,8 @@ class Context:
         return self.settings.journal.url.get_secret_value()
 
     def _said(self, holder: str) -> str:
-        return f"{holder}, process {os.getpid()}, since {self.moment.now:%H:%M} UTC"
+        since = shown(self.moment.now, self.rules.institution.zone)
+        return f"{holder}, process {os.getpid()}, since {since}"
 
     def renew(self) -> None:
         """A new pass with what is there: the clock is read again.

@@ -43,6 +43,19 @@ class Resynced:
     decision: Decision
     now: Portrait  # as it is once all was done
 
+    @property
+    def refused(self) -> str | None:
+        """Why nothing was decided of this student; None: something was."""
+        found = (one for one in self.prepared.plan.rejected if one.file is None)
+        return next((one.reason for one in found), None)
+
+    @property
+    def state(self) -> State | None:
+        """The state that the account is to have; of who is refused, the one that it has."""
+        if self.refused is None:
+            return self.decision.state
+        return entry.standing(self.facts.account).state if self.facts.account else None
+
 
 # --- one walk -------------------------------------------------------------------------------------
 

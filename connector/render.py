@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from connector.core.dates import shown
 from connector.core.meaning import with_meaning
 from connector.core.model import Change, Held, Plan, Rejection
 from connector.events import Accepted
@@ -134,8 +136,8 @@ def _told(name: str, values: Sequence[str], zone: ZoneInfo | None) -> str:
     return " | ".join(shown) if shown else "(none)"
 
 
-def show_events(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
-    """The inbox, the latest last."""
+def show_events(console: Console, rows: Sequence[Mapping[str, Any]], zone: ZoneInfo) -> None:
+    """The inbox, the latest last, in the institution's time."""
     if not rows:
         console.print("No event has arrived.")
         return
@@ -145,7 +147,8 @@ def show_events(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         kind = (row["type"] or "").removeprefix("fr.scolpass.")
         whom = row["student_number"] or row["identifier"] or ""
-        cells = (row["received_at"], row["id"], kind, row["status"], whom, row["reason"] or "")
+        received = shown(datetime.fromisoformat(row["received_at"]), zone)
+        cells = (received, row["id"], kind, row["status"], whom, row["reason"] or "")
         table.add_row(*(Text(printable(cell)) for cell in cells))
     console.print(table)
 

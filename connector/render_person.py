@@ -94,8 +94,8 @@ def resync_json(results: Sequence[Resynced], rules: Rules) -> dict[str, Any]:
                 "sign_in": sign_in_json(one.now.sign_in, rules),
                 "student_number": one.facts.number,
                 "dn": account.dn if account else None,
-                "state": one.decision.state.value if one.decision.state else None,
-                "reason": one.decision.reason,
+                "state": one.state.value if one.state else None,
+                "reason": one.refused or one.decision.reason,
                 **found,
             }
         )
@@ -319,8 +319,9 @@ def show_resync(console: Console, one: Resynced, rules: Rules) -> None:
         given = [change.attributes.get(n, ((), ()))[1] for n in ("uid", "mail")]
         step("identifiers", ", ".join(values[0] for values in given if values))
     if facts.conflict is None and not (account is None and others):
-        step("state", f"{decision.state.value if decision.state else 'none'}: {decision.reason}")
-    for name in decision.missing if decision.state is not State.EXPIRED else ():
+        reason = decision.reason if one.refused is None else f"left alone: {one.refused}"
+        step("state", f"{one.state.value if one.state else 'none'}: {reason}")
+    for name in decision.missing if one.state not in (None, State.EXPIRED) else ():
         step("", f"still missing: {name}")
     for notice in one.prepared.plan.notices:
         step("note", notice)

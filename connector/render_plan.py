@@ -100,7 +100,7 @@ def show_plan(
 def show_report(console: Console, report: Report, zone: ZoneInfo) -> None:
     """What a pass did: first in sentences, then a sample of every kind of change."""
     plan, held = report.plan, report.verdict.held
-    _say_refused_approval(console, report)
+    _say_refused_approval(console, report, zone)
     if plan.changes:
         _say_outcomes(console, report)
         _say_counts(console, plan, held)
@@ -135,9 +135,9 @@ def show_undo(console: Console, prepared: Prepared, run: int, left: Left, zone: 
     _show_changes(console, [Outcome(change, "") for change in plan.changes], zone)
 
 
-def show_undone(console: Console, report: Report) -> None:
+def show_undone(console: Console, report: Report, zone: ZoneInfo) -> None:
     """What became of it, after :func:`show_undo` has shown what it would be."""
-    _say_refused_approval(console, report)
+    _say_refused_approval(console, report, zone)
     if report.outcomes:
         _say_outcomes(console, report)
     for one in report.outcomes:
@@ -161,11 +161,11 @@ def _entries(count: int) -> str:
     return f"{count:,} {'entry' if count == 1 else 'entries'}"
 
 
-def _say_refused_approval(console: Console, report: Report) -> None:
+def _say_refused_approval(console: Console, report: Report, zone: ZoneInfo) -> None:
     if report.approved_late is not None:
         console.print(
             "[bold red]Nothing was applied:[/bold red] this plan was first computed on "
-            f"{shown(report.approved_late.date())}, too long ago to be approved unread "
+            f"{shown(report.approved_late, zone)}, too long ago to be approved unread "
             "(safety.approval_days). It has been computed anew now: read it, and approve it again."
         )
     elif report.refused_approval:

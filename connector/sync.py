@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import chain
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 from pydantic import SecretStr
@@ -20,6 +21,7 @@ from connector.clock import instant
 from connector.context import Context
 from connector.core import entry
 from connector.core.aftermath import Left, left
+from connector.core.dates import shown
 from connector.core.enrolment import feed_drop
 from connector.core.evidence import WAITING
 from connector.core.identifiers import serving_order
@@ -131,7 +133,7 @@ def prepare(
     whole = scope is None
     judged = whole or managed is not None
     if judged and at is None:
-        check_clock(last, context.moment)
+        check_clock(last, context.moment, context.rules.institution.zone)
     mark = context.journal.latest_run_id()
     with context.turn.aside():
         if feed is None:
@@ -188,7 +190,7 @@ def is_long_since(last: LastRuns, moment: Moment) -> bool:
     return last.good_at is not None and moment.now - last.good_at > LONG_GAP
 
 
-def check_clock(last: LastRuns, moment: Moment) -> None:
+def check_clock(last: LastRuns, moment: Moment, zone: ZoneInfo) -> None:
     """See that the clock is not a day or more behind the latest pass over everyone.
 
     Raises:
@@ -196,8 +198,8 @@ def check_clock(last: LastRuns, moment: Moment) -> None:
     """
     if last.started_at is not None and last.started_at - moment.now >= CLOCK_SLACK:
         raise Untrustworthy(
-            f"the clock says {moment.now:%Y-%m-%d %H:%M} UTC, but run {last.id} was made at "
-            f"{last.started_at:%Y-%m-%d %H:%M} UTC",
+            f"the clock says {shown(moment.now, zone)}, but run {last.id} was made at "
+            f"{shown(last.started_at, zone)}",
             "Set the clock right and run again; if it was wrong then, say so by "
             f"`scolpass undo {last.id}`. Nothing was written.",
         )

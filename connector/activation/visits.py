@@ -165,7 +165,7 @@ def visit(portal: Portal, token: str) -> Visit | None:
     doubted = account.must_change or "doubted" in session.kept
     if not doubted and account.backup_mails:
         doubted = vouched_backup(portal, session.number, account) is None
-    steps, given = _steps(session, account, stood, gifts, portal.rules, doubted=doubted)
+    steps, given = steps_of(session, account, stood, gifts, portal.rules, doubted=doubted)
     lacking = evidence.missing(account, gifts, portal.rules.activation)
     if not portal.rules.activation.verify_backup_mail:
         lacking = tuple(name for name in lacking if name not in session.kept)
@@ -224,7 +224,7 @@ def _stood(account: Account, gifts: Sequence[Gift], rules: Rules) -> dict[str, s
     return found
 
 
-def _steps(
+def steps_of(
     session: Session,
     account: Account,
     stood: Mapping[str, str],
@@ -233,7 +233,11 @@ def _steps(
     *,
     doubted: bool,
 ) -> tuple[tuple[Step, ...], frozenset[Step]]:
-    """The steps that there are for somebody, and those that are made."""
+    """The steps that there are for somebody, and those that are made.
+
+    What was made before this session, and lies after the first step that is made in it, is none
+    of its steps: so that the pages count 1, 2, 3 and leave no number out.
+    """
     required = rules.activation.require
     found = evidence.found(account, gifts).keys() | session.kept.keys()
     asked = {
@@ -250,8 +254,11 @@ def _steps(
         or (not doubted and ("forwarding" in stood or entry.standing(account).state in IN_USE)),
         Step.PASSWORD: not account.must_change,
     }
-    steps = tuple(step for step in STEPS if asked[step])
-    return steps, frozenset(step for step in steps if made.get(step))
+    steps = [step for step in STEPS if asked[step]]
+    here = [step for step in steps if not made.get(step) or step.value in session.kept]
+    begun = steps.index(here[0])
+    left = tuple(step for step in steps if steps.index(step) <= begun or step in here)
+    return left, frozenset(step for step in left if made.get(step))
 
 
 # --- what she gives -------------------------------------------------------------------------------

@@ -62,13 +62,13 @@ def reach(case: Case) -> Findings:
 
 
 def _line(directory: Directory, uri: str, case: Case) -> Finding:
-    line = directory.line()
-    who = f"{uri} lets {case.settings.directory.bind_dn} in"
+    line, settings = directory.line(), case.settings
+    who = f"{uri} lets {settings.directory.bind_dn} in"
     if line.tls is None:
         return Finding("directory", f"{who}, in clear, on this machine only")
     if line.certificate_end is None:
         return Finding("directory", f"{who}, encrypted ({line.tls})")
-    end = shown(line.certificate_end.date())
+    end = shown(line.certificate_end.astimezone(settings.institution.zone).date())
     if line.certificate_end - case.moment.now < _CERTIFICATE_NOTICE:
         return warning(
             "directory",

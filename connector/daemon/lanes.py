@@ -222,7 +222,7 @@ class EventLane(Lane):
             self._look_for_moved()
         last = self.context.journal.last_runs()
         self.fine("journal")
-        check_clock(last, self.context.moment)
+        check_clock(last, self.context.moment, self.context.rules.institution.zone)
         if is_long_since(last, self.context.moment):
             return POLL  # a pass over everyone tells first whether the clock is to be believed
         rows = self._new_events()

@@ -106,6 +106,18 @@ def test_a_uid_that_stands_anywhere_is_taken(walk: Walk, name: str) -> None:
         )
 
 
+def test_of_a_student_who_is_left_alone_no_state_is_made_up(walk: Walk) -> None:
+    somebody(walk.directory, uid="e22600001")
+    walk.workspace.write_register(ROWS)
+    [told] = walk.workspace.json("resync", "22600001", status=1)["students"]
+    assert told["state"] is None
+    assert told["reason"].startswith("the uid e22600001 is taken by")
+    said = walk.workspace.scolpass("resync", "22600001").stdout
+    assert "state none: left alone: the uid e22600001" in " ".join(said.split())
+    assert "inactive" not in said
+    assert "missing" not in said
+
+
 def test_a_uid_of_another_student_is_refused_with_the_student_named(walk: Walk) -> None:
     """An adopted entry may have any uid, and keeps it for ever."""
     dn = stand(walk.directory, "22600009", uid="e22600001", userPassword="secret99")
