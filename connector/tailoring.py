@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from connector.core import indexes
 from connector.core.dn import same_dn
+from connector.core.limits import names_account
 from connector.core.peers import same_text as _plain
 from connector.errors import UsageError
 
@@ -178,8 +179,7 @@ class _Server:
                 standing = {_plain(one) for one in live}
                 values = [value for value in values if _plain(value) not in standing]
             elif (
-                attribute == "olcLimits"
-                and any(service_dn.casefold() in one.casefold() for one in live)
+                attribute == "olcLimits" and any(names_account(one, service_dn) for one in live)
             ) or (how == "replace" and live == values):
                 values = []
             if values:

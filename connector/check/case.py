@@ -85,12 +85,15 @@ class Case:
         return [rule for _, rule in ordered]
 
     def definition_rules(self) -> tuple[str, ...]:
-        """The access rules that the definition puts before a directory's own."""
+        """The access rules that the definition puts before a directory's own.
+
+        With the names as the server spells them: the definition takes no other spelling.
+        """
         directory = self.settings.directory
         return self.definition.rules(
-            directory.people_dn,
-            directory.bind_dn,
-            self.settings.password.provisional.policy_dn,
+            self.server.spelled(directory.people_dn),
+            self.server.spelled(directory.bind_dn),
+            self.server.spelled(self.settings.password.provisional.policy_dn),
             directory.first_connection_from,
         )
 

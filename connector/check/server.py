@@ -10,6 +10,7 @@ from connector.check.case import Case, Findings
 from connector.check.findings import INIT, Finding, hint, unseen, warning, wrong
 from connector.core import indexes as wanted
 from connector.core.constraints import constrains
+from connector.core.limits import reads_without_limit
 from connector.edges.directory import PPOLICY
 
 _LEAST_MAXSIZE = 1 << 30
@@ -27,8 +28,7 @@ def database(case: Case) -> Findings:
         )
         return
     bind_dn = case.settings.directory.bind_dn
-    limits = [v for v in case.of_config("olcLimits") if bind_dn.casefold() in v.casefold()]
-    if any(re.search(r"\bsize(\.prtotal)?=(unlimited|-1)\b", value) for value in limits):
+    if reads_without_limit(case.of_config("olcLimits"), case.server.spelled(bind_dn)):
         yield Finding("database", "the service account reads without a size limit")
     else:
         yield warning(

@@ -186,6 +186,29 @@ def test_a_branch_that_is_spelled_otherwise_is_the_same(walk: Walk, people_dn: s
     assert not [one for one in seen if "not under" in one["seen"]]
 
 
+ACCOUNT = [
+    "CN=Scolpass,OU=Services,DC=umontpellier,DC=fr",
+    "cn = scolpass , ou = services , dc = umontpellier , dc = fr",
+    "cn=scol\\70ass,ou=services,dc=umontpellier,dc=fr",
+    "2.5.4.3=scolpass,2.5.4.11=services,dc=umontpellier,dc=fr",
+]
+
+
+@pytest.mark.parametrize("bind_dn", ACCOUNT)
+def test_check_finds_the_same_of_an_account_that_is_spelled_otherwise(
+    walk: Walk, bind_dn: str
+) -> None:
+    walk.synced([student("22600001")])
+    usual = walk.workspace.json("check", status=None)["findings"]
+    walk.workspace.configure({"directory": {"bind_dn": bind_dn}})
+    found = walk.workspace.json("check", status=None)["findings"]
+
+    def verdicts(findings: list[dict[str, str]]) -> list[tuple[str, str]]:
+        return [(one["area"], one["verdict"]) for one in findings]
+
+    assert verdicts(found) == verdicts(usual), [one for one in found if one not in usual]
+
+
 def test_a_policy_that_another_tool_spelled_otherwise_is_the_same(walk: Walk) -> None:
     walk.synced([student("22600001")])
     dn = walk.people()["22600001"]["dn"][0]
