@@ -144,18 +144,11 @@ def resume(context: Context, number: str, reason: str) -> Report:
     """
     doing = f"{number} is not resumed"
     facts, _ = _standing(context, number, doing)
-    met = facts.known if facts.known and facts.known.adopted_suspended else None
-    if not facts.override.suspended and met is None:
+    adopted = facts.known is not None and facts.known.adopted_suspended
+    if not (facts.override.suspended or adopted):
         raise ScolpassError(f"{doing}: no suspension stands", "See `scolpass show`.")
-    resumed(context, number, met)
+    context.journal.resume(number)
     return _walk(context, number, "resume", reason, doing)
-
-
-def resumed(context: Context, number: str, known: Known | None) -> None:
-    """Forget a suspension, whoever decided it."""
-    context.journal.take_back(number, "suspended")
-    if known is not None and known.adopted_suspended:
-        context.journal.remember_accounts({number: replace(known, adopted_suspended=False)})
 
 
 def rename(context: Context, number: str, reason: str) -> Report:

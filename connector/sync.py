@@ -287,8 +287,6 @@ def recover(context: Context) -> None:
             context.journal.conclude([(one.id, one.change, error)])
         if found is Left.OVERTAKEN:
             context.journal.take_back(one.change.student_number, "reissue")
-        if error is not None and one.change.action is Action.UNDO:
-            context.journal.take_back(one.change.student_number, "undone")
         log.warning(
             "interrupted change settled",
             action=one.change.action.value,

@@ -9,13 +9,11 @@ from typing import Any
 
 from connector.clock import instant
 from connector.context import Context
-from connector.core import entry
 from connector.core.identifiers import serving_order
-from connector.core.model import Account, Action, Change, Facts, Known, Plan, State
+from connector.core.model import Action, Change, Facts, Known, Plan
 from connector.core.plan import digest, reverse
 from connector.core.safety import judge
 from connector.core.schema import AttributeType, is_kept_by_server
-from connector.desk import resumed
 from connector.errors import UsageError
 from connector.gather import rows_digest
 from connector.portrait import look_at
@@ -84,15 +82,8 @@ def undo(
         return Undone(None, tuple(left))
     _disown(context, run)
     if not prepared.refused_approval:
-        for change in prepared.verdict.go:
-            _let_stand(context, prepared, undone[change.student_number])
+        _wish(context, prepared, undone)
     report = carry_out(context, prepared, command="undo", reason=reason)
-    for outcome in report.outcomes:
-        number = outcome.change.student_number
-        if outcome.outcome == "applied":
-            _settle(context, undone[number], outcome.change)
-        elif outcome.outcome == "failed":
-            context.journal.take_back(number, "undone")
     return Undone(report, tuple(left))
 
 
@@ -170,35 +161,22 @@ def _notices(
     return tuple(found)
 
 
-def _let_stand(context: Context, prepared: Prepared, undone: Change) -> None:
-    """The register's rows do not count until they change, and nothing does it again till then."""
-    if undone.action is Action.UNDO:
-        return
-    number = undone.student_number
-    rows = rows_digest(prepared.feed.students.get(number, ()))
-    not_again: set[Action] = {undone.action}
-    standing = prepared.facts[number].override
-    if standing.undone:
-        not_again |= standing.not_again
-    text = " ".join([rows, *sorted(action.value for action in not_again)])
-    context.journal.override(number, "undone", text, context.actor, instant())
-
-
-def _settle(context: Context, undone: Change, change: Change) -> None:
-    """Decisions of admins follow what was taken back, so that the next sync finds them so."""
-    number = change.student_number
-    if undone.action is Action.UNDO:
-        context.journal.take_back(number, "undone")
-    was, now = (
-        entry.standing(Account(change.dn, {"supannRessourceEtatDate": values})).state
-        for values in change.attributes.get("supannRessourceEtatDate", ((), ()))
-    )
-    if was is now or State.EXPIRED in (was, now):
-        return
-    if was is State.SUSPENDED:
-        resumed(context, number, context.journal.accounts([number]).get(number))
-    elif now is State.SUSPENDED:
-        context.journal.override(number, "suspended", change.reason, context.actor, instant())
+def _wish(context: Context, prepared: Prepared, undone: Mapping[str, Change]) -> None:
+    """Of whose change is taken back the register's rows do not count until they change, and nothing
+    does it again till then; of whose undo is taken back they count again."""
+    numbers = [change.student_number for change in prepared.verdict.go]
+    again = {number for number in numbers if undone[number].action is Action.UNDO}
+    stand: dict[str, str] = {}
+    for number in numbers:
+        if number in again:
+            continue
+        rows = rows_digest(prepared.feed.students.get(number, ()))
+        not_again: set[Action] = {undone[number].action}
+        standing = prepared.facts[number].override
+        if standing.undone:
+            not_again |= standing.not_again
+        stand[number] = " ".join([rows, *sorted(action.value for action in not_again)])
+    context.journal.wish_undone(stand, again, context.actor, instant())
 
 
 def _reversed(

@@ -43,6 +43,7 @@ from connector.edges.journal.students import (
 )
 from connector.edges.journal.tables import archive, changes, memberships
 from connector.edges.journal.tables import sealed as sealed_passwords
+from connector.edges.journal.undoing import settle_undone
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,7 @@ class Changes(Store):
             mark_given(connection, {c.student_number: c.gifts for c in given})
             take_back_given(connection, {c.student_number: c.gifts for c in undone})
             begin_anew(connection, applied)
+            settle_undone(connection, results)
             for _, change, error in results:
                 if error is not None:
                     give_up(connection, change, error)

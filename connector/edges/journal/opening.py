@@ -24,6 +24,7 @@ from connector.edges.journal.store import cause_of
 from connector.edges.journal.students import Students
 from connector.edges.journal.tables import SCHEMA_VERSION, meta, metadata
 from connector.edges.journal.tries import Tries
+from connector.edges.journal.undoing import Undoing
 from connector.edges.journal.url import parsed, shown
 from connector.errors import JournalUntrusted
 from connector.own_files import make_own
@@ -89,6 +90,7 @@ class Journal(
     Sessions,
     Holders,
     Offers,
+    Undoing,
 ):
     """One open journal. Every method is one transaction and raises JournalUntrusted."""
 

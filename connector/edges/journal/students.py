@@ -22,6 +22,7 @@ from connector.edges.journal.rows import (
 )
 from connector.edges.journal.store import Store, chunks, rows_of, upsert
 from connector.edges.journal.tables import accounts, enrolments, gifts, overrides, sealed
+from connector.edges.journal.undoing import UNDONE, WISHES
 
 
 class Students(Store):
@@ -130,10 +131,10 @@ class Students(Store):
         """What admins decided and did not take back, by student number."""
         found: dict[str, Override] = {}
         with self._reading("reading the overrides") as connection:
-            query = sa.select(overrides)
+            query = sa.select(overrides).where(overrides.c.kind.not_in(WISHES))
             for row in rows_of(connection, query, overrides.c.student_number, numbers):
                 before = found.get(row.student_number, Override())
-                if row.kind == "undone":
+                if row.kind == UNDONE:
                     rows, *actions = row.reason.split(" ")
                     found[row.student_number] = replace(
                         before,
@@ -153,7 +154,7 @@ class Students(Store):
     def override(
         self, student_number: str, kind: str, reason: str, actor: str, at: datetime
     ) -> None:
-        """Record what an admin decided: "suspended", "reissue" or "undone"."""
+        """Record what an admin decided: "suspended" or "reissue"."""
         row = {
             "student_number": student_number,
             "kind": kind,
