@@ -187,10 +187,17 @@ def _print_json(value: Any) -> None:
 
 
 def _is_confirmed(question: str, *, yes: bool) -> bool:
-    """Whether it may go on: a person at a terminal is asked, a script is not."""
+    """Whether it may go on: a person at a terminal is asked, a script is not.
+
+    Who types Ctrl-C or ends the input has said no.
+    """
     if yes or not (sys.stdin.isatty() and stderr.is_terminal):
         return True
-    return typer.confirm(question, err=True)
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        stderr.print()
+        return False
 
 
 def _end(status: int) -> NoReturn:
@@ -415,7 +422,7 @@ def history(
     else:
         render_person.show_history(stdout, found, zone)
         if others:
-            stdout.print(others, markup=False, soft_wrap=True)
+            stdout.print(printable(others), markup=False, soft_wrap=True)
 
 
 # --- the desk -------------------------------------------------------------------------------------
@@ -470,9 +477,12 @@ def _reissue_many(
     as_json: bool,
 ) -> None:
     names = reissuing.read_names(file)
-    what = f"{len(names):,} lines: the passwords of these students will be replaced. Go on?"
+    whom = "1 line: the password of this student"
+    if len(names) != 1:
+        whom = f"{len(names):,} lines: the passwords of these students"
+    what = f"{whom} will be replaced. Go on?"
     if not _is_confirmed(what, yes=yes):
-        raise UsageError("nothing was changed")
+        raise UsageError("no new password is handed out", "Nothing was changed.")
     with _opened(context, config) as opened, _bar("reissuing", len(names)) as (_, done):
         many = reissuing.reissue(
             opened,
@@ -486,7 +496,7 @@ def _reissue_many(
         _print_json([reissuing.as_json(one) for one in many.done])
     else:
         for line in reissuing.told(many):
-            stdout.print(line, markup=False, soft_wrap=True)
+            stdout.print(printable(line), markup=False, soft_wrap=True)
         if any(not one.trouble for one in many.done):
             command = f"scolpass letters --from {shlex.quote(str(file))} --out letters.pdf"
             stdout.print(f"Print their letters: {command}", markup=False, soft_wrap=True)
@@ -649,7 +659,9 @@ def undo(
         if as_json:
             return True
         render_plan.show_undo(stdout, prepared, run, left, zone)
-        return not prepared.verdict.go or _is_confirmed("Take this back?", yes=yes)
+        if prepared.verdict.go and not _is_confirmed("Take this back?", yes=yes):
+            raise UsageError(f"run {run} is not undone", "Nothing was changed.")
+        return True
 
     with _opened(context, config) as opened, _writing(opened, "undo"):
         zone = opened.rules.institution.zone
@@ -923,5 +935,6 @@ def _unforeseen(error: OSError) -> ScolpassError:
 
 
 def _fail(error: ScolpassError) -> NoReturn:
-    stderr.print(f"[bold red]scolpass:[/bold red] {escape(logs.scrub(str(error)))}", soft_wrap=True)
+    said = printable(logs.scrub(str(error)), lines=True)
+    stderr.print(f"[bold red]scolpass:[/bold red] {escape(said)}", soft_wrap=True)
     sys.exit(error.exit_status)

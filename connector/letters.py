@@ -29,6 +29,7 @@ from connector.core.model import (
     State,
 )
 from connector.core.rules import Rules
+from connector.core.signs import seen
 from connector.doors import Doors
 from connector.edges.binder import Binder
 from connector.edges.files import finished
@@ -207,7 +208,7 @@ def letter(facts: Facts, rules: Rules, today: date) -> dict[str, Any]:
     civility = entry.known_civility(who.civility or "") or ""
     names = (civility, known(who.first_name), who.usual_name or who.family_name)
     address = address_lines(who.postal_address)
-    return {
+    data: dict[str, Any] = {
         "academic_year": f"{year}/{year + 1}" if year else "",
         "civility": civility,
         "birth_name": who.family_name,
@@ -230,6 +231,16 @@ def letter(facts: Facts, rules: Rules, today: date) -> dict[str, Any]:
         "last_day": last.isoformat(),
         "address": [" ".join(name for name in names if name), *address] if address else [],
     }
+    return {name: _seen(value) for name, value in data.items()}
+
+
+def _seen(value: Any) -> Any:
+    """A value of a letter without signs that nobody sees."""
+    if isinstance(value, str):
+        return seen(value)
+    if isinstance(value, dict):
+        return {name: _seen(inner) for name, inner in value.items()}
+    return [_seen(inner) for inner in value]
 
 
 def _steps(rows: Iterable[Enrolment]) -> list[dict[str, str]]:

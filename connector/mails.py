@@ -26,6 +26,7 @@ from connector.core.holding import redirection
 from connector.core.lifecycle import cutoff_of
 from connector.core.model import IN_USE, Account, Action, Known, Moment, State
 from connector.core.rules import Rules
+from connector.core.signs import seen
 from connector.edges import mail as smtp
 from connector.edges.journal import Concluded, Journal, Outgoing, Queued, chunks
 from connector.edges.templates import Templates, Value
@@ -480,7 +481,7 @@ class Postman:
         url = settings.http.public_url
         common: dict[str, Value] = {
             "institution": settings.institution.name,
-            "first_name": identity(rows).first_name if rows else "",
+            "first_name": seen(identity(rows).first_name) if rows else "",
             "login": known.address or known.uid,
             "mail": known.address,
             "url": url,

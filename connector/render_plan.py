@@ -83,7 +83,8 @@ def show_plan(
     if ahead:
         for item in held:
             console.print(
-                f"[bold yellow]It would be held:[/bold yellow] {escape(item.explanation)}."
+                "[bold yellow]It would be held:[/bold yellow] "
+                f"{escape(printable(item.explanation))}."
             )
     else:
         _say_held(console, plan, held, "sync")
@@ -210,7 +211,7 @@ def _say_counts(console: Console, plan: Plan, held: Sequence[Held]) -> None:
 
 def _say_held(console: Console, plan: Plan, held: Sequence[Held], command: str) -> None:
     for item in held:
-        console.print(f"[bold yellow]Held:[/bold yellow] {escape(item.explanation)}.")
+        console.print(f"[bold yellow]Held:[/bold yellow] {escape(printable(item.explanation))}.")
     if held:
         console.print("If that is right, read the plan and approve it, as it stands, with:")
         # In two lines that a shell reads as one: on a narrow terminal, too, it can be copied.

@@ -7,11 +7,22 @@ from rich.console import Console
 from rich.text import Text
 
 
-def printable(text: str) -> str:
-    """Text that cannot play with the terminal: control and bidi signs are shown, not obeyed."""
+def printable(text: str, *, lines: bool = False) -> str:
+    """Text that cannot play with the terminal: control and bidi signs are shown, not obeyed.
+
+    Args:
+        lines: whether line breaks are ours, and kept; else one in a value would forge a line.
+    """
+    if text.isprintable():
+        return text
     return "".join(
-        sign if sign == "\n" or sign.isprintable() else f"\\u{ord(sign):04x}" for sign in text
+        sign if sign.isprintable() or (lines and sign == "\n") else _escaped(sign) for sign in text
     )
+
+
+def _escaped(sign: str) -> str:
+    code = ord(sign)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def hang(console: Console, lead: str | Text, text: str, *, style: str = "", by: int = 0) -> None:

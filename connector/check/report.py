@@ -62,12 +62,12 @@ def show_checkup(console: Console, checkup: Checkup) -> None:
     table.add_column("area", no_wrap=True)
     table.add_column("what was seen, and how to mend it", overflow="fold")
     for one in checkup.findings:
-        what = Text(printable(one.seen))
+        what = Text(printable(one.seen, lines=True))
         if one.names:
             more = f" and {len(one.names) - SHOWN:,} more" if len(one.names) > SHOWN else ""
             what.append("\n  " + printable(", ".join(one.names[:SHOWN])) + more, style="dim")
         if one.cure:
-            what.append("\n→ " + printable(one.cure), style="italic")
+            what.append("\n→ " + printable(one.cure, lines=True), style="italic")
         table.add_row(Text(one.mark.value, style=_COLOURS[one.mark]), one.area, what)
     console.print(table)
     counts = [

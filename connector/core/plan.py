@@ -651,7 +651,8 @@ def _reason(facts: Facts, decision: Decision, changed: Mapping[str, tuple[Values
     if "mailForwardingAddress" in changed:
         parts.append("the student changed the forwarding")
     if not parts:
-        parts.append(f"{', '.join(sorted(changed))} differ from what is right")
+        verb = "differs" if len(changed) == 1 else "differ"
+        parts.append(f"{', '.join(sorted(changed))} {verb} from what is right")
     return "; ".join(dict.fromkeys(parts))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import httpx
 import pytest
 from ldap3 import MODIFY_REPLACE
 
@@ -20,6 +21,7 @@ from tests.support.clock import faked
 from tests.support.daemon import Daemon, incidents, new_webhook_secret, running, states
 from tests.support.events import PASSWORD, activation, change_password, drop, event, forwarding
 from tests.support.mail import MailServer
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 from tests.support.walk import Walk, student, students
 from tests.support.workspace import Workspace
@@ -322,3 +324,32 @@ def test_it_starts_without_the_directory_and_goes_on_when_it_is_there(walk: Walk
         daemon.end()
     walk.invariants().check()
     walk.writes_nothing()
+
+
+# --- the probes -----------------------------------------------------------------------------------
+
+
+def test_probes_on_a_listener_of_their_own_are_told_there_and_nowhere_else(walk: Walk) -> None:
+    walk.workspace.write_register(students(2))
+    inside = f"127.0.0.1:{free_port()}"
+    with (
+        running(walk.workspace, wait=False, SCOLPASS_HTTP__PROBES_LISTEN=inside) as daemon,
+        httpx.Client(base_url=f"http://{inside}", timeout=15) as probes,
+    ):
+        daemon.wait_up()
+        wait_until(lambda: probes.get("/readyz").status_code == 200, "ready", 30)
+        wait_until(lambda: len(walk.people()) == 2, "both have entries", 30)
+        assert probes.get("/healthz").json() == {"status": "ok"}
+        assert {"directory", "journal", "role"} <= probes.get("/readyz").json()["checks"].keys()
+        metrics = probes.get("/metrics")
+        assert metrics.status_code == 200
+        assert "scolpass_" in metrics.text
+        for path in ("/premiere-connexion", "/events", "/openapi.json"):
+            assert probes.get(path).status_code == 404
+        # The public listener says whether it is well, and no more: from this machine, too.
+        assert daemon.client.get("/healthz").json() == {"status": "ok"}
+        assert daemon.client.get("/readyz").json() == {"ready": True}
+        refused = daemon.client.get("/metrics")
+        assert refused.status_code == 404
+        assert "scolpass_" not in refused.text
+        assert daemon.client.get("/premiere-connexion").status_code == 200

@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from starlette.responses import HTMLResponse, Response
 
+from connector.core.signs import seen
 from connector.errors import ConfigurationError
 
 LANGUAGES = ("fr", "en")  # the first one is spoken to those who have not chosen
@@ -27,12 +28,18 @@ def texts(language: str) -> Texts:
     return tomllib.loads((_HERE / "texts" / f"{language}.toml").read_text(encoding="utf-8"))
 
 
+def _seen(value: object) -> object:
+    """What a page shows, without signs that nobody sees; it is escaped after that."""
+    return seen(value) if type(value) is str else value
+
+
 @lru_cache
 def _environment() -> Environment:
     return Environment(
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=select_autoescape(default=True),
         undefined=StrictUndefined,
+        finalize=_seen,
         trim_blocks=True,
         lstrip_blocks=True,
     )
