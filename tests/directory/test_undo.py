@@ -388,6 +388,27 @@ def test_a_changed_password_does_not_go_under_the_provisional_policy_again(walk:
     assert "pwdPolicySubentry" not in walk.directory.entry(dn)
 
 
+def test_a_password_that_no_pass_has_seen_yet_stays_and_the_next_sync_notes_it(walk: Walk) -> None:
+    """The student changes it between the run and its undo."""
+    walk.synced(ROWS)
+    walk.synced([student(NUMBER, "Noé", "Le Gall")])
+    run = last_run(walk)
+    change_password(walk)
+    found = undo(walk, run)
+    assert found.left == ()
+    assert walk.people()[NUMBER]["sn"] == ["Martin"]
+    report = walk.synced()
+    assert actions(report) == [("update", NUMBER)]
+    entry = walk.people()[NUMBER]
+    assert entry["sn"] == ["Martin"]
+    assert entry.keys().isdisjoint({"pwdReset", "pwdPolicySubentry"})
+    assert entry["pwdEndTime"] == [f"{END}230000Z"]
+    assert binds(walk)
+    with walk.context() as opened:
+        assert opened.journal.ciphertexts([NUMBER], "live") == {}
+    walk.writes_nothing()
+
+
 @pytest.mark.parametrize("password", [True, False], ids=["with a password", "without one"])
 def test_an_adoption_is_taken_back_and_the_entry_is_left_as_it_was_found(
     walk: Walk, password: bool
