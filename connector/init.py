@@ -29,6 +29,7 @@ from pydantic import SecretStr
 from connector.core.peers import LOOPBACK, spelled
 from connector.edges.passwords import new_key
 from connector.errors import ConfigurationError, UsageError
+from connector.plain_files import read_plain
 from connector.sandbox import (
     DEFAULT_SUFFIX,
     Names,
@@ -279,8 +280,8 @@ def _standing_secret(path: Path) -> SecretStr | None:
 def _standing_hash(tree: Path, secret: SecretStr) -> str | None:
     """The hash in a tree file of an earlier `init`, if it is this password's: salts differ."""
     try:
-        text = tree.read_text(encoding="utf-8")
-    except OSError:
+        text = read_plain(tree).decode()
+    except (OSError, UnicodeDecodeError):
         return None
     found = re.search(r"(?m)^userPassword: \{SSHA\}(\S+)$", text)
     if found is None:
@@ -298,7 +299,7 @@ def _compare(wanted: Mapping[Path, tuple[str, int]]) -> tuple[list[Path], list[P
         if not os.path.lexists(path):
             continue
         try:
-            same = path.read_bytes() == text.encode()
+            same = read_plain(path) == text.encode()
         except OSError:
             same = False
         (kept if same else in_the_way).append(path)

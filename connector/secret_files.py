@@ -24,16 +24,10 @@ from pydantic import SecretStr
 
 from connector.errors import ConfigurationError
 from connector.own_files import user_name
+from connector.plain_files import kind_of
 
 _LIMIT = 65_536  # bytes; whatever is longer is not the file that was meant
 _ROOT = 0
-_KINDS = {
-    stat.S_IFDIR: "a folder",
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +145,9 @@ def refusal(
         reader: who reads it.
         is_credential: systemd put it there.
     """
-    if not stat.S_ISREG(status.st_mode):
-        return _no_file(file, stat.S_IFMT(status.st_mode))
+    kind = kind_of(status.st_mode)
+    if kind is not None:
+        return ConfigurationError(f"the secret file {file} is {kind}", "Make it a plain file")
     mode = stat.S_IMODE(status.st_mode)
     if status.st_uid not in (reader.user, _ROOT):
         owner, me = user_name(status.st_uid), user_name(reader.user)
@@ -177,12 +172,6 @@ def refusal(
             f"{file}` and `chown {user_name(reader.user)} {file}`",
         )
     return None
-
-
-def _no_file(file: Path, kind: int) -> ConfigurationError:
-    return ConfigurationError(
-        f"the secret file {file} is {_KINDS.get(kind, 'no file')}", "Make it a plain file"
-    )
 
 
 def _too_open(file: Path, mode: int, to: str) -> ConfigurationError:

@@ -59,6 +59,7 @@ from connector.core.rules import (
     Section,
 )
 from connector.errors import ConfigurationError
+from connector.plain_files import read_plain
 from connector.secret_files import find_secret, read_secret, secret_lines
 
 PREFIX = "SCOLPASS_"
@@ -622,7 +623,7 @@ def _find_file(path: Path | None, environ: Mapping[str, str]) -> Path:
 
 def _read_table(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_bytes().decode("utf-8-sig"))
+        return tomllib.loads(read_plain(file).decode("utf-8-sig"))
     except FileNotFoundError:
         raise ConfigurationError(
             f"no configuration file {file}", f"Name yours with --config FILE; {_INIT}"

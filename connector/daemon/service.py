@@ -37,6 +37,7 @@ from connector.edges.watch import watch_folders
 from connector.edges.webhook import Keyring
 from connector.errors import Busy, ConfigurationError, JournalUntrusted, ScolpassError
 from connector.intake import Intake
+from connector.named_files import see_named_files
 from connector.settings import CsvSource, Settings
 from connector.web.app import Audience, make_app, make_probes
 from connector.web.metrics import Metrics
@@ -185,6 +186,7 @@ class Service:
     def __enter__(self) -> Service:
         settings = self.settings
         try:
+            see_named_files(settings)
             _look_at_secrets(settings)
             self._own = self._stack.enter_context(self._context())
             ways = alerts.ways(

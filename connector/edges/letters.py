@@ -21,6 +21,7 @@ import segno
 import typst
 
 from connector.errors import ConfigurationError, UsageError
+from connector.plain_files import read_plain
 
 BASE_FAMILY = "Noto Sans"  # what the templates are set in
 BASE_PACKAGE = "fonts-noto-core"
@@ -112,7 +113,7 @@ class Press:
 
 def _read(template: Path) -> str:
     try:
-        return template.read_text(encoding="utf-8", errors="replace")
+        return read_plain(template).decode(errors="replace")
     except OSError as error:
         raise ConfigurationError(
             f"the letters' template {template} cannot be read: {error.strerror}",

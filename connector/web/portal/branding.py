@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from connector.errors import ConfigurationError
+from connector.plain_files import read_plain
 from connector.settings import Settings
 from connector.web.portal.pages import STATIC
 
@@ -70,7 +71,7 @@ def _read(name: str, file: Path) -> Picture:
             f"Give one of {', '.join(KINDS)}.",
         )
     try:
-        content = file.read_bytes()
+        content = read_plain(file, LARGEST + 1)
     except OSError as error:
         raise ConfigurationError(
             f"institution.{name}: {file} cannot be read: {error.strerror}",

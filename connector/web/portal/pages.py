@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, Response
 
 from connector.core.signs import seen
 from connector.errors import ConfigurationError
+from connector.plain_files import read_plain
 
 LANGUAGES = ("fr", "en")  # the first one is spoken to those who have not chosen
 _HERE = Path(__file__).parent
@@ -61,14 +62,16 @@ def read_charter(folder: Path, language: str) -> Charter:
     """
     file = folder / f"{language}.txt"
     try:
-        text = file.read_text(encoding="utf-8")
+        text = read_plain(file).decode().replace("\r\n", "\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
-            f"{file}: the charter cannot be read: {error}",
+            f"{file}: the charter cannot be read: {getattr(error, 'strerror', None) or error}",
             "Write it as plain text in UTF-8: a title, then paragraphs.",
         ) from None
-    title, *paragraphs = [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
-    return Charter(title, tuple(paragraphs))
+    parts = [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
+    if not parts:
+        raise ConfigurationError(f"{file}: the charter is empty", "Write a title, then paragraphs.")
+    return Charter(parts[0], tuple(parts[1:]))
 
 
 def page(name: str, language: str, status: int = 200, **shown: object) -> Response:
