@@ -22,9 +22,10 @@ from connector.web import events as door
 from tests.support.events import activation
 from tests.support.signing import new_id, new_secret, sign
 from tests.support.workspace import write_secret
-from tests.web.common import BATCH, EVENT, Edge, answer_on, is_closed, running_edge
+from tests.web.common import BATCH, EVENT, Edge, answer_on, is_closed, running_edge, signed_head
 
 TEN_MEGABYTES = 10_000_000
+FAR_TOO_LONG = f"Content-Length: {TEN_MEGABYTES}"
 
 
 @pytest.fixture
@@ -213,16 +214,10 @@ def test_the_same_request_many_times_at_once_is_taken_once(edge: Edge) -> None:
 # --- too large, too slow --------------------------------------------------------------------------
 
 
-def head_for(content: bytes, edge: Edge, *more: str) -> bytes:
-    headers = {**sign(content, edge.secret, id=new_id()), "content-type": EVENT}
-    lines = [*(f"{name}: {value}" for name, value in headers.items()), *more]
-    return "\r\n".join(["POST /events HTTP/1.1", "Host: x", *lines, "", ""]).encode()
-
-
 def test_ten_megabytes_are_refused_unread(edge: Edge) -> None:
     """The answer is there after a hundred kilobytes at most, and then the connection ends."""
     with edge.connection() as connection:
-        connection.sendall(head_for(b"", edge, f"Content-Length: {TEN_MEGABYTES}") + b"x" * 100_000)
+        connection.sendall(signed_head(b"", edge.secret, FAR_TOO_LONG) + b"x" * 100_000)
         status, headers, body = answer_on(connection)
         assert status == 413
         assert headers["connection"] == "close"
@@ -237,9 +232,7 @@ def test_ten_megabytes_are_refused_unread(edge: Edge) -> None:
 
 def test_who_asks_before_sending_ten_megabytes_is_told_not_to(edge: Edge) -> None:
     with edge.connection() as connection:
-        connection.sendall(
-            head_for(b"", edge, f"Content-Length: {TEN_MEGABYTES}", "Expect: 100-continue")
-        )
+        connection.sendall(signed_head(b"", edge.secret, FAR_TOO_LONG, "Expect: 100-continue"))
         assert answer_on(connection)[0] == 413  # and no 100 before it
         assert is_closed(connection)
 
@@ -247,7 +240,7 @@ def test_who_asks_before_sending_ten_megabytes_is_told_not_to(edge: Edge) -> Non
 def test_a_sender_of_ten_megabytes_who_does_not_listen_still_reads_the_answer(edge: Edge) -> None:
     """Closed at once, the connection would be reset, and the answer lost with it."""
     with edge.connection() as connection:
-        connection.sendall(head_for(b"", edge, f"Content-Length: {TEN_MEGABYTES}"))
+        connection.sendall(signed_head(b"", edge.secret, FAR_TOO_LONG))
         connection.sendall(b"x" * TEN_MEGABYTES)
         assert answer_on(connection)[0] == 413
         assert is_closed(connection)
@@ -257,7 +250,7 @@ def test_a_sender_of_ten_megabytes_who_does_not_listen_still_reads_the_answer(ed
 def test_ten_megabytes_in_chunks_are_cut_off_at_the_limit(edge: Edge) -> None:
     chunk = b"8000\r\n" + b"x" * 0x8000 + b"\r\n"
     with edge.connection() as connection:
-        connection.sendall(head_for(b"", edge, "Transfer-Encoding: chunked"))
+        connection.sendall(signed_head(b"", edge.secret, "Transfer-Encoding: chunked"))
         connection.setblocking(False)
         sent, answered = 0, b""
         give_up = time.monotonic() + 20
@@ -293,7 +286,7 @@ def test_a_slow_body_is_given_up(edge: Edge, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(bodies, "BODY", 0.5)
     content = json.dumps(activation()).encode()
     with edge.connection() as connection:
-        connection.sendall(head_for(content, edge, f"Content-Length: {len(content)}"))
+        connection.sendall(signed_head(content, edge.secret, f"Content-Length: {len(content)}"))
         stopped = threading.Event()
 
         def dribble() -> None:
@@ -319,7 +312,7 @@ def test_a_slow_body_is_given_up(edge: Edge, monkeypatch: pytest.MonkeyPatch) ->
 def test_slow_senders_hold_up_no_other(edge: Edge) -> None:
     with edge.connection() as one, edge.connection() as two:
         for connection in (one, two):
-            connection.sendall(head_for(b"", edge, "Content-Length: 1000") + b"{")
+            connection.sendall(signed_head(b"", edge.secret, "Content-Length: 1000") + b"{")
         assert edge.post(activation()).status_code == 202
 
 
@@ -330,7 +323,9 @@ def test_of_more_bodies_at_once_than_memory_should_hold_the_slowest_gives_way(
     body = activation()
     with edge.connection() as one, edge.connection() as two:
         for connection in (one, two):
-            connection.sendall(head_for(b"", edge, "Content-Length: 1000", "Expect: 100-continue"))
+            connection.sendall(
+                signed_head(b"", edge.secret, "Content-Length: 1000", "Expect: 100-continue")
+            )
             assert connection.recv(100).startswith(b"HTTP/1.1 100")  # it is being read
         assert edge.post(body).status_code == 202
         status, headers, _ = answer_on(one)
@@ -341,7 +336,9 @@ def test_of_more_bodies_at_once_than_memory_should_hold_the_slowest_gives_way(
 def test_a_connection_that_ends_within_a_body_leaves_nothing(edge: Edge) -> None:
     content = json.dumps(activation()).encode()
     with edge.connection() as connection:
-        connection.sendall(head_for(content, edge, f"Content-Length: {len(content)}") + content[:9])
+        connection.sendall(
+            signed_head(content, edge.secret, f"Content-Length: {len(content)}") + content[:9]
+        )
     give_up = time.monotonic() + 10
     while edge.counted("scolpass_webhook_refusals_total", reason="cut_off") != 1:
         assert time.monotonic() < give_up

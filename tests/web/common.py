@@ -122,6 +122,13 @@ class Edge:
             yield connection
 
 
+def signed_head(content: bytes, secret: str, *more: str) -> bytes:
+    """The head of a signed ``POST /events``, for a bare connection; ``more``: further lines."""
+    headers = {**sign(content, secret, id=new_id()), "content-type": EVENT}
+    lines = [*(f"{name}: {value}" for name, value in headers.items()), *more]
+    return "\r\n".join(["POST /events HTTP/1.1", "Host: x", *lines, "", ""]).encode()
+
+
 def answer_on(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
     """The next answer on a bare connection: status, headers in lower case, body."""
     found = http.client.HTTPResponse(connection)

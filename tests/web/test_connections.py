@@ -19,7 +19,7 @@ from connector.web.connections import MOST, OF_A_PEER
 from connector.web.server import WebServer
 from tests.support.events import activation
 from tests.support.signing import new_id, new_secret, sign
-from tests.web.common import EVENT, Edge, answer_on, is_closed, wait_until
+from tests.web.common import EVENT, Edge, answer_on, is_closed, signed_head, wait_until
 
 PROMPTLY = 20.0  # seconds, on a machine that is busy with other things
 AWAY = "198.51.100.7"  # an address of nobody's machine
@@ -73,18 +73,13 @@ def test_515_connections_of_one_peer_keep_nobody_out(
 def test_who_is_being_answered_is_not_given_up(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "OF_A_PEER", 4)
     content = json.dumps(activation()).encode()
-    signed = {**sign(content, edge.secret, id=new_id()), "content-type": EVENT}
-    head = "".join(f"{name}: {value}\r\n" for name, value in signed.items())
     edge.server.room._trusted = []
     with edge.connection() as early, opened(edge, 20):
         early.settimeout(PROMPTLY)
         assert is_closed(early)  # it had waited longest
         with edge.connection() as late:
-            late.sendall(
-                f"POST /events HTTP/1.1\r\nHost: x\r\n{head}"
-                f"Content-Length: {len(content)}\r\n\r\n".encode()
-                + content
-            )
+            length = f"Content-Length: {len(content)}"
+            late.sendall(signed_head(content, edge.secret, length) + content)
             assert answer_on(late)[0] == 202
 
 
@@ -119,11 +114,9 @@ def test_headers_are_judged_before_a_body_is_read(
 
 @pytest.mark.parametrize("signed", [False, True], ids=["unsigned", "by nobody we know"])
 def test_64_slow_senders_keep_no_signed_event_out(edge: Edge, signed: bool) -> None:
-    lines = ""
+    slow = b"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"
     if signed:
-        given = {**sign(b"{}", new_secret(), id=new_id()), "content-type": EVENT}
-        lines = "".join(f"{name}: {value}\r\n" for name, value in given.items())
-    slow = f"POST /events HTTP/1.1\r\nHost: x\r\n{lines}Content-Length: 1000\r\n\r\n{{".encode()
+        slow = signed_head(b"{}", new_secret(), "Content-Length: 1000") + b"{"
     with opened(edge, door.AT_ONCE + 6, slow):
         assert edge.post(activation()).status_code == 202
         assert healthy(edge.server.port)
@@ -137,12 +130,13 @@ def test_a_sender_elsewhere_is_not_the_one_who_gives_way(
     content = json.dumps(activation()).encode()
 
     def begun(address: str, secret: str) -> bytes:
-        given = {**sign(content, secret, id=new_id()), "content-type": EVENT}
-        lines = "".join(f"{name}: {value}\r\n" for name, value in given.items())
-        return (
-            f"POST /events HTTP/1.1\r\nHost: x\r\n{lines}X-Forwarded-For: {address}\r\n"
-            f"Expect: 100-continue\r\nContent-Length: {len(content)}\r\n\r\n"
-        ).encode()
+        return signed_head(
+            content,
+            secret,
+            f"X-Forwarded-For: {address}",
+            "Expect: 100-continue",
+            f"Content-Length: {len(content)}",
+        )
 
     with edge.connection() as honest, ExitStack() as stack:
         honest.sendall(begun("192.0.2.1", edge.secret))

@@ -10,8 +10,7 @@ import json
 import pytest
 
 from tests.support.events import activation
-from tests.support.signing import new_id, sign
-from tests.web.common import EVENT, Edge, answer_on, is_closed
+from tests.web.common import Edge, answer_on, is_closed, signed_head
 
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 SMUGGLED = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -57,14 +56,10 @@ def test_what_ends_in_two_places_is_refused_and_the_connection_closed(
 
 def test_one_framing_is_taken_in_either_way(edge: Edge) -> None:
     content = json.dumps(activation()).encode()
-    for lines, body in (
-        (f"Content-Length: {len(content)}\r\n".encode(), content),
-        (CHUNKED, b"%x\r\n%s\r\n0\r\n\r\n" % (len(content), content)),
+    for line, body in (
+        (f"Content-Length: {len(content)}", content),
+        (CHUNKED.decode().strip(), b"%x\r\n%s\r\n0\r\n\r\n" % (len(content), content)),
     ):
-        signed = {**sign(content, edge.secret, id=new_id()), "content-type": EVENT}
-        head = "".join(f"{name}: {value}\r\n" for name, value in signed.items()).encode()
         with edge.connection() as connection:
-            connection.sendall(
-                b"POST /events HTTP/1.1\r\nHost: x\r\n" + head + lines + b"\r\n" + body
-            )
+            connection.sendall(signed_head(content, edge.secret, line) + body)
             assert answer_on(connection)[0] == 202

@@ -17,8 +17,7 @@ from connector.errors import ConfigurationError
 from connector.web import connections as web
 from connector.web.server import WebServer
 from tests.support.events import activation
-from tests.support.signing import new_id, sign
-from tests.web.common import EVENT, Edge, answer_on, is_closed, wait_until
+from tests.web.common import Edge, answer_on, is_closed, signed_head, wait_until
 
 
 async def hello(scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,10 +77,7 @@ def test_one_that_was_never_started_can_be_stopped() -> None:
 def test_it_ends_within_two_seconds_whoever_is_connected(edge: Edge) -> None:
     """An idle connection, one within its head, one within its body."""
     content = json.dumps(activation()).encode()
-    fields = {"Host": "x", "Content-Length": "1000", "Content-Type": EVENT}
-    fields |= sign(content, edge.secret, id=new_id())
-    lines = ["POST /events HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
-    head = "\r\n".join([*lines, "", ""]).encode()
+    head = signed_head(content, edge.secret, "Content-Length: 1000")
     with edge.connection() as idle, edge.connection() as heading, edge.connection() as sending:
         idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         assert answer_on(idle)[0] == 200
@@ -186,13 +182,8 @@ def test_several_requests_may_come_on_one_connection(edge: Edge) -> None:
     with edge.connection() as connection:
         content = json.dumps(activation()).encode()
         for _ in range(3):
-            headers = {**sign(content, edge.secret, id=new_id()), "content-type": EVENT}
-            head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-            connection.sendall(
-                f"POST /events HTTP/1.1\r\nHost: x\r\n{head}"
-                f"Content-Length: {len(content)}\r\n\r\n".encode()
-                + content
-            )
+            length = f"Content-Length: {len(content)}"
+            connection.sendall(signed_head(content, edge.secret, length) + content)
             assert answer_on(connection)[0] == 202
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 2)
         assert answer_on(connection)[0] == 200
