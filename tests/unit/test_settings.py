@@ -312,7 +312,7 @@ def _nul(_folder: Path) -> Path:
     ("make", "expected"),
     [
         pytest.param(_missing, "no configuration file", id="missing"),
-        pytest.param(_directory, "Is a directory", id="a directory"),
+        pytest.param(_directory, "it is a folder", id="a directory"),
         pytest.param(_not_utf8, "expected UTF-8, and byte", id="not UTF-8"),
         pytest.param(_not_toml, "(at line 2", id="not TOML"),
         pytest.param(_loop, "symbolic links", id="a loop of links"),
