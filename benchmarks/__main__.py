@@ -23,7 +23,7 @@ from benchmarks.events import PER_SECOND, lags, percentile
 from benchmarks.register import FIRST_NUMBER, write_register
 from benchmarks.signin import at_once, refusals
 from connector.clock import instant
-from connector.sandbox import Sandbox
+from connector.openldap.sandbox import Sandbox
 
 CREATE_RATIO, CREATE_STUDENTS = 2.0, 5_000
 EVENT_STUDENTS, EVENT_MILLISECONDS = 5_000, 100

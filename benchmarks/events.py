@@ -19,7 +19,7 @@ import ldap3
 from standardwebhooks import Webhook
 
 from benchmarks.register import FIRST_NUMBER
-from connector.sandbox import Sandbox
+from connector.openldap.sandbox import Sandbox
 
 PER_SECOND = 50
 POLL = 0.002  # seconds between two looks at the directory

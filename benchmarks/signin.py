@@ -10,13 +10,14 @@ from contextlib import suppress
 from pydantic import SecretStr
 
 from benchmarks.register import FIRST_NUMBER
-from connector import desk, log
 from connector.activation.portal import Portal
 from connector.activation.signing import seconds_to_wait, sign_in
-from connector.context import open_context
+from connector.desk import account as desk
 from connector.errors import NotLetIn
-from connector.sandbox import Sandbox
-from connector.settings import load_settings
+from connector.log import setup as log
+from connector.openldap.sandbox import Sandbox
+from connector.settings.sections import load_settings
+from connector.walk.context import open_context
 
 LOCKS = 5  # failures after which slapd locks a provisional password
 HERE = "127.0.0.1"

@@ -13,7 +13,7 @@ from pathlib import Path
 from connector.edges.journal.url import database_file
 from connector.errors import ConfigurationError
 from connector.plain_files import kind_of, read_plain
-from connector.settings import CsvSource, Settings
+from connector.settings.sections import CsvSource, Settings
 
 LANGUAGES = ("fr", "en")
 TEXTS = ("letters", "mail", "charter")  # folders beside the configuration, with texts of one's own

@@ -31,7 +31,7 @@ from connector.core.spelling import folded
 from connector.edges.journal import Full, Journal, Window
 from connector.edges.tokens import draw_token
 from connector.errors import Busy, DirectoryUntrusted, NotLetIn, Transient
-from connector.settings import Directory as DirectorySettings
+from connector.settings.sections import Directory as DirectorySettings
 
 AT_ONCE = 8  # attempts in hand in this process; the others wait their turn ...
 PATIENCE = 45.0  # ... for so many seconds

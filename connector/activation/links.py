@@ -12,20 +12,21 @@ from datetime import datetime, time, timedelta
 import structlog
 from pydantic import SecretStr
 
-from connector import desk, mails
 from connector.activation.giving import submit
 from connector.activation.holding import link_goes_to
 from connector.activation.passwords import see_that_it_will_do
 from connector.activation.portal import Portal
 from connector.activation.signing import OPEN, look_up
-from connector.context import open_context
 from connector.core import entry
 from connector.core.model import IN_USE
-from connector.edges.directory import OldPasswordRefused
+from connector.desk import account as desk
 from connector.edges.journal import Link
+from connector.edges.ldap.directory import OldPasswordRefused
 from connector.edges.tokens import draw_token
 from connector.errors import DirectoryUntrusted, InvalidInput, LinkOver, Refused, ScolpassError
-from connector.log import guarded_secret
+from connector.log.setup import guarded_secret
+from connector.notify import students as mails
+from connector.walk.context import open_context
 
 CONFIRM = "backup_mail"
 RESET = "password"

@@ -22,7 +22,7 @@ from connector.core.own_password import (
     passes,
 )
 from connector.core.rules import OwnPassword
-from connector.edges import words
+from connector.edges import dictionary
 from connector.errors import InvalidInput
 
 __all__ = ["Judged", "in_force", "judged", "normal", "read_ahead", "see_that_it_will_do", "typed"]
@@ -44,7 +44,7 @@ class Judged:
 
 def read_ahead() -> None:
     """Read the word lists, so that nobody who types a password has to wait for them."""
-    threading.Thread(target=words.known_words, name="words", daemon=True).start()
+    threading.Thread(target=dictionary.known_words, name="words", daemon=True).start()
 
 
 def judged(
@@ -56,11 +56,11 @@ def judged(
     """
     who = context_of(account, portal.rules.institution, provisional)
     checks = _checks(portal, new, who)
-    return Judged({check.name: check.ok for check in checks}, words.strength(new, who))
+    return Judged({check.name: check.ok for check in checks}, dictionary.strength(new, who))
 
 
 def _checks(portal: Portal, new: str, who: Context) -> tuple[Check, ...]:
-    return judge(new, who, portal.rules.own_password, words.known_words())
+    return judge(new, who, portal.rules.own_password, dictionary.known_words())
 
 
 def in_force(rules: OwnPassword) -> tuple[Rule, ...]:

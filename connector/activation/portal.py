@@ -9,13 +9,13 @@ from contextlib import contextmanager, suppress
 from connector.activation.guard import Guard, longest_bind
 from connector.clock import read_moment
 from connector.core.model import Moment
-from connector.edges.directory import Directory
 from connector.edges.journal import Journal, open_journal
+from connector.edges.ldap.directory import Directory
 from connector.edges.tokens import LINKS, Signer
 from connector.errors import Busy, DirectoryUntrusted
-from connector.events import Accepted
-from connector.log import guard_secret
-from connector.settings import Settings
+from connector.inbox.events import Accepted
+from connector.log.setup import guard_secret
+from connector.settings.sections import Settings
 
 CONNECTIONS = 8  # to the directory, as the service account
 PATIENCE = 10.0  # seconds to wait for one of them

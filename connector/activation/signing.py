@@ -21,8 +21,8 @@ from connector.core.dn import same_dn
 from connector.core.evidence import LONGEST
 from connector.core.model import IN_USE, Account, State
 from connector.core.spelling import cleaned
-from connector.edges.directory import Directory
-from connector.edges.passwords import hash_argon2id
+from connector.edges.ldap.directory import Directory
+from connector.edges.sealing import hash_argon2id
 from connector.edges.tokens import draw_token
 from connector.errors import NotLetIn
 

@@ -21,7 +21,6 @@ from enum import StrEnum
 import structlog
 from pydantic import SecretStr
 
-from connector import mails
 from connector.activation.giving import submit, usable_address
 from connector.activation.holding import hold, holds, is_to_be_proven, vouched_backup
 from connector.activation.links import CONFIRM, RESET, send_confirmation
@@ -33,11 +32,12 @@ from connector.core import entry, evidence
 from connector.core.holding import redirection
 from connector.core.model import IN_USE, Account, Gift
 from connector.core.rules import Rules
-from connector.edges.directory import Directory, OldPasswordRefused
 from connector.edges.journal import Journal, Session
+from connector.edges.ldap.directory import Directory, OldPasswordRefused
 from connector.edges.tokens import draw_token, fingerprint, seal_under, unseal_under
 from connector.errors import InvalidInput, NotLetIn, Refused, SessionOver
-from connector.log import guarded_secret
+from connector.log.setup import guarded_secret
+from connector.notify import students as mails
 
 IDLE = timedelta(minutes=30)  # a session that is not used ends (OWASP ASVS 5.0, V7.3)
 LONGEST = timedelta(hours=12)  # ... and one that is used

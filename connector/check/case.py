@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from connector.check.findings import Definition, Finding, Mark, wrong
 from connector.core.guessing import Guessing
 from connector.core.model import Moment
-from connector.edges.directory import Directory
 from connector.edges.journal import Journal, LastRuns
-from connector.edges.passwords import Sealer
+from connector.edges.ldap.directory import Directory
+from connector.edges.sealing import Sealer
 from connector.errors import DirectoryUntrusted, ScolpassError
-from connector.settings import Settings
+from connector.settings.sections import Settings
 
 Findings = Iterator[Finding]
 Config = list[dict[str, list[bytes]]]

@@ -14,11 +14,11 @@ from sqlalchemy.exc import ArgumentError
 
 from connector.check.case import Case, Findings, failed
 from connector.check.findings import Finding, hint, warning, wrong
-from connector.edges.passwords import Sealer
-from connector.edges.webhook import Keyring
+from connector.edges.sealing import Sealer
+from connector.edges.transports.webhook import Keyring
 from connector.errors import ConfigurationError
-from connector.secret_files import read_secret
-from connector.settings import Settings, SqlSource
+from connector.settings.secrets import read_secret
+from connector.settings.sections import Settings, SqlSource
 
 _LEAST_MEMORY, _LEAST_TIME = 19456, 2  # argon2id: OWASP ASVS 5.0, V11.4.2
 

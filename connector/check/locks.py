@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from connector.check.case import Case, Findings
 from connector.check.findings import Finding, Mark, many
-from connector.doors import KINDS, Doors, Locked, locked
+from connector.desk.doors import KINDS, Doors, Locked, locked
 
 _SAID = {
     "by_hand": (

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from connector import letters, mails
 from connector.check.case import Case, Findings, failed
 from connector.check.findings import Finding, Mark, hint, warning
-from connector.edges import mail as smtp
+from connector.desk import letters
+from connector.edges import smtp
 from connector.errors import ConfigurationError, EntryError, ScolpassError
-from connector.log import guarded_secret
+from connector.log.setup import guarded_secret
+from connector.notify import students as mails
 
 
 def server(case: Case) -> Findings:

@@ -7,7 +7,7 @@ from connector.check.findings import Finding, hint, many, warning, wrong
 from connector.core import entry
 from connector.core.dn import is_below
 from connector.core.model import State
-from connector.newcomers import BORN
+from connector.walk.newcomers import BORN
 
 
 def accounts(case: Case) -> Findings:

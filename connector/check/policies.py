@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from connector.check.case import Case, Findings
 from connector.check.findings import INIT, Finding, hint, unseen, warning, wrong
-from connector.edges.directory import default_policy_of, first_values
+from connector.edges.ldap.directory import default_policy_of, first_values
 
 _MOST_FAILURES = 5  # ASVS 5.0, V6.1.1, as the contract has it
 _LEAST_LENGTH = 8  # ASVS 5.0, V6.2.1

@@ -7,9 +7,9 @@ from datetime import timedelta
 from connector.check.case import Case, Findings, failed
 from connector.check.findings import Finding, unseen, warning, wrong
 from connector.core.dates import shown
-from connector.edges.directory import BindRefused, Directory
+from connector.edges.ldap.directory import BindRefused, Directory
 from connector.errors import ConfigurationError, DirectoryUntrusted, ScolpassError
-from connector.log import guard_secret
+from connector.log.setup import guard_secret
 
 _CERTIFICATE_NOTICE = timedelta(days=30)
 

@@ -10,7 +10,7 @@ from connector.check.findings import Finding, Mark, hint, many, unseen, warning,
 from connector.core.dates import shown
 from connector.core.model import Known, Sealed
 from connector.edges.journal import Journal, lock_file, open_journal
-from connector.edges.passwords import Sealer
+from connector.edges.sealing import Sealer
 from connector.errors import EntryError
 
 _CLOCK_SLACK = timedelta(days=1)

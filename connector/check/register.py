@@ -11,8 +11,8 @@ from connector.core.identifiers import in_place_order
 from connector.core.model import Enrolment, Feed
 from connector.core.why import row_trouble
 from connector.edges.register import read_register
-from connector.newcomers import Newcomers
-from connector.settings import CsvSource
+from connector.settings.sections import CsvSource
+from connector.walk.newcomers import Newcomers
 
 
 def source(case: Case) -> Findings:

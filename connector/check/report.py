@@ -11,7 +11,7 @@ from rich.text import Text
 
 from connector.check.findings import SHOWN, Checkup, Mark
 from connector.core.guessing import LIMIT
-from connector.terminal import printable
+from connector.render.terminal import printable
 
 
 def checkup_json(checkup: Checkup) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import re
 from connector.check.case import Case, Findings
 from connector.check.findings import INIT, Finding, hint, unseen, warning, wrong
 from connector.core import peers
-from connector.edges.directory import SAMPLE, first_values
+from connector.edges.ldap.directory import SAMPLE, first_values
 
 # A hash that no password verifies against: its digest is no argon2 output but zeros.
 _NO_HASH = "{ARGON2}$argon2id$v=19$m=8,t=1,p=1$c2NvbHBhc3MtY2hlY2s$" + "A" * 43

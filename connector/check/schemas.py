@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from connector.check.case import Case, Findings
 from connector.check.findings import INIT, Finding, unseen, warning, wrong
 from connector.core import entry
-from connector.edges.directory import ASSERTION
+from connector.edges.ldap.directory import ASSERTION
 
 
 def schema(case: Case) -> Findings:

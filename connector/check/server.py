@@ -11,7 +11,7 @@ from connector.check.findings import INIT, Finding, hint, unseen, warning, wrong
 from connector.core import indexes as wanted
 from connector.core.constraints import constrains
 from connector.core.limits import reads_without_limit
-from connector.edges.directory import PPOLICY
+from connector.edges.ldap.directory import PPOLICY
 
 _LEAST_MAXSIZE = 1 << 30
 _DEFAULT_SIZE_LIMIT = 500  # of slapd

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from connector.errors import ScolpassError, UsageError
-from connector.own_files import refuse_foreign
+from connector.settings.own_files import refuse_foreign
 
 
 def finished(

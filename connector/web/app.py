@@ -15,15 +15,15 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from connector.activation.portal import Portal
-from connector.edges.webhook import Keyring
-from connector.web import events, signs
+from connector.edges.transports.webhook import Keyring
+from connector.web import events, probes
 from connector.web.addresses import Network
 from connector.web.answers import Orderly, as_problem
-from connector.web.api import make_api
-from connector.web.portal import branding, problems
-from connector.web.portal import routes as first_connection
-from connector.web.portal.visitors import Reception
-from connector.web.service import Audience, Check, Health, Intake, Readiness, Service
+from connector.web.first_connection import branding, problems
+from connector.web.first_connection import routes as first_connection
+from connector.web.first_connection.api import make_api
+from connector.web.first_connection.visitors import Reception
+from connector.web.interfaces import Audience, Check, Health, Intake, Readiness, Service
 
 __all__ = [
     "Audience",
@@ -58,7 +58,7 @@ def make_app(
     """
     served: list[BaseRoute] = [
         *events.routes(service, Keyring(secrets), trusted),
-        *signs.routes(service, audience),
+        *probes.routes(service, audience),
     ]
     if portal is not None:
         reception = Reception(portal, service.metrics)
@@ -71,7 +71,7 @@ def make_app(
 
 def make_probes(service: Service) -> ASGIApp:
     """The ASGI application of a listener that is kept inside: the signs of life alone."""
-    return _answering(signs.routes(service, Audience.ALL))
+    return _answering(probes.routes(service, Audience.ALL))
 
 
 def _answering(served: Sequence[BaseRoute]) -> ASGIApp:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from urllib.parse import unquote_to_bytes
 
-from connector.events import Garbled, parse
+from connector.inbox.events import Garbled, parse
 from connector.web.answers import Problem
 
 EVENT = "application/cloudevents+json"

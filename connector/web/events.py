@@ -11,15 +11,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from connector.clock import instant
-from connector.edges.inbox import LARGEST
-from connector.edges.webhook import Keyring, Signed, Unverified, judge, verify
+from connector.edges.transports.spool import LARGEST
+from connector.edges.transports.webhook import Keyring, Signed, Unverified, judge, verify
 from connector.errors import Busy, ConfigurationError, JournalUntrusted, Replayed
-from connector.events import Accepted
+from connector.inbox.events import Accepted
 from connector.web.addresses import Network, client_address
 from connector.web.answers import Problem, as_json, as_problem, result
 from connector.web.cloudevents import events_in, media_type
+from connector.web.interfaces import Service
 from connector.web.readers import LATER, Readers
-from connector.web.service import Service
 
 STORING = 10.0  # seconds that the journal may take
 AT_ONCE = 64  # bodies that are held at a time, so that they never take more than 64 MiB

@@ -16,12 +16,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from connector import check, mails, sandbox
+from connector import check
 from connector.check import rights, schemas
 from connector.core import entry
 from connector.core.peers import clauses
-from connector.edges.passwords import new_key
-from connector.settings import load_settings
+from connector.edges.sealing import new_key
+from connector.notify import students as mails
+from connector.openldap import sandbox
+from connector.settings.sections import load_settings
 from tests.support.breakage import DATABASE, change, delete
 from tests.support.directory import Directory, LocalDirectory
 from tests.support.mail import MailServer

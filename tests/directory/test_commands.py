@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import structlog
 
-from connector.cli import main
+from connector.cli.app import main
 from tests.support.people import PASSWORD, put, stand
 from tests.support.waiting import wait_until
 from tests.support.walk import TODAY, YEAR, Walk, student, students

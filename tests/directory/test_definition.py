@@ -20,7 +20,7 @@ from ldap3 import BASE, MODIFY_ADD, NONE, SAFE_SYNC, Connection, Server
 
 from connector.core.peers import LOOPBACK, clauses
 from connector.errors import DirectoryUntrusted, UsageError
-from connector.sandbox import (
+from connector.openldap.sandbox import (
     SCHEMAS,
     Names,
     Sandbox,
@@ -528,7 +528,7 @@ class TestASandbox:
 
     def test_is_alone_on_its_folder_even_if_its_starter_is_gone(self, tmp_path: Path) -> None:
         code = (
-            "import os, sys, pathlib; from connector.sandbox import Sandbox;"
+            "import os, sys, pathlib; from connector.openldap.sandbox import Sandbox;"
             "s = Sandbox.prepare(pathlib.Path(sys.argv[1])); s.start(); print(s.pid, flush=True);"
             "os._exit(1)"
         )
@@ -579,7 +579,7 @@ class TestASandbox:
     ) -> None:
         profile = tmp_path / "usr.sbin.slapd"
         profile.touch()
-        monkeypatch.setattr("connector.sandbox.APPARMOR_PROFILE", profile)
+        monkeypatch.setattr("connector.openldap.sandbox.APPARMOR_PROFILE", profile)
         with Sandbox.prepare(tmp_path / "new") as sandbox:
             running = Path(f"/proc/{sandbox.pid}/exe").readlink()
         assert running == tmp_path / "new/slapd"

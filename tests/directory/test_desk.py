@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connector import desk
+from connector.desk import account as desk
 from connector.errors import ScolpassError
 from tests.support.breakage import answering
 from tests.support.desk import activate, binds, recorded, states, take

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connector import desk
 from connector.core.evidence import fold, read_event
+from connector.desk import account as desk
 from tests.support.events import (
     ACCEPTED,
     CHARTER,

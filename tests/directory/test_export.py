@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from connector import desk, export
 from connector.core.model import Known
+from connector.desk import account as desk
+from connector.desk import contacts
 from tests.support.desk import take
 from tests.support.people import ADDRESS, stand
 from tests.support.walk import YEAR, Walk, student, students
@@ -35,7 +36,7 @@ def test_the_list_is_a_csv_with_a_header_in_the_order_of_the_numbers(walk: Walk)
     )
     with walk.context() as opened:
         file = io.BytesIO()
-        assert export.write_contacts(opened.journal, file.write) == 2
+        assert contacts.write_contacts(opened.journal, file.write) == 2
     text = file.getvalue().decode()
     assert text.count("\r\n") == text.count("\n") == 3
     assert list(csv.reader(io.StringIO(text))) == [
@@ -119,13 +120,13 @@ def test_no_cell_is_a_formula(walk: Walk, name: str) -> None:
 
 @pytest.mark.parametrize("start", ["\t", "\0", "\r", "="])
 def test_nor_is_one_that_no_register_gives(start: str) -> None:
-    assert export._harmless(f"{start}x") == f"'{start}x"
-    assert export._harmless(f"x{start}") == f"x{start}"
+    assert contacts._harmless(f"{start}x") == f"'{start}x"
+    assert contacts._harmless(f"x{start}") == f"x{start}"
 
 
 def test_of_whom_no_row_is_remembered_the_account_is_listed() -> None:
     known = Known("uid=x", "x", "x@ici.fr")
-    assert export.contact_row("1", known, []) == ("1", "x@ici.fr", "", "", "", "x@ici.fr")
+    assert contacts.contact_row("1", known, []) == ("1", "x@ici.fr", "", "", "", "x@ici.fr")
 
 
 def test_rows_without_account_and_accounts_without_rows_go_past_each_other(walk: Walk) -> None:

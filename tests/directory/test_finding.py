@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from connector.finding import find
+from connector.desk.finding import find
 from tests.support.walk import Walk, student
 
 

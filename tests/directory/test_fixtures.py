@@ -8,8 +8,8 @@ import ldap3
 import pytest
 from ldap3.core.exceptions import LDAPException
 
-from connector.context import open_context
-from connector.settings import load_settings
+from connector.settings.sections import load_settings
+from connector.walk.context import open_context
 from tests.support.directory import Directory
 from tests.support.workspace import Workspace
 

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
-from connector import desk, letters, sync
 from connector.core.model import Moment
-from connector.edges.passwords import new_key
-from connector.sandbox import shipped_texts
+from connector.desk import account as desk
+from connector.desk import letters
+from connector.edges.sealing import new_key
+from connector.openldap.sandbox import shipped_texts
+from connector.walk import reconcile
 from tests.support.desk import activate, binds, recorded, take
 from tests.support.events import NUMBER, change_password
 from tests.support.walk import TODAY, YEAR, Walk, student, students
@@ -303,7 +305,7 @@ def test_a_password_that_is_over_is_refused_with_its_day(walk: Walk) -> None:
     walk.synced([student(NUMBER)])
     over = LAST + timedelta(days=1)
     with walk.context() as opened:
-        facts = sync.prepare(opened, [NUMBER]).facts[NUMBER]
+        facts = reconcile.prepare(opened, [NUMBER]).facts[NUMBER]
 
         def refusal(later: int) -> letters.Refused | None:
             now = opened.moment.now + timedelta(days=later)

@@ -17,12 +17,13 @@ from typing import Any
 
 import pytest
 
-from connector import desk, mails
-from connector.context import Context
 from connector.core.model import Moment
+from connector.desk import account as desk
 from connector.edges.journal.tables import links
 from connector.edges.tokens import Signer, draw_token
-from connector.sandbox import shipped_texts
+from connector.notify import students as mails
+from connector.openldap.sandbox import shipped_texts
+from connector.walk.context import Context
 from tests.support.clock import faked
 from tests.support.daemon import running
 from tests.support.desk import activate, take, undo

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from connector import desk
 from connector.activation import links, visits
 from connector.activation.links import CONFIRM, RESET
 from connector.activation.portal import Portal
 from connector.activation.visits import Step, Visit
+from connector.desk import account as desk
 from connector.errors import LinkOver
 from tests.directory.test_visits import (
     NEW,

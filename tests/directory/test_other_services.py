@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from connector import desk, sandbox
+from connector.desk import account as desk
+from connector.openldap import sandbox
 from tests.support.apache import Apache
 from tests.support.breakage import DATABASE, change
 from tests.support.desk import activate, take

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from connector import desk
+from connector.desk import account as desk
 from tests.support.desk import activate, binds, recorded, states, take, undo
 from tests.support.events import NUMBER
 from tests.support.people import put, stand

@@ -11,12 +11,12 @@ import pytest
 from ldap3.protocol.controls import build_control
 
 from connector.core.model import Action, Change
-from connector.edges import results
-from connector.edges.directory import ASSERTION, entry_error
-from connector.edges.directory import Directory as Reader
-from connector.edges.writer import _filter, write
+from connector.edges.ldap import codes
+from connector.edges.ldap.directory import ASSERTION, entry_error
+from connector.edges.ldap.directory import Directory as Reader
+from connector.edges.ldap.writing import _filter, write
 from connector.errors import DirectoryUntrusted, Refused
-from connector.settings import load_settings
+from connector.settings.sections import load_settings
 from tests.support.breakage import DATABASE, answering, change
 from tests.support.directory import Directory
 from tests.support.people import existing, stand
@@ -269,8 +269,8 @@ def test_a_limit_on_searches_is_named(
 
 
 def test_every_row_that_slapds_words_choose_is_one_that_slapd_was_heard_to_say() -> None:
-    met = {row.meaning for row in results.ROWS for word in PROVOKED.values() if word in row.meaning}
-    assert {row.meaning for row in results.ROWS if row.words} <= met
+    met = {row.meaning for row in codes.ROWS for word in PROVOKED.values() if word in row.meaning}
+    assert {row.meaning for row in codes.ROWS if row.words} <= met
 
 
 @pytest.mark.parametrize("below", [1, 7])

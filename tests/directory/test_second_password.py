@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
-from connector import desk
+from connector.desk import account as desk
 from tests.support.breakage import DATABASE, change
 from tests.support.desk import binds, take
 from tests.support.events import NUMBER, PASSWORD, Inbox, activation, change_password

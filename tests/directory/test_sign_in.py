@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 from ldap3.core.exceptions import LDAPOperationResult
 
-from connector import desk, letters, portrait, sandbox, undo
 from connector.check import Definition, examine
 from connector.check.findings import Mark
 from connector.clock import read_moment
 from connector.core.reasons import Reason
-from connector.doors import Doors, locked
+from connector.desk import account as desk
+from connector.desk import letters, undo, view
+from connector.desk.doors import Doors, locked
 from connector.errors import NotManaged, ScolpassError
-from connector.sync import resolve
+from connector.openldap import sandbox
+from connector.walk.reconcile import resolve
 from tests.support.desk import activate, take
 from tests.support.events import NUMBER, PASSWORD, change_password
 from tests.support.people import put, stand
@@ -37,11 +39,11 @@ def guess(walk: Walk, number: str, times: int) -> None:
         assert walk.directory.bind_result(dn, "wrong") == 49
 
 
-def looked_at(walk: Walk, *numbers: str) -> dict[str, portrait.Portrait]:
+def looked_at(walk: Walk, *numbers: str) -> dict[str, view.Portrait]:
     """Portraits by the clock that slapd has, too."""
     with walk.context() as opened:
         opened.moment = read_moment(opened.settings.institution)
-        return {number: portrait.portrait(opened, number) for number in numbers}
+        return {number: view.portrait(opened, number) for number in numbers}
 
 
 DAMAGES: dict[str, str | int] = {

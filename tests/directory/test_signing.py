@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from connector import desk
 from connector.activation import guard
 from connector.activation.signing import REFUSAL_SECONDS, seconds_to_wait
 from connector.clock import instant
-from connector.edges.directory import Directory
+from connector.desk import account as desk
+from connector.edges.ldap.directory import Directory
 from connector.errors import Busy, DirectoryUntrusted, JournalUntrusted, NotLetIn
 from connector.web.metrics import Metrics
 from tests.support import people

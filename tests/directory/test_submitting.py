@@ -11,8 +11,9 @@ import threading
 
 import pytest
 
-from connector import apply, events, sync
-from connector.context import Context
+from connector.inbox import events
+from connector.walk import apply, reconcile
+from connector.walk.context import Context
 from tests.support.events import NUMBER, Body, Inbox, activation
 from tests.support.killing import killed
 from tests.support.waiting import wait_until
@@ -54,9 +55,9 @@ def test_one_whose_pass_was_killed_at_its_write(inbox: Inbox, answered: bool) ->
     inbox.drop(body)
 
     def pass_(opened: Context) -> None:
-        sync.recover(opened)
+        reconcile.recover(opened)
         events.take_spool(opened)
-        sync.carry_out(opened, sync.prepare(opened), command="sync")
+        reconcile.carry_out(opened, reconcile.prepare(opened), command="sync")
 
     assert killed(inbox.walk, pass_, answered=answered)
     is_applied(inbox, body)
@@ -76,9 +77,9 @@ def test_one_that_a_pass_has_read_and_not_yet_applied(inbox: Inbox) -> None:
 
     with inbox.walk.context() as opened, opened.passing("sync"):
         events.take_spool(opened)
-        prepared = sync.prepare(opened, progress=meanwhile)
+        prepared = reconcile.prepare(opened, progress=meanwhile)
         assert turned == [1]
-        report = sync.carry_out(opened, prepared, command="sync")
+        report = reconcile.carry_out(opened, prepared, command="sync")
     assert report.overtaken == {NUMBER}
     is_whole(inbox)
 
@@ -104,14 +105,14 @@ def test_one_whose_pass_makes_room_between_two_batches(
 
     with inbox.walk.context() as opened, opened.passing("sync"):
         events.take_spool(opened)
-        prepared = sync.prepare(opened)
+        prepared = reconcile.prepare(opened)
 
         def let_it_wait(_: int) -> None:
             if not waiting.ident:
                 waiting.start()
                 wait_until(opened.turn.wanted)
 
-        report = sync.carry_out(opened, prepared, command="sync", progress=let_it_wait)
+        report = reconcile.carry_out(opened, prepared, command="sync", progress=let_it_wait)
     waiting.join()
     assert said == ["applied"]
     assert report.overtaken == {latest}

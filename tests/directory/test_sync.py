@@ -10,9 +10,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from connector import sync
 from connector.core.entry import OBJECT_CLASSES
 from connector.errors import DirectoryUntrusted, UnknownStudent
+from connector.walk import reconcile
 from tests.support.directory import Directory
 from tests.support.invariants import standing
 from tests.support.walk import TODAY, YEAR, Row, Walk, actions, student, students
@@ -773,7 +773,7 @@ def test_nobody_is_found_by_a_pattern(walk: Walk) -> None:
     walk.synced([student("1")])
     for identifier in ("*", "*)(uid=*", "e*", "(objectClass=*)", "\\2a", "", "é", "\x00", "1\x00"):
         with walk.context() as opened, pytest.raises(UnknownStudent):
-            sync.resolve(opened, identifier)
+            reconcile.resolve(opened, identifier)
 
 
 # --- homonyms -----------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from connector import desk, events
 from connector.activation import links, visits
 from connector.activation.holding import SECOND_OVER
 from connector.activation.links import CONFIRM, RESET
@@ -21,8 +20,10 @@ from connector.activation.portal import Portal
 from connector.activation.visits import Step, Visit
 from connector.core.evidence import zulu
 from connector.core.model import Moment
+from connector.desk import account as desk
 from connector.edges.journal.holders import FORGOTTEN
 from connector.errors import InvalidInput, LinkOver, SessionOver
+from connector.inbox import events
 from tests.directory.test_visits import (
     NEW,
     Opening,

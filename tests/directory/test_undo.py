@@ -8,9 +8,10 @@ from datetime import date, timedelta
 
 import pytest
 
-from connector import desk, sync
+from connector.desk import account as desk
+from connector.desk.undo import Undone
 from connector.errors import ScolpassError, UsageError
-from connector.undo import Undone
+from connector.walk import reconcile
 from tests.support.breakage import answering
 from tests.support.desk import activate, binds, recorded, states, take, undo
 from tests.support.directory import Entries
@@ -529,14 +530,14 @@ def test_an_undo_asserts_what_it_was_computed_from(
     """An admin's hand between the reading and the write: the entry is not overwritten."""
     active.synced([student(NUMBER, status="A")])
     dn = active.people()[NUMBER]["dn"][0]
-    real = sync.carry_out
+    real = reconcile.carry_out
 
     def late(*args: object, **options: object) -> object:
         with active.directory.connect() as admin:
             admin.modify(dn, {"pwdEndTime": [("MODIFY_REPLACE", ["20270101000000Z"])]})
         return real(*args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("connector.undo.carry_out", late)
+    monkeypatch.setattr("connector.desk.undo.carry_out", late)
     found = undo(active, last_run(active))
     assert found.report is not None
     [outcome] = found.report.outcomes

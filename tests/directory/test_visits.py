@@ -11,20 +11,20 @@ import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from connector import desk
 from connector.activation import guard, links, visits
 from connector.activation.links import CONFIRM, RESET
 from connector.activation.portal import Portal
 from connector.activation.signing import SignedIn
 from connector.activation.visits import IDLE, LONGEST, Step, Visit
 from connector.clock import instant
-from connector.context import open_context
-from connector.edges.directory import Directory
+from connector.desk import account as desk
+from connector.edges.ldap.directory import Directory
 from connector.edges.tokens import draw_token, fingerprint
 from connector.errors import DirectoryUntrusted, InvalidInput, LinkOver, SessionOver
-from connector.events import apply_to
-from connector.intake import Intake
-from connector.settings import load_settings
+from connector.inbox.events import apply_to
+from connector.inbox.intake import Intake
+from connector.settings.sections import load_settings
+from connector.walk.context import open_context
 from tests.support.desk import activate, binds, recorded, states, take
 from tests.support.events import NUMBER, PASSWORD
 from tests.support.waiting import wait_for_the_next_second

@@ -29,10 +29,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from connector import desk, events, sync, undo
 from connector.clock import instant
-from connector.context import Context
-from connector.sync import Report
+from connector.desk import account as desk
+from connector.desk import undo
+from connector.inbox import events
+from connector.walk import reconcile
+from connector.walk.context import Context
+from connector.walk.reconcile import Report
 from tests.support.directory import MANAGE_DSA_IT, Directory
 from tests.support.killing import killed
 from tests.support.people import put
@@ -550,8 +553,8 @@ class Lives(RuleBasedStateMachine):
 
         def carry_out(opened: Context) -> None:
             if act == "sync":
-                sync.recover(opened)
-                sync.carry_out(opened, sync.prepare(opened), command="sync")
+                reconcile.recover(opened)
+                reconcile.carry_out(opened, reconcile.prepare(opened), command="sync")
             else:
                 {"reissue": desk.reissue, "suspend": desk.suspend}[act](opened, number, REASON)
 

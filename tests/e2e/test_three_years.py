@@ -18,9 +18,10 @@ from datetime import date, timedelta
 import ldap3
 import pytest
 
-from connector import desk, events
+from connector.desk import account as desk
 from connector.errors import FeedRefused
-from connector.sync import Report
+from connector.inbox import events
+from connector.walk.reconcile import Report
 from tests.support.reference import (
     ACTIVE,
     EXPIRED,

@@ -19,10 +19,10 @@ import pika
 import pytest
 from pydantic import SecretStr
 
-from connector import events
-from connector.edges import amqp
-from connector.edges.inbox import LARGEST
+from connector.edges.transports import amqp
+from connector.edges.transports.spool import LARGEST
 from connector.errors import Busy, JournalUntrusted
+from connector.inbox import events
 from tests.support import waiting
 from tests.support.events import Body, forwarding
 from tests.support.rabbitmq import Broker, Letter

@@ -10,13 +10,13 @@ from datetime import timedelta
 
 import pytest
 
-from connector import alerts
 from connector.activation import guard
 from connector.clock import instant
-from connector.context import open_context
-from connector.daemon.common import Register, Shared
-from connector.daemon.lanes import GuessingLane
-from connector.settings import load_settings
+from connector.daemon.lanes.walking import GuessingLane
+from connector.daemon.shared import Register, Shared
+from connector.notify import operators as alerts
+from connector.settings.sections import load_settings
+from connector.walk.context import open_context
 from connector.web.metrics import Metrics
 from tests.support.daemon import incidents
 from tests.support.door import HERE, WRONG, Door, Verified, door

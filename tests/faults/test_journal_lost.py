@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from connector import desk
+from connector.desk import account as desk
 from tests.support.desk import activate, binds, states, take
 from tests.support.directory import Directory
 from tests.support.events import PASSWORD, change_password

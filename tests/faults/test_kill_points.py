@@ -22,7 +22,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from connector.apply import BATCH
+from connector.walk.apply import BATCH
 from tests.support.directory import Directory, Entries
 from tests.support.invariants import Invariants, Snapshot, differences
 from tests.support.proxy import Cut, Proxy, Request

@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from connector import desk, events
-from connector.context import Context
 from connector.core.lifecycle import first_day
+from connector.desk import account as desk
+from connector.inbox import events
+from connector.walk.context import Context
 from tests.support.desk import activate
 from tests.support.events import activation, change_password
 from tests.support.killing import killed

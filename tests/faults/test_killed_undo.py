@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from connector import apply, desk
-from connector import undo as undoing
-from connector.context import Context
+from connector.desk import account as desk
+from connector.desk import undo as undoing
+from connector.walk import apply
+from connector.walk.context import Context
 from tests.directory.test_undo import END, last_run
 from tests.support.desk import take, undo
 from tests.support.killing import killed, killed_between

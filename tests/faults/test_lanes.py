@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connector.context import Context
 from connector.core.model import Action, Change, Moment, Outcome
-from connector.daemon import lanes
-from connector.daemon.common import Leftovers
+from connector.daemon.lanes import walking
+from connector.daemon.shared import Leftovers
 from connector.errors import DirectoryUntrusted, Untrustworthy
-from connector.events import accept
+from connector.inbox.events import accept
+from connector.walk.context import Context
 from tests.support.daemon import two_lanes
 from tests.support.events import activation, change_password
 from tests.support.proxy import Cut, Proxy
@@ -52,7 +52,7 @@ def test_a_server_that_goes_is_replaced_by_the_next_and_taken_again_when_it_is_b
             first.before = None
             whole._one_step()
             assert whole.context.directory.uri == second.uri  # not at every step
-            monkeypatch.setattr(lanes, "FIRST_AGAIN", 0.0)
+            monkeypatch.setattr(walking, "FIRST_AGAIN", 0.0)
             for lane in (whole, few):
                 lane._one_step()
                 assert lane.context.directory.uri == first.uri
@@ -125,7 +125,7 @@ def test_the_step_before_midnight_ends_at_midnight(
         ):
             zone = whole.context.rules.institution.zone
             whole.context.moment = Moment(before, before.astimezone(zone).date())
-            monkeypatch.setattr(lanes, "instant", lambda before=before: before)
+            monkeypatch.setattr(walking, "instant", lambda before=before: before)
             assert whole._until_next() == pytest.approx(seconds + 0.02)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.edges.passwords import new_key
+from connector.edges.sealing import new_key
 from tests.support.breakage import rights_taken
 from tests.support.desk import activate
 from tests.support.directory import Directory

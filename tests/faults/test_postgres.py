@@ -20,7 +20,7 @@ import pytest
 
 from connector.core.model import Action, Change, Fate, Known, State
 from connector.edges.journal import Journal, lead, open_journal, server, turn, whole_pass
-from connector.edges.journal.server_locks import close_idle
+from connector.edges.locks.server import close_idle
 from connector.errors import JournalUntrusted
 from tests.support.postgres import Database, Wire
 from tests.support.processes import started

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from connector import events
+from connector.inbox import events
 from tests.faults.test_journal import sync_with_room_for
 from tests.support.events import NUMBER, Body, Inbox, activation, event, forwarding
 from tests.support.waiting import wait_until

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from connector.edges.inbox import LARGEST
+from connector.edges.transports.spool import LARGEST
 from connector.web import bodies
 from connector.web import events as door
 from tests.support.events import activation
@@ -408,7 +408,7 @@ def test_a_journal_that_answers_too_late_is_no_loss(
 def test_when_too_much_waits_senders_are_asked_to_come_again(
     edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("connector.intake.MOST_WAITING", 0)
+    monkeypatch.setattr("connector.inbox.intake.MOST_WAITING", 0)
     body = activation()
     answer = edge.post(body)
     assert answer.headers["retry-after"]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.events import accept
+from connector.inbox.events import accept
 from tests.support.daemon import two_lanes
 from tests.support.events import activation, change_password, forwarding
 from tests.support.tier import size, sized

@@ -22,9 +22,9 @@ from connector.activation.visits import Step
 from connector.edges.journal.rows import stamp
 from connector.edges.journal.sessions import Link
 from connector.edges.tokens import Signer, draw_token, fingerprint
-from connector.settings import Settings, load_settings
-from connector.web.portal.routes import PATHS, SIGN_IN
-from connector.web.portal.visitors import COOKIE
+from connector.settings.sections import Settings, load_settings
+from connector.web.first_connection.routes import PATHS, SIGN_IN
+from connector.web.first_connection.visitors import COOKIE
 from tests.support.daemon import Daemon, running
 from tests.support.directory import Directory
 from tests.support.waiting import wait_until

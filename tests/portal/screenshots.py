@@ -9,7 +9,7 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from connector.activation.visits import Step
-from connector.web.portal.routes import PATHS, SIGN_IN, START
+from connector.web.first_connection.routes import PATHS, SIGN_IN, START
 from tests.portal.common import open_site
 from tests.portal.conftest import QUIET
 from tests.portal.walking import here, make, sign_in

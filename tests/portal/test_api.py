@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
-from connector import desk
 from connector.activation.links import CONFIRM, RESET
 from connector.activation.visits import Step
+from connector.desk import account as desk
 from connector.edges.tokens import draw_token
-from connector.web.portal.routes import START
+from connector.web.first_connection.routes import START
 from tests.portal.common import (
     BACKUP,
     CHARTER,

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from connector.errors import ConfigurationError
-from connector.settings import load_settings
-from connector.web.portal.branding import LARGEST, PATHS, routes
-from connector.web.portal.routes import SIGN_IN, START
+from connector.settings.sections import load_settings
+from connector.web.first_connection.branding import LARGEST, PATHS, routes
+from connector.web.first_connection.routes import SIGN_IN, START
 from tests.portal.common import PROBLEM, Site, Visitor
 from tests.support.workspace import Workspace
 

@@ -14,14 +14,14 @@ import httpx
 import pytest
 from starlette.routing import BaseRoute, Mount, Route
 
-from connector import desk
 from connector.activation.links import CONFIRM, PAGES, RESET
 from connector.activation.visits import Step
 from connector.core.model import State
+from connector.desk import account as desk
 from connector.edges.tokens import draw_token
 from connector.web.app import make_app
-from connector.web.portal.routes import LEAVE, PATHS, SIGN_IN, START
-from connector.web.portal.visitors import COOKIE
+from connector.web.first_connection.routes import LEAVE, PATHS, SIGN_IN, START
+from connector.web.first_connection.visitors import COOKIE
 from tests.portal.common import (
     BACKUP,
     CHARTER,
@@ -388,7 +388,7 @@ class _Nobody:
 def every_route(site: Site) -> list[tuple[str, str]]:
     """(method, path) of all that is answered, read from the application itself."""
     from connector.activation.portal import Portal
-    from connector.intake import Intake
+    from connector.inbox.intake import Intake
 
     with (
         site.walk.context() as opened,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from connector.activation.visits import Step
-from connector.web.portal.routes import PATHS, START
+from connector.web.first_connection.routes import PATHS, START
 from tests.portal.common import ACTIVE, FORM, GOOD, STEPS, Site, Student, Visitor, at
 from tests.support.tier import size, sized
 from tests.support.waiting import wait_until

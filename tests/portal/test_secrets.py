@@ -8,7 +8,7 @@ from urllib.parse import quote, quote_plus
 
 from connector.activation.links import CONFIRM, PAGES, RESET
 from connector.activation.visits import Step
-from connector.web.portal.routes import LEAVE, SIGN_IN
+from connector.web.first_connection.routes import LEAVE, SIGN_IN
 from tests.portal.common import BACKUP, PASSWORD, STEPS, Site, Visitor
 from tests.portal.test_api import Client
 from tests.support.waiting import wait_until

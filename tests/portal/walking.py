@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from connector.activation.links import CONFIRM, PAGES, RESET
 from connector.activation.visits import Step
-from connector.web.portal.routes import PATHS, SIGN_IN, START
+from connector.web.first_connection.routes import PATHS, SIGN_IN, START
 from tests.portal.common import BACKUP, GOOD, PROBLEM, Site, Student
 from tests.support.waiting import wait_until
 

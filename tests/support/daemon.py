@@ -16,12 +16,13 @@ import pytest
 import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
-from connector import alerts, log
-from connector.alerts import open_incidents
-from connector.context import open_context
-from connector.daemon import lanes
-from connector.daemon.common import Register, Shared
-from connector.settings import Settings, load_settings
+from connector.daemon.lanes import walking
+from connector.daemon.shared import Register, Shared
+from connector.log import setup as log
+from connector.notify import operators as alerts
+from connector.notify.operators import open_incidents
+from connector.settings.sections import Settings, load_settings
+from connector.walk.context import open_context
 from connector.web.metrics import Metrics
 from tests.support.ports import free_port
 from tests.support.processes import started
@@ -197,9 +198,9 @@ def incidents(walk: Walk) -> set[str]:
 @contextmanager
 def two_lanes(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[lanes.WholeLane, lanes.EventLane]]:
+) -> Iterator[tuple[walking.WholeLane, walking.EventLane]]:
     """Both lanes, whose next step is always due; whoever has them makes the steps."""
-    monkeypatch.setattr(lanes, "POLL", 0.0)
+    monkeypatch.setattr(walking, "POLL", 0.0)
     settings = _always_due(load_settings(workspace.config, {}))
     log.configure(settings.log)
     shared = Shared(Register(settings.source, settings.institution))
@@ -211,8 +212,8 @@ def two_lanes(
             alerts.Alerts({}, whole.journal) as told,
         ):
             yield (
-                lanes.WholeLane(whole, shared, told, metrics),
-                lanes.EventLane(few, shared, told, metrics),
+                walking.WholeLane(whole, shared, told, metrics),
+                walking.EventLane(few, shared, told, metrics),
             )
     finally:
         structlog.contextvars.clear_contextvars()

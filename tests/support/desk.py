@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from connector import undo as undoing
-from connector.context import Context
+from connector.desk import undo as undoing
+from connector.walk.context import Context
 from tests.support.events import NUMBER, PASSWORD, Inbox, activation, change_password
 from tests.support.walk import Walk
 

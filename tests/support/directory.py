@@ -1,7 +1,7 @@
 """The directories that tests run against: real slapds, fresh for every test.
 
 There are two ways to the same definition (``deploy/openldap``): a container of its image through
-testcontainers, and `connector.sandbox`'s private process on loopback. A test gets an instance to
+testcontainers, and `connector.openldap.sandbox`'s private process on loopback. A test gets an instance to
 itself and may break it as it likes: change cn=config, delete the policies, stop it, kill it.
 """
 
@@ -31,7 +31,7 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.image import DockerImage
 
 from connector.core.peers import LOOPBACK
-from connector.sandbox import DEFAULT_SUFFIX, Names, Sandbox, deploy_folder
+from connector.openldap.sandbox import DEFAULT_SUFFIX, Names, Sandbox, deploy_folder
 from tests.support.ports import free_port
 
 Way = Literal["container", "local"]

@@ -14,12 +14,12 @@ import sqlalchemy as sa
 import structlog
 from pydantic import SecretStr
 
-from connector import log
 from connector.activation.portal import Portal
 from connector.activation.signing import SignedIn, sign_in
-from connector.edges.directory import Directory
+from connector.edges.ldap.directory import Directory
 from connector.errors import NotLetIn
-from connector.settings import load_settings
+from connector.log import setup as log
+from connector.settings.sections import load_settings
 from tests.support.events import NUMBER
 from tests.support.walk import Walk
 

@@ -9,7 +9,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from connector import events, sync
+from connector.inbox import events
+from connector.walk import reconcile
 from tests.support.invariants import Snapshot
 from tests.support.walk import Row, Walk
 
@@ -75,20 +76,20 @@ class Inbox:
         """Put an event into the spool, by rename."""
         return drop(self.spool, body, name)
 
-    def pass_(self, *bodies: object, rows: list[Row] | None = None) -> sync.Report:
+    def pass_(self, *bodies: object, rows: list[Row] | None = None) -> reconcile.Report:
         """What ``scolpass sync`` does, after these events were dropped."""
         for body in bodies:
             self.drop(body)
         if rows is not None:
             self.walk.workspace.write_register(rows)
         with self.walk.context() as opened:
-            sync.recover(opened)
+            reconcile.recover(opened)
             events.take_spool(opened)
-            return sync.carry_out(opened, sync.prepare(opened), command="sync")
+            return reconcile.carry_out(opened, reconcile.prepare(opened), command="sync")
 
     def passed(
         self, *bodies: object, rows: list[Row] | None = None, since: Snapshot | None = None
-    ) -> sync.Report:
+    ) -> reconcile.Report:
         """A pass that does all of its plan, after which another one writes nothing."""
         report = self.pass_(*bodies, rows=rows)
         assert report.exit_status == 0, (report.verdict.held, report.outcomes)

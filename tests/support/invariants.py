@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from connector.edges.journal import database_file, open_journal
-from connector.edges.passwords import Sealer
+from connector.edges.sealing import Sealer
 from connector.errors import EntryError
-from connector.settings import Settings, load_settings
+from connector.settings.sections import Settings, load_settings
 from tests.support.directory import Directory, Entries
 from tests.support.workspace import Workspace
 

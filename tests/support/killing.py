@@ -16,8 +16,8 @@ from contextlib import AbstractContextManager
 from multiprocessing.connection import Connection
 from typing import Any
 
-from connector.context import Context
 from connector.edges.journal.store import Store
+from connector.walk.context import Context
 from tests.support.proxy import Cut, Proxy, Request
 from tests.support.walk import Walk
 

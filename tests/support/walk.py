@@ -13,11 +13,14 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from connector import desk, log, portrait, sync
-from connector.context import Context, open_context
 from connector.core.model import Moment
-from connector.settings import load_settings
-from connector.sync import Prepared, Report
+from connector.desk import account as desk
+from connector.desk import view
+from connector.log import setup as log
+from connector.settings.sections import load_settings
+from connector.walk import reconcile
+from connector.walk.context import Context, open_context
+from connector.walk.reconcile import Prepared, Report
 from tests.support.invariants import Invariants
 from tests.support.workspace import Workspace
 
@@ -75,7 +78,7 @@ class Walk:
     def plan(self, *numbers: str, at: date | None = None, **options: Any) -> Prepared:
         """What a sync would do; nothing is written."""
         with self.context() as opened:
-            return sync.prepare(opened, numbers or None, at=at, **options)
+            return reconcile.prepare(opened, numbers or None, at=at, **options)
 
     def sync(
         self, rows: Sequence[Row] | None = None, *, reason: str = "", **options: Any
@@ -84,9 +87,9 @@ class Walk:
         if rows is not None:
             self.workspace.write_register(rows)
         with self.context() as opened:
-            sync.recover(opened)
-            prepared = sync.prepare(opened, **options)
-            return sync.carry_out(opened, prepared, command="sync", reason=reason)
+            reconcile.recover(opened)
+            prepared = reconcile.prepare(opened, **options)
+            return reconcile.carry_out(opened, prepared, command="sync", reason=reason)
 
     def synced(self, rows: Sequence[Row] | None = None, **options: Any) -> Report:
         """A sync that does all of its plan, refuses nothing, and leaves the invariants whole."""
@@ -101,10 +104,10 @@ class Walk:
         with self.context() as opened:
             return desk.resync(opened, number, force=force, reason="tested")
 
-    def show(self, number: str) -> portrait.Portrait:
+    def show(self, number: str) -> view.Portrait:
         """What is known of one student."""
         with self.context() as opened:
-            return portrait.portrait(opened, number)
+            return view.portrait(opened, number)
 
     def history(self, **options: Any) -> list[dict[str, Any]]:
         """The journal's changes."""

@@ -15,8 +15,8 @@ from typing import Any
 
 import tomli_w
 
-from connector.edges.passwords import new_key
-from connector.sandbox import example_configuration
+from connector.edges.sealing import new_key
+from connector.openldap.sandbox import example_configuration
 from tests.support.directory import Directory
 from tests.support.processes import started
 

@@ -18,12 +18,10 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from connector import alerts, log
-from connector.alerts import Alerts, Incident, open_incidents
 from connector.core.model import Action, Held
-from connector.edges import mail, post
-from connector.edges.directory import BindRefused
+from connector.edges import http_post, smtp
 from connector.edges.journal import Journal, open_journal
+from connector.edges.ldap.directory import BindRefused
 from connector.errors import (
     ConfigurationError,
     DirectoryUntrusted,
@@ -34,7 +32,10 @@ from connector.errors import (
     Transient,
     Untrustworthy,
 )
-from connector.settings import Mail
+from connector.log import setup as log
+from connector.notify import operators as alerts
+from connector.notify.operators import Alerts, Incident, open_incidents
+from connector.settings.sections import Mail
 from tests.support import waiting
 from tests.support.mail import MailServer
 from tests.support.ports import free_port
@@ -396,7 +397,7 @@ def test_servers_that_hang_hold_up_neither_a_pass_nor_the_end(
 def test_a_server_that_hangs_is_given_up_and_the_next_alert_goes_out(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mail, "TIMEOUT", 0.2)
+    monkeypatch.setattr(smtp, "TIMEOUT", 0.2)
     world.server.hangs = True
     with world.process() as running:
         running.raise_(INCIDENT)
@@ -538,7 +539,7 @@ def test_the_url_of_the_webhook_is_in_no_line_of_the_log(
     if trouble == "away":
         world.url = SecretStr(f"http://127.0.0.1:{free_port()}/services/{SECRET}")
     elif trouble == "hangs":
-        monkeypatch.setattr(post, "TIMEOUT", 0.2)
+        monkeypatch.setattr(http_post, "TIMEOUT", 0.2)
         world.hook.hangs.set()
     else:
         world.hook.answers = [{"refuses": 403, "redirects": 302}[trouble]]
@@ -566,16 +567,16 @@ def test_the_url_of_the_webhook_is_in_no_line_of_the_log(
 )
 def test_what_is_no_http_url_is_refused_unseen(url: str) -> None:
     with pytest.raises(Refused, match="https://host/path") as caught:
-        post.post(SecretStr(url), {})
+        http_post.post(SecretStr(url), {})
     assert SECRET not in str(caught.value)
 
 
 def test_a_webhook_that_is_away_is_worth_another_try() -> None:
     with pytest.raises(Transient, match="Connection refused") as caught:
-        post.post(SecretStr(f"http://127.0.0.1:{free_port()}/{SECRET}"), {})
+        http_post.post(SecretStr(f"http://127.0.0.1:{free_port()}/{SECRET}"), {})
     assert SECRET not in str(caught.value)
     with pytest.raises(Transient, match="posting to http://nowhere.invalid"):
-        post.post(SecretStr(f"http://nowhere.invalid/{SECRET}"), {})
+        http_post.post(SecretStr(f"http://nowhere.invalid/{SECRET}"), {})
 
 
 def test_a_webhook_whose_secret_is_gone_is_said(world: World) -> None:

@@ -14,7 +14,6 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from connector import mails, render, render_person, render_plan
 from connector.check.case import Case
 from connector.check.reaching import _line
 from connector.core.dates import shown
@@ -23,7 +22,11 @@ from connector.core.model import Moment, Plan, Verdict
 from connector.core.reasons import Reason, words
 from connector.edges.journal import LastRuns
 from connector.errors import Untrustworthy
-from connector.sync import Report, check_clock
+from connector.notify import students as mails
+from connector.render import machine as render
+from connector.render import person
+from connector.render import plan as render_plan
+from connector.walk.reconcile import Report, check_clock
 from tests.unit.core.builders import RULES
 
 ZONE = RULES.institution.zone
@@ -41,7 +44,7 @@ def printed(show: Callable[[Console], object]) -> str:
 def of_history(console: Console) -> None:
     row = {"student_number": "1", "reason": "r", "at": STAMP, "run": 1, "actor": "a"}
     row |= {"action": "create", "outcome": "applied", "error": None}
-    render_person.show_history(console, [row], ZONE)
+    person.show_history(console, [row], ZONE)
 
 
 def of_events(console: Console) -> None:

@@ -16,14 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
-from connector import letters
-from connector.edges.binder import Binder
+from connector.core.letter_words import address_lines, grouped, known
+from connector.desk import letters
+from connector.desk.letters import cutoff_words
 from connector.edges.files import finished
-from connector.edges.letters import Press
+from connector.edges.pdf.binder import Binder
+from connector.edges.pdf.typesetting import Press
 from connector.errors import ScolpassError, UsageError
-from connector.letter_words import address_lines, grouped, known
-from connector.letters import cutoff_words
-from connector.sandbox import shipped_texts
+from connector.openldap.sandbox import shipped_texts
 from tests.support.processes import started
 
 COMMON = {

@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from connector import log
 from connector.errors import ConfigurationError
-from connector.log import configure, guard_secret, guarded_secret, scrub
+from connector.log import setup as log
+from connector.log.setup import configure, guard_secret, guarded_secret, scrub
 
 
 @dataclass

@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from connector.core.model import Known, State
-from connector.edges.mail import send
+from connector.edges.smtp import send
 from connector.edges.templates import Templates, Value
 from connector.errors import ConfigurationError
-from connector.mails import KINDS, day_words, minute_words, notice_due
-from connector.sandbox import shipped_texts
-from connector.settings import Mail
+from connector.notify.students import KINDS, day_words, minute_words, notice_due
+from connector.openldap.sandbox import shipped_texts
+from connector.settings.sections import Mail
 from tests.support.mail import MailServer
 
 COMMON: dict[str, Value] = {

@@ -15,13 +15,13 @@ import pytest
 import tomli_w
 
 from connector.errors import ConfigurationError, ScolpassError
-from connector.init import Wishes, make
 from connector.named_files import see_named_files
+from connector.openldap.init import Wishes, make
+from connector.openldap.sandbox import example_configuration
 from connector.plain_files import read_plain
-from connector.sandbox import example_configuration
-from connector.settings import Settings, load_settings
-from connector.web.portal.branding import routes
-from connector.web.portal.pages import read_charter
+from connector.settings.sections import Settings, load_settings
+from connector.web.first_connection.branding import routes
+from connector.web.first_connection.pages import read_charter
 
 pytestmark = pytest.mark.timeout(60)  # whoever waits for a pipe waits for ever
 

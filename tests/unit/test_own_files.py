@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from connector import log, sandbox
 from connector.edges.journal import open_journal
-from connector.edges.journal.held import TURN, _Files
+from connector.edges.locks.held import TURN, _Files
 from connector.errors import ScolpassError, UsageError
-from connector.own_files import make_own, open_own
-from connector.settings import Log
+from connector.log import setup as log
+from connector.openldap import sandbox
+from connector.settings.own_files import make_own, open_own
+from connector.settings.sections import Log
 
 APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 

@@ -46,7 +46,7 @@ def test_no_line_of_the_map_stands_twice() -> None:
 
 
 def test_the_commands_it_names_exist() -> None:
-    from connector.cli import app
+    from connector.cli.app import app
 
     commands = {
         command.name or getattr(command.callback, "__name__", "")

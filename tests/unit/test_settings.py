@@ -18,8 +18,8 @@ from pydantic import SecretStr, ValidationError
 
 from connector.core.rules import Rate, Rules, Throttle
 from connector.errors import ConfigurationError
-from connector.secret_files import Reader, read_secret, refusal
-from connector.settings import (
+from connector.settings.secrets import Reader, read_secret, refusal
+from connector.settings.sections import (
     CsvSource,
     Settings,
     SqlSource,

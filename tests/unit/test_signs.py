@@ -12,15 +12,18 @@ import pytest
 from jinja2 import DictLoader
 from rich.console import Console
 
-from connector import letters, render, render_person, render_plan
 from connector.check import show_checkup
 from connector.check.findings import Checkup, warning
 from connector.core.enrolment import clean
 from connector.core.model import Action, Change, Held, Outcome, Plan, Rejection, Verdict
 from connector.core.newcomers import damaged
 from connector.core.signs import misleading, seen
-from connector.sync import Report
-from connector.web.portal import pages
+from connector.desk import letters
+from connector.render import machine as render
+from connector.render import person
+from connector.render import plan as render_plan
+from connector.walk.reconcile import Report
+from connector.web.first_connection import pages
 from tests.unit.core.builders import RULES, row
 
 ZONE = RULES.institution.zone
@@ -85,7 +88,7 @@ def events_of(text: str) -> list[dict[str, Any]]:
 
 TERMINAL: dict[str, Callable[[Console, str], object]] = {
     "report": lambda console, text: render_plan.show_report(console, report_of(text), ZONE),
-    "history": lambda console, text: render_person.show_history(console, history_of(text), ZONE),
+    "history": lambda console, text: person.show_history(console, history_of(text), ZONE),
     "inbox": lambda console, text: render.show_events(console, events_of(text), ZONE),
     "check": lambda console, text: show_checkup(
         console, Checkup([warning("source", f"seen {text}", f"cure {text}", [text])])

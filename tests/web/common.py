@@ -21,12 +21,12 @@ import structlog
 import tomli_w
 from prometheus_client.parser import text_string_to_metric_families
 
-from connector import log
-from connector.context import open_context
-from connector.edges.passwords import new_key
-from connector.intake import Intake
-from connector.sandbox import example_configuration
-from connector.settings import Settings, load_settings
+from connector.edges.sealing import new_key
+from connector.inbox.intake import Intake
+from connector.log import setup as log
+from connector.openldap.sandbox import example_configuration
+from connector.settings.sections import Settings, load_settings
+from connector.walk.context import open_context
 from connector.web.app import Check, Health, Readiness, make_app
 from connector.web.metrics import Metrics
 from connector.web.server import WebServer

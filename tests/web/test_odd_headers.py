@@ -8,7 +8,7 @@ import pytest
 
 from connector.activation.portal import Portal
 from connector.web.app import make_app
-from connector.web.portal.routes import START
+from connector.web.first_connection.routes import START
 from connector.web.server import WebServer
 from tests.portal.common import FORM, PROBLEM, new_address
 from tests.web.common import Edge, answer_on

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from connector.errors import ConfigurationError
-from connector.web.portal.pages import LANGUAGES, page, read_charter, texts
-from connector.web.portal.routes import read_date
+from connector.web.first_connection.pages import LANGUAGES, page, read_charter, texts
+from connector.web.first_connection.routes import read_date
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,7 +38,7 @@ def test_both_languages_say_the_same_things_with_the_same_blanks() -> None:
 
 def test_every_text_that_a_template_names_is_there() -> None:
     named = set()
-    for template in (ROOT / "connector/web/portal/templates").glob("*.html"):
+    for template in (ROOT / "connector/web/first_connection/templates").glob("*.html"):
         named |= set(re.findall(r"\bt\.([a-z_0-9]+)", template.read_text()))
     assert named <= texts("fr").keys()
 

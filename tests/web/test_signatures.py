@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from pydantic import SecretBytes, SecretStr
 from standardwebhooks import Webhook
 
-from connector.edges.webhook import Keyring, Reason, Signed, Unverified, verify
+from connector.edges.transports.webhook import Keyring, Reason, Signed, Unverified, verify
 from connector.errors import ConfigurationError
-from connector.log import scrub
+from connector.log.setup import scrub
 from tests.support.signing import new_secret, sign
 
 NOW = datetime(2026, 10, 1, 7, 0, 0, tzinfo=UTC)

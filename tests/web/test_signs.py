@@ -11,8 +11,8 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from connector.errors import JournalUntrusted
-from connector.events import Accepted
-from connector.web import signs
+from connector.inbox.events import Accepted
+from connector.web import probes
 from connector.web.app import Audience, Check, Readiness, make_app, make_probes
 from connector.web.metrics import REFUSALS, Metrics
 from connector.web.server import WebServer
@@ -76,7 +76,7 @@ def test_a_readiness_that_hangs_holds_up_nothing_else(
     edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However often it is asked, one thread waits for it, and nobody waits for long."""
-    monkeypatch.setattr(signs, "PATIENCE", 0.3)
+    monkeypatch.setattr(probes, "PATIENCE", 0.3)
     go_on = threading.Event()
     asked = []
 

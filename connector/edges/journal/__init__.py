@@ -9,15 +9,6 @@ leaves open can be compared with the entry. With it come the locks that decide w
 from __future__ import annotations
 
 from connector.edges.journal.changes import Interrupted
-from connector.edges.journal.locks import (
-    NO_TURN,
-    Leadership,
-    Pass,
-    Turn,
-    lead,
-    turn,
-    whole_pass,
-)
 from connector.edges.journal.mails import Concluded, Outgoing, Queued
 from connector.edges.journal.opening import Journal, open_journal
 from connector.edges.journal.runs import LastRuns, LatestRun
@@ -26,6 +17,7 @@ from connector.edges.journal.store import chunks
 from connector.edges.journal.tables import SCHEMA_VERSION, metadata
 from connector.edges.journal.tries import Full, Window
 from connector.edges.journal.url import database_file, lock_file
+from connector.edges.locks.turns import NO_TURN, Leadership, Pass, Turn, lead, turn, whole_pass
 
 __all__ = [
     "NO_TURN",

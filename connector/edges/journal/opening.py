@@ -27,7 +27,7 @@ from connector.edges.journal.tries import Tries
 from connector.edges.journal.undoing import Undoing
 from connector.edges.journal.url import parsed, shown
 from connector.errors import JournalUntrusted
-from connector.own_files import make_own
+from connector.settings.own_files import make_own
 
 BUSY_SECONDS = 10  # that a program waits for another one's transaction
 _BUSY_POLL = 0.02  # seconds between two tries where SQLite itself does not wait

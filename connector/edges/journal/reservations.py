@@ -38,7 +38,7 @@ from connector.edges.journal.tables import (
     sessions,
 )
 from connector.errors import JournalUntrusted
-from connector.own_files import open_own
+from connector.settings.own_files import open_own
 
 
 class Reservations(Store):

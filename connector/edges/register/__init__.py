@@ -19,7 +19,7 @@ from connector.core.rules import Institution
 from connector.edges.register.columns import Source
 from connector.edges.register.files import csv_rows, marks
 from connector.edges.register.sql import SQL, sql_rows
-from connector.settings import CsvSource
+from connector.settings.sections import CsvSource
 
 __all__ = ["SQL", "Source", "marks", "read_register", "read_rows"]
 

@@ -12,7 +12,7 @@ from connector.core.enrolment import FIELDS, REQUIRED, Row, clean, number_in, re
 from connector.core.model import Rejection
 from connector.core.rules import Institution
 from connector.edges.register.refusal import refused
-from connector.settings import CsvSource, SqlSource
+from connector.settings.sections import CsvSource, SqlSource
 
 Source = CsvSource | SqlSource
 

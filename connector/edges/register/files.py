@@ -19,7 +19,7 @@ from connector.edges.register.columns import Columns, Source
 from connector.edges.register.records import Records
 from connector.edges.register.refusal import EXPORT_AGAIN, refused
 from connector.errors import FeedRefused
-from connector.settings import CsvSource
+from connector.settings.sections import CsvSource
 
 _BLOCK = 1 << 20  # octets read at once to judge an encoding
 

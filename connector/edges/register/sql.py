@@ -18,7 +18,7 @@ from connector.core.rules import Institution
 from connector.edges.register.columns import Columns
 from connector.edges.register.refusal import refused
 from connector.errors import FeedRefused
-from connector.settings import SqlSource
+from connector.settings.sections import SqlSource
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from connector.core import entry
 from connector.core.model import Change, Override, Rejection, State, Status
 from connector.core.rules import Rules
-from connector.render import differences
+from connector.render.machine import differences
 from tests.support.examples import examples
 from tests.unit.core.builders import ENROLLED, Life, facts, gift, inactive, row, rules
 

@@ -11,10 +11,10 @@ import pika
 import pytest
 from pydantic import SecretStr
 
-from connector.edges.amqp import UNNAMED, read_message, read_url, structured
-from connector.edges.inbox import LARGEST
+from connector.edges.transports.amqp import UNNAMED, read_message, read_url, structured
+from connector.edges.transports.spool import LARGEST
 from connector.errors import ConfigurationError
-from connector.events import Garbled, parse
+from connector.inbox.events import Garbled, parse
 
 DATA = {"identifier": "22600001", "backup_mail": "léa@example.org"}
 ATTRIBUTES = {

@@ -19,7 +19,7 @@ from ldap3.protocol.rfc4511 import (
 )
 from ldap3.utils.asn1 import encode  # type: ignore[attr-defined]
 
-from connector.edges.ber import add_request, found_entry
+from connector.edges.ldap.ber import add_request, found_entry
 
 NUMBERS = st.integers(min_value=1, max_value=2**31 - 1)
 DNS = st.text(max_size=300)

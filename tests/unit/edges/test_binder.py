@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
-from connector.edges import binder
-from connector.edges.binder import Binder
-from connector.edges.letters import Press
+from connector.edges.pdf import binder
+from connector.edges.pdf.binder import Binder
+from connector.edges.pdf.typesetting import Press
 from connector.errors import ConfigurationError, ScolpassError
 
 HOSTILE = "a (b \\ 5 0 R endobj ) 1 0 obj << /Pages 7 0 R stream\n%%EOF > é \U0001f600"

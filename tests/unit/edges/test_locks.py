@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from connector.edges.journal import lead, turn, whole_pass
-from connector.edges.journal.server_locks import close_idle
+from connector.edges.locks.server import close_idle
 from connector.errors import JournalUntrusted
 from tests.support.postgres import Database
 from tests.support.processes import started

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import structlog
 
-from connector.edges import mail
-from connector.edges.mail import send
+from connector.edges import smtp
+from connector.edges.smtp import send
 from connector.errors import ConfigurationError, EntryError, Refused, Transient
-from connector.settings import Mail
+from connector.settings.sections import Mail
 from tests.support.mail import MailServer
 from tests.support.ports import free_port
 from tests.support.rabbitmq import write_certificate
@@ -138,7 +138,7 @@ def test_a_server_that_is_away_is_worth_another_try(server: MailServer) -> None:
 def test_a_server_that_never_answers_is_given_up(
     server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mail, "TIMEOUT", 0.3)
+    monkeypatch.setattr(smtp, "TIMEOUT", 0.3)
     server.hangs = True
     begun = time.monotonic()
     assert "timed out" in refusal(server, Transient).message
@@ -146,7 +146,7 @@ def test_a_server_that_never_answers_is_given_up(
 
 
 def test_a_server_that_does_not_even_greet_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mail, "TIMEOUT", 0.3)
+    monkeypatch.setattr(smtp, "TIMEOUT", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         settings = Mail(enabled=True, port=silent.getsockname()[1], sender="scolpass@univ.fr")
         with pytest.raises(Transient, match="timed out"):

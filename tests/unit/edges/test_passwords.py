@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from connector.edges.passwords import Sealer, draw, hash_argon2id, new_key
+from connector.edges.sealing import Sealer, draw, hash_argon2id, new_key
 from connector.errors import ConfigurationError, EntryError
 
 KEY, OTHER_KEY = SecretStr(new_key()), SecretStr(new_key())

@@ -22,7 +22,7 @@ from connector.core.model import Feed, Rejection, Status
 from connector.core.rules import Institution
 from connector.edges.register import read_register, read_rows
 from connector.errors import FeedRefused
-from connector.settings import CsvSource, SqlSource
+from connector.settings.sections import CsvSource, SqlSource
 from tests.support.postgres import USER
 from tests.support.postgres import Database as PostgresDatabase
 from tests.support.waiting import wait_until

@@ -17,7 +17,7 @@ from connector.core.model import Facts, Feed, Student
 from connector.core.plan import Taken, make_plan
 from connector.core.rules import Institution
 from connector.edges.register import read_register
-from connector.settings import CsvSource, SqlSource
+from connector.settings.sections import CsvSource, SqlSource
 from tests.unit.core.builders import RULES
 
 UM = Institution(

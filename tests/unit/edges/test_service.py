@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from connector.edges import service
+from connector.edges import systemd
 
 
 @pytest.fixture
@@ -28,21 +28,21 @@ def heard(manager: socket.socket) -> list[str]:
 
 
 def test_each_state_is_told_in_the_words_of_sd_notify(manager: socket.socket) -> None:
-    assert service.ready("12 students")
+    assert systemd.ready("12 students")
     assert heard(manager) == ["READY=1", "STATUS=12 students"]
-    assert service.ready()
+    assert systemd.ready()
     assert heard(manager) == ["READY=1"]
-    assert service.stopping()
+    assert systemd.stopping()
     assert heard(manager) == ["STOPPING=1"]
-    assert service.status("waiting for the register")
+    assert systemd.status("waiting for the register")
     assert heard(manager) == ["STATUS=waiting for the register"]
-    assert service.alive()
+    assert systemd.alive()
     assert heard(manager) == ["WATCHDOG=1"]
 
 
 def test_a_reload_carries_the_moment_at_which_it_began(manager: socket.socket) -> None:
     before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-    assert service.reloading()
+    assert systemd.reloading()
     first, second = heard(manager)
     assert first == "RELOADING=1"
     name, _, moment = second.partition("=")
@@ -51,7 +51,7 @@ def test_a_reload_carries_the_moment_at_which_it_began(manager: socket.socket) -
 
 
 def test_a_status_of_several_lines_assigns_nothing_else(manager: socket.socket) -> None:
-    service.status("held\nMAINPID=1\r\nSTOPPING=1")
+    systemd.status("held\nMAINPID=1\r\nSTOPPING=1")
     assert heard(manager) == ["STATUS=held MAINPID=1 STOPPING=1"]
 
 
@@ -61,14 +61,14 @@ def test_an_abstract_socket_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
         listening.bind(f"\0{name}")
         listening.settimeout(5)
         monkeypatch.setenv("NOTIFY_SOCKET", f"@{name}")
-        assert service.ready()
+        assert systemd.ready()
         assert heard(listening) == ["READY=1"]
 
 
 def test_without_a_manager_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     with structlog.testing.capture_logs() as said:
-        assert not service.ready()
+        assert not systemd.ready()
     assert said == []
 
 
@@ -77,19 +77,19 @@ def test_a_manager_that_is_gone_is_said_and_stops_nothing(
 ) -> None:
     (tmp_path / "notify").unlink()
     with structlog.testing.capture_logs() as said:
-        assert not service.ready()
+        assert not systemd.ready()
     assert [line["event"] for line in said] == ["the service manager cannot be told"]
 
 
 def test_a_manager_that_does_not_listen_holds_nobody_up(
     manager: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "TIMEOUT", 0.2)
+    monkeypatch.setattr(systemd, "TIMEOUT", 0.2)
     begun = time.monotonic()
     with structlog.testing.capture_logs() as said:
-        told = [service.alive() for _ in range(100) if not said]
+        told = [systemd.alive() for _ in range(100) if not said]
         while all(told) and time.monotonic() - begun < 20:
-            told.append(service.alive())
+            told.append(systemd.alive())
     assert not told[-1]
     assert "timed out" in said[0]["trouble"]
 
@@ -114,4 +114,4 @@ def test_signs_of_life_are_wanted_twice_as_often_as_the_watchdog_bites(
         monkeypatch.delenv(name, raising=False)
         if value is not None:
             monkeypatch.setenv(name, str(os.getpid()) if value == "ours" else value)
-    assert service.watchdog_interval() == expected
+    assert systemd.watchdog_interval() == expected

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from connector.edges.passwords import new_key
+from connector.edges.sealing import new_key
 from connector.edges.tokens import Signer, draw_token, fingerprint, seal_under, unseal_under
 
 OLD, NEW = SecretStr(new_key()), SecretStr(new_key())

@@ -12,7 +12,7 @@ from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from connector.core.own_password import Context, Rule, judge, passes, skeleton
 from connector.core.rules import OwnPassword
-from connector.edges.words import known_words, strength
+from connector.edges.dictionary import known_words, strength
 from tests.support.examples import examples
 
 NOBODY = Context()

@@ -1,0 +1,1 @@
+"""What the daemon does beside one another, a lane each."""

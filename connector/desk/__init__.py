@@ -1,0 +1,1 @@
+"""One account at a time, and a few: what the service desk sees and does."""

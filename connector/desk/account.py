@@ -1,0 +1,363 @@
+"""The service desk's commands on one account: record the fact, then take the one walk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import structlog
+from pydantic import SecretStr
+
+from connector.clock import instant
+from connector.core import entry
+from connector.core.dates import shown
+from connector.core.dn import below, is_below
+from connector.core.lifecycle import decide, rows_of, year_of_cutoff
+from connector.core.model import (
+    IN_USE,
+    Account,
+    Action,
+    Decision,
+    Facts,
+    Known,
+    Override,
+    State,
+)
+from connector.desk.view import Portrait, look_at, portrait, sign_in_of
+from connector.errors import ScolpassError, UsageError
+from connector.walk.context import Context
+from connector.walk.reconcile import Prepared, Report, carry_out, prepare, recover
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Resynced:
+    """One student's walk, step by step."""
+
+    prepared: Prepared
+    report: Report
+    facts: Facts
+    decision: Decision
+    now: Portrait  # as it is once all was done
+
+    @property
+    def refused(self) -> str | None:
+        """Why nothing was decided of this student; None: something was."""
+        found = (one for one in self.prepared.plan.rejected if one.file is None)
+        return next((one.reason for one in found), None)
+
+    @property
+    def state(self) -> State | None:
+        """The state that the account is to have; of who is refused, the one that it has."""
+        if self.refused is None:
+            return self.decision.state
+        return entry.standing(self.facts.account).state if self.facts.account else None
+
+
+# --- one walk -------------------------------------------------------------------------------------
+
+
+def resync(context: Context, number: str, *, force: bool, reason: str) -> Resynced:
+    """One student now: register, match, identifiers, state, plan, result.
+
+    Raises:
+        Untrustworthy: a source, the directory or the journal is not to be trusted.
+    """
+    recover(context)
+    overrides = {}
+    if force:
+        standing = context.journal.overrides([number]).get(number, Override())
+        overrides[number] = replace(standing, force=True)
+    prepared = prepare(context, [number], overrides=overrides)
+    if force and number in prepared.feed.spoiled:
+        bad = prepared.feed.spoiled[number][0]
+        raise ScolpassError(
+            f"{number} is not forced: {bad.file}:{bad.line} {bad.field or 'row'}: {bad.reason}",
+            "A row that was refused is no truth: mend it in the register first.",
+        )
+    facts = prepared.facts[number]
+    decision = decide(facts, context.rules, context.moment.today)
+    report = carry_out(context, prepared, command="resync", reason=reason)
+    now = portrait(context, number, feed=prepared.feed)
+    return Resynced(prepared, report, facts, decision, now)
+
+
+# --- acting on one account ------------------------------------------------------------------------
+
+
+def reissue(context: Context, number: str, reason: str) -> tuple[Report, SecretStr, date]:
+    """A new provisional password for one account, and its last usable day.
+
+    The wish is recorded first, so that a crash between journal and directory is finished by
+    the next run with the very password that was drawn.
+
+    Raises:
+        ScolpassError: the account may not be given one, or the directory refused it.
+    """
+    doing = f"no new password for {number}"
+    _, decision = _standing(context, number, doing)
+    if decision.state not in (State.INACTIVE, State.ACTIVE, State.GRACE):
+        state = decision.state.value if decision.state else "without a state"
+        raise ScolpassError(f"{doing}: the account is {state}", "See `scolpass show`.")
+    context.journal.override(number, "reissue", reason, context.actor, instant())
+    try:
+        report = _walk(context, number, "reissue", reason, doing)
+        if number not in report.passwords:
+            raise ScolpassError(f"{doing}: the plan has no change for this account")
+    except ScolpassError:
+        if not _may_be_made(context, number):
+            context.journal.take_back(number, "reissue")
+        raise
+    change = report.outcomes[0].change
+    cutoff = change.after.cutoff if change.after else None
+    last = [day for day in (change.password_last_day, cutoff) if day is not None]
+    return report, report.passwords[number], min(last)
+
+
+def suspend(context: Context, number: str, reason: str) -> Report:
+    """Close one account until ``resume``; on an expired one the suspension is remembered.
+
+    Raises:
+        ScolpassError: there is no entry, it is also somebody else's, or the directory refused.
+    """
+    doing = f"{number} is not suspended"
+    facts, decision = _standing(context, number, doing)
+    if decision.state is None:
+        raise ScolpassError(f"{doing}: {decision.reason}", "See `scolpass show`.")
+    context.journal.override(number, "suspended", reason, context.actor, instant())
+    try:
+        return _walk(context, number, "suspend", reason, doing)
+    except ScolpassError:
+        if not facts.override.suspended:
+            context.journal.take_back(number, "suspended")
+        raise
+
+
+def resume(context: Context, number: str, reason: str) -> Report:
+    """Take a suspension back; an expired account only forgets it.
+
+    Raises:
+        ScolpassError: the account is not suspended, or the directory refused.
+    """
+    doing = f"{number} is not resumed"
+    facts, _ = _standing(context, number, doing)
+    adopted = facts.known is not None and facts.known.adopted_suspended
+    if not (facts.override.suspended or adopted):
+        raise ScolpassError(f"{doing}: no suspension stands", "See `scolpass show`.")
+    context.journal.resume(number)
+    return _walk(context, number, "resume", reason, doing)
+
+
+def rename(context: Context, number: str, reason: str) -> Report:
+    """Login and address by the name of today; the old address is kept as a former one.
+
+    Raises:
+        ScolpassError: there is no entry, it is also somebody else's, or the directory refused.
+    """
+    doing = f"{number} is not renamed"
+    facts, decision = _standing(context, number, doing)
+    if decision.state in (State.EXPIRED, State.PURGED):
+        raise ScolpassError(f"{doing}: the account has expired", "See `scolpass show`.")
+    if decision.state is None or not rows_of(facts.student):
+        trouble = "an undo stands" if facts.override.undone else decision.reason
+        raise ScolpassError(
+            f"{doing}: no row of the register tells their name: {trouble}",
+            "See `scolpass show`; `scolpass resync --force` takes the rows of the moment.",
+        )
+    return _walk(context, number, "rename", reason, doing, rename=True)
+
+
+def whom_to_erase(context: Context, number: str) -> str:
+    """The person whom an erasure would be of: number, name, state, DN."""
+    facts = look_at(context, [number])[0].facts[number]
+    account, known = facts.account, facts.known
+    if account is None:
+        state = known.state.value if known and known.state else "unknown"
+        return f"{number}: no entry any more ({state}); what the journal keeps would be erased"
+    standing = entry.standing(account)
+    words = standing.state.value if standing.state else "without a state"
+    since = f" since {shown(standing.start)}" if standing.start else ""
+    name = account.first("displayName") or account.first("cn") or "without a name"
+    return f"{number}: {name}, {words}{since}, {account.dn}"
+
+
+def erase(context: Context, number: str, reason: str) -> Report | None:
+    """A person's request for erasure: on an expired account only; None: the entry was gone.
+
+    Raises:
+        ScolpassError: the account has not expired, or the directory refused.
+    """
+    recover(context)
+    doing = f"{number} is not erased"
+    facts = look_at(context, [number])[0].facts[number]
+    if facts.account is None and facts.known is not None and facts.known.gone:
+        context.connect()
+        run = context.journal.begin_run(
+            "erase", context.actor, reason, scope=[number], at=context.moment.now
+        )
+        context.journal.forget(number)
+        context.journal.record(
+            run, "erase", reason, actor=context.actor, at=instant(), number=number
+        )
+        context.journal.end_run(run, at=instant(), exit_status=0)
+        return None
+    _, decision = _standing(context, number, doing)
+    due = decision.action is Action.EXPIRE
+    if due or decision.state not in (State.EXPIRED, State.PURGED):
+        if due:
+            raise ScolpassError(f"{doing}: it expires with the next sync", "Run it first.")
+        raise ScolpassError(
+            f"{doing}: the account is {decision.state.value if decision.state else 'in use'}",
+            "Only an expired account is erased on request.",
+        )
+    return _walk(context, number, "erase", reason, doing, erase=True)
+
+
+def _may_be_made(context: Context, number: str) -> bool:
+    """Whether a change of this student stands open: the next run finishes it as it was begun."""
+    left = context.journal.interrupted()
+    return any(one.change.student_number == number for one in left)
+
+
+def _standing(context: Context, number: str, doing: str) -> tuple[Facts, Decision]:
+    """One student's account and what it is to be today, if it may be acted on at all."""
+    recover(context)
+    prepared, trouble = look_at(context, [number])
+    facts = prepared.facts[number]
+    if facts.conflict or facts.account is None:
+        said = sign_in_of(context, prepared, number, trouble).said(context.rules)[0]
+        raise ScolpassError(
+            f"{doing}: {said.because[:1].lower()}{said.because[1:].rstrip('.')}", f"{said.cure}."
+        )
+    decision = decide(facts, context.rules, context.moment.today)
+    if decision.shared_person:
+        raise ScolpassError(
+            f"{doing}: {facts.account.dn} is also somebody else's",
+            "Ask those who look after staff accounts.",
+        )
+    return facts, decision
+
+
+def _walk(
+    context: Context,
+    number: str,
+    command: str,
+    reason: str,
+    doing: str,
+    *,
+    rename: bool = False,
+    erase: bool = False,
+) -> Report:
+    """The walk over one student, after its fact was recorded; a change that fails raises."""
+    standing = context.journal.overrides([number]).get(number, Override())
+    override = replace(standing, rename=rename, erase=erase, reason=reason)
+    prepared, _ = look_at(context, [number], {number: override})
+    report = carry_out(context, prepared, command=command, reason=reason)
+    for outcome in report.outcomes:
+        if outcome.outcome != "applied":
+            raise ScolpassError(f"{doing}: {outcome.error}")
+    if not any(o.change.action.value == command for o in report.outcomes):
+        context.journal.record(
+            report.run, command, reason, actor=context.actor, at=instant(), number=number
+        )
+    return report
+
+
+# --- a journal from the directory -----------------------------------------------------------------
+
+
+def rebuild(context: Context, reason: str, reservations: Path | None) -> int:
+    """Restore to the journal what the directory knows; it only adds. The accounts added.
+
+    Raises:
+        UsageError: the reservations file cannot be read.
+        Untrustworthy: directory or journal cannot be read.
+    """
+    context.connect()
+    assert context.preflight is not None
+    on_file = _read_reservations(reservations) if reservations else []
+    given = list(on_file)
+    present = context.journal.accounts()
+    added: dict[str, Known] = {}
+    for account in context.directory.accounts(context.tree):
+        numbers = account.values("supannEtuId")
+        ours = any(c.lower() == "scolpassaccount" for c in account.values("objectClass"))
+        below = is_below(account.dn, context.directory.people_dn)
+        if not ours or not below or len(numbers) != 1:
+            continue
+        number = numbers[0]
+        given.extend((number, "address", v) for n in entry.ADDRESSES for v in account.values(n))
+        if number not in present:
+            added[number] = _known(account, context)
+    for number, one in _purged(on_file, context.directory.people_dn).items():
+        if number not in present:
+            added.setdefault(number, one)
+    run = context.journal.begin_run(
+        "rebuild", context.actor, reason, scope=(), at=context.moment.now
+    )
+    context.journal.remember_directory(context.preflight.identity)
+    context.journal.remember_accounts(added)
+    context.journal.reserve(given)
+    context.journal.record(
+        run, "rebuild", f"{len(added)} accounts: {reason}", actor=context.actor, at=instant()
+    )
+    context.journal.end_run(run, at=instant(), exit_status=0)
+    return len(added)
+
+
+def _purged(given: Iterable[tuple[str, str, str]], people_dn: str) -> dict[str, Known]:
+    """Former accounts by the identifiers kept of them; of several addresses the last is theirs."""
+    found: dict[str, Known] = {}
+    for number, kind, value in given:
+        one = found.get(number, Known("", "", "", state=State.PURGED, gone=True))
+        if kind == "uid":
+            one = replace(one, uid=value, dn=below("uid", value, people_dn))
+        else:
+            one = replace(one, address=value)
+        found[number] = one
+    return {number: one for number, one in found.items() if one.uid}
+
+
+def _known(account: Account, context: Context) -> Known:
+    """An account as the journal would remember it, from its entry alone."""
+    today = context.moment.today
+    standing = entry.standing(account)
+    expired = standing.state is State.EXPIRED
+    lifecycle = context.rules.lifecycle
+    return Known(
+        dn=account.dn,
+        uid=account.first("uid") or "",
+        address=(account.first("mail") or "").lower(),
+        state=standing.state,
+        since=standing.start,
+        cutoff=standing.end,
+        directory_year=year_of_cutoff(standing.end, lifecycle) if standing.end else None,
+        adopted_active=standing.state in IN_USE,
+        adopted_suspended=standing.state is State.SUSPENDED,
+        expiry_written_on=today if expired else None,
+        announced_end=standing.end,
+        announced_on=today if standing.end else None,
+    )
+
+
+def _read_reservations(file: Path) -> list[tuple[str, str, str]]:
+    """The lines of a reservations file: student number, kind and identifier."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"{file} cannot be read: {error}", "Name the file beside the journal."
+        ) from error
+    found = []
+    for position, line in enumerate(lines, start=1):
+        parts = tuple(line.split("\t"))
+        if len(parts) != 3 or parts[1] not in ("uid", "address"):
+            raise UsageError(
+                f"{file}:{position}: expected number, kind and identifier between tabs",
+                "Name the file beside the journal.",
+            )
+        found.append((parts[0], parts[1], parts[2]))
+    return found

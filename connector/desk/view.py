@@ -1,0 +1,230 @@
+"""One student as a whole: register, entry, evidence, decisions, and the verdict on all of it.
+
+Nothing is written. A register that cannot be read is said in the portrait, which then rests on
+what was remembered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from connector.core import entry, evidence
+from connector.core.lifecycle import decide, rows_of, why
+from connector.core.model import (
+    NO_FEED,
+    Account,
+    Decision,
+    Enrolment,
+    Facts,
+    Feed,
+    Override,
+    Student,
+)
+from connector.core.reasons import Reason, words
+from connector.core.why import Decided, Found, Seen, SignIn, Stands, Waiting, sign_in, unmanaged
+from connector.desk.doors import Doors
+from connector.errors import FeedRefused, NotManaged
+from connector.walk.context import Context
+from connector.walk.gather import all_rows
+from connector.walk.reconcile import Prepared, prepare
+
+EVENTS_SHOWN = timedelta(days=30)  # a rejected event that is older explains nothing of today
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """All that is known of one student, for ``show``."""
+
+    number: str  # "": of an entry without one, which scolpass does not manage
+    facts: Facts
+    decision: Decision
+    sign_in: SignIn
+    why: str
+    rows: tuple[Enrolment, ...]
+    evidence: dict[str, datetime | None]  # None: it stands in the entry, without a time
+    until: date | None
+    password_until: date | None
+    password_printable: bool
+    history: list[dict[str, Any]]
+    others: tuple[Account, ...] = ()  # entries that the name means and scolpass leaves alone
+    register_trouble: str | None = None
+
+
+def look_at(
+    context: Context, numbers: Sequence[str], overrides: Mapping[str, Override] | None = None
+) -> tuple[Prepared, str | None]:
+    """Facts and plan for a few, and what is wrong with the register, if it is refused.
+
+    The desk works on, then, with the rows that are remembered: an account can be suspended
+    while the register is broken.
+    """
+    try:
+        return prepare(context, numbers, overrides=overrides), None
+    except FeedRefused as error:
+        log.warning("register", trouble=error.message, cure="what is remembered counts")
+        return prepare(context, numbers, overrides=overrides, feed=NO_FEED), error.message
+
+
+def portrait(context: Context, number: str, *, feed: Feed | None = None) -> Portrait:
+    """What register, directory and journal say of one student, and why.
+
+    Args:
+        number: the student number, as :func:`connector.walk.reconcile.resolve` gives it.
+        feed: the register, if it has been read already.
+
+    Raises:
+        Untrustworthy: directory or journal cannot be read.
+    """
+    if feed is not None:
+        prepared, trouble = prepare(context, [number], feed=feed), None
+    else:
+        prepared, trouble = look_at(context, [number])
+    facts = prepared.facts[number]
+    today = context.moment.today
+    decision = decide(facts, context.rules, today)
+    history = context.journal.history(student_number=number)
+    seen = _seen(context, prepared, number, trouble, history)
+    verdict = sign_in(seen, context.rules)
+    account = facts.account
+    found = evidence.found(account, facts.gifts)
+    if facts.known is not None and facts.known.adopted_active:
+        found["adopted"] = None
+    sentence = why(facts, decision, context.rules, today)
+    told = (Reason.ROW_REJECTED, Reason.REFUSED)
+    if account is None and facts.conflict is None and (seen.others or verdict.first.reason in told):
+        sentence = verdict.said(context.rules)[0].because
+    return Portrait(
+        number=number,
+        facts=facts,
+        decision=decision,
+        sign_in=verdict,
+        why=sentence,
+        rows=seen.rows,
+        evidence=found,
+        until=entry.standing(account).end if account else None,
+        password_until=facts.sealed.last_day if facts.sealed else None,
+        password_printable=facts.sealed is not None and facts.sealed.printable,
+        history=history,
+        others=tuple(one.account for one in seen.others),
+        register_trouble=trouble,
+    )
+
+
+def portrait_of_others(context: Context, error: NotManaged) -> Portrait:
+    """What stands under a name that means entries without a student of ours.
+
+    Raises:
+        Untrustworthy: the directory cannot be read.
+    """
+    doors = Doors.of(context)
+    accounts = [one for dn in error.dns if (one := context.directory.account_at(dn)) is not None]
+    found = [unmanaged(doors.stands(one), context.moment, context.rules) for one in accounts]
+    if not found:
+        raise error
+    first, *also = (Found(reason, fields) for reason, fields in found)
+    verdict = SignIn(first, tuple(also))
+    return Portrait(
+        number="",
+        facts=Facts("", Student("")),
+        decision=Decision(None, "not managed"),
+        sign_in=verdict,
+        why=verdict.said(context.rules)[0].because,
+        rows=(),
+        evidence={},
+        until=None,
+        password_until=None,
+        password_printable=False,
+        history=[],
+        others=tuple(accounts),
+    )
+
+
+def others_named(context: Context, number: str) -> str:
+    """A sentence on the entries with a number that scolpass never managed; "": there are none."""
+    if context.journal.accounts([number]):
+        return ""
+    doors = Doors.of(context)
+    found = [doors.stands(one) for one in context.directory.accounts_of(context.tree, [number])]
+    rules = context.rules
+    said = (unmanaged(one, context.moment, rules) for one in found)
+    return " ".join(words(reason, f, rules.institution.zone).because for reason, f in said)
+
+
+def sign_in_of(context: Context, prepared: Prepared, number: str, trouble: str | None) -> SignIn:
+    """The verdict on one student, from a pass over a few that was prepared.
+
+    Args:
+        trouble: what is wrong with the register, if it was refused.
+
+    Raises:
+        Untrustworthy: directory or journal cannot be read.
+    """
+    history = context.journal.history(student_number=number)
+    return sign_in(_seen(context, prepared, number, trouble, history), context.rules)
+
+
+def _seen(
+    context: Context,
+    prepared: Prepared,
+    number: str,
+    trouble: str | None,
+    history: Sequence[Mapping[str, Any]],
+) -> Seen:
+    """All that the verdict rests on, read live where the directory decides."""
+    facts = prepared.facts[number]
+    account = facts.account
+    doors = Doors.of(context)
+    others: tuple[Stands, ...] = ()
+    if account is None:
+        found = context.directory.accounts_of(context.tree, [number])
+        others = tuple(doors.stands(one) for one in found)
+    plan = prepared.plan
+    return Seen(
+        facts=facts,
+        decision=decide(facts, context.rules, context.moment.today),
+        moment=context.moment,
+        stands=doors.stands(account) if account is not None else None,
+        others=others,
+        rows=rows_of(all_rows(context, facts, prepared.feed)),
+        rejected=plan.rejected,
+        change=next((one for one in plan.changes if one.student_number == number), None),
+        held=context.journal.last_pass_held(),
+        last=_latest(history),
+        waiting=_waiting(context, facts),
+        register_trouble=trouble,
+    )
+
+
+def _latest(history: Sequence[Mapping[str, Any]]) -> dict[str, Decided]:
+    """The latest of each action that was carried out."""
+    return {
+        row["action"]: Decided(datetime.fromisoformat(row["at"]), row["actor"], row["reason"])
+        for row in history
+        if row["outcome"] == "applied"
+    }
+
+
+def _waiting(context: Context, facts: Facts) -> tuple[Waiting, ...]:
+    """The events of one student that wait, or were rejected lately."""
+    names = {facts.number}
+    if facts.known is not None:
+        names |= {facts.known.uid, facts.known.address}
+    if facts.account is not None:
+        for name in ("uid", *entry.ADDRESSES):
+            names.update(facts.account.values(name))
+    rows = context.journal.unsettled_events(
+        facts.number, {name.lower() for name in names if name}, context.moment.now - EVENTS_SHOWN
+    )
+    return tuple(
+        Waiting(
+            datetime.fromisoformat(row["received_at"]), row["status"] == "rejected", row["reason"]
+        )
+        for row in rows
+    )

@@ -1,0 +1,1 @@
+"""Who may write to the directory now, and which daemon leads."""

@@ -1,0 +1,1 @@
+"""Events: accepted into the journal, then applied."""

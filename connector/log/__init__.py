@@ -1,0 +1,1 @@
+"""What scolpass says of itself, and what never gets into it."""

@@ -1,0 +1,1 @@
+"""The directory's definition, filled in, and a private slapd made from it."""

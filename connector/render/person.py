@@ -1,0 +1,353 @@
+"""One student, as a person reads it and as a machine does: portrait, walk, history, search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import date, datetime
+from textwrap import wrap
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from connector.core import entry
+from connector.core.dates import shown
+from connector.core.enrolment import identity
+from connector.core.model import Enrolment, State
+from connector.core.reasons import Reason
+from connector.core.rules import Rules
+from connector.core.why import SignIn, row_trouble
+from connector.desk.account import Resynced
+from connector.desk.finding import Found
+from connector.desk.view import Portrait
+from connector.render.machine import differences, report_json
+from connector.render.terminal import hang, printable
+
+# --- for machines ---------------------------------------------------------------------------------
+
+
+def found_json(found: Found) -> dict[str, Any]:
+    """One student whom ``find --json`` found."""
+    return {
+        **asdict(found),
+        "birth_date": _iso(found.birth_date),
+        "state": found.state.value if found.state else None,
+    }
+
+
+def sign_in_json(verdict: SignIn, rules: Rules) -> dict[str, Any]:
+    """The verdict; ``possible`` is null where it cannot be seen."""
+    said = verdict.said(rules)[0]
+    return {"possible": verdict.possible, "because": said.because, "cure": said.cure}
+
+
+def portrait_json(portrait: Portrait, rules: Rules) -> dict[str, Any]:
+    """One student, as ``show --json`` prints it."""
+    account = portrait.facts.account
+    if account is None and len(portrait.others) == 1:
+        account = portrait.others[0]
+    known = portrait.facts.known
+    standing = entry.standing(account) if account else entry.Standing()
+    state: str | None = standing.state.value if standing.state else None
+    if account is None and known is not None and known.state is State.PURGED:
+        state = State.PURGED.value
+    return {
+        "sign_in": sign_in_json(portrait.sign_in, rules),
+        "student_number": portrait.number or None,
+        "uid": account.first("uid") if account else (known.uid if known else None),
+        "mail": account.first("mail") if account else (known.address if known else None),
+        "dn": account.dn if account else None,
+        "state": state,
+        "since": _iso(standing.start),
+        "until": _iso(standing.end),
+        "why": portrait.why,
+        "missing": list(portrait.decision.missing),
+        "evidence": {name: _iso(at) for name, at in portrait.evidence.items()},
+        "enrolments": [_enrolment_json(row) for row in portrait.rows],
+        "history": history_json(portrait.history),
+    }
+
+
+def _enrolment_json(row: Enrolment) -> dict[str, Any]:
+    return {
+        "academic_year": row.academic_year,
+        "step_code": row.step_code,
+        "step_name": row.step_name,
+        "component_code": row.component_code,
+        "component_name": row.component_name,
+        "status": row.status.value,
+        "enrolled_on": _iso(row.enrolled_on),
+    }
+
+
+def resync_json(results: Sequence[Resynced], rules: Rules) -> dict[str, Any]:
+    """A resync of one or several students, as ``resync --json`` prints it."""
+    students = []
+    for one in results:
+        found = report_json(one.report)
+        account = one.facts.account
+        students.append(
+            {
+                "sign_in": sign_in_json(one.now.sign_in, rules),
+                "student_number": one.facts.number,
+                "dn": account.dn if account else None,
+                "state": one.state.value if one.state else None,
+                "reason": one.refused or one.decision.reason,
+                **found,
+            }
+        )
+    return {"students": students}
+
+
+def _iso(value: date | datetime | None) -> str | None:
+    if value is None:
+        return None
+    return f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else value.isoformat()
+
+
+def history_json(history: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Changes, as ``history --json`` prints them; why one failed stands in its run's report."""
+    return [{name: value for name, value in row.items() if name != "error"} for row in history]
+
+
+# --- for people -----------------------------------------------------------------------------------
+
+
+def show_found(console: Console, found: Sequence[Found]) -> None:
+    """Students for the person at the desk."""
+    if not found:
+        console.print("Nobody of that name is known.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in ("number", "name", "born", "component", "login", "state"):
+        table.add_column(name, overflow="fold")
+    for one in found:
+        usual = f" ({one.usual_name})" if one.usual_name else ""
+        cells = (
+            one.student_number,
+            f"{one.family_name}{usual} {one.first_name}",
+            shown(one.birth_date),
+            f"{one.component or ''} {one.academic_year}/{one.academic_year + 1}".strip(),
+            one.mail or "no account",
+            one.state.value if one.state else "",
+        )
+        table.add_row(*(Text(printable(cell)) for cell in cells))
+    console.print(table)
+
+
+def show_portrait(console: Console, portrait: Portrait, rules: Rules) -> None:
+    """One student for the person at the desk: the verdict first, then what it rests on."""
+    zone = rules.institution.zone
+    _say_who(console, portrait)
+    _say_verdict(console, portrait.sign_in, rules)
+    console.print()
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, text in _lines(portrait, zone):
+        table.add_row(name, Text(printable(text)))
+    console.print(table)
+    if portrait.history:
+        console.print()
+        show_history(console, portrait.history, zone, student=False)
+
+
+def _say_who(console: Console, portrait: Portrait) -> None:
+    """Number, name and birth date, login: by which the right person is known."""
+    account, rows = portrait.facts.account, portrait.rows
+    who = identity(rows) if rows else None
+    if account is None and len(portrait.others) == 1:
+        account = portrait.others[0]
+    parts = [portrait.number or "no student number"]
+    if who is not None:
+        usual = f" ({who.usual_name})" if who.usual_name else ""
+        parts.append(f"{who.family_name}{usual} {who.first_name}, born {shown(who.birth_date)}")
+    elif account is not None:
+        parts.append(account.first("displayName") or account.first("cn") or "")
+    known = portrait.facts.known
+    if account is not None:
+        parts.append(account.first("mail") or account.first("uid") or "")
+    elif known is not None:
+        parts.append(known.address)
+    console.print(Text(printable("   ".join(p for p in parts if p)), style="bold"), soft_wrap=True)
+
+
+_POSSIBLE = {
+    True: ("Can sign in: ", "bold green"),
+    False: ("Cannot sign in: ", "bold red"),
+    None: ("Not known whether they can sign in: ", "bold yellow"),
+}
+
+
+def _say_verdict(console: Console, verdict: SignIn, rules: Rules) -> None:
+    lead, style = _POSSIBLE[verdict.possible]
+    first, *also = verdict.said(rules)
+    _say(console, Text(lead, style=style), first.because)
+    _say_cure(console, first.cure)
+    for one in also:
+        _say(console, Text("  Also: ", style="yellow"), one.because)
+        if one.cure != first.cure:
+            _say_cure(console, one.cure)
+
+
+def _say_cure(console: Console, cure: str) -> None:
+    lead = Text("  What helps: ", style="cyan")
+    if cure.startswith("scolpass "):  # a command is not broken, so that it can be copied
+        console.print(Text.assemble(lead, printable(cure)), soft_wrap=True)
+    elif cure:
+        _say(console, lead, cure)
+
+
+def _say(console: Console, lead: Text, text: str) -> None:
+    """A sentence after its lead, going on a little further in."""
+    whole = printable(lead.plain + text)
+    # For another program a sentence is one line.
+    lines = wrap(whole, max(console.width - 4, 40), **_WHOLE_WORDS)
+    lines = lines if console.is_terminal else [whole]
+    first = Text.assemble(lead, lines[0][len(lead.plain) :])
+    console.print(first, *(Text(f"    {line}") for line in lines[1:]), sep="\n", soft_wrap=True)
+
+
+# A DN or an address is not broken either.
+_WHOLE_WORDS: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
+
+
+def _lines(portrait: Portrait, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
+    """What the verdict rests on, line by line."""
+    account, known = portrait.facts.account, portrait.facts.known
+    for one in (account,) if account is not None else portrait.others:
+        yield "entry", one.dn
+    if account is None and not portrait.others:
+        yield "entry", "none"
+    for one in (account,) if account is not None else portrait.others:
+        standing = entry.standing(one)
+        if standing.state is not None:
+            said = standing.state.value
+            said += f" since {shown(standing.start)}" if standing.start else ""
+            said += f", last day {shown(standing.end)}" if standing.end else ""
+            yield "state", said
+        else:
+            yield "state", "the entry has none"
+    if account is None and known is not None and known.state is State.PURGED:
+        yield "state", "purged; uid and addresses stay reserved"
+    if account is not None:
+        yield "why", portrait.why
+    if account is not None and not portrait.decision.shared_person:
+        if entry.standing(account).state is not State.EXPIRED:
+            yield "missing", ", ".join(portrait.decision.missing) or "nothing"
+        yield "provisional password", _password_line(portrait)
+    for name, at in portrait.evidence.items():
+        yield "evidence", f"{name}{f', {shown(at, zone)}' if at else ''}"
+    for row in sorted(portrait.rows, key=lambda row: row.key, reverse=True):
+        year = f"{row.academic_year}/{row.academic_year + 1}"
+        name = " ".join(part for part in (row.step_code, row.step_name) if part)
+        yield "enrolment", f"{year} {row.status.value} {name}"
+    if not portrait.rows and portrait.number:
+        yield "enrolment", "no row of the register is known"
+
+
+def _password_line(portrait: Portrait) -> str:
+    account = portrait.facts.account
+    if account is None or not account.must_change:
+        return "none stands"
+    if entry.standing(account).state is State.EXPIRED:
+        return "opens nothing: the account has expired"
+    shut = {found.reason for found in (portrait.sign_in.first, *portrait.sign_in.also)}
+    if Reason.LETTER_LOCKED in shut:
+        return "locked: only a reissue gives one that opens"
+    if Reason.LETTER_OVER in shut:
+        return "over: only a reissue gives one that opens"
+    if Reason.NO_PASSWORD in shut:
+        return "deleted: only a reissue gives one"
+    if portrait.facts.sealed is None:
+        return "stands, but the journal does not know it: only a reissue gives one to print"
+    until = portrait.password_until or portrait.until
+    return f"stands, good through {shown(until)}" if until else "stands"
+
+
+def show_history(
+    console: Console,
+    history: Sequence[Mapping[str, Any]],
+    zone: ZoneInfo,
+    *,
+    student: bool = True,
+) -> None:
+    """Changes, the latest last; without the column of students where it is one student's."""
+    if not history:
+        console.print("No change is recorded.")
+        return
+    table = Table(box=None, pad_edge=False)
+    names = ("when", "run", "by", "action", *(("student",) if student else ()), "why")
+    for name in names:
+        table.add_column(name, overflow="fold", no_wrap=name in ("when", "action"))
+    for row in history:
+        why = row["reason"] + (f" ({row['error']})" if row.get("error") else "")
+        whom = (row["student_number"] or "",) if student else ()
+        at = shown(datetime.fromisoformat(row["at"]), zone)
+        cells = (at, row["run"], row["actor"], row["action"], *whom, why)
+        said = [Text(printable(str(cell))) for cell in cells]
+        if row["outcome"] != "applied":
+            said[3].append(f" ({row['outcome']})", style="bold yellow")
+        table.add_row(*said)
+    console.print(table)
+
+
+def show_resync(console: Console, one: Resynced, rules: Rules) -> None:
+    """One student's walk: the verdict as it is now, then register, match, state, plan, result."""
+    facts, decision, zone = one.facts, one.decision, rules.institution.zone
+    _say_who(console, one.now)
+    _say_verdict(console, one.now.sign_in, rules)
+
+    def step(name: str, text: str) -> None:
+        hang(console, Text(f"  {name:<12}", style="cyan"), text)
+
+    for name, text in _register_steps(one):
+        step(name, text)
+    account = facts.account
+    others = "; ".join(other.dn for other in one.now.others)
+    if account is None and others and facts.conflict is None:
+        step("match", f"{others} carries this number, but scolpass does not manage it")
+    else:
+        step("match", facts.conflict or (account.dn if account else "no entry carries this number"))
+    change = one.prepared.plan.changes[0] if one.prepared.plan.changes else None
+    if account is not None:
+        step("identifiers", f"{account.first('uid')}, {account.first('mail')}")
+    elif change is not None:
+        given = [change.attributes.get(n, ((), ()))[1] for n in ("uid", "mail")]
+        step("identifiers", ", ".join(values[0] for values in given if values))
+    if facts.conflict is None and not (account is None and others):
+        reason = decision.reason if one.refused is None else f"left alone: {one.refused}"
+        step("state", f"{one.state.value if one.state else 'none'}: {reason}")
+    for name in decision.missing if one.state not in (None, State.EXPIRED) else ():
+        step("", f"still missing: {name}")
+    for notice in one.prepared.plan.notices:
+        step("note", notice)
+    if change is None:
+        step("plan", "nothing to change")
+        return
+    step("plan", f"{change.action.value}: {change.reason}")
+    for line in differences(change, zone):
+        step("", line.strip())
+    for outcome in one.report.outcomes:
+        step("result", outcome.error or outcome.outcome)
+
+
+def _register_steps(one: Resynced) -> Iterator[tuple[str, str]]:
+    """What the register says, and what is remembered of it."""
+    facts, feed = one.facts, one.prepared.feed
+    present = feed.students.get(facts.number, ())
+    rows = "; ".join(
+        f"{r.academic_year}/{r.academic_year + 1} {r.step_code or '-'} {r.status.value}"
+        for r in present
+    )
+    remembered = [row for row in one.now.rows if row not in present]
+    kept = f"; remembered beside it: {len(remembered)}" if remembered else ""
+    spoiled = facts.number in feed.spoiled
+    yield "register", (rows or ("its row is refused" if spoiled else "no row in this feed")) + kept
+    if facts.override.undone and (present or remembered):
+        yield "", "an undo stands: the rows do not count until they change"
+    for row in one.prepared.plan.rejected:
+        yield "", f"refused: {row_trouble(row) if row.file else row.reason}"

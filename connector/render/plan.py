@@ -1,0 +1,326 @@
+"""What a person reads of a plan and of a pass: the sum first, then a sample of every kind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from connector.core.dates import shown
+from connector.core.model import Action, Held, Outcome, Plan, Rejection
+from connector.core.safety import effect
+from connector.core.summary import grouped, kinds, refusals
+from connector.desk.undo import Left
+from connector.render.machine import SHOWN, differences
+from connector.render.terminal import hang, printable
+from connector.walk.reconcile import Prepared, Report
+
+NAMED = 5  # lines of the register, or students, named of many
+REASONS = 3  # the commonest, of each kind of change
+_COLOURS = {
+    "create": "green",
+    "activate": "green",
+    "restore": "green",
+    "update": "cyan",
+    "grace": "yellow",
+    "expire": "red",
+    "purge": "red",
+    "suspend": "red",
+    "resume": "green",
+    "reissue": "cyan",
+    "rename": "cyan",
+    "erase": "red",
+    "undo": "yellow",
+}
+_WORDS = {
+    Action.CREATE: ("account is created", "accounts are created"),
+    Action.UPDATE: ("entry is brought up to date", "entries are brought up to date"),
+    Action.ACTIVATE: ("account becomes active", "accounts become active"),
+    Action.GRACE: ("account goes into grace", "accounts go into grace"),
+    Action.RESTORE: ("account is restored", "accounts are restored"),
+    Action.EXPIRE: ("account expires", "accounts expire"),
+    Action.PURGE: ("entry is deleted for good", "entries are deleted for good"),
+    Action.SUSPEND: ("account is suspended", "accounts are suspended"),
+    Action.RESUME: ("suspension is taken back", "suspensions are taken back"),
+    Action.REISSUE: ("new password is handed out", "new passwords are handed out"),
+    Action.RENAME: ("account gets another address", "accounts get other addresses"),
+    Action.ERASE: ("entry is erased on request", "entries are erased on request"),
+    Action.UNDO: ("change is taken back", "changes are taken back"),
+}
+
+_UNDONE = {
+    Action.CREATE: ("entry is made again", "entries are made again"),
+    Action.PURGE: ("entry is deleted", "entries are deleted"),
+    Action.EXPIRE: ("account expires again", "accounts expire again"),
+    Action.RESTORE: ("account is given back", "accounts are given back"),
+    Action.UPDATE: ("entry is put back as it was", "entries are put back as they were"),
+}
+
+
+def show_plan(
+    console: Console, prepared: Prepared, day: date, zone: ZoneInfo, *, ahead: bool
+) -> None:
+    """The plan: first in sentences that can be read aloud, then a sample of every kind of change.
+
+    A plan ``ahead`` is that of another day, which nobody can apply yet.
+    """
+    plan, held = prepared.plan, prepared.verdict.held
+    whole = prepared.distinct is not None
+    console.print(f"[bold]Plan for {shown(day)}[/bold]")
+    if whole:
+        console.print(f"The directory holds {_entries(plan.managed)} that scolpass looks after.")
+    else:
+        console.print(f"{_entries(plan.managed)} of the directory looked at.")
+    console.print("If this plan is applied:" if plan.changes else "Nothing is to be changed.")
+    _say_counts(console, plan, held)
+    if ahead:
+        for item in held:
+            console.print(
+                "[bold yellow]It would be held:[/bold yellow] "
+                f"{escape(printable(item.explanation))}."
+            )
+    else:
+        _say_held(console, plan, held, "sync")
+    _say_rejected(console, plan.rejected)
+    _say_notices(console, plan.notices)
+    if plan.changes and not held and not ahead:
+        whom = " ".join(change.student_number for change in plan.changes)
+        console.print(
+            "Apply it with: scolpass " + ("sync" if whole else f"resync {whom}"), soft_wrap=True
+        )
+    _show_changes(console, [Outcome(change, "") for change in plan.changes], zone)
+
+
+def show_report(console: Console, report: Report, zone: ZoneInfo) -> None:
+    """What a pass did: first in sentences, then a sample of every kind of change."""
+    plan, held = report.plan, report.verdict.held
+    _say_refused_approval(console, report, zone)
+    if plan.changes:
+        _say_outcomes(console, report)
+        _say_counts(console, plan, held)
+    elif plan.rejected or plan.notices:
+        console.print(f"[green]Nothing to change:[/green] {_entries(plan.managed)} looked at.")
+    else:
+        console.print(
+            f"[green]Nothing to do:[/green] {_entries(plan.managed)} looked at, all are right."
+        )
+    _say_held(console, plan, held, report.command)
+    _say_rejected(console, plan.rejected)
+    _say_notices(console, plan.notices)
+    _show_changes(console, report.outcomes, zone)
+
+
+# --- taking a run back ----------------------------------------------------------------------------
+
+
+def show_undo(console: Console, prepared: Prepared, run: int, left: Left, zone: ZoneInfo) -> None:
+    """What taking a run back would do, before it does it."""
+    plan, held = prepared.plan, prepared.verdict.held
+    console.print(f"[bold]Taking run {run} back[/bold]")
+    for action, count in Counter(map(effect, plan.changes)).items():
+        line = Text(f"{count:>8,} ", style=_COLOURS[action.value])
+        console.print(line.append(_UNDONE[action][count != 1], style="default"))
+    if not plan.changes:
+        console.print("Nothing is to be changed.")
+    if not prepared.approved:
+        _say_held(console, plan, held, f"undo {run}")
+    _say_left(console, left)
+    _say_notices(console, plan.notices)
+    _show_changes(console, [Outcome(change, "") for change in plan.changes], zone)
+
+
+def show_undone(console: Console, report: Report, zone: ZoneInfo) -> None:
+    """What became of it, after :func:`show_undo` has shown what it would be."""
+    _say_refused_approval(console, report, zone)
+    if report.outcomes:
+        _say_outcomes(console, report)
+    for one in report.outcomes:
+        if one.error:
+            hang(console, "  ", f"{one.change.student_number}: {one.error}", style="red", by=2)
+
+
+def _say_left(console: Console, left: Left) -> None:
+    if left:
+        count = len(left)
+        what = "1 change is" if count == 1 else f"{count:,} changes are"
+        console.print(f"[magenta]{what} left alone[/magenta]:")
+    for one in grouped(f"{number}: {reason}" for number, reason in left):
+        _say_one(console, one.text, one.subjects, alike=one.alike)
+
+
+# --- sentences ------------------------------------------------------------------------------------
+
+
+def _entries(count: int) -> str:
+    return f"{count:,} {'entry' if count == 1 else 'entries'}"
+
+
+def _say_refused_approval(console: Console, report: Report, zone: ZoneInfo) -> None:
+    if report.approved_late is not None:
+        console.print(
+            "[bold red]Nothing was applied:[/bold red] this plan was first computed on "
+            f"{shown(report.approved_late, zone)}, too long ago to be approved unread "
+            "(safety.approval_days). It has been computed anew now: read it, and approve it again."
+        )
+    elif report.refused_approval:
+        console.print(
+            "[bold red]Nothing was applied:[/bold red] the digest given is not the one of this "
+            "plan; register or directory have changed since it was printed."
+        )
+
+
+def _say_outcomes(console: Console, report: Report) -> None:
+    """``Run 4: 3 changes: 2 applied, 1 failed.``"""
+    total = len(report.outcomes)
+    counts = Counter(one.outcome for one in report.outcomes)
+    said = [(name, counts[name]) for name in ("applied", "failed", "held") if counts[name]]
+    changes = "1 change" if total == 1 else f"{total:,} changes"
+    if len(said) == 1:
+        text = f"{changes} {said[0][0]}"
+    else:
+        text = f"{changes}: " + ", ".join(f"{count:,} {name}" for name, count in said)
+    console.print(f"[bold]Run {report.run}:[/bold] {text}.")
+
+
+def _say_counts(console: Console, plan: Plan, held: Sequence[Held]) -> None:
+    """How many changes of each kind, and the commonest reasons."""
+    holding = {item.action for item in held}
+    for action in Action:
+        of_kind = [change for change in plan.changes if change.action is action]
+        reasons = Counter(change.reason for change in of_kind)
+        count = len(of_kind)
+        if not count:
+            continue
+        words = _WORDS[action][count != 1]
+        note = ", held for approval" if any(effect(c) in holding for c in of_kind) else ""
+        line = Text(f"{count:>8,} ", style=_COLOURS[action.value])
+        console.print(line.append(words + note, style="bold yellow" if note else "default"))
+        for reason, often in reasons.most_common(REASONS):
+            hang(console, Text(f"{often:>12,} × ", style="dim"), reason, style="dim")
+        if len(reasons) > REASONS:
+            others = count - sum(often for _, often in reasons.most_common(REASONS))
+            console.print(Text(f"{others:>12,} × for other reasons", style="dim"))
+
+
+def _say_held(console: Console, plan: Plan, held: Sequence[Held], command: str) -> None:
+    for item in held:
+        console.print(f"[bold yellow]Held:[/bold yellow] {escape(printable(item.explanation))}.")
+    if held:
+        console.print("If that is right, read the plan and approve it, as it stands, with:")
+        # In two lines that a shell reads as one: on a narrow terminal, too, it can be copied.
+        console.print(
+            f"  scolpass {command} --reason '...' --approve \\\n    {plan.digest}", soft_wrap=True
+        )
+
+
+def _say_rejected(console: Console, rejected: Sequence[Rejection]) -> None:
+    """Every reason for a refusal with its count: rows of the register, then students."""
+    groups = refusals(rejected)
+    rows = sum(len(those) for those in groups if those[0].file is not None)
+    students = len(rejected) - rows
+    if rows:
+        what = "1 row is" if rows == 1 else f"{rows:,} rows are"
+        console.print(f"[magenta]{what} refused[/magenta]; those students keep what they have:")
+    for those in groups:
+        if those[0].file is not None:
+            _say_rows(console, those)
+    if students:
+        what = "1 student is" if students == 1 else f"{students:,} students are"
+        console.print(f"[magenta]{what} left alone[/magenta]:")
+    for those in groups:
+        if those[0].file is None:
+            whom = tuple(one.value or "" for one in those)
+            alike = len({one.reason for one in those}) == 1
+            _say_one(console, those[0].reason, whom, alike=alike)
+
+
+def _say_rows(console: Console, those: Sequence[Rejection]) -> None:
+    first = those[0]
+    value = f" '{first.value}'" if first.value else ""
+    what = f"{first.field or 'row'}{value}: {first.reason}"
+    if len(those) == 1:
+        hang(console, "  ", f"{_place(first)}: {what}", by=2)
+        return
+    named = ", ".join(_place(one) for one in those[:NAMED])
+    more = f" and {len(those) - NAMED:,} more (--json has them all)" if len(those) > NAMED else ""
+    hang(console, f"  {len(those):,} × ", f"{what} ({named}{more})", by=2)
+
+
+def _place(row: Rejection) -> str:
+    return f"{Path(row.file or '').name} line {row.line}"
+
+
+def _say_notices(console: Console, notices: Sequence[str]) -> None:
+    """Near-identical notes are one line, with their count and an example."""
+    if notices:
+        console.print(f"{len(notices):,} {'note' if len(notices) == 1 else 'notes'}:")
+    for one in grouped(notices):
+        _say_one(console, one.text, one.subjects, alike=one.alike, style="dim")
+
+
+def _say_one(
+    console: Console, text: str, subjects: Sequence[str], *, alike: bool, style: str = ""
+) -> None:
+    """One sentence, of whom it is said, and how many there are like it."""
+    count = len(subjects)
+    named = [subject for subject in subjects if subject]
+    if count == 1:
+        lead = f"{named[0]}: " if named else ""
+        hang(console, "  ", lead + text, style=style, by=2)
+        return
+    whom = ""
+    if named and alike:
+        more = f" and {count - NAMED:,} more" if count > NAMED else ""
+        whom = f" ({', '.join(named[:NAMED])}{more})"
+    elif named:
+        whom = f" ({named[0]}; the others are like it, --json has them all)"
+    hang(console, f"  {count:,} × ", text + whom, style=style, by=2)
+
+
+# --- change by change -----------------------------------------------------------------------------
+
+
+def _show_changes(console: Console, outcomes: Sequence[Outcome], zone: ZoneInfo) -> None:
+    """All changes if they are few, else one of every kind."""
+    if not outcomes:
+        return
+    groups = kinds(outcomes)
+    all_of_them = len(outcomes) <= SHOWN
+    if all_of_them:
+        rows = [(one, 0) for those in groups for one in those]
+    else:
+        rows = [(those[0], len(those) - 1) for those in groups[:SHOWN]]
+    title = "In detail" if all_of_them else "One of every kind"
+    table = Table(box=None, pad_edge=False, title=title, title_justify="left")
+    table.add_column("action", no_wrap=True)
+    table.add_column("student", no_wrap=True)
+    table.add_column("why and what", overflow="fold")
+    for one, others in rows:
+        change = one.change
+        what = Text(printable(change.reason))
+        if one.error:
+            what.append(f"\nfailed: {printable(one.error)}", style="bold red")
+        for line in differences(change, zone):
+            what.append("\n" + printable(line), style="dim")
+        if others:
+            what.append(f"\nand {others:,} more like it", style="italic")
+        action = Text(change.action.value, style=_COLOURS[change.action.value])
+        if one.outcome and one.outcome != "applied":
+            action.append(f" ({one.outcome})", style="bold yellow")
+        table.add_row(action, change.student_number, what)
+    console.print()
+    console.print(table)
+    if not all_of_them:
+        told = sum(others + 1 for _, others in rows)
+        if told < len(outcomes):
+            rest = len(groups) - SHOWN
+            console.print(
+                f"and {len(outcomes) - told:,} changes of {rest:,} more kinds (--json has them all)"
+            )

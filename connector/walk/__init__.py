@@ -1,0 +1,1 @@
+"""The one walk: gather, plan, judge, apply, report."""

@@ -1,0 +1,413 @@
+"""Applying a plan: per change intend, write, conclude; one failing entry stops no other.
+
+Changes go in batches: their intentions are committed to the journal together, written by a few
+threads with a connection each, and concluded together. While one batch is written the next one
+is intended, its passwords hashed, and the one before concluded. Where somebody waits for the
+turn, a batch is concluded before the next one is intended, and they go first. Only Transient is
+retried, and only after the entry was read again. A change of which nobody can say whether it was
+made stays an intention: the next run compares it with the entry, and keeps the password drawn
+for it.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from base64 import b64encode
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+import structlog
+from pydantic import SecretStr
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from connector.clock import instant
+from connector.core.aftermath import was_made
+from connector.core.model import Action, Change, Outcome
+from connector.edges.ldap.directory import BindRefused, Directory
+from connector.edges.ldap.writing import write
+from connector.edges.sealing import Recipe, draw
+from connector.errors import DirectoryUntrusted, EntryError, NoAnswer, Refused, Transient
+from connector.walk.context import Context
+
+BATCH = 250  # changes at most
+FIRST_BATCH = 50
+LEAST_BATCH = 20
+BATCH_SECONDS = 0.25
+ATTEMPTS = 4
+LOST_AFTER = 3  # entries in a row without any answer: the directory is away
+FEW = 8  # changes for which one connection is enough
+OVERTAKEN = "another pass saw to this student meanwhile"
+STOPPED = "stopped before it was made; the next sync makes it"
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Applied:
+    """What became of the changes, and the passwords drawn for them."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    passwords: dict[str, SecretStr] = field(default_factory=dict)  # by student number
+
+
+@dataclass(slots=True)
+class _Drawn:
+    password: SecretStr
+    sealed: bytes
+    hashed: Future[SecretStr]
+
+
+@dataclass(slots=True)
+class _Intended:
+    batch: Sequence[Change]
+    ids: list[int]  # in the journal
+    drawn: dict[str, _Drawn]
+
+
+@dataclass(slots=True)
+class _Written:
+    intended: _Intended
+    errors: list[str | None]
+
+
+class Applier:
+    """Applies changes of one run to one directory, under one journal."""
+
+    def __init__(self, context: Context, *, run: int) -> None:
+        self._directory = context.directory
+        self._journal = context.journal
+        self._sealer = context.sealer
+        self._provisional = context.rules.provisional
+        self._run = run
+        self._actor = context.actor
+        self._connections = context.settings.directory.connections
+        self._turn = context.turn
+        self._tree = context.tree
+        self.stop = context.stop
+        self._local = threading.local()
+        self._siblings: list[Directory] = []
+        self._lost = 0  # entries in a row that heard no answer
+        self._unsettled: set[str] = set()  # students whose change may have been made or not
+        self._connecting = threading.Lock()
+        self._unreachable = 0  # connections that failed
+        self._shut_out: BindRefused | None = None
+
+    def apply(
+        self, changes: Sequence[Change], progress: Callable[[int], None] = lambda _: None
+    ) -> Applied:
+        """Make the changes, and tell of each what became of it.
+
+        Raises:
+            JournalUntrusted: the journal failed; nothing is written that it does not know of.
+        """
+        with self._stopping_on_signals():
+            return self._apply(changes, progress)
+
+    def finish(self, id_: int, change: Change) -> str | None:
+        """Send a change again that was registered and never made, under the very guard it had.
+
+        None, or why it was refused. One that draws a password is planned anew instead.
+
+        Raises:
+            Transient: it was not made, or nobody can say so: it stays open.
+            DirectoryUntrusted: likewise.
+            JournalUntrusted: the journal failed.
+        """
+        self._turn.check()
+        error = None
+        try:
+            write(self._directory.connection, change, None)
+        except Refused as refused:
+            error = str(refused)
+        self._journal.conclude([(id_, change, error)])
+        return error
+
+    @contextmanager
+    def _stopping_on_signals(self) -> Iterator[None]:
+        """SIGTERM and SIGINT let what is being written end, and stop before the next entry."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        asked = (signal.SIGTERM, signal.SIGINT)
+        numbers = [n for n in asked if signal.getsignal(n) is not signal.SIG_IGN]  # nohup
+        before = {number: signal.signal(number, self._stop) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _stop(self, *_: object) -> None:
+        self.stop.set()
+
+    def _apply(self, changes: Sequence[Change], progress: Callable[[int], None]) -> Applied:
+        applied = Applied()
+        with (
+            ThreadPoolExecutor(2, "hash") as hashing,
+            ThreadPoolExecutor(self._connections, "write") as writing,
+        ):
+            try:
+                if self.stop.is_set():
+                    self._leave(changes, applied)
+                elif len(changes) <= FEW:
+                    self._apply_few(changes, applied, hashing)
+                    progress(len(changes))
+                else:
+                    self._apply_many(changes, applied, hashing, writing, progress)
+            finally:
+                if self.stop.is_set():
+                    hashing.shutdown(wait=False, cancel_futures=True)
+                for sibling in self._siblings:
+                    sibling.__exit__()
+        return applied
+
+    def _apply_few(
+        self, changes: Sequence[Change], applied: Applied, hashing: ThreadPoolExecutor
+    ) -> None:
+        """One batch, by this thread and on the connection that the run has read from."""
+        self._local.directory = self._directory
+        self._turn.check()
+        intended = self._intend(self._next(deque(changes), FEW, applied), hashing)
+        errors = [self._write(change, intended.drawn) for change in intended.batch]
+        self._conclude(_Written(intended, errors), applied)
+
+    def _apply_many(
+        self,
+        changes: Sequence[Change],
+        applied: Applied,
+        hashing: ThreadPoolExecutor,
+        writing: ThreadPoolExecutor,
+        progress: Callable[[int], None],
+    ) -> None:
+        """Batch after batch, each written while the next one is intended."""
+        left = deque(changes)
+        size = FIRST_BATCH
+        ahead: _Intended | None = None
+        behind: _Written | None = None
+        while ahead is not None or left:
+            if ahead is None and self.stop.is_set():
+                self._leave(left, applied)
+                break
+            self._turn.check()
+            began = monotonic()
+            intended = ahead or self._intend(self._next(left, size, applied), hashing)
+            writes = [writing.submit(self._write, c, intended.drawn) for c in intended.batch]
+            ahead = None
+            if left and not self.stop.is_set() and not self._turn.wanted():
+                ahead = self._intend(self._next(left, size, applied), hashing)
+            if behind is not None:
+                self._conclude(behind, applied)
+            behind = _Written(intended, [write.result() for write in writes])
+            size = _fitting(len(intended.batch), monotonic() - began, size)
+            progress(len(intended.batch))
+            if ahead is None:  # nothing is left open: whoever waits may write now
+                self._conclude(behind, applied)
+                behind = None
+                self._turn.give_way()
+
+    def _leave(self, changes: Iterable[Change], applied: Applied) -> None:
+        """Stopped: the journal does not even hear of these."""
+        applied.outcomes += [Outcome(change, "failed", STOPPED) for change in changes]
+
+    def _next(self, left: deque[Change], size: int, applied: Applied) -> Sequence[Change]:
+        """The next batch, without the changes of those whom another pass saw to meanwhile."""
+        batch = [left.popleft() for _ in range(min(size, len(left)))]
+        touched = self._journal.touched_since(self._run)
+        if not touched:
+            return batch
+        overtaken = [change for change in batch if change.student_number in touched]
+        applied.outcomes += [Outcome(change, "held", OVERTAKEN) for change in overtaken]
+        return [change for change in batch if change.student_number not in touched]
+
+    def _intend(self, batch: Sequence[Change], hashing: ThreadPoolExecutor) -> _Intended:
+        """Register a batch with the journal: its passwords, and copies of what it deletes."""
+        if not batch:
+            return _Intended((), [], {})
+        drawn = self._draw(batch, hashing)
+        purged = {c.student_number: c.dn for c in batch if c.action is Action.PURGE}
+        archived = {
+            number: _archive(self._directory.everything_at(dn)) for number, dn in purged.items()
+        }
+        named = self._directory.groups_of(self._tree, list(purged.values())) if purged else {}
+        ids = self._journal.intend(
+            batch,
+            run=self._run,
+            actor=self._actor,
+            at=instant(),
+            sealed={number: one.sealed for number, one in drawn.items()},
+            archived=archived,
+            since=self._since(batch),
+            groups={number: named.get(dn, ()) for number, dn in purged.items()},
+        )
+        return _Intended(batch, ids, drawn)
+
+    def _since(self, batch: Iterable[Change]) -> dict[str, str]:
+        """By number, what tells after a crash whether a password was changed meanwhile."""
+        return {
+            change.student_number: self._directory.password_changed_at(change.dn)
+            for change in batch
+            if change.replaces_password
+        }
+
+    def _conclude(self, written: _Written, applied: Applied) -> None:
+        """Tell journal and log what became of a batch."""
+        intended, errors = written.intended, written.errors
+        batch = intended.batch
+        results = zip(intended.ids, batch, errors, strict=True)
+        self._journal.conclude([r for r in results if r[1].student_number not in self._unsettled])
+        for change, error in zip(batch, errors, strict=True):
+            outcome = "applied" if error is None else "failed"
+            applied.outcomes.append(Outcome(change, outcome, error))
+            if error is None and change.draws_password:
+                number = change.student_number
+                applied.passwords[number] = intended.drawn[number].password
+            tell = log.info if error is None else log.error
+            tell(
+                "change",
+                action=change.action.value,
+                student=change.student_number,
+                dn=change.dn,
+                outcome=outcome,
+                reason=change.reason,
+                **({"error": error} if error else {}),
+            )
+
+    def _draw(self, batch: Iterable[Change], hashing: ThreadPoolExecutor) -> dict[str, _Drawn]:
+        """A password for each change that wants one; one drawn before a crash is used again.
+
+        So a request that was sent and never answered can do no harm when it is sent again.
+        """
+        wanting = [change.student_number for change in batch if change.draws_password]
+        pending = self._journal.ciphertexts(wanting, "next") if wanting else {}
+        drawn = {}
+        rules = self._provisional
+        for number in wanting:
+            sealed = pending.get(number)
+            opened = self._opened(number, sealed) if sealed else None
+            recipe = Recipe(rules.memory_cost, rules.time_cost)
+            if sealed is None or opened is None:
+                password = draw(rules.length, rules.alphabet)
+                sealed = self._sealer.seal(number, password, recipe)
+            else:
+                password, recipe = opened[0], opened[1] or recipe
+            hashed = hashing.submit(recipe.hash, password)
+            drawn[number] = _Drawn(password, sealed, hashed)
+        return drawn
+
+    def _opened(self, number: str, sealed: bytes) -> tuple[SecretStr, Recipe | None] | None:
+        """A pending password, or None where its key is gone: then nobody can print it either."""
+        try:
+            return self._sealer.unseal_whole(number, sealed)
+        except EntryError as error:
+            log.warning("pending password lost", student=number, error=str(error))
+            return None
+
+    def _write(self, change: Change, drawn: dict[str, _Drawn]) -> str | None:
+        """One change, tried a few times; None, or why it failed."""
+        if self.stop.is_set():
+            return STOPPED
+        if self._lost >= LOST_AFTER:
+            return "the directory went away during the run; the next sync makes it"
+        password = drawn.get(change.student_number)
+        hashed = password.hashed.result() if password else None
+        tried = unanswered = False
+        try:
+            for attempt in Retrying(
+                stop=stop_after_attempt(ATTEMPTS),
+                wait=wait_random_exponential(multiplier=0.2, max=2),
+                retry=retry_if_exception_type(Transient),
+                reraise=True,
+            ):
+                with attempt:
+                    directory = self._sibling()
+                    if tried and self._is_done(change, directory):
+                        break
+                    tried = True
+                    try:
+                        write(directory.connection, change, hashed)
+                    except NoAnswer:
+                        unanswered = True
+                        raise
+        except EntryError as error:
+            if isinstance(error, Transient):
+                self._lost += 1
+            if unanswered:
+                self._unsettled.add(change.student_number)
+                return f"{error.message}; whether it was made, the next run will see"
+            return str(error)
+        self._lost = 0
+        return None
+
+    def _is_done(self, change: Change, directory: Directory) -> bool:
+        """Whether a change whose answer was lost has been made.
+
+        Raises:
+            Transient: the entry cannot be read now.
+        """
+        try:
+            return was_made(change, directory.account_at(change.dn))
+        except DirectoryUntrusted as error:
+            raise Transient(error.message, error.cure) from error
+
+    def _sibling(self) -> Directory:
+        """This thread's own connection, to the server that the run has read from.
+
+        Threads connect one at a time and learn from each other: a password that is refused is
+        tried once, not once by each, or the account would be locked; and a server that hangs is
+        waited for once.
+
+        Raises:
+            Transient: the server does not answer.
+            Refused: it no longer takes the password.
+        """
+        found: Directory | None = getattr(self._local, "directory", None)
+        if found is None:
+            found = self._directory.sibling()
+            self._local.directory = found
+            self._siblings.append(found)
+        if found.connected:
+            return found
+        failed_before = self._unreachable
+        with self._connecting:
+            if self._shut_out is not None:
+                raise Refused(self._shut_out.message, self._shut_out.cure)
+            if self._unreachable != failed_before:
+                raise Transient(f"{found.uri} cannot be reached")
+            try:
+                found.connection  # noqa: B018 - connects
+            except BindRefused as error:
+                self._shut_out = error
+                raise Refused(error.message, error.cure) from error
+            except DirectoryUntrusted as error:
+                self._unreachable += 1
+                raise Transient(error.message, error.cure) from error
+        return found
+
+
+def _fitting(written: int, seconds: float, size: int) -> int:
+    """How many changes a batch may have, so that nobody waits long for its end."""
+    if written < LEAST_BATCH:
+        return size
+    return max(LEAST_BATCH, min(BATCH, int(written * BATCH_SECONDS / max(seconds, 0.001))))
+
+
+def _archive(attributes: dict[str, list[bytes]]) -> str:
+    """An entry as JSON; values that are no text are given in base64."""
+    copy: dict[str, list[Any]] = {}
+    for name, values in sorted(attributes.items()):
+        copy[name] = [_text_or_base64(value) for value in values]
+    return json.dumps(copy, ensure_ascii=False)
+
+
+def _text_or_base64(value: bytes) -> str | dict[str, str]:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return {"base64": b64encode(value).decode()}

@@ -1,0 +1,173 @@
+"""What a pass works with: settings, journal, directory, keys, and one reading of the clock.
+
+A command builds a :class:`Context` once; the daemon keeps one for each of its lanes and takes a
+new :class:`Moment` for every pass.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import structlog
+
+from connector.clock import read_moment
+from connector.core.dates import shown
+from connector.core.model import Moment
+from connector.core.rules import Rules
+from connector.edges.journal import NO_TURN, Journal, Turn, open_journal, turn, whole_pass
+from connector.edges.ldap.directory import Directory, Preflight
+from connector.edges.sealing import Sealer
+from connector.errors import DirectoryUntrusted
+from connector.log.setup import guard_secret
+from connector.settings.sections import Settings
+
+WAIT_FOR_TURN = 60.0  # seconds
+PREFLIGHT_HOLDS = timedelta(seconds=60)  # for the daemon, whose connections outlive a pass
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Context:
+    """What a command works with: built once from the settings, closed by its ``with``."""
+
+    settings: Settings
+    rules: Rules
+    journal: Journal
+    directory: Directory
+    sealer: Sealer
+    moment: Moment
+    actor: str
+    tree: str = ""  # the naming context
+    preflight: Preflight | None = None
+    stop: threading.Event = field(default_factory=threading.Event)  # ends a pass at an entry
+    turn: Turn = NO_TURN  # the right to write, where a lock gave it
+    _looked_at: Moment | None = None  # when the preflight was made
+
+    def __enter__(self) -> Context:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # What was opened is closed, whether or not a block was ever entered.
+        try:
+            self.directory.release()
+        finally:
+            self.journal.close()
+
+    def connect(self) -> Preflight:
+        """Reach the directory and see that it is the one we expect; once per command.
+
+        Raises:
+            Untrustworthy: unreachable, another directory, or not fit to be written.
+        """
+        if self.preflight is None:
+            self.tree = self.directory.context()
+            self._spell_rules()
+            found = self.directory.preflight(self.tree, self.rules.provisional.policy_dn)
+            self.journal.directory(found.identity)
+            if found.troubles:
+                raise DirectoryUntrusted(
+                    f"{self.directory.uri}: {'; '.join(found.troubles)}",
+                    "`scolpass check` says how to mend it; nothing was written.",
+                )
+            for warning in found.warnings:
+                log.warning("directory", trouble=warning, cure="scolpass check")
+            self.preflight = found
+            self._looked_at = self.moment
+        return self.preflight
+
+    def _spell_rules(self) -> None:
+        """Take the DNs of the configuration as this directory spells them."""
+        provisional = self.rules.provisional
+        policy_dn = self.directory.spelled(self.settings.password.provisional.policy_dn)
+        self.rules = self.rules.model_copy(
+            update={
+                "people_dn": self.directory.people_dn,
+                "provisional": provisional.model_copy(update={"policy_dn": policy_dn}),
+            }
+        )
+
+    def writing(self, holder: str) -> AbstractContextManager[None]:
+        """Hold the turn for a pass over a few: a pass over everyone makes room for it.
+
+        ``holder`` is what those are told who wait meanwhile.
+
+        Raises:
+            UnderWay: somebody else kept the turn for too long.
+        """
+        return self._holding(turn(self._journal_url, self._said(holder), wait=WAIT_FOR_TURN))
+
+    def passing(self, holder: str, *, wait: float = 0) -> AbstractContextManager[None]:
+        """Hold the turn for a pass over everyone, of which there is one at a time.
+
+        ``wait``: the seconds to wait for the end of another one.
+
+        Raises:
+            UnderWay: another one is under way, or somebody else kept the turn for too long.
+        """
+        locks = whole_pass(
+            self._journal_url,
+            self._said(holder),
+            wait=WAIT_FOR_TURN,
+            pass_wait=wait,
+            stop=self.stop,
+        )
+        return self._holding(locks)
+
+    @contextmanager
+    def _holding(self, locks: AbstractContextManager[Turn]) -> Iterator[None]:
+        with locks as held:
+            self.turn = held
+            try:
+                yield
+            finally:
+                self.turn = NO_TURN
+
+    @property
+    def _journal_url(self) -> str:
+        return self.settings.journal.url.get_secret_value()
+
+    def _said(self, holder: str) -> str:
+        since = shown(self.moment.now, self.rules.institution.zone)
+        return f"{holder}, process {os.getpid()}, since {since}"
+
+    def renew(self) -> None:
+        """A new pass with what is there: the clock is read again.
+
+        A preflight is forgotten once it is old, or its connection gone.
+        """
+        self.moment = read_moment(self.settings.institution)
+        age = abs(self.moment.now - self._looked_at.now) if self._looked_at else PREFLIGHT_HOLDS
+        if age >= PREFLIGHT_HOLDS or not self.directory.connected:
+            self.preflight = None
+
+    def look_again(self) -> Preflight:
+        """The directory's policies as they are now, before a password is given to anybody."""
+        if self._looked_at is not self.moment:
+            self.preflight = None
+        return self.connect()
+
+
+def open_context(settings: Settings, actor: str) -> Context:
+    """Open journal and keys, read the clock; the directory is reached later, by ``connect``.
+
+    Raises:
+        UsageError: a secret file is missing or readable by others.
+        JournalUntrusted: the journal cannot be opened.
+    """
+    password = settings.directory_password()
+    guard_secret(password)
+    return Context(
+        settings=settings,
+        rules=settings.rules,
+        sealer=Sealer(settings.sealing_keys()),
+        journal=open_journal(settings.journal.url.get_secret_value(), settings.file.parent),
+        directory=Directory(settings.directory, password),
+        moment=read_moment(settings.institution),
+        actor=actor,
+    )

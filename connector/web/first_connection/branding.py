@@ -1,0 +1,92 @@
+"""What the pages show of the institution: its name, its logo, and where its own pages are."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from connector.errors import ConfigurationError
+from connector.plain_files import read_plain
+from connector.settings.sections import Settings
+from connector.web.first_connection.pages import STATIC
+
+LARGEST = 512 * 1024  # octets of a picture: it goes to every phone
+KINDS = {
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".webp": "image/webp",
+    ".ico": "image/x-icon",
+}
+PATHS = {"logo": "/premiere-connexion/logo", "favicon": "/premiere-connexion/favicon"}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture, read once."""
+
+    content: bytes
+    kind: str
+
+
+def shown(settings: Settings) -> Mapping[str, str]:
+    """What every page fills in."""
+    institution = settings.institution
+    return {
+        "institution": institution.name,
+        "legal_url": institution.legal_url,
+        "help_url": institution.help_url,
+    }
+
+
+def routes(settings: Settings) -> list[BaseRoute]:
+    """Logo and favicon; those of the configuration, else a neutral sign.
+
+    Raises:
+        ConfigurationError: a picture cannot be read, is too large, or is of no known kind.
+    """
+    institution = settings.institution
+    neutral = STATIC / "logo.svg"
+    pictures = {
+        "logo": settings.file.parent / institution.logo if institution.logo else neutral,
+        "favicon": settings.file.parent / institution.favicon if institution.favicon else neutral,
+    }
+    return [
+        Route(PATHS[name], _answering(_read(name, file)), methods=["GET"])
+        for name, file in pictures.items()
+    ]
+
+
+def _read(name: str, file: Path) -> Picture:
+    kind = KINDS.get(file.suffix.lower())
+    if kind is None:
+        raise ConfigurationError(
+            f"institution.{name}: {file} is no picture that browsers show",
+            f"Give one of {', '.join(KINDS)}.",
+        )
+    try:
+        content = read_plain(file, LARGEST + 1)
+    except OSError as error:
+        raise ConfigurationError(
+            f"institution.{name}: {file} cannot be read: {error.strerror}",
+            "Put the picture there, or take the key out for a neutral sign.",
+        ) from None
+    if len(content) > LARGEST:
+        raise ConfigurationError(
+            f"institution.{name}: {file} is larger than {LARGEST // 1024} KiB",
+            "It goes to every phone: make it smaller.",
+        )
+    return Picture(content, kind)
+
+
+def _answering(picture: Picture) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(_: Request) -> Response:
+        return Response(picture.content, media_type=picture.kind)
+
+    return answer
