@@ -16,7 +16,7 @@ from connector.desk import account as desk
 from connector.errors import NotLetIn
 from connector.log import setup as log
 from connector.openldap.sandbox import Sandbox
-from connector.settings.sections import load_settings
+from connector.settings.loading import load_settings
 from connector.walk.context import open_context
 
 LOCKS = 5  # failures after which slapd locks a provisional password

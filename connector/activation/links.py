@@ -24,7 +24,7 @@ from connector.edges.journal import Link
 from connector.edges.ldap.directory import OldPasswordRefused
 from connector.edges.tokens import draw_token
 from connector.errors import DirectoryUntrusted, InvalidInput, LinkOver, Refused, ScolpassError
-from connector.log.setup import guarded_secret
+from connector.log.redaction import guarded_secret
 from connector.notify import students as mails
 from connector.walk.context import open_context
 

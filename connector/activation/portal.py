@@ -14,7 +14,7 @@ from connector.edges.ldap.directory import Directory
 from connector.edges.tokens import LINKS, Signer
 from connector.errors import Busy, DirectoryUntrusted
 from connector.inbox.events import Accepted
-from connector.log.setup import guard_secret
+from connector.log.redaction import guard_secret
 from connector.settings.sections import Settings
 
 CONNECTIONS = 8  # to the directory, as the service account

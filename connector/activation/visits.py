@@ -36,7 +36,7 @@ from connector.edges.journal import Journal, Session
 from connector.edges.ldap.directory import Directory, OldPasswordRefused
 from connector.edges.tokens import draw_token, fingerprint, seal_under, unseal_under
 from connector.errors import InvalidInput, NotLetIn, Refused, SessionOver
-from connector.log.setup import guarded_secret
+from connector.log.redaction import guarded_secret
 from connector.notify import students as mails
 
 IDLE = timedelta(minutes=30)  # a session that is not used ends (OWASP ASVS 5.0, V7.3)

@@ -34,7 +34,7 @@ from connector.check.findings import Checkup, Definition, unseen, wrong
 from connector.check.report import checkup_json, show_checkup
 from connector.clock import read_moment
 from connector.errors import ConfigurationError
-from connector.settings.sections import load_settings
+from connector.settings.loading import load_settings
 
 __all__ = ["Checkup", "Definition", "checkup_json", "examine", "show_checkup"]
 

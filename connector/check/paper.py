@@ -7,7 +7,7 @@ from connector.check.findings import Finding, Mark, hint, warning
 from connector.desk import letters
 from connector.edges import smtp
 from connector.errors import ConfigurationError, EntryError, ScolpassError
-from connector.log.setup import guarded_secret
+from connector.log.redaction import guarded_secret
 from connector.notify import students as mails
 
 

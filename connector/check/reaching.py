@@ -9,7 +9,7 @@ from connector.check.findings import Finding, unseen, warning, wrong
 from connector.core.dates import shown
 from connector.edges.ldap.directory import BindRefused, Directory
 from connector.errors import ConfigurationError, DirectoryUntrusted, ScolpassError
-from connector.log.setup import guard_secret
+from connector.log.redaction import guard_secret
 
 _CERTIFICATE_NOTICE = timedelta(days=30)
 

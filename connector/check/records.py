@@ -9,7 +9,8 @@ from connector.check.case import Case, Findings
 from connector.check.findings import Finding, Mark, hint, many, unseen, warning, wrong
 from connector.core.dates import shown
 from connector.core.model import Known, Sealed
-from connector.edges.journal import Journal, lock_file, open_journal
+from connector.edges.database.url import lock_file
+from connector.edges.journal import Journal, open_journal
 from connector.edges.sealing import Sealer
 from connector.errors import EntryError
 

@@ -23,6 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import connector
 from connector import check as checking
 from connector import demo as story
+from connector import resources
 from connector.cli import stdout as answer
 from connector.core.dates import shown
 from connector.core.model import Action
@@ -33,13 +34,15 @@ from connector.desk import undo as undoing
 from connector.edges.files import finished
 from connector.errors import NotManaged, ScolpassError, UsageError
 from connector.inbox import events
+from connector.log import redaction
 from connector.log import setup as logs
-from connector.openldap import init, sandbox
+from connector.openldap import definition, init, names, sandbox
 from connector.render import machine as render
 from connector.render import person
 from connector.render import plan as render_plan
 from connector.render.terminal import printable
-from connector.settings.sections import Settings, load_settings
+from connector.settings.loading import load_settings
+from connector.settings.sections import Settings
 from connector.walk import reconcile
 from connector.walk.context import Context, open_context
 
@@ -315,7 +318,7 @@ def run_command(
 
     path = config or context.obj
     settings = _settings(context, config, service=True)
-    shipped = sandbox.shipped_texts()
+    shipped = resources.shipped_texts()
     _end(service.run(settings, lambda: _reread(path), shipped, leads=not pages_only))
 
 
@@ -522,7 +525,7 @@ def letters_command(
     if names is not None:
         students = [*(students or ()), *(one.text for one in reissuing.read_names(names))]
     with _opened(context, config) as opened:
-        printer = letters.press(opened.settings, sandbox.shipped_texts(), language)
+        printer = letters.press(opened.settings, resources.shipped_texts(), language)
         chosen = letters.choose(opened, students or (), since.date() if since else None)
         with _bar("printing", len(chosen.numbers)) as (_, done):
             printed = letters.print_letters(
@@ -795,7 +798,7 @@ def init_command(
     ] = Path("config"),
     suffix: Annotated[
         str, typer.Option(help="The directory's suffix; the other names follow from it.")
-    ] = sandbox.DEFAULT_SUFFIX,
+    ] = names.DEFAULT_SUFFIX,
     name: Annotated[str | None, typer.Option(help="The institution's name.")] = None,
     uai: Annotated[str | None, typer.Option(help="Its UAI: seven digits and a letter.")] = None,
     mail_domain: Annotated[
@@ -857,15 +860,15 @@ def check_command(
     context: typer.Context, as_json: JsonOption = False, config: ConfigOption = None
 ) -> None:
     """See whether configuration, directory, source and journal are sound, and how to mend them."""
-    definition = checking.Definition(
-        indexes=sandbox.required_indexes(),
-        unique=sandbox.definition_values("olcUniqueURI"),
-        constraints=sandbox.definition_values("olcConstraintAttribute"),
-        schema=sandbox.schema_files(),
-        rules=sandbox.rules_of,
-        texts=sandbox.shipped_texts(),
+    expected = checking.Definition(
+        indexes=definition.required_indexes(),
+        unique=definition.definition_values("olcUniqueURI"),
+        constraints=definition.definition_values("olcConstraintAttribute"),
+        schema=definition.schema_files(),
+        rules=definition.rules_of,
+        texts=resources.shipped_texts(),
     )
-    checkup = checking.examine(config or context.obj, definition)
+    checkup = checking.examine(config or context.obj, expected)
     if as_json:
         _print_json(checking.checkup_json(checkup))
     else:
@@ -931,6 +934,6 @@ def _unforeseen(error: OSError) -> ScolpassError:
 
 
 def _fail(error: ScolpassError) -> NoReturn:
-    said = printable(logs.scrub(str(error)), lines=True)
+    said = printable(redaction.scrub(str(error)), lines=True)
     stderr.print(f"[bold red]scolpass:[/bold red] {escape(said)}", soft_wrap=True)
     sys.exit(error.exit_status)

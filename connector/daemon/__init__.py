@@ -6,7 +6,6 @@
     spool watch ────┤                       │
     web, broker ────┴─► intake ─► journal ──┴─ event lane: events, password changes
 
-``service.py`` starts and stops it all and hears signals; ``lanes.py`` has the two lanes, each of
-which takes the one walk of :mod:`connector.walk.reconcile`, and one that looks who guesses passwords;
-``common.py`` is what they share.
+``process.py`` starts and stops it all and hears signals; ``lanes/`` has the lanes, two of which
+take the one walk of :mod:`connector.walk.reconcile`; ``shared.py`` is what they share.
 """

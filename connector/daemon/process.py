@@ -8,36 +8,38 @@ one, too, of which only the web takes part.
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta
-from enum import Enum
 from pathlib import Path
-from types import FrameType
 
 import structlog
 
 from connector.activation import passwords
 from connector.activation.portal import Portal
+from connector.check.named_files import see_named_files
 from connector.clock import instant
+from connector.daemon.lanes.event import EventLane
+from connector.daemon.lanes.guessing import GuessingLane
+from connector.daemon.lanes.lane import Lane
 from connector.daemon.lanes.mails import MailLane
-from connector.daemon.lanes.walking import EventLane, GuessingLane, Lane, WholeLane
+from connector.daemon.lanes.spool import SpoolLane
+from connector.daemon.lanes.whole import WholeLane
 from connector.daemon.shared import Register, Shared
+from connector.daemon.signals import End, Signals
 from connector.edges import systemd
-from connector.edges.journal import Leadership, database_file, lead
+from connector.edges.database.url import database_file
+from connector.edges.locks import Leadership, lead
 from connector.edges.transports import amqp
 from connector.edges.transports.webhook import Keyring
 from connector.edges.watch import watch_folders
-from connector.errors import Busy, ConfigurationError, JournalUntrusted, ScolpassError
+from connector.errors import Busy, JournalUntrusted, ScolpassError
 from connector.inbox import events
 from connector.inbox.intake import Intake
-from connector.named_files import see_named_files
 from connector.notify import operators as alerts
 from connector.settings.sections import CsvSource, Settings
 from connector.walk.context import Context, open_context
@@ -57,43 +59,9 @@ STORED_WITHIN = 30.0  # seconds
 READY = {"directory": "directory", "source": "feed"}  # the check's name: the part's
 WAIT_FOR_JOURNAL = 2.0  # seconds between two tries to reach it, at the start
 LATEST_END = 9.0  # seconds after SIGTERM
-SPOOL_EVERY = 2.0  # seconds between two looks at the spool beside the watch
+
 
 log = structlog.get_logger()
-
-
-class End(Enum):
-    """Why a service ended."""
-
-    STOPPED = "stopped"
-    RELOAD = "reload"
-
-
-@dataclass(slots=True)
-class Signals:
-    """What the process was asked for."""
-
-    stop: bool = False
-    reload: bool = False
-    heard: threading.Event = field(default_factory=threading.Event)
-
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """SIGTERM and SIGINT stop, SIGHUP reads the configuration again."""
-        asked = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-        before = {number: signal.signal(number, self._note) for number in asked}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _note(self, number: int, _: FrameType | None) -> None:
-        if number == signal.SIGHUP:
-            self.reload = True
-        else:
-            self.stop = True
-        self.heard.set()
 
 
 def run(
@@ -141,27 +109,6 @@ def _how_to_go_on(
     systemd.alive()
     signals.heard.wait(WAIT_FOR_JOURNAL)
     return settings
-
-
-class SpoolLane(Lane):
-    """What appears in the spool, into the journal."""
-
-    uses_directory = False
-
-    def incident(self, error: ScolpassError) -> alerts.Incident:
-        """A spool that cannot be used is an incident of its own."""
-        if isinstance(error, ConfigurationError):
-            return alerts.spool(error)
-        return super().incident(error)
-
-    def step(self) -> float:
-        """Take what is there."""
-        taken = events.take_spool(self.context)
-        self.metrics.arrived("spool", taken)
-        if taken:
-            self.shared.arrived(taken)
-        self.fine("spool")
-        return SPOOL_EVERY
 
 
 class Service:

@@ -37,7 +37,7 @@ from connector.edges.journal import chunks
 from connector.edges.pdf.binder import Binder
 from connector.edges.pdf.typesetting import Press
 from connector.errors import ConfigurationError, EntryError, NotManaged, UnknownStudent, UsageError
-from connector.log.setup import guarded_secret
+from connector.log.redaction import guarded_secret
 from connector.settings.sections import Settings
 from connector.walk.context import Context
 from connector.walk.gather import all_rows

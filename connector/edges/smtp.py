@@ -16,7 +16,7 @@ import structlog
 
 from connector.clock import instant
 from connector.errors import EntryError, Refused, Transient
-from connector.log.setup import guarded_secret, scrub
+from connector.log.redaction import guarded_secret, scrub
 from connector.settings.sections import Mail
 
 TIMEOUT = 10.0  # seconds without a sign of the server

@@ -49,7 +49,7 @@ from connector.errors import (
     ScolpassError,
     Transient,
 )
-from connector.log.setup import guard_secret, scrub
+from connector.log.redaction import guard_secret, scrub
 from connector.settings.sections import Mail
 
 ATTEMPTS = 3

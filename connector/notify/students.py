@@ -30,7 +30,7 @@ from connector.edges.journal import Concluded, Journal, Outgoing, Queued, chunks
 from connector.edges.templates import Templates, Value
 from connector.edges.tokens import LINKS, Signer
 from connector.errors import ConfigurationError, Refused, ScolpassError, Transient
-from connector.log.setup import guarded_secret, scrub
+from connector.log.redaction import guarded_secret, scrub
 from connector.notify.operators import open_incidents
 from connector.settings.sections import Settings
 from connector.walk.context import Context

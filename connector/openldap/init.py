@@ -29,18 +29,14 @@ from pydantic import SecretStr
 from connector.core.peers import LOOPBACK, spelled
 from connector.edges.sealing import new_key
 from connector.errors import ConfigurationError, UsageError
-from connector.openldap.sandbox import (
-    DEFAULT_SUFFIX,
-    Names,
-    apply_script,
-    example_configuration,
-    existing_directory_ldif,
-    hash_secret,
-)
+from connector.openldap.definition import hash_secret
+from connector.openldap.existing import apply_script, existing_directory_ldif
+from connector.openldap.names import DEFAULT_SUFFIX, Names
 from connector.openldap.tailoring import tailored
-from connector.plain_files import read_plain
+from connector.resources import example_configuration
+from connector.settings.loading import load_settings
+from connector.settings.plain_files import read_plain
 from connector.settings.secrets import read_secret
-from connector.settings.sections import load_settings
 
 CONFIGURATION = "scolpass.toml"
 KEY = "scolpass.key"

@@ -1,14 +1,4 @@
-"""The directory's definition, filled in, and a private slapd made from it.
-
-One definition, the templates in ``deploy/openldap``, is behind everything that scolpass says about
-how a directory should be: the container image fills it in with ``sed``, this module with
-``str.replace``.
-
-- `config_ldif` and `tree_ldif`: a new slapd, for `slapadd`.
-- `existing_directory_ldif`: what `scolpass init` writes for a directory that already stands.
-- `definition_values`: a value of the definition, for whoever compares a live directory with it.
-- `Sandbox`: a private slapd on loopback, for `scolpass sandbox`, `scolpass demo` and the tests.
-- `serve`: the foreground command.
+"""A private slapd of the definition on loopback, for `scolpass sandbox`, the demo and the tests.
 
 slapd is run as the manual page slapd(8) has it for a supervised process: in the foreground, told by
 ``-d none`` to print what goes wrong and nothing else.
@@ -16,9 +6,7 @@ slapd is run as the manual page slapd(8) has it for a supervised process: in the
 
 from __future__ import annotations
 
-import base64
 import fcntl
-import hashlib
 import json
 import os
 import re
@@ -30,26 +18,24 @@ import subprocess
 import threading
 import time
 import tomllib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Self
-from urllib.parse import quote
 
 from cryptography.fernet import Fernet
 
-from connector.core.peers import LOOPBACK, clauses
+from connector.core.peers import LOOPBACK
 from connector.errors import DirectoryUntrusted, UsageError
+from connector.openldap.debian import INSTALL
+from connector.openldap.definition import config_ldif, hash_secret, tree_ldif
+from connector.openldap.names import DEFAULT_SUFFIX, Names
+from connector.resources import deploy_folder, example_configuration
 from connector.settings.own_files import open_own, user_name
-
-DEFAULT_SUFFIX = "dc=umontpellier,dc=fr"
-SCHEMAS = ("eduperson", "supann", "scolpass")
 
 # Ubuntu's profile, which lets /usr/sbin/slapd, by that path, read the package's folders only.
 APPARMOR_PROFILE = Path("/etc/apparmor.d/usr.sbin.slapd")
-
 _SMALL_TALK = re.compile(
     r"\$OpenLDAP: slapd|Maintainers|slapd (starting|stopped|shutdown)|connections_destroy|^\s*$"
 )
@@ -60,435 +46,6 @@ _FEWER_FILES = ("/bin/sh", "-c", 'ulimit -n 4096 2> /dev/null; exec "$@"', "sh")
 PORTS = range(12000, 22000)  # in which a sandbox is given one
 _START_SECONDS = 30.0
 _STOP_SECONDS = 20.0
-
-
-# --- names -------------------------------------------------------------------------------------
-
-
-# One part of a DN as the definition takes it: no sign that LDIF, an ACL's quotes, sed or RFC 4514
-# would read as more than itself. Letters of any script are fine.
-_RDN = re.compile(r"[A-Za-z][A-Za-z0-9-]*=[\w'()./:-]+(?: [\w'()./:-]+)*")
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """The names that the definition is filled in with."""
-
-    suffix: str
-    people_dn: str
-    service_dn: str
-    provisional_dn: str
-
-    def __post_init__(self) -> None:
-        for dn in (self.suffix, self.people_dn, self.service_dn, self.provisional_dn):
-            if not all(_RDN.fullmatch(part) for part in dn.split(",")):
-                raise UsageError(
-                    f"The name {dn!r} cannot be written into the directory's definition",
-                    "Use parts like ou=people, joined by commas, without blanks around them",
-                )
-        for dn in (self.people_dn, self.service_dn, self.provisional_dn):
-            if not dn.casefold().endswith("," + self.suffix.casefold()):
-                raise UsageError(
-                    f"{dn} does not lie under {self.suffix}",
-                    "people_dn, bind_dn and policy_dn must be names of the same directory",
-                )
-
-    @classmethod
-    def under(cls, suffix: str) -> Names:
-        """The names of a directory of our own."""
-        return cls(
-            suffix=suffix,
-            people_dn=f"ou=people,{suffix}",
-            service_dn=f"cn=scolpass,ou=services,{suffix}",
-            provisional_dn=f"cn=provisional,ou=policies,{suffix}",
-        )
-
-    @classmethod
-    def of(cls, people_dn: str, service_dn: str, provisional_dn: str) -> Names:
-        """The names in a configuration.
-
-        The suffix is what people_dn ends with from its first dc, else what all of them end with.
-        """
-        parts = people_dn.split(",")
-        endings = [",".join(parts[i:]) for i in range(1, len(parts))]
-        others = (service_dn.casefold(), provisional_dn.casefold())
-        suffix = next(
-            (end for end in endings if end.lower().startswith("dc=")),
-            next((end for end in endings if all(o.endswith(end.casefold()) for o in others)), ""),
-        )
-        return cls(suffix, people_dn, service_dn, provisional_dn)
-
-    @property
-    def admin_dn(self) -> str:
-        """The rootdn of the database: past every rule, and never used by scolpass."""
-        return f"cn=admin,{self.suffix}"
-
-    @property
-    def policies_dn(self) -> str:
-        """The entry above the password policies."""
-        return _parent(self.provisional_dn)
-
-    @property
-    def services_dn(self) -> str:
-        """The entry above the service account."""
-        return _parent(self.service_dn)
-
-    def values(self) -> dict[str, str]:
-        """The names as the templates call them."""
-        return {
-            "SUFFIX": self.suffix,
-            "SUFFIX_DC": _value(self.suffix),
-            "ADMIN_DN": self.admin_dn,
-            "PEOPLE_DN": self.people_dn,
-            "PEOPLE_URL": quote(self.people_dn, safe=",="),
-            "PEOPLE_OU": _value(self.people_dn),
-            "SERVICE_DN": self.service_dn,
-            "SERVICE_CN": _value(self.service_dn),
-            "SERVICES_DN": self.services_dn,
-            "SERVICES_OU": _value(self.services_dn),
-            "PROVISIONAL_DN": self.provisional_dn,
-            "PROVISIONAL_CN": _value(self.provisional_dn),
-            "POLICIES_DN": self.policies_dn,
-            "POLICIES_OU": _value(self.policies_dn),
-        }
-
-
-def _parent(dn: str) -> str:
-    return dn.split(",", 1)[1]
-
-
-def _value(dn: str) -> str:
-    """The value of a DN's first part."""
-    return dn.split(",", 1)[0].split("=", 1)[1]
-
-
-# --- the definition, filled in -----------------------------------------------------------------
-
-
-def deploy_folder() -> Path:
-    """Where the definition lies: beside the package in a checkout, inside it in a wheel."""
-    return _shipped("_deploy/openldap", "deploy/openldap")
-
-
-def example_configuration() -> str:
-    """The commented example configuration."""
-    return _shipped("_config/scolpass.toml", "config/scolpass.toml").read_text(encoding="utf-8")
-
-
-def shipped_texts() -> Path:
-    """The folder with the texts and templates that are shipped: letters, mail, charter."""
-    return _shipped("_config", "config")
-
-
-def _shipped(in_wheel: str, in_checkout: str) -> Path:
-    package = Path(__file__).resolve().parent
-    for path in (package / in_wheel, package.parent / in_checkout):
-        if path.exists():
-            return path
-    raise UsageError(
-        f"{in_checkout} is not there, neither in the installed package nor beside it",
-        "Install scolpass again",
-    )
-
-
-def hash_secret(secret: str) -> str:
-    """``{SSHA}`` of a long random secret, as slapd verifies it (RFC 2307, with a salt).
-
-    A slow hash protects what can be guessed. These secrets are 256 random bits, which nobody
-    guesses under any hash, and the service account binds often: argon2 would cost each of its
-    binds some 20 ms for nothing. Never for a password that a person chose or types.
-    """
-    salt = secrets.token_bytes(16)
-    digest = hashlib.sha1(secret.encode() + salt, usedforsecurity=False).digest()
-    return "{SSHA}" + base64.b64encode(digest + salt).decode("ascii")
-
-
-def config_ldif(
-    names: Names, *, admin_hash: str, data: str, origins: Sequence[str] = LOOPBACK
-) -> str:
-    """``cn=config`` of a new slapd, for ``slapadd -n 0``.
-
-    Args:
-        names: what the branches and accounts are called.
-        admin_hash: the administrator's password, hashed.
-        data: the database's folder.
-        origins: from where a provisional password may be used.
-    """
-    deploy = deploy_folder()
-    return _fill(
-        _template("config.ldif"),
-        names.values()
-        | clauses(origins)
-        | {
-            # These two become file URLs.
-            "SCHEMA": quote(str(deploy / "schema")),
-            "SYSTEM_SCHEMA": quote(str(_first_folder(_SYSTEM_SCHEMAS, "core.ldif"))),
-            "MODULES": str(_first_folder(_MODULES, "back_mdb.so")),
-            "ADMIN_HASH": admin_hash,
-            "DATA": data,
-        },
-    )
-
-
-def tree_ldif(names: Names, *, service_hash: str) -> str:
-    """The tree that a new directory starts with, for ``slapadd -n 1``."""
-    return _fill(_template("tree.ldif"), names.values() | {"SERVICE_HASH": service_hash})
-
-
-def definition_values(attribute: str) -> tuple[str, ...]:
-    """Every value of `attribute` in the definition's configuration, as the template has them."""
-    return tuple(
-        line.value
-        for record in _records(_template("config.ldif"))
-        for line in record
-        if line.name.lower() == attribute.lower()
-    )
-
-
-def required_indexes() -> dict[str, frozenset[str]]:
-    """Attribute to the kinds of index that the definition has for it."""
-    found: dict[str, frozenset[str]] = {}
-    for value in definition_values("olcDbIndex"):
-        attributes, kinds = value.split()
-        for attribute in attributes.split(","):
-            found[attribute] = frozenset(kinds.split(","))
-    return found
-
-
-def rules_of(
-    people_dn: str, service_dn: str, provisional_dn: str, origins: Sequence[str]
-) -> tuple[str, ...]:
-    """The access rules that are put before those of a directory that already stands."""
-    record = next(
-        record
-        for record in _records(_template("config.ldif"))
-        if record[0].value.startswith("olcDatabase={1}")
-    )
-    values = Names.of(people_dn, service_dn, provisional_dn).values() | clauses(origins)
-    return tuple(
-        re.sub(r"\s+", " ", _fill(line.value, values))
-        for line in record
-        if line.name == "olcAccess" and line.value.endswith("by * break")
-    )
-
-
-def schema_files() -> tuple[str, ...]:
-    """The schemas that the definition loads, as LDIF."""
-    return tuple(_template(f"schema/{name}.ldif") for name in SCHEMAS)
-
-
-def existing_directory_ldif(
-    names: Names,
-    *,
-    service_hash: str,
-    database: str = "olcDatabase={1}mdb,cn=config",
-    origins: Sequence[str] = LOOPBACK,
-    complete: bool = False,
-) -> dict[str, str]:
-    """What a directory that already stands needs: files to be applied in the order of their names.
-
-    They go by the configuration that Debian's package begins with, so that they can be applied
-    there whole; with ``complete`` they hold, too, what that one has already.
-
-    Only what leaves other systems' rights alone is taken over: the rules of the definition that
-    end in ``by * break``, put before the directory's own.
-    """
-    files = {
-        f"{number}-{name}.ldif": _SCHEMA_HEADER
-        + _template(f"schema/{name}.ldif").replace(
-            "\nobjectClass: olcSchemaConfig", "\nchangetype: add\nobjectClass: olcSchemaConfig", 1
-        )
-        for number, name in enumerate(SCHEMAS, start=1)
-    }
-    files["4-config.ldif"] = _config_changes(
-        names, database, origins, () if complete else _DEBIANS_INDEXES
-    )
-    files["5-tree.ldif"] = _tree_additions(names, service_hash)
-    return files
-
-
-# What the configuration of Debian's package has by itself: "objectClass eq" and "cn,uid eq".
-_DEBIANS_INDEXES = frozenset({"objectClass", "uid"})
-
-_SCHEMA_HEADER = """\
-# For a server that has nothing of this schema yet. `sh apply`, beside this file, says whether yours
-# takes it; for one that has an older version, see --server-config of `scolpass init`.
-#
-"""
-
-_CONFIG_HEADER = """\
-# What scolpass needs in cn=config of a directory that already stands. Read it before you apply it,
-# on a test system first, with `sh apply` beside this file: it tries everything on a copy of the
-# server's configuration, and if one line is refused (a module, an index, an overlay that is there
-# already), the server stays as it is. This file goes by the configuration that Debian's package
-# begins with. For another one have it made for your server: scolpass init --server-config FILE.
-#
-# To adapt:
-# - {database}: the database that holds {suffix}. Find yours with
-#   ldapsearch -LLL -Y EXTERNAL -H ldapi:/// -b cn=config "(olcSuffix={suffix})" dn
-# - cn=module{{0}}: where your modules are loaded. Several servers: do it on each.
-# - the overlays: if yours has ppolicy or unique, keep it, and add the values that it lacks.
-# - olcPPolicyDefault: the policy of everybody else; cn=default of 5-tree.ldif, or one of yours.
-# - olcDbMaxSize: not changed here; with less than 1 GiB raise it, slapd's own 10 MiB are full
-#   after a few thousand students.
-# - a portal or another tool that writes the attributes named below keeps the rights you gave it:
-#   the rules speak of the service account and of the student herself, and hand everyone else on.
-#   Do see that your own rules let nobody read userPassword, nor write pwd* attributes with "self".
-#   What they let staff do to entries without a student's number, scolpass does not touch.
-"""
-
-_TREE_HEADER = """\
-# The password policies and scolpass' own account, for a directory that already stands: applied by
-# `sh apply` after 4-config.ldif, but for the entries that stand already. The account's password is
-# the one in the file that directory.bind_password_file names; only its hash is here.
-"""
-
-
-def apply_script(names: Names) -> str:
-    """The script that applies those files to a server, after it has tried them on a copy."""
-    return _fill(_template("apply"), names.values())
-
-
-def _config_changes(
-    names: Names, database: str, origins: Sequence[str], indexed: Collection[str]
-) -> str:
-    template = _template("config.ldif")
-    values = names.values() | clauses(origins)
-    changes = [_CONFIG_HEADER.format(database=database, suffix=names.suffix)]
-    for record in _records(template):
-        dn = record[0].value
-        lines = record[1:]
-        if dn.startswith("cn=module"):
-            changes.extend(
-                _modify(dn, "add", line.name, [line.text])
-                for line in lines
-                if line.name == "olcModuleLoad" and line.value != "back_mdb"
-            )
-        elif dn.startswith("olcDatabase={-1}"):
-            hashes = [line.text for line in lines if line.name == "olcPasswordHash"]
-            changes.append(_modify(dn, "replace", "olcPasswordHash", hashes))
-        elif dn.startswith("olcDatabase={0}"):
-            changes.append(_modify(dn, "add", "olcAccess", _rules_to_put_first(lines)))
-        elif dn.startswith("olcDatabase={1}"):
-            limits = [line.at(0) for line in lines if line.name == "olcLimits"]
-            changes.append(_modify(database, "add", "olcLimits", limits))
-            for attribute, kinds in required_indexes().items():
-                if attribute in indexed:
-                    continue
-                index = f"olcDbIndex: {attribute} {','.join(sorted(kinds))}"
-                changes.append(_modify(database, "add", "olcDbIndex", [index]))
-            changes.append(_modify(database, "add", "olcAccess", _rules_to_put_first(lines)))
-        elif dn.startswith("olcOverlay="):
-            overlay = next(line.value for line in lines if line.name == "olcOverlay")
-            bare = overlay.partition("}")[2]
-            changes.append(
-                "\n".join(
-                    [f"dn: olcOverlay={bare},{database}", "changetype: add"]
-                    + [line.text.replace(overlay, bare) for line in lines]
-                )
-            )
-    return _fill("\n\n".join(changes) + "\n", values)
-
-
-def _rules_to_put_first(lines: list[_Line]) -> list[str]:
-    rules = [
-        line for line in lines if line.name == "olcAccess" and line.value.endswith("by * break")
-    ]
-    return [rule.at(position) for position, rule in enumerate(rules)]
-
-
-def _modify(dn: str, how: str, attribute: str, lines: list[str]) -> str:
-    return "\n".join([f"dn: {dn}", "changetype: modify", f"{how}: {attribute}", *lines])
-
-
-def _tree_additions(names: Names, service_hash: str) -> str:
-    standing = {"@SUFFIX@", "@PEOPLE_DN@"}
-    # Another kind of entry than ou=... above policies or account is the directory's own business.
-    for key, dn in (("@SERVICES_DN@", names.services_dn), ("@POLICIES_DN@", names.policies_dn)):
-        if not dn.lower().startswith("ou="):
-            standing.add(key)
-    kept = [
-        "\n".join(line.text for line in record)
-        for record in _records(_template("tree.ldif"))
-        if record[0].value not in standing
-    ]
-    values = names.values() | {"SERVICE_HASH": service_hash}
-    return _TREE_HEADER + "\n" + _fill("\n\n".join(kept) + "\n", values)
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """One attribute line of an LDIF template, with the comment above it and its folds."""
-
-    comment: str
-    folded: str
-
-    @property
-    def text(self) -> str:
-        return f"{self.comment}\n{self.folded}" if self.comment else self.folded
-
-    @property
-    def name(self) -> str:
-        return self.folded.split(":", 1)[0]
-
-    @property
-    def value(self) -> str:
-        return self.folded.replace("\n ", "").split(":", 1)[1].strip()
-
-    def at(self, position: int) -> str:
-        """The line with cn=config's ``{n}``, which puts the value at that place in the list."""
-        name, value = self.folded.split(": ", 1)
-        line = f"{name}: {{{position}}}{value}"
-        return f"{self.comment}\n{line}" if self.comment else line
-
-
-def _records(ldif: str) -> list[list[_Line]]:
-    """The records of an LDIF template (RFC 2849, as far as our own templates use it)."""
-    records: list[list[_Line]] = []
-    for block in re.split(r"\n(?:[ \t]*\n)+", ldif):
-        record: list[_Line] = []
-        comment: list[str] = []
-        for text in block.splitlines():
-            if text.startswith("#"):
-                comment.append(text)
-            elif text.startswith(" ") and record:
-                record[-1] = _Line(record[-1].comment, f"{record[-1].folded}\n{text}")
-            elif text:
-                record.append(_Line("\n".join(comment), text))
-                comment = []
-        if record and record[0].name == "dn":
-            records.append(record)
-    return records
-
-
-def _template(name: str) -> str:
-    return (deploy_folder() / name).read_text(encoding="utf-8")
-
-
-def _fill(template: str, values: Mapping[str, str]) -> str:
-    for name, value in values.items():
-        template = template.replace(f"@{name}@", value)
-    return template
-
-
-_SYSTEM_SCHEMAS = (Path("/etc/ldap/schema"), Path("/etc/openldap/schema"))
-_MODULES = (
-    Path("/usr/lib/ldap"),
-    Path("/usr/lib64/openldap"),
-    Path("/usr/lib/openldap"),
-    Path("/usr/libexec/openldap"),
-)
-
-
-def _first_folder(candidates: tuple[Path, ...], holding: str) -> Path:
-    for folder in candidates:
-        if (folder / holding).exists():
-            return folder
-    tried = " or ".join(str(folder) for folder in candidates)
-    raise UsageError(f"{holding} of OpenLDAP is not in {tried}", _INSTALL)
-
-
-_INSTALL = "Install OpenLDAP 2.5 or later: apt-get install slapd ldap-utils"
 
 
 # --- a slapd of one's own ----------------------------------------------------------------------
@@ -804,7 +361,7 @@ def _slapd(folder: Path) -> Path:
     places = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
     found = shutil.which("slapd", path=places)
     if found is None:
-        raise UsageError("slapd is not installed", _INSTALL)
+        raise UsageError("slapd is not installed", INSTALL)
     if not APPARMOR_PROFILE.exists():
         return Path(found)
     copy = folder / "slapd"

@@ -23,8 +23,8 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from connector.errors import ConfigurationError
-from connector.plain_files import kind_of
 from connector.settings.own_files import user_name
+from connector.settings.plain_files import kind_of
 
 _LIMIT = 65_536  # bytes; whatever is longer is not the file that was meant
 _ROOT = 0

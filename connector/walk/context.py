@@ -19,11 +19,12 @@ from connector.clock import read_moment
 from connector.core.dates import shown
 from connector.core.model import Moment
 from connector.core.rules import Rules
-from connector.edges.journal import NO_TURN, Journal, Turn, open_journal, turn, whole_pass
+from connector.edges.journal import Journal, open_journal
 from connector.edges.ldap.directory import Directory, Preflight
+from connector.edges.locks import NO_TURN, Turn, turn, whole_pass
 from connector.edges.sealing import Sealer
 from connector.errors import DirectoryUntrusted
-from connector.log.setup import guard_secret
+from connector.log.redaction import guard_secret
 from connector.settings.sections import Settings
 
 WAIT_FOR_TURN = 60.0  # seconds

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from connector.log.setup import scrub
+from connector.log.redaction import scrub
 from connector.web.addresses import read_address
 from connector.web.answers import Shared, as_json, as_problem
 from connector.web.interfaces import Audience, Check, Service

@@ -16,14 +16,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from connector import check
+from connector import check, resources
 from connector.check import rights, schemas
 from connector.core import entry
 from connector.core.peers import clauses
 from connector.edges.sealing import new_key
 from connector.notify import students as mails
-from connector.openldap import sandbox
-from connector.settings.sections import load_settings
+from connector.openldap import definition
+from connector.settings.loading import load_settings
 from tests.support.breakage import DATABASE, change, delete
 from tests.support.directory import Directory, LocalDirectory
 from tests.support.mail import MailServer
@@ -48,12 +48,12 @@ def ready(workspace: Workspace) -> Workspace:
 
 
 DEFINITION = check.Definition(
-    indexes=sandbox.required_indexes(),
-    unique=sandbox.definition_values("olcUniqueURI"),
-    constraints=sandbox.definition_values("olcConstraintAttribute"),
-    schema=sandbox.schema_files(),
-    rules=sandbox.rules_of,
-    texts=sandbox.shipped_texts(),
+    indexes=definition.required_indexes(),
+    unique=definition.definition_values("olcUniqueURI"),
+    constraints=definition.definition_values("olcConstraintAttribute"),
+    schema=definition.schema_files(),
+    rules=definition.rules_of,
+    texts=resources.shipped_texts(),
 )
 
 
@@ -180,7 +180,7 @@ def set_policy(directory: Directory, name: str, *values: str) -> None:
 
 def first_rule(directory: Directory, lines: str) -> None:
     """Another rule in the place of the first, by which provisional passwords are kept."""
-    rule = sandbox.rules_of(
+    rule = definition.rules_of(
         directory.people_dn, directory.service_dn, directory.policy_dn, ("::2",)
     )[0]
     what = rule.partition(" by ")[0]
@@ -373,7 +373,7 @@ def test_a_definition_is_another_if_it_takes_other_values() -> None:
 def test_rules_of_ours_that_are_gone_are_said_though_nothing_can_be_tried(ready: Workspace) -> None:
     """What a student may write nobody but a student can try."""
     assert not [one for one in examined(ready)["findings"] if "word by word" in one["seen"]]
-    rules = sandbox.rules_of(
+    rules = definition.rules_of(
         ready.directory.people_dn,
         ready.directory.service_dn,
         ready.directory.policy_dn,
@@ -744,7 +744,7 @@ FAULTS = ("{{ nobody }}", "{% if %}", "{{ url / 2 }}", "{% for x in url.y.z %}{%
 
 def test_check_names_each_template_that_cannot_be_filled_in_by_its_line(ready: Workspace) -> None:
     own = ready.folder / "mail"
-    shutil.copytree(sandbox.shipped_texts() / "mail", own)
+    shutil.copytree(resources.shipped_texts() / "mail", own)
     files = sorted(own.glob("*/*.txt"))
     assert {one.stem for one in files} == set(mails.KINDS)
     damaged = {file: FAULTS[n % len(FAULTS)] for n, file in enumerate(files)}
@@ -760,21 +760,21 @@ def test_check_names_each_template_that_cannot_be_filled_in_by_its_line(ready: W
 
 
 def test_check_meets_every_branch_of_a_template(ready: Workspace) -> None:
-    shutil.copytree(sandbox.shipped_texts() / "mail", ready.folder / "mail")
+    shutil.copytree(resources.shipped_texts() / "mail", ready.folder / "mail")
     for file in sorted((ready.folder / "mail").glob("*/*.txt")):
         text = file.read_text(encoding="utf-8")
         for branch in re.finditer(r"{% (if|elif|else)[^%]*%}\n?", text):
             broken = text[: branch.end()] + "{{ nobody }}" + text[branch.end() :]
             file.write_text(broken, encoding="utf-8")
             settings = load_settings(ready.config, {})
-            found = dict(mails.trials(settings, sandbox.shipped_texts()))
+            found = dict(mails.trials(settings, resources.shipped_texts()))
             assert found[file.stem] is not None, (file, branch[0])
         file.write_text(text, encoding="utf-8")
 
 
 def test_check_prints_every_letter_and_names_the_one_that_does_not(ready: Workspace) -> None:
     own = ready.folder / "letters"
-    shutil.copytree(sandbox.shipped_texts() / "letters", own)
+    shutil.copytree(resources.shipped_texts() / "letters", own)
     shutil.copy(own / "fr.typ", own / "oc.typ")
     assert of(examined(ready), "letters") == [
         ("ok", f"the letter in {language!r} prints ") for language in ("en", "fr", "oc")

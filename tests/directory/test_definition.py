@@ -20,20 +20,18 @@ from ldap3 import BASE, MODIFY_ADD, NONE, SAFE_SYNC, Connection, Server
 
 from connector.core.peers import LOOPBACK, clauses
 from connector.errors import DirectoryUntrusted, UsageError
-from connector.openldap.sandbox import (
+from connector.openldap.definition import (
     SCHEMAS,
-    Names,
-    Sandbox,
     config_ldif,
     definition_values,
-    deploy_folder,
-    example_configuration,
-    existing_directory_ldif,
     hash_secret,
     required_indexes,
     tree_ldif,
-    with_uris,
 )
+from connector.openldap.existing import existing_directory_ldif
+from connector.openldap.names import Names
+from connector.openldap.sandbox import Sandbox, with_uris
+from connector.resources import deploy_folder, example_configuration
 from tests.support.processes import end, serving
 
 SUCCESS = 0

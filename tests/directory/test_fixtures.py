@@ -8,7 +8,7 @@ import ldap3
 import pytest
 from ldap3.core.exceptions import LDAPException
 
-from connector.settings.sections import load_settings
+from connector.settings.loading import load_settings
 from connector.walk.context import open_context
 from tests.support.directory import Directory
 from tests.support.workspace import Workspace

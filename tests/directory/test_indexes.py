@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.core import indexes
-from connector.openldap.sandbox import required_indexes
+from connector.openldap.definition import required_indexes
 from tests.support.breakage import DATABASE, change
 from tests.support.directory import Directory
 

@@ -31,7 +31,8 @@ from connector.core.model import (
     State,
     Status,
 )
-from connector.edges.journal import SCHEMA_VERSION, Journal, Outgoing, open_journal, turn
+from connector.edges.journal import SCHEMA_VERSION, Journal, Outgoing, open_journal
+from connector.edges.locks import turn
 from connector.errors import ConfigurationError, JournalUntrusted
 from tests.support import postgres as support
 
@@ -445,7 +446,7 @@ def test_a_writer_that_holds_the_journal_for_too_long_is_told_of(
     opened: Opening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("connector.edges.journal.opening.BUSY_SECONDS", 0.2)
-    monkeypatch.setattr("connector.edges.journal.server.LOCK_SECONDS", 0.2)
+    monkeypatch.setattr("connector.edges.database.postgresql.LOCK_SECONDS", 0.2)
     journal, other = opened(), opened()
     with (
         other._writing("holding the journal"),

@@ -15,7 +15,7 @@ from connector.core.model import Moment
 from connector.desk import account as desk
 from connector.desk import letters
 from connector.edges.sealing import new_key
-from connector.openldap.sandbox import shipped_texts
+from connector.resources import shipped_texts
 from connector.walk import reconcile
 from tests.support.desk import activate, binds, recorded, take
 from tests.support.events import NUMBER, change_password

@@ -22,7 +22,7 @@ from connector.desk import account as desk
 from connector.edges.journal.tables import links
 from connector.edges.tokens import Signer, draw_token
 from connector.notify import students as mails
-from connector.openldap.sandbox import shipped_texts
+from connector.resources import shipped_texts
 from connector.walk.context import Context
 from tests.support.clock import faked
 from tests.support.daemon import running

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from connector.desk import account as desk
-from connector.openldap import sandbox
+from connector.openldap import definition
 from tests.support.apache import Apache
 from tests.support.breakage import DATABASE, change
 from tests.support.desk import activate, take
@@ -23,7 +23,7 @@ ACTIVE, PROVISIONAL, SUSPENDED, EXPIRED, LOCKED, REISSUED = (
 
 def list_only(directory: Directory, *origins: str) -> None:
     """Let provisional passwords be used from these addresses."""
-    rule, *_ = sandbox.rules_of(
+    rule, *_ = definition.rules_of(
         directory.people_dn, directory.service_dn, directory.policy_dn, origins
     )
     change(directory, DATABASE, "delete", "olcAccess", "{0}")

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from connector.edges.ldap.directory import Directory, OldPasswordRefused
 from connector.errors import DirectoryUntrusted, Refused
-from connector.settings.sections import load_settings
+from connector.settings.loading import load_settings
 from tests.support.events import NUMBER
 from tests.support.walk import Walk, students
 

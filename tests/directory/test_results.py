@@ -16,7 +16,7 @@ from connector.edges.ldap.directory import ASSERTION, entry_error
 from connector.edges.ldap.directory import Directory as Reader
 from connector.edges.ldap.writing import _filter, write
 from connector.errors import DirectoryUntrusted, Refused
-from connector.settings.sections import load_settings
+from connector.settings.loading import load_settings
 from tests.support.breakage import DATABASE, answering, change
 from tests.support.directory import Directory
 from tests.support.people import existing, stand

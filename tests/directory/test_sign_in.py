@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from ldap3.core.exceptions import LDAPOperationResult
 
+from connector import resources
 from connector.check import Definition, examine
 from connector.check.findings import Mark
 from connector.clock import read_moment
@@ -16,7 +17,7 @@ from connector.desk import account as desk
 from connector.desk import letters, undo, view
 from connector.desk.doors import Doors, locked
 from connector.errors import NotManaged, ScolpassError
-from connector.openldap import sandbox
+from connector.openldap import definition
 from connector.walk.reconcile import resolve
 from tests.support.desk import activate, take
 from tests.support.events import NUMBER, PASSWORD, change_password
@@ -153,14 +154,14 @@ def test_a_locked_letter_is_not_printed_and_show_check_and_metrics_see_each_lock
 
 
 def _texts() -> Any:
-    return sandbox.shipped_texts()
+    return resources.shipped_texts()
 
 
 def _checked(walk: Walk) -> Any:
-    definition = Definition(
-        indexes={}, unique=(), constraints=(), schema=(), rules=sandbox.rules_of, texts=_texts()
+    expected = Definition(
+        indexes={}, unique=(), constraints=(), schema=(), rules=definition.rules_of, texts=_texts()
     )
-    return examine(walk.workspace.config, definition, {}).findings
+    return examine(walk.workspace.config, expected, {}).findings
 
 
 # --- entries that scolpass does not manage --------------------------------------------------------

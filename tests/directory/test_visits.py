@@ -23,7 +23,7 @@ from connector.edges.tokens import draw_token, fingerprint
 from connector.errors import DirectoryUntrusted, InvalidInput, LinkOver, SessionOver
 from connector.inbox.events import apply_to
 from connector.inbox.intake import Intake
-from connector.settings.sections import load_settings
+from connector.settings.loading import load_settings
 from connector.walk.context import open_context
 from tests.support.desk import activate, binds, recorded, states, take
 from tests.support.events import NUMBER, PASSWORD

@@ -16,8 +16,9 @@ from urllib.parse import quote
 import pytest
 
 from connector.openldap import init
-from connector.openldap.sandbox import deploy_folder, example_configuration, hash_secret
+from connector.openldap.definition import hash_secret
 from connector.openldap.tailoring import records
+from connector.resources import deploy_folder, example_configuration
 from tests.support.directory import answers
 from tests.support.ports import free_port
 from tests.support.processes import end, serving

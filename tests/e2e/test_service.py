@@ -16,7 +16,7 @@ import httpx
 import pytest
 from ldap3 import MODIFY_REPLACE
 
-from connector.edges.journal import turn
+from connector.edges.locks import turn
 from tests.support.clock import faked
 from tests.support.daemon import Daemon, incidents, new_webhook_secret, running, states
 from tests.support.events import PASSWORD, activation, change_password, drop, event, forwarding

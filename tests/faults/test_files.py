@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from connector.cli import app as cli
-from connector.openldap.sandbox import shipped_texts
+from connector.resources import shipped_texts
 from tests.support.signing import new_secret
 from tests.support.walk import Walk, student
 from tests.support.workspace import write_secret

@@ -12,10 +12,10 @@ import pytest
 
 from connector.activation import guard
 from connector.clock import instant
-from connector.daemon.lanes.walking import GuessingLane
+from connector.daemon.lanes.guessing import GuessingLane
 from connector.daemon.shared import Register, Shared
 from connector.notify import operators as alerts
-from connector.settings.sections import load_settings
+from connector.settings.loading import load_settings
 from connector.walk.context import open_context
 from connector.web.metrics import Metrics
 from tests.support.daemon import incidents

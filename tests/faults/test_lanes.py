@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connector.core.model import Action, Change, Moment, Outcome
-from connector.daemon.lanes import walking
+from connector.daemon.lanes import whole as whole_lane
 from connector.daemon.shared import Leftovers
 from connector.errors import DirectoryUntrusted, Untrustworthy
 from connector.inbox.events import accept
@@ -52,7 +52,7 @@ def test_a_server_that_goes_is_replaced_by_the_next_and_taken_again_when_it_is_b
             first.before = None
             whole._one_step()
             assert whole.context.directory.uri == second.uri  # not at every step
-            monkeypatch.setattr(walking, "FIRST_AGAIN", 0.0)
+            monkeypatch.setattr(lane, "FIRST_AGAIN", 0.0)
             for lane in (whole, few):
                 lane._one_step()
                 assert lane.context.directory.uri == first.uri
@@ -125,7 +125,7 @@ def test_the_step_before_midnight_ends_at_midnight(
         ):
             zone = whole.context.rules.institution.zone
             whole.context.moment = Moment(before, before.astimezone(zone).date())
-            monkeypatch.setattr(walking, "instant", lambda before=before: before)
+            monkeypatch.setattr(whole_lane, "instant", lambda before=before: before)
             assert whole._until_next() == pytest.approx(seconds + 0.02)
 
 

@@ -19,7 +19,9 @@ from pathlib import Path
 import pytest
 
 from connector.core.model import Action, Change, Fate, Known, State
-from connector.edges.journal import Journal, lead, open_journal, server, turn, whole_pass
+from connector.edges.database import postgresql
+from connector.edges.journal import Journal, open_journal
+from connector.edges.locks import lead, turn, whole_pass
 from connector.edges.locks.server import close_idle
 from connector.errors import JournalUntrusted
 from tests.support.postgres import Database, Wire
@@ -211,7 +213,7 @@ def test_of_a_deadlock_the_journal_says_so_and_works_on(
 def test_what_somebody_else_holds_locked_is_not_waited_for_without_end(
     postgres: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "LOCK_SECONDS", 0.3)
+    monkeypatch.setattr(postgresql, "LOCK_SECONDS", 0.3)
     with (
         closing(open_journal(postgres.url, tmp_path)) as journal,
         postgres.administering() as other,
@@ -229,7 +231,7 @@ def test_what_somebody_else_holds_locked_is_not_waited_for_without_end(
 def test_a_statement_that_takes_too_long_is_ended(
     postgres: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "STATEMENT_SECONDS", 0.3)
+    monkeypatch.setattr(postgresql, "STATEMENT_SECONDS", 0.3)
     with closing(open_journal(postgres.url, tmp_path)) as journal:
         with (
             pytest.raises(JournalUntrusted, match="waiting: .*due to statement timeout"),
@@ -245,8 +247,8 @@ def test_a_statement_that_takes_too_long_is_ended(
 def test_a_server_that_hangs_is_given_up_and_used_again_when_it_goes_on(
     postgres: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server.Connection, "answer_seconds", 1.0)
-    monkeypatch.setattr(server, "CONNECT_SECONDS", 2)
+    monkeypatch.setattr(postgresql.Connection, "answer_seconds", 1.0)
+    monkeypatch.setattr(postgresql, "CONNECT_SECONDS", 2)
     with closing(open_journal(postgres.url, tmp_path)) as journal:
         assert journal.latest_run_id() == 0
         with postgres.server.paused():
@@ -324,7 +326,8 @@ def test_a_pass_whose_locks_the_server_gave_up_hears_so_and_another_goes_on(
 _LEADS_AND_WRITES = """
 import os, sys
 from pathlib import Path
-from connector.edges.journal import lead, open_journal, turn
+from connector.edges.journal import open_journal
+from connector.edges.locks import lead, turn
 from connector.errors import JournalUntrusted
 url = os.environ["URL"]
 journal = open_journal(url, Path(os.environ["BESIDE"]))

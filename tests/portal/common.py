@@ -22,7 +22,8 @@ from connector.activation.visits import Step
 from connector.edges.journal.rows import stamp
 from connector.edges.journal.sessions import Link
 from connector.edges.tokens import Signer, draw_token, fingerprint
-from connector.settings.sections import Settings, load_settings
+from connector.settings.loading import load_settings
+from connector.settings.sections import Settings
 from connector.web.first_connection.routes import PATHS, SIGN_IN
 from connector.web.first_connection.visitors import COOKIE
 from tests.support.daemon import Daemon, running

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from connector.errors import ConfigurationError
-from connector.settings.sections import load_settings
+from connector.settings.loading import load_settings
 from connector.web.first_connection.branding import LARGEST, PATHS, routes
 from connector.web.first_connection.routes import SIGN_IN, START
 from tests.portal.common import PROBLEM, Site, Visitor

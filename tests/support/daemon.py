@@ -16,12 +16,15 @@ import pytest
 import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
-from connector.daemon.lanes import walking
+from connector.daemon.lanes import event
+from connector.daemon.lanes.event import EventLane
+from connector.daemon.lanes.whole import WholeLane
 from connector.daemon.shared import Register, Shared
 from connector.log import setup as log
 from connector.notify import operators as alerts
 from connector.notify.operators import open_incidents
-from connector.settings.sections import Settings, load_settings
+from connector.settings.loading import load_settings
+from connector.settings.sections import Settings
 from connector.walk.context import open_context
 from connector.web.metrics import Metrics
 from tests.support.ports import free_port
@@ -198,9 +201,9 @@ def incidents(walk: Walk) -> set[str]:
 @contextmanager
 def two_lanes(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[walking.WholeLane, walking.EventLane]]:
+) -> Iterator[tuple[WholeLane, EventLane]]:
     """Both lanes, whose next step is always due; whoever has them makes the steps."""
-    monkeypatch.setattr(walking, "POLL", 0.0)
+    monkeypatch.setattr(event, "POLL", 0.0)
     settings = _always_due(load_settings(workspace.config, {}))
     log.configure(settings.log)
     shared = Shared(Register(settings.source, settings.institution))
@@ -212,8 +215,8 @@ def two_lanes(
             alerts.Alerts({}, whole.journal) as told,
         ):
             yield (
-                walking.WholeLane(whole, shared, told, metrics),
-                walking.EventLane(few, shared, told, metrics),
+                WholeLane(whole, shared, told, metrics),
+                EventLane(few, shared, told, metrics),
             )
     finally:
         structlog.contextvars.clear_contextvars()

@@ -1,8 +1,9 @@
 """The directories that tests run against: real slapds, fresh for every test.
 
 There are two ways to the same definition (``deploy/openldap``): a container of its image through
-testcontainers, and `connector.openldap.sandbox`'s private process on loopback. A test gets an instance to
-itself and may break it as it likes: change cn=config, delete the policies, stop it, kill it.
+testcontainers, and `connector.openldap.sandbox`'s private process on loopback. A test gets an
+instance to itself and may break it as it likes: change cn=config, delete the policies, stop it,
+kill it.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.image import DockerImage
 
 from connector.core.peers import LOOPBACK
-from connector.openldap.sandbox import DEFAULT_SUFFIX, Names, Sandbox, deploy_folder
+from connector.openldap.names import DEFAULT_SUFFIX, Names
+from connector.openldap.sandbox import Sandbox
+from connector.resources import deploy_folder
 from tests.support.ports import free_port
 
 Way = Literal["container", "local"]

@@ -19,7 +19,7 @@ from connector.activation.signing import SignedIn, sign_in
 from connector.edges.ldap.directory import Directory
 from connector.errors import NotLetIn
 from connector.log import setup as log
-from connector.settings.sections import load_settings
+from connector.settings.loading import load_settings
 from tests.support.events import NUMBER
 from tests.support.walk import Walk
 

@@ -21,10 +21,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from connector.edges.journal import database_file, open_journal
+from connector.edges.database.url import database_file
+from connector.edges.journal import open_journal
 from connector.edges.sealing import Sealer
 from connector.errors import EntryError
-from connector.settings.sections import Settings, load_settings
+from connector.settings.loading import load_settings
+from connector.settings.sections import Settings
 from tests.support.directory import Directory, Entries
 from tests.support.workspace import Workspace
 

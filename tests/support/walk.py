@@ -17,7 +17,7 @@ from connector.core.model import Moment
 from connector.desk import account as desk
 from connector.desk import view
 from connector.log import setup as log
-from connector.settings.sections import load_settings
+from connector.settings.loading import load_settings
 from connector.walk import reconcile
 from connector.walk.context import Context, open_context
 from connector.walk.reconcile import Prepared, Report

@@ -16,7 +16,7 @@ from typing import Any
 import tomli_w
 
 from connector.edges.sealing import new_key
-from connector.openldap.sandbox import example_configuration
+from connector.resources import example_configuration
 from tests.support.directory import Directory
 from tests.support.processes import started
 

@@ -32,7 +32,7 @@ from connector.errors import (
     Transient,
     Untrustworthy,
 )
-from connector.log import setup as log
+from connector.log import redaction
 from connector.notify import operators as alerts
 from connector.notify.operators import Alerts, Incident, open_incidents
 from connector.settings.sections import Mail
@@ -517,7 +517,7 @@ def test_what_was_told_without_the_journal_can_be_resolved_without_it(
 
 
 def test_no_secret_leaves_in_a_mail_or_a_post_or_stays_in_the_journal(world: World) -> None:
-    with world.process() as running, log.guarded_secret("481516"):
+    with world.process() as running, redaction.guarded_secret("481516"):
         running.raise_(
             Incident(
                 "failing",

@@ -23,7 +23,7 @@ from connector.edges.files import finished
 from connector.edges.pdf.binder import Binder
 from connector.edges.pdf.typesetting import Press
 from connector.errors import ScolpassError, UsageError
-from connector.openldap.sandbox import shipped_texts
+from connector.resources import shipped_texts
 from tests.support.processes import started
 
 COMMON = {

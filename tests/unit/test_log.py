@@ -18,8 +18,10 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from connector.errors import ConfigurationError
+from connector.log import redaction
 from connector.log import setup as log
-from connector.log.setup import configure, guard_secret, guarded_secret, scrub
+from connector.log.redaction import guard_secret, guarded_secret, scrub
+from connector.log.setup import configure
 
 
 @dataclass
@@ -45,7 +47,7 @@ class Full(io.StringIO):
 @pytest.fixture(autouse=True)
 def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Each test has its own secrets, and leaves logging as it was."""
-    monkeypatch.setattr(log, "_guarded", log._Guarded())
+    monkeypatch.setattr(redaction, "_guarded", redaction._Guarded())
     root = logging.getLogger()
     level = root.level
     yield

@@ -14,7 +14,7 @@ from connector.edges.smtp import send
 from connector.edges.templates import Templates, Value
 from connector.errors import ConfigurationError
 from connector.notify.students import KINDS, day_words, minute_words, notice_due
-from connector.openldap.sandbox import shipped_texts
+from connector.resources import shipped_texts
 from connector.settings.sections import Mail
 from tests.support.mail import MailServer
 

@@ -14,12 +14,13 @@ from pathlib import Path
 import pytest
 import tomli_w
 
+from connector.check.named_files import see_named_files
 from connector.errors import ConfigurationError, ScolpassError
-from connector.named_files import see_named_files
 from connector.openldap.init import Wishes, make
-from connector.openldap.sandbox import example_configuration
-from connector.plain_files import read_plain
-from connector.settings.sections import Settings, load_settings
+from connector.resources import example_configuration
+from connector.settings.loading import load_settings
+from connector.settings.plain_files import read_plain
+from connector.settings.sections import Settings
 from connector.web.first_connection.branding import routes
 from connector.web.first_connection.pages import read_charter
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.core import peers
-from connector.openldap.sandbox import deploy_folder
+from connector.resources import deploy_folder
 
 GOOD = {
     "127.0.0.1": 'peername.ip="127.0.0.1"',

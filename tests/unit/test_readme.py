@@ -1,9 +1,9 @@
-"""The README and the map of the code are true: what they name exists."""
+"""README and architecture are true: what they name exists."""
 
 from __future__ import annotations
 
 import re
-from fnmatch import fnmatch
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,38 +11,48 @@ import pytest
 from connector.errors import ScolpassError
 
 ROOT = Path(__file__).parents[2]
-MAPPED = ("connector", "deploy", "config", "tests", "benchmarks", "docs")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
 
 pytestmark = pytest.mark.skipif(
-    not (ROOT / ".git").exists(), reason="the map is of a checkout, as it is developed"
+    not (ROOT / ".git").exists(), reason="they speak of a checkout, as it is developed"
 )
 
 
-def _map() -> list[str]:
-    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
-    return re.findall(r"(?m)^\| `([^`]+)` \|", text)
+def _layers() -> list[list[str]]:
+    """The order of the rooms, as `make check` holds it."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    layers = next(one["layers"] for one in contracts if one["id"] == "layers")
+    return [re.findall(r"\w+", layer) for layer in layers]
 
 
-def _tree() -> list[str]:
-    files = (path for top in MAPPED for path in (ROOT / top).rglob("*") if path.is_file())
-    names = (path.relative_to(ROOT) for path in files)
-    return sorted(
-        str(name)
-        for name in names
-        if not any(part.startswith(".") or part == "__pycache__" for part in name.parts)
-    )
+def test_the_picture_of_the_rooms_is_the_order_that_is_checked() -> None:
+    picture = re.search(r"```\n(cli\n.*?)```", ARCHITECTURE, re.DOTALL)
+    assert picture is not None
+    assert [re.findall(r"\w+", line) for line in picture[1].splitlines()] == _layers()
 
 
-def test_every_line_of_the_map_names_a_file() -> None:
-    tree = _tree()
-    gone = [p for p in _map() if not any(fnmatch(name, p) for name in tree)]
-    assert not gone
+def test_each_room_has_its_paragraph() -> None:
+    described = re.findall(r"(?m)^### `(\w+)`$", ARCHITECTURE)
+    rooms = {
+        path.stem
+        for path in (ROOT / "connector").iterdir()
+        if (path.suffix == ".py" or (path / "__init__.py").exists())
+        and not path.stem.startswith("_")
+    }
+    assert sorted(described) == sorted(rooms)
 
 
-def test_no_line_of_the_map_stands_twice() -> None:
-    patterns = _map()
-    assert len(patterns) == len(set(patterns))
+def test_the_files_that_a_paragraph_names_are_in_its_room() -> None:
+    paragraphs = re.findall(r"(?ms)^### `(\w+)`\n(.*?)(?=^##)", ARCHITECTURE)
+    for room, text in paragraphs:
+        there = {path.name for path in (ROOT / "connector" / room).rglob("*")}
+        for name in re.findall(r"`(\w+(?:\.py|/))`", text):
+            assert name.rstrip("/") in there | {p.name for p in (ROOT / "connector").iterdir()}, (
+                room,
+                name,
+            )
 
 
 def test_the_commands_it_names_exist() -> None:

@@ -18,15 +18,10 @@ from pydantic import SecretStr, ValidationError
 
 from connector.core.rules import Rate, Rules, Throttle
 from connector.errors import ConfigurationError
+from connector.settings.loading import _keys_of, load_settings
 from connector.settings.secrets import Reader, read_secret, refusal
-from connector.settings.sections import (
-    CsvSource,
-    Settings,
-    SqlSource,
-    _date_format,
-    _keys_of,
-    load_settings,
-)
+from connector.settings.sections import CsvSource, Settings, SqlSource
+from connector.settings.values import checked_date_format
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "scolpass.toml"
 
@@ -203,7 +198,7 @@ def test_a_tab_is_a_delimiter_however_it_is_written(tmp_path: Path, given: str) 
      "%Y-%m-%dT%H:%M:%S%z",     "%%%d(%m)[%Y]"],
 )  # fmt: skip
 def test_a_date_format_that_gives_every_day_back_is_taken(good: str) -> None:
-    assert _date_format(good) == good
+    assert checked_date_format(good) == good
 
 
 @pytest.mark.parametrize(
@@ -213,7 +208,7 @@ def test_a_date_format_that_gives_every_day_back_is_taken(good: str) -> None:
 )  # fmt: skip
 def test_a_date_format_that_loses_the_day_is_refused(bad: str) -> None:
     with pytest.raises(ValueError, match="four-digit year"):
-        _date_format(bad)
+        checked_date_format(bad)
 
 
 DIRECTIVES = st.sampled_from([f"%{sign}" for sign in "dmbBYyHMSIpfjGVuUWwaAcxX%"])
@@ -226,7 +221,7 @@ DIRECTIVES = st.sampled_from([f"%{sign}" for sign in "dmbBYyHMSIpfjGVuUWwaAcxX%"
 )
 def test_a_date_format_gives_every_day_back_or_is_plainly_refused(text: str, day: date) -> None:
     try:
-        taken = _date_format(text)
+        taken = checked_date_format(text)
     except ValueError as error:
         assert "expected a date format" in str(error)  # noqa: PT017
     else:

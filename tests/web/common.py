@@ -24,8 +24,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from connector.edges.sealing import new_key
 from connector.inbox.intake import Intake
 from connector.log import setup as log
-from connector.openldap.sandbox import example_configuration
-from connector.settings.sections import Settings, load_settings
+from connector.resources import example_configuration
+from connector.settings.loading import load_settings
+from connector.settings.sections import Settings
 from connector.walk.context import open_context
 from connector.web.app import Check, Health, Readiness, make_app
 from connector.web.metrics import Metrics

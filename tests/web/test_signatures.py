@@ -17,7 +17,7 @@ from standardwebhooks import Webhook
 
 from connector.edges.transports.webhook import Keyring, Reason, Signed, Unverified, verify
 from connector.errors import ConfigurationError
-from connector.log.setup import scrub
+from connector.log.redaction import scrub
 from tests.support.signing import new_secret, sign
 
 NOW = datetime(2026, 10, 1, 7, 0, 0, tzinfo=UTC)

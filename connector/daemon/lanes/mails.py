@@ -7,7 +7,8 @@ from datetime import date
 from pathlib import Path
 
 from connector.clock import instant
-from connector.daemon.lanes.walking import LASTS, POLL, Lane
+from connector.daemon.lanes.event import POLL
+from connector.daemon.lanes.lane import LASTS, Lane
 from connector.daemon.shared import Shared
 from connector.errors import ScolpassError
 from connector.notify import operators as alerts

@@ -3,7 +3,7 @@
 SQLite by default, PostgreSQL for several hosts. Everything the directory cannot hold is here:
 enrolments seen, runs, changes with their reasons, reservations, events, sealed provisional
 passwords. A change is registered before it is made and concluded after, so that whatever a crash
-leaves open can be compared with the entry. With it come the locks that decide who writes.
+leaves open can be compared with the entry.
 """
 
 from __future__ import annotations
@@ -16,11 +16,8 @@ from connector.edges.journal.sessions import Link, Session
 from connector.edges.journal.store import chunks
 from connector.edges.journal.tables import SCHEMA_VERSION, metadata
 from connector.edges.journal.tries import Full, Window
-from connector.edges.journal.url import database_file, lock_file
-from connector.edges.locks.turns import NO_TURN, Leadership, Pass, Turn, lead, turn, whole_pass
 
 __all__ = [
-    "NO_TURN",
     "SCHEMA_VERSION",
     "Concluded",
     "Full",
@@ -28,20 +25,12 @@ __all__ = [
     "Journal",
     "LastRuns",
     "LatestRun",
-    "Leadership",
     "Link",
     "Outgoing",
-    "Pass",
     "Queued",
     "Session",
-    "Turn",
     "Window",
     "chunks",
-    "database_file",
-    "lead",
-    "lock_file",
     "metadata",
     "open_journal",
-    "turn",
-    "whole_pass",
 ]

@@ -11,6 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from connector.edges.database import cause_of
+from connector.edges.database.url import parsed, shown
 from connector.edges.journal.changes import Changes
 from connector.edges.journal.events import Events
 from connector.edges.journal.holders import Holders
@@ -20,12 +22,10 @@ from connector.edges.journal.offers import Offers
 from connector.edges.journal.reservations import Reservations
 from connector.edges.journal.runs import Runs
 from connector.edges.journal.sessions import Sessions
-from connector.edges.journal.store import cause_of
 from connector.edges.journal.students import Students
 from connector.edges.journal.tables import SCHEMA_VERSION, meta, metadata
 from connector.edges.journal.tries import Tries
 from connector.edges.journal.undoing import Undoing
-from connector.edges.journal.url import parsed, shown
 from connector.errors import JournalUntrusted
 from connector.settings.own_files import make_own
 
@@ -187,7 +187,7 @@ def _write_ahead(cursor: Any) -> None:
 
 def _server_engine(url: sa.URL) -> sa.Engine:
     # Imported where it is needed: a journal in a file wants no PostgreSQL.
-    from connector.edges.journal import server
+    from connector.edges.database import postgresql as server
 
     def connect() -> server.Connection:
         return server.Connection.connect(**server.parameters(url))

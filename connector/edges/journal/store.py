@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
+from connector.edges.database import cause_of
 from connector.edges.journal.tables import meta
 from connector.errors import JournalUntrusted
 
@@ -23,12 +24,6 @@ _BEGINNINGS = 100  # likewise, of conditions that are joined by "or"
 _WRITE_LOCK = "SELECT pg_advisory_xact_lock(hashtext('scolpass ' || current_schema()), 1)"
 
 V = TypeVar("V")
-
-
-def cause_of(error: BaseException) -> str:
-    """The first line of what a database says, without statement and values."""
-    said = str(getattr(error, "orig", None) or error).strip()
-    return said.splitlines()[0].strip() if said else type(error).__name__
 
 
 class Store:

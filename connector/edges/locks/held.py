@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
-from connector.edges.journal.url import lock_file
+from connector.edges.database.url import lock_file
 from connector.errors import JournalUntrusted
 from connector.settings.own_files import open_own
 

@@ -14,9 +14,8 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 
-from connector.edges.journal import server
-from connector.edges.journal.store import cause_of
-from connector.edges.journal.url import parsed, shown
+from connector.edges.database import cause_of, postgresql
+from connector.edges.database.url import parsed, shown
 from connector.edges.locks.held import DAEMON, PASS, TURN, WAITING, Held
 from connector.errors import JournalUntrusted
 
@@ -47,7 +46,7 @@ def on_server(url: str, who: str) -> Iterator[Held]:
         _give_back(made, connection)
 
 
-class _LockConnection(server.Connection):
+class _LockConnection(postgresql.Connection):
     answer_seconds = 8.0  # each question is small
 
 
@@ -133,7 +132,7 @@ def _connected(url: sa.URL) -> _LockConnection:
         try:
             if connection is None:
                 return _LockConnection.connect(
-                    **server.parameters(url), autocommit=True, prepare_threshold=None
+                    **postgresql.parameters(url), autocommit=True, prepare_threshold=None
                 )
             connection.execute("SELECT 1")
             return connection

@@ -21,7 +21,7 @@ import segno
 import typst
 
 from connector.errors import ConfigurationError, UsageError
-from connector.plain_files import read_plain
+from connector.settings.plain_files import read_plain
 
 BASE_FAMILY = "Noto Sans"  # what the templates are set in
 BASE_PACKAGE = "fonts-noto-core"

@@ -50,7 +50,7 @@ from tenacity import RetryCallState, Retrying, wait_exponential
 from connector.core.evidence import zulu
 from connector.edges.transports.spool import LARGEST
 from connector.errors import Busy, ConfigurationError, JournalUntrusted
-from connector.log.setup import guard_secret
+from connector.log.redaction import guard_secret
 
 BATCH = 500  # messages that are held at once, and stored in one transaction
 BATCH_BYTES = 8 << 20  # enough for one batch; what comes with the last message is on top

@@ -21,7 +21,7 @@ from pydantic import SecretBytes, SecretStr
 from standardwebhooks.webhooks import hmac_data
 
 from connector.errors import ConfigurationError
-from connector.log.setup import guard_secret
+from connector.log.redaction import guard_secret
 
 TOLERANCE = timedelta(minutes=5)
 SHORTEST, LONGEST = 24, 64  # bytes of a key

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from connector.errors import ConfigurationError
-from connector.plain_files import read_plain
+from connector.settings.plain_files import read_plain
 from connector.settings.sections import Settings
 from connector.web.first_connection.pages import STATIC
 

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, Response
 
 from connector.core.signs import seen
 from connector.errors import ConfigurationError
-from connector.plain_files import read_plain
+from connector.settings.plain_files import read_plain
 
 LANGUAGES = ("fr", "en")  # the first one is spoken to those who have not chosen
 _HERE = Path(__file__).parent

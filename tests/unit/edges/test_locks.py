@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.edges.journal import lead, turn, whole_pass
+from connector.edges.locks import lead, turn, whole_pass
 from connector.edges.locks.server import close_idle
 from connector.errors import JournalUntrusted
 from tests.support.postgres import Database
@@ -39,7 +39,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 _OTHER = """
 import os, sys, time
-from connector.edges.journal import lead, open_journal, turn, whole_pass
+from connector.edges.journal import open_journal
+from connector.edges.locks import lead, turn, whole_pass
 from connector.errors import JournalUntrusted
 url = os.environ["URL"]
 def say(what):

@@ -29,7 +29,7 @@ import datetime, sys
 from connector.core.rules import Institution
 from connector.edges.register import read_register
 from connector.errors import FeedRefused
-from connector.settings import CsvSource
+from connector.settings.sections import CsvSource
 
 um = Institution(name="UM", uai="0342490X", mail_domain="etu.umontpellier.fr")
 source = CsvSource.model_validate({"kind": "csv", "path": sys.argv[1]})

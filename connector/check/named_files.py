@@ -10,9 +10,9 @@ import glob
 from collections.abc import Iterator
 from pathlib import Path
 
-from connector.edges.journal.url import database_file
+from connector.edges.database.url import database_file
 from connector.errors import ConfigurationError
-from connector.plain_files import kind_of, read_plain
+from connector.settings.plain_files import kind_of, read_plain
 from connector.settings.sections import CsvSource, Settings
 
 LANGUAGES = ("fr", "en")

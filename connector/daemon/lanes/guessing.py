@@ -1,0 +1,52 @@
+"""The lane that looks who guesses passwords."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from connector.activation import guard, visits
+from connector.core.guessing import is_alarming
+from connector.core.model import State
+from connector.daemon.lanes.lane import Lane
+from connector.notify import operators as alerts
+
+GUESSES_EVERY = 60.0  # seconds between two looks at how many sign-ins failed
+MOST_LOCKING = 5  # addresses that people are told of at a time
+SIGNATURES_KEPT = timedelta(hours=1)  # those of requests are good for five minutes
+
+
+class GuessingLane(Lane):
+    """How many sign-ins failed, of which people hear; and what of them is forgotten in time."""
+
+    uses_directory = False
+
+    def step(self) -> float:
+        """Look at the last day."""
+        context = self.context
+        now, throttle = context.moment.now, context.rules.activation.throttle
+        tried = guard.accounts_tried(context.journal, now)
+        inactive = context.journal.accounts_by_state().get(State.INACTIVE, 0)
+        if is_alarming(tried, inactive):
+            incident = alerts.guessing(tried, inactive)
+            self.shared.fares(incident.key, incident.what)
+            self.alerts.raise_(incident)
+        else:
+            self.fine("guessing")
+        self._tell_who_locks(guard.shut_out(context.journal, throttle, now))
+        guard.forget(context.journal, throttle, now)
+        visits.forget(context.journal, now)
+        return GUESSES_EVERY
+
+    def _tell_who_locks(self, shut: Mapping[str, int]) -> None:
+        """Tell of addresses that fail at many accounts; of a few, however many they are."""
+        before = {
+            key.removeprefix(f"{alerts.LOCKING}:")
+            for key in alerts.open_incidents(self.context.journal)
+            if key.startswith(f"{alerts.LOCKING}:")
+        }
+        for address in sorted(before - shut.keys()):
+            self.alerts.close(f"{alerts.LOCKING}:{address}")
+        told = [*sorted(before & shut.keys()), *sorted(shut.keys() - before)]
+        for address in told[:MOST_LOCKING]:
+            self.alerts.raise_(alerts.locking(address, shut[address]))
