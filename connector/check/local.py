@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError
 
 from connector.check.case import Case, Findings, failed
 from connector.check.findings import Finding, hint, warning, wrong
+from connector.check.named_files import see_named_files
 from connector.edges.sealing import Sealer
 from connector.edges.transports.webhook import Keyring
 from connector.errors import ConfigurationError
@@ -38,6 +39,10 @@ def configuration(case: Case) -> Findings:
             f"Set memory_cost = {_LEAST_MEMORY} and time_cost = {_LEAST_TIME}, or more, under "
             "[password.provisional].",
         )
+    try:
+        see_named_files(settings)
+    except ConfigurationError as error:
+        yield wrong("configuration", error.message, error.cure)
     yield from _links(settings)
     log_file = settings.log.file
     if log_file is not None:

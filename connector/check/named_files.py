@@ -31,7 +31,7 @@ def see_named_files(settings: Settings) -> None:
     if mistakes:
         said = mistakes[0] if len(mistakes) == 1 else "\n  ".join(["paths:", *mistakes])
         raise ConfigurationError(
-            said, "Name what is meant, or take the key out; `scolpass check` looks at all of it"
+            said, "Name what is meant, or take the key out; `scolpass check` looks at all of them."
         )
 
 

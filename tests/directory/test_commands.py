@@ -544,7 +544,7 @@ def test_show_prints_the_json_of_the_contract_for_every_name_of_the_student(
 
 
 def test_show_speaks_to_the_desk(walk: Walk) -> None:
-    walk.synced([student(NUMBER, "Zo\u202eé", "Mar[bold]tin")])
+    walk.synced([student(NUMBER, "Zoé", "Mar[bold]tin")])
     stand(walk.directory, "2", uid="x2", supannEmpId="p2", mail="x@y.fr",
           eduPersonPrincipalName="x@y.fr", supannAliasLogin="x@y.fr")  # fmt: skip
     walk.workspace.write_register(

@@ -106,14 +106,14 @@ CODE = Path(__file__).parents[2] / "connector"
 # Where instants become days, or text for machines; each was looked at.
 KNOWN = {
     "clock.py": {"date"},  # today, in the institution's zone
-    "cli.py": {"date"},  # of a day that was typed
-    "letters.py": {"date"},
-    "mails.py": {"date"},  # of an instant that is in the zone already
+    "cli/app.py": {"date"},  # of a day that was typed
+    "desk/letters.py": {"date"},
+    "notify/students.py": {"date"},  # of an instant that is in the zone already
     "check/reaching.py": {"date"},
     "core/why.py": {"date"},
     "core/enrolment.py": {"date"},
     "core/entry.py": {"strftime"},
-    "daemon/lanes.py": {"strftime"},  # an entryCSN
+    "daemon/lanes/event.py": {"strftime"},  # an entryCSN
     "edges/journal/rows.py": {"strftime"},
 }
 
