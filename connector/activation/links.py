@@ -21,7 +21,8 @@ from connector.core import entry
 from connector.core.model import IN_USE
 from connector.desk import account as desk
 from connector.edges.journal import Link
-from connector.edges.ldap.directory import OldPasswordRefused
+from connector.edges.ldap import passwords, student
+from connector.edges.ldap.student import OldPasswordRefused
 from connector.edges.tokens import draw_token
 from connector.errors import DirectoryUntrusted, InvalidInput, LinkOver, Refused, ScolpassError
 from connector.log.redaction import guarded_secret
@@ -129,7 +130,7 @@ def forgotten(portal: Portal, identifier: str, address: str) -> None:
         if backup is None or state not in IN_USE:
             log.info("no link for a forgotten password", student_number=number, state=state)
             return
-        changed = directory.password_changed_at(account.dn)
+        changed = passwords.changed_at(directory, account.dn)
     if not portal.guard.may_be_mailed(number):
         log.info("no link for a forgotten password", student_number=number, reason="enough today")
         return
@@ -156,7 +157,7 @@ def reset(portal: Portal, text: str, new: str, again: str) -> None:
         if (
             account is None
             or entry.standing(account).state not in IN_USE
-            or directory.password_changed_at(account.dn) != link.value
+            or passwords.changed_at(directory, account.dn) != link.value
             or link_goes_to(portal, link.number, account) != link.mark
         ):
             raise LinkOver("password or backup mail were changed since", "Ask for another link.")
@@ -167,7 +168,7 @@ def reset(portal: Portal, text: str, new: str, again: str) -> None:
             drawn = _reissue(portal, link.number)
             portal.journal.vouch(link.number, link.mark)  # the same person holds it as before
             with guarded_secret(password):
-                directory.change_password(account.dn, drawn, password)
+                student.change_password(directory, account.dn, drawn, password)
         except OldPasswordRefused as error:
             # Somebody else drew one in between, the desk most likely: it is theirs to say whose.
             portal.journal.doubt_backup(link.number)
@@ -175,7 +176,7 @@ def reset(portal: Portal, text: str, new: str, again: str) -> None:
         except ScolpassError as error:
             changed = link.value
             with suppress(DirectoryUntrusted):
-                changed = directory.password_changed_at(account.dn)
+                changed = passwords.changed_at(directory, account.dn)
             portal.journal.give_link_back(link.id, changed)
             if isinstance(error, Refused):
                 raise InvalidInput("new_password", "directory") from error

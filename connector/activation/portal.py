@@ -10,7 +10,7 @@ from connector.activation.guard import Guard, longest_bind
 from connector.clock import read_moment
 from connector.core.model import Moment
 from connector.edges.journal import Journal, open_journal
-from connector.edges.ldap.directory import Directory
+from connector.edges.ldap.reading import Directory
 from connector.edges.tokens import LINKS, Signer
 from connector.errors import Busy, DirectoryUntrusted
 from connector.inbox.events import Accepted

@@ -21,7 +21,8 @@ from connector.core.dn import same_dn
 from connector.core.evidence import LONGEST
 from connector.core.model import IN_USE, Account, State
 from connector.core.spelling import cleaned
-from connector.edges.ldap.directory import Directory
+from connector.edges.ldap import passwords, student
+from connector.edges.ldap.reading import Directory
 from connector.edges.sealing import hash_argon2id
 from connector.edges.tokens import draw_token
 from connector.errors import NotLetIn
@@ -129,11 +130,11 @@ def _sign_in(
         if not _born_on(portal, account, birth_date):
             # Another password, so that the directory counts a failure here too: the right one
             # would set its count back, and leave the birth date to be guessed.
-            directory.lets_in(account.dn, SecretStr(draw_token()))
+            student.lets_in(directory, account.dn, SecretStr(draw_token()))
             raise NotLetIn("birth_date", student_number=number)
         # Read before the bind: a password that is replaced in between ends the session at once.
-        changed = directory.password_changed_at(account.dn)
-        if not directory.lets_in(account.dn, password):
+        changed = passwords.changed_at(directory, account.dn)
+        if not student.lets_in(directory, account.dn, password):
             raise NotLetIn("password", student_number=number)
         attempt.good = attempt.let_in = True
     return SignedIn(number, account.dn, account, account.must_change, changed)

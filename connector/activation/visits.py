@@ -33,7 +33,9 @@ from connector.core.holding import redirection
 from connector.core.model import IN_USE, Account, Gift
 from connector.core.rules import Rules
 from connector.edges.journal import Journal, Session
-from connector.edges.ldap.directory import Directory, OldPasswordRefused
+from connector.edges.ldap import student
+from connector.edges.ldap.reading import Directory
+from connector.edges.ldap.student import OldPasswordRefused
 from connector.edges.tokens import draw_token, fingerprint, seal_under, unseal_under
 from connector.errors import InvalidInput, NotLetIn, Refused, SessionOver
 from connector.log.redaction import guarded_secret
@@ -183,7 +185,7 @@ def _held(portal: Portal, token: str, session: Session, now: datetime) -> Accoun
             return None
         if is_to_be_proven(session, now):
             password = _password_of(token, session)
-            if password is None or not directory.lets_in(account.dn, password):
+            if password is None or not student.lets_in(directory, account.dn, password):
                 log.info("session over: its password is another", student_number=session.number)
                 return None
             portal.journal.keep_in_session(session.id, now, proven=True)
@@ -340,7 +342,7 @@ def change_password(portal: Portal, visit: Visit, new: str, again: str) -> str:
     with guarded_secret(password), alone, portal.directory() as directory:
         if portal.journal.session(visit.session.id) is None:
             # Sent twice, by a double click: the first one has made the change, and ended this.
-            if not directory.lets_in(visit.account.dn, password):
+            if not student.lets_in(directory, visit.account.dn, password):
                 raise SessionOver("the password was changed a moment ago", "Sign in again.")
         else:
             _change(portal, directory, visit, old, password)
@@ -370,7 +372,7 @@ def _change(
     portal: Portal, directory: Directory, visit: Visit, old: SecretStr, new: SecretStr
 ) -> None:
     try:
-        directory.change_password(visit.account.dn, old, new)
+        student.change_password(directory, visit.account.dn, old, new)
     except OldPasswordRefused as error:
         portal.journal.end_session(visit.session.id)
         raise SessionOver(error.message, error.cure) from error

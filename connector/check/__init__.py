@@ -2,7 +2,7 @@
 
 Nothing is written, neither to the directory nor to the journal, and each examination fails
 alone: what cannot be seen is said so, and the table is always whole. Rights are found by modifies
-that cannot succeed (:meth:`~connector.edges.ldap.directory.Directory.would_modify`).
+that cannot succeed (:func:`~connector.edges.ldap.probes.would_modify`).
 
 Exit status: 2 where configuration, schema, rights or policies are wrong; 4 where directory,
 register or journal cannot be reached or not be trusted; 1 where something wants a hand while a

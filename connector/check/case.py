@@ -11,7 +11,7 @@ from connector.check.findings import Definition, Finding, Mark, wrong
 from connector.core.guessing import Guessing
 from connector.core.model import Moment
 from connector.edges.journal import Journal, LastRuns
-from connector.edges.ldap.directory import Directory
+from connector.edges.ldap.reading import Directory
 from connector.edges.sealing import Sealer
 from connector.errors import DirectoryUntrusted, ScolpassError
 from connector.settings.sections import Settings

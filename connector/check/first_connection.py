@@ -11,6 +11,7 @@ from connector.check.findings import INIT, Finding, unseen, warning, wrong
 from connector.core import peers
 from connector.core.dn import is_within
 from connector.core.peers import Rule
+from connector.edges.ldap import probes
 
 _AREA = "first connection"
 _FILTERS = (
@@ -38,7 +39,7 @@ def first_connection(case: Case) -> Findings:
         )
     else:
         yield from _judged(case, rules)
-    address = case.server.own_address()
+    address = probes.own_address(case.server)
     if address is not None and not peers.covers(_listed(case), address):
         yield warning(
             _AREA,

@@ -7,6 +7,7 @@ from connector.check.findings import Finding, hint, many, warning, wrong
 from connector.core import entry
 from connector.core.dn import is_below
 from connector.core.model import State
+from connector.edges.ldap import passwords, probes
 from connector.walk.newcomers import BORN
 
 
@@ -48,7 +49,7 @@ def accounts(case: Case) -> Findings:
             "Move them there, or mend directory.people_dn.",
             census.outside,
         )
-    dangling = [dn for dn in census.policies if case.server.policy(dn) is None]
+    dangling = [dn for dn in census.policies if passwords.policy_at(case.server, dn) is None]
     for dn in dangling:
         yield wrong(
             "accounts",
@@ -70,7 +71,7 @@ def _count_accounts(case: Case) -> Census:
     census = Census()
     people = case.server.people_dn
     provisional = case.server.spelled(case.settings.password.provisional.policy_dn)
-    for account in case.server.census(case.tree):
+    for account in probes.census(case.server, case.tree):
         numbers = account.values("supannEtuId")
         for number in numbers:
             if number in census.dns or len(numbers) > 1:

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 
 from connector.check.case import Case, Findings
 from connector.check.findings import INIT, Finding, hint, unseen, warning, wrong
-from connector.edges.ldap.directory import default_policy_of, first_values
+from connector.edges.ldap import passwords
+from connector.edges.ldap.attributes import first_values
+from connector.edges.ldap.preflight import default_policy_of
 
 _MOST_FAILURES = 5  # ASVS 5.0, V6.1.1, as the contract has it
 _LEAST_LENGTH = 8  # ASVS 5.0, V6.2.1
@@ -28,7 +30,7 @@ def policies(case: Case) -> Findings:
                 "closes the account any more, pwdEndTime is not looked at",
                 f"Set on the overlay: olcPPolicyDefault: {default_dn}",
             )
-    provisional = case.server.policy(provisional_dn)
+    provisional = passwords.policy_at(case.server, provisional_dn)
     if provisional is None:
         yield wrong(
             "policies",
@@ -38,7 +40,7 @@ def policies(case: Case) -> Findings:
         )
     else:
         yield from _provisional_policy(provisional_dn, first_values(provisional))
-    default = case.server.policy(default_dn)
+    default = passwords.policy_at(case.server, default_dn)
     if default is None:
         yield wrong(
             "policies",
@@ -189,7 +191,7 @@ def _hashing(case: Case) -> Findings:
 
 def guessing(case: Case) -> Findings:
     """How many accounts a day guessing could open, from the live policy."""
-    found = case.server.guessing(case.tree, case.settings.password.provisional)
+    found = passwords.guessing(case.server, case.tree, case.settings.password.provisional)
     case.guessing = found
     if found.too_many:
         yield wrong("guessing", found.sentence, found.cure + ".")

@@ -7,7 +7,10 @@ from datetime import timedelta
 from connector.check.case import Case, Findings, failed
 from connector.check.findings import Finding, unseen, warning, wrong
 from connector.core.dates import shown
-from connector.edges.ldap.directory import BindRefused, Directory
+from connector.edges.ldap import probes
+from connector.edges.ldap.connection import BindRefused
+from connector.edges.ldap.preflight import preflight
+from connector.edges.ldap.reading import Directory
 from connector.errors import ConfigurationError, DirectoryUntrusted, ScolpassError
 from connector.log.redaction import guard_secret
 
@@ -40,7 +43,7 @@ def reach(case: Case) -> Findings:
             directory.__exit__()
             continue
         try:
-            before = directory.preflight(tree, settings.password.provisional.policy_dn)
+            before = preflight(directory, tree, settings.password.provisional.policy_dn)
             identities[uri] = before.identity
         except DirectoryUntrusted as error:
             before = None
@@ -62,7 +65,7 @@ def reach(case: Case) -> Findings:
 
 
 def _line(directory: Directory, uri: str, case: Case) -> Finding:
-    line, settings = directory.line(), case.settings
+    line, settings = probes.line(directory), case.settings
     who = f"{uri} lets {settings.directory.bind_dn} in"
     if line.tls is None:
         return Finding("directory", f"{who}, in clear, on this machine only")

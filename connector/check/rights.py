@@ -7,7 +7,9 @@ import re
 from connector.check.case import Case, Findings
 from connector.check.findings import INIT, Finding, hint, unseen, warning, wrong
 from connector.core import peers
-from connector.edges.ldap.directory import SAMPLE, first_values
+from connector.edges.ldap import passwords, probes
+from connector.edges.ldap.attributes import first_values
+from connector.edges.ldap.probes import SAMPLE
 
 # A hash that no password verifies against: its digest is no argon2 output but zeros.
 _NO_HASH = "{ARGON2}$argon2id$v=19$m=8,t=1,p=1$c2NvbHBhc3MtY2hlY2s$" + "A" * 43
@@ -67,7 +69,7 @@ def rights(case: Case) -> Findings:
     else:
         yield _may_change(case, case.census.example)
     yield from _forbidden(case)
-    shown = directory.passwords_shown(case.tree)
+    shown = probes.passwords_shown(directory, case.tree)
     if shown:
         yield wrong(
             "rights",
@@ -78,7 +80,7 @@ def rights(case: Case) -> Findings:
         )
     else:
         yield Finding("rights", "the service account is shown no password")
-    students, hashes = directory.stranger(case.tree)
+    students, hashes = probes.stranger(directory, case.tree)
     if hashes:
         yield wrong(
             "rights",
@@ -94,8 +96,8 @@ def rights(case: Case) -> Findings:
         )
     else:
         yield Finding("rights", "a stranger is shown neither passwords nor students")
-    own = directory.policy_of(settings.directory.bind_dn)
-    policy = directory.policy(own) if own else None
+    own = probes.policy_of(directory, settings.directory.bind_dn)
+    policy = passwords.policy_at(directory, own) if own else None
     if policy is None or first_values(policy).get("pwdLockout", "FALSE").upper() == "TRUE":
         yield warning(
             "rights",
@@ -111,7 +113,7 @@ def rights(case: Case) -> Findings:
 def _may_change(case: Case, dn: str) -> Finding:
     directory = case.server
     whole = WHOLE | {"pwdPolicySubentry": case.settings.password.provisional.policy_dn}
-    answer = directory.would_modify(dn, whole, AMONG_OTHERS, fails_at=_NAMES)
+    answer = probes.would_modify(directory, dn, whole, AMONG_OTHERS, fails_at=_NAMES)
     if answer.allowed:
         count = len(whole) + len(AMONG_OTHERS)
         return Finding(
@@ -127,12 +129,12 @@ def _may_change(case: Case, dn: str) -> Finding:
     lacking = [
         name
         for name, value in whole.items()
-        if directory.would_modify(dn, {name: value}, fails_at=_NAMES).forbidden
+        if probes.would_modify(directory, dn, {name: value}, fails_at=_NAMES).forbidden
     ]
     lacking += [
         name
         for name, value in AMONG_OTHERS.items()
-        if directory.would_modify(dn, {}, {name: value}, fails_at=_NAMES).forbidden
+        if probes.would_modify(directory, dn, {}, {name: value}, fails_at=_NAMES).forbidden
     ]
     return wrong(
         "rights",
@@ -179,15 +181,15 @@ def _forbidden(case: Case) -> Findings:
         "its own entry": (settings.directory.bind_dn, ("cn", "x", "y")),
         "the people branch": (settings.directory.people_dn, ("description", "x", "y")),
     }
-    staff = directory.first_of(
-        settings.directory.people_dn, "(&(uid=*)(!(supannEtuId=*))(objectClass=person))"
+    staff = probes.first_of(
+        directory, settings.directory.people_dn, "(&(uid=*)(!(supannEtuId=*))(objectClass=person))"
     )
     if staff is not None:
         tries["entries of staff"] = (staff, ("sn", "x", "y"))
     allowed = [
         what
         for what, (dn, fails_at) in tries.items()
-        if directory.would_modify(dn, {}, fails_at=fails_at).allowed
+        if probes.would_modify(directory, dn, {}, fails_at=fails_at).allowed
     ]
     if allowed:
         yield warning(

@@ -8,18 +8,19 @@ from collections.abc import Iterable
 from connector.check.case import Case, Findings
 from connector.check.findings import INIT, Finding, unseen, warning, wrong
 from connector.core import entry
-from connector.edges.ldap.directory import ASSERTION
+from connector.edges.ldap import described
+from connector.edges.ldap.described import ASSERTION
 
 
 def schema(case: Case) -> Findings:
     """Every attribute and class of ours is there and takes our values."""
-    if ASSERTION not in case.server.controls():
+    if ASSERTION not in described.controls(case.server):
         yield wrong(
             "schema",
             "the server has no assertion control (RFC 4528), which guards every write",
             "Use OpenLDAP 2.5 or later, not a proxy in front of it.",
         )
-    live = _by_name(case.server.schema())
+    live = _by_name(described.schema(case.server))
     if not live:
         yield unseen(
             "schema",

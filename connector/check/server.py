@@ -11,7 +11,8 @@ from connector.check.findings import INIT, Finding, hint, unseen, warning, wrong
 from connector.core import indexes as wanted
 from connector.core.constraints import constrains
 from connector.core.limits import reads_without_limit
-from connector.edges.ldap.directory import PPOLICY
+from connector.edges.ldap import described
+from connector.edges.ldap.described import PPOLICY
 
 _LEAST_MAXSIZE = 1 << 30
 _DEFAULT_SIZE_LIMIT = 500  # of slapd
@@ -19,7 +20,7 @@ _DEFAULT_SIZE_LIMIT = 500  # of slapd
 
 def database(case: Case) -> Findings:
     """The database's own settings; reads cn=config for the examinations after it, too."""
-    case.config = case.server.configuration(case.tree)
+    case.config = described.configuration(case.server, case.tree)
     if case.config is None:
         yield unseen(
             "database",
@@ -78,7 +79,7 @@ def indexes(case: Case) -> Findings:
 
 def overlays(case: Case) -> Findings:
     """The overlays that guard what is written."""
-    if PPOLICY not in case.server.controls():
+    if PPOLICY not in described.controls(case.server):
         yield wrong(
             "overlays",
             "the overlay ppolicy is not loaded: a provisional password would open everything, "

@@ -2,9 +2,9 @@
 
 One entry has many spellings: case, blanks, escapes, the order within an RDN, composed or
 decomposed letters. What the configuration names is spelled by the directory itself
-(:meth:`connector.edges.ldap.directory.Directory.spelled`) before anything is compared with it; what
-is left to differ then is compared here as caseIgnoreMatch does (RFC 4517, 4.2.11). Names of
-attribute types are compared as they are written: only the directory knows an OID from a name.
+(:meth:`connector.edges.ldap.connection.Connection.spelled`) before anything is compared with
+it; what is left to differ then is compared here as caseIgnoreMatch does (RFC 4517, 4.2.11). Names
+of attribute types are compared as they are written: only the directory knows an OID from a name.
 """
 
 from __future__ import annotations

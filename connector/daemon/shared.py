@@ -10,7 +10,7 @@ from datetime import date
 
 from connector.core.model import NO_FEED, Feed, Outcome
 from connector.core.rules import Institution
-from connector.edges.ldap.directory import BindRefused
+from connector.edges.ldap.connection import BindRefused
 from connector.edges.register import marks, read_register
 from connector.inbox.events import Accepted
 from connector.settings.sections import CsvSource, SqlSource

@@ -9,7 +9,9 @@ from datetime import datetime
 from connector.core.door import Policy, Shut, lock_on, marks_of, policy_of
 from connector.core.model import Account
 from connector.core.why import Stands
-from connector.edges.ldap.directory import Directory, first_values
+from connector.edges.ldap import described, passwords
+from connector.edges.ldap.attributes import first_values
+from connector.edges.ldap.reading import Directory
 from connector.walk.context import Context
 
 _NO_DEFAULT = "no default policy is named: olcPPolicyDefault"
@@ -36,9 +38,11 @@ class Doors:
 
     def stands(self, account: Account) -> Stands:
         """An entry with what slapd notes on it, and under the policy that holds for it."""
-        marks = marks_of(self.directory.marks_at(account.dn))
+        marks = marks_of(passwords.marks_at(self.directory, account.dn))
         policy = self.policy(account.first("pwdPolicySubentry"))
-        return Stands(account, marks, policy, seen=self.directory.shows_password(account.dn))
+        return Stands(
+            account, marks, policy, seen=passwords.shows_password(self.directory, account.dn)
+        )
 
     def policy(self, named: str | None) -> Policy | None:
         """The policy that an entry names, else the default one; None: it is not known which."""
@@ -47,12 +51,12 @@ class Doors:
                 self._default = (self._read_default(),)
             return self._default[0]
         if named not in self._policies:
-            raw = self.directory.policy(named)
+            raw = passwords.policy_at(self.directory, named)
             self._policies[named] = policy_of(named, first_values(raw) if raw is not None else None)
         return self._policies[named]
 
     def _read_default(self) -> Policy | None:
-        for attributes in self.directory.configuration(self.tree) or ():
+        for attributes in described.configuration(self.directory, self.tree) or ():
             overlays = attributes.get("olcOverlay", [])
             if any(raw.decode().split("}")[-1].lower() == "ppolicy" for raw in overlays):
                 named = first_values(attributes).get("olcPPolicyDefault")
@@ -82,7 +86,7 @@ KINDS = ("by_hand", "provisional", "own")
 
 def locked(doors: Doors, now: datetime) -> Iterator[Locked]:
     """The students' accounts that a lock keeps closed at ``now``."""
-    for number, dn, values in doors.directory.locked(doors.tree):
+    for number, dn, values in passwords.locked(doors.directory, doors.tree):
         policy = doors.policy(next(iter(values.get("pwdPolicySubentry", ())), None))
         lock = lock_on(marks_of(values), policy, now)
         if lock is not None:

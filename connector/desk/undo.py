@@ -14,6 +14,7 @@ from connector.core.plan import digest, reverse
 from connector.core.safety import judge
 from connector.core.schema import AttributeType, is_kept_by_server
 from connector.desk.view import look_at
+from connector.edges.ldap import described
 from connector.errors import UsageError
 from connector.walk.context import Context
 from connector.walk.gather import rows_digest
@@ -62,7 +63,7 @@ def undo(
         return Undone(None, ())
     read, _ = look_at(context, numbers)
     why = f"run {run} is undone" + (f": {reason}" if reason else "")
-    types = context.directory.attribute_types()
+    types = described.attribute_types(context.directory)
     undone: dict[str, Change] = {}
     changes: dict[str, Change] = {}
     left: list[tuple[str, str]] = []

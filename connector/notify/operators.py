@@ -40,7 +40,7 @@ from connector.core.evidence import instant_of, zulu
 from connector.core.model import Held
 from connector.edges import smtp
 from connector.edges.http_post import post
-from connector.edges.ldap.directory import BindRefused
+from connector.edges.ldap.connection import BindRefused
 from connector.errors import (
     ConfigurationError,
     DirectoryUntrusted,

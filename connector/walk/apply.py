@@ -30,7 +30,9 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from connector.clock import instant
 from connector.core.aftermath import was_made
 from connector.core.model import Action, Change, Outcome
-from connector.edges.ldap.directory import BindRefused, Directory
+from connector.edges.ldap import passwords
+from connector.edges.ldap.connection import BindRefused
+from connector.edges.ldap.reading import Directory
 from connector.edges.ldap.writing import write
 from connector.edges.sealing import Recipe, draw
 from connector.errors import DirectoryUntrusted, EntryError, NoAnswer, Refused, Transient
@@ -123,7 +125,7 @@ class Applier:
         self._turn.check()
         error = None
         try:
-            write(self._directory.connection, change, None)
+            write(self._directory.bound, change, None)
         except Refused as refused:
             error = str(refused)
         self._journal.conclude([(id_, change, error)])
@@ -251,7 +253,7 @@ class Applier:
     def _since(self, batch: Iterable[Change]) -> dict[str, str]:
         """By number, what tells after a crash whether a password was changed meanwhile."""
         return {
-            change.student_number: self._directory.password_changed_at(change.dn)
+            change.student_number: passwords.changed_at(self._directory, change.dn)
             for change in batch
             if change.replaces_password
         }
@@ -331,7 +333,7 @@ class Applier:
                         break
                     tried = True
                     try:
-                        write(directory.connection, change, hashed)
+                        write(directory.bound, change, hashed)
                     except NoAnswer:
                         unanswered = True
                         raise
@@ -381,7 +383,7 @@ class Applier:
             if self._unreachable != failed_before:
                 raise Transient(f"{found.uri} cannot be reached")
             try:
-                found.connection  # noqa: B018 - connects
+                found.bound  # noqa: B018 - connects
             except BindRefused as error:
                 self._shut_out = error
                 raise Refused(error.message, error.cure) from error

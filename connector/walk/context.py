@@ -20,7 +20,8 @@ from connector.core.dates import shown
 from connector.core.model import Moment
 from connector.core.rules import Rules
 from connector.edges.journal import Journal, open_journal
-from connector.edges.ldap.directory import Directory, Preflight
+from connector.edges.ldap.preflight import Preflight, preflight
+from connector.edges.ldap.reading import Directory
 from connector.edges.locks import NO_TURN, Turn, turn, whole_pass
 from connector.edges.sealing import Sealer
 from connector.errors import DirectoryUntrusted
@@ -69,7 +70,7 @@ class Context:
         if self.preflight is None:
             self.tree = self.directory.context()
             self._spell_rules()
-            found = self.directory.preflight(self.tree, self.rules.provisional.policy_dn)
+            found = preflight(self.directory, self.tree, self.rules.provisional.policy_dn)
             self.journal.directory(found.identity)
             if found.troubles:
                 raise DirectoryUntrusted(

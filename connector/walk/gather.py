@@ -32,6 +32,7 @@ from connector.core.model import (
 )
 from connector.core.plan import Taken
 from connector.core.spelling import folded
+from connector.edges.ldap import passwords
 from connector.errors import DirectoryUntrusted, EntryError
 from connector.walk.context import Context
 from connector.walk.newcomers import BORN, Newcomers
@@ -253,7 +254,9 @@ class Gathering:
             try:
                 password, recipe = context.sealer.unseal_whole(number, sealed)
                 if recipe is not None:
-                    return context.directory.holds_password(account.dn, recipe.hash(password))
+                    return passwords.holds_password(
+                        context.directory, account.dn, recipe.hash(password)
+                    )
             except EntryError:  # its key is gone: then only the constraint tells
                 pass
         preflight = context.preflight

@@ -41,6 +41,7 @@ from connector.core.plan import digest, make_plan
 from connector.core.safety import judge
 from connector.core.spelling import cleaned
 from connector.edges.journal import LastRuns
+from connector.edges.ldap import passwords
 from connector.edges.register import read_register
 from connector.errors import (
     DirectoryUntrusted,
@@ -273,7 +274,7 @@ def recover(context: Context) -> None:
     context.connect()
     for one in interrupted:
         account = context.directory.account_at(one.change.dn)
-        changed_at = context.directory.password_changed_at(one.change.dn)
+        changed_at = passwords.changed_at(context.directory, one.change.dn)
         found = left(one.change, account, changed_at)
         # An earlier version kept no guard of what it began: it is not sent without one.
         if found is Left.NOT_MADE and one.change.is_asked_once and _is_guarded(one.change):
@@ -468,7 +469,7 @@ def _changed(context: Context, plan: Plan) -> list[str]:
     """
     certain = []
     for number in sorted(plan.unsealed):
-        if context.directory.hides_reset(context.tree, number):
+        if passwords.hides_reset(context.directory, context.tree, number):
             log.warning("pwdReset cannot be read", student=number, cure="scolpass check")
         else:
             certain.append(number)
@@ -477,7 +478,7 @@ def _changed(context: Context, plan: Plan) -> list[str]:
 
 def _warn_of_guessing(context: Context) -> None:
     """Say what guessing could open, where that is more than six digits can bear."""
-    found = context.directory.guessing(context.tree, context.rules.provisional)
+    found = passwords.guessing(context.directory, context.tree, context.rules.provisional)
     if found.too_many:
         log.warning("directory", trouble=found.sentence, cure=found.cure)
 

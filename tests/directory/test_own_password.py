@@ -7,7 +7,9 @@ import unicodedata
 import pytest
 from pydantic import SecretStr
 
-from connector.edges.ldap.directory import Directory, OldPasswordRefused
+from connector.edges.ldap import student
+from connector.edges.ldap.reading import Directory
+from connector.edges.ldap.student import OldPasswordRefused
 from connector.errors import DirectoryUntrusted, Refused
 from connector.settings.loading import load_settings
 from tests.support.events import NUMBER
@@ -32,43 +34,43 @@ def provisional(walk: Walk) -> SecretStr:
 
 
 def test_lets_in_with_the_right_password_alone(walk: Walk, edge: Directory) -> None:
-    assert edge.lets_in(dn(walk), provisional(walk))
-    assert not edge.lets_in(dn(walk), SecretStr("000000"))
-    assert not edge.lets_in(f"uid=nobody,{edge.people_dn}", SecretStr("000000"))
+    assert student.lets_in(edge, dn(walk), provisional(walk))
+    assert not student.lets_in(edge, dn(walk), SecretStr("000000"))
+    assert not student.lets_in(edge, f"uid=nobody,{edge.people_dn}", SecretStr("000000"))
 
 
 def test_an_empty_password_is_no_password(walk: Walk, edge: Directory) -> None:
-    assert not edge.lets_in(dn(walk), SecretStr(""))
+    assert not student.lets_in(edge, dn(walk), SecretStr(""))
 
 
 def test_a_student_changes_her_password_as_herself(walk: Walk, edge: Directory) -> None:
-    edge.change_password(dn(walk), provisional(walk), NEW)
+    student.change_password(edge, dn(walk), provisional(walk), NEW)
     assert walk.directory.bind_result(dn(walk), NEW.get_secret_value()) == 0
-    assert not edge.lets_in(dn(walk), provisional(walk))
+    assert not student.lets_in(edge, dn(walk), provisional(walk))
     assert "pwdReset" not in walk.directory.entry(dn(walk))
 
 
 def test_nothing_changes_under_a_wrong_old_password(walk: Walk, edge: Directory) -> None:
     with pytest.raises(OldPasswordRefused):
-        edge.change_password(dn(walk), SecretStr("000000"), NEW)
-    assert edge.lets_in(dn(walk), provisional(walk))
+        student.change_password(edge, dn(walk), SecretStr("000000"), NEW)
+    assert student.lets_in(edge, dn(walk), provisional(walk))
 
 
 def test_the_directory_has_the_last_word_on_a_new_password(walk: Walk, edge: Directory) -> None:
     with pytest.raises(Refused, match="password policy refused"):
-        edge.change_password(dn(walk), provisional(walk), SecretStr("a1"))
-    assert edge.lets_in(dn(walk), provisional(walk))
+        student.change_password(edge, dn(walk), provisional(walk), SecretStr("a1"))
+    assert student.lets_in(edge, dn(walk), provisional(walk))
 
 
 def test_a_directory_that_is_away_says_nothing_of_a_password(walk: Walk, edge: Directory) -> None:
     who, password = dn(walk), provisional(walk)
     with walk.directory.paused():
-        edge._settings = edge._settings.model_copy(update={"receive_timeout": 1})
+        edge.settings = edge.settings.model_copy(update={"receive_timeout": 1})
         with pytest.raises(DirectoryUntrusted):
-            edge.lets_in(who, password)
+            student.lets_in(edge, who, password)
         with pytest.raises(DirectoryUntrusted):
-            edge.change_password(who, password, NEW)
-    assert edge.lets_in(who, password)
+            student.change_password(edge, who, password, NEW)
+    assert student.lets_in(edge, who, password)
 
 
 @pytest.mark.parametrize(
@@ -78,10 +80,10 @@ def test_a_directory_that_is_away_says_nothing_of_a_password(walk: Walk, edge: D
 def test_a_password_is_given_and_bound_as_its_octets(
     walk: Walk, edge: Directory, password: str
 ) -> None:
-    edge.change_password(dn(walk), provisional(walk), SecretStr(password))
-    assert edge.lets_in(dn(walk), SecretStr(password))
+    student.change_password(edge, dn(walk), provisional(walk), SecretStr(password))
+    assert student.lets_in(edge, dn(walk), SecretStr(password))
     rewritten = unicodedata.normalize("NFKC", password.replace("\u00ad", ""))
     assert rewritten != password
-    assert not edge.lets_in(dn(walk), SecretStr(rewritten))
-    edge.change_password(dn(walk), SecretStr(password), NEW)
-    assert edge.lets_in(dn(walk), NEW)
+    assert not student.lets_in(edge, dn(walk), SecretStr(rewritten))
+    student.change_password(edge, dn(walk), SecretStr(password), NEW)
+    assert student.lets_in(edge, dn(walk), NEW)

@@ -8,13 +8,14 @@ from typing import Any
 
 import ldap3
 import pytest
-from ldap3.protocol.controls import build_control
 
 from connector.core.model import Action, Change
 from connector.edges.ldap import codes
-from connector.edges.ldap.directory import ASSERTION, entry_error
-from connector.edges.ldap.directory import Directory as Reader
-from connector.edges.ldap.writing import _filter, write
+from connector.edges.ldap.ber import assertion_control
+from connector.edges.ldap.codes import entry_error
+from connector.edges.ldap.described import ASSERTION
+from connector.edges.ldap.reading import Directory as Reader
+from connector.edges.ldap.writing import write
 from connector.errors import DirectoryUntrusted, Refused
 from connector.settings.loading import load_settings
 from tests.support.breakage import DATABASE, answering, change
@@ -189,7 +190,7 @@ def another_structural_class(bench: Bench) -> dict[str, Any]:
 
 
 def an_assertion_that_fails(bench: Bench) -> dict[str, Any]:
-    control = build_control(ASSERTION, True, _filter("(sn=nobody)"))
+    control = assertion_control(ASSERTION, "(sn=nobody)")
     return bench.modified("MODIFY_REPLACE", "sn", "X", controls=[control])
 
 
@@ -295,7 +296,7 @@ def test_what_stands_below_an_entry_that_is_to_go_is_named(
         Reader(settings.directory, settings.directory_password()) as reader,
         pytest.raises(Refused, match=r"\(result 66\)") as told,
     ):
-        write(reader.connection, purge, None)
+        write(reader.bound, purge, None)
     assert f"cn=device0,{bench.dn}" in told.value.message
     assert told.value.message.count("cn=device") == min(below, 5)
     assert ("..." in told.value.message) == (below > 5)

@@ -16,7 +16,7 @@ from connector.activation import guard
 from connector.activation.signing import REFUSAL_SECONDS, seconds_to_wait
 from connector.clock import instant
 from connector.desk import account as desk
-from connector.edges.ldap.directory import Directory
+from connector.edges.ldap import student as bound
 from connector.errors import Busy, DirectoryUntrusted, JournalUntrusted, NotLetIn
 from connector.web.metrics import Metrics
 from tests.support import people
@@ -390,14 +390,14 @@ def test_a_full_window_waits_for_what_is_in_hand(
     enrolled: Walk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that may turn out to be good shuts nobody out."""
-    lets_in, asked, goes_on = Directory.lets_in, threading.Event(), threading.Event()
+    lets_in, asked, goes_on = bound.lets_in, threading.Event(), threading.Event()
 
     def slow(*given: Any) -> bool:
         asked.set()
         assert goes_on.wait(20)
         return lets_in(*given)
 
-    monkeypatch.setattr(Directory, "lets_in", slow)
+    monkeypatch.setattr(bound, "lets_in", slow)
     password = enrolled.password(NUMBER)
     with door(enrolled, throttle={"address": "1/5m"}) as at:
         two = [threading.Thread(target=at.reason, args=(password,)) for _ in range(2)]
@@ -428,13 +428,13 @@ def test_without_a_journal_nothing_is_tried(
 def test_a_journal_that_goes_away_meanwhile_lets_nobody_in(
     enrolled: Walk, at: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    password, lets_in = enrolled.password(NUMBER), Directory.lets_in
+    password, lets_in = enrolled.password(NUMBER), bound.lets_in
 
     def last(*given: Any) -> bool:
         drop_tries(at)
         return lets_in(*given)
 
-    monkeypatch.setattr(Directory, "lets_in", last)
+    monkeypatch.setattr(bound, "lets_in", last)
     with pytest.raises(JournalUntrusted):
         at.enter(password)
     assert at.let_in == 0

@@ -15,7 +15,7 @@ from ldap3.utils.conv import escape_filter_chars
 from pydantic import SecretStr
 
 from connector.core.dn import below, is_below, is_named, parent, rdn_of, same_dn
-from connector.edges.ldap.directory import Directory
+from connector.edges.ldap.reading import Directory
 from connector.settings.sections import Directory as Settings
 from tests.support import directory as support
 from tests.support.walk import Walk, actions, student

@@ -18,7 +18,8 @@ from connector.activation.signing import SignedIn
 from connector.activation.visits import IDLE, LONGEST, Step, Visit
 from connector.clock import instant
 from connector.desk import account as desk
-from connector.edges.ldap.directory import Directory
+from connector.edges.ldap import student
+from connector.edges.ldap.reading import Directory
 from connector.edges.tokens import draw_token, fingerprint
 from connector.errors import DirectoryUntrusted, InvalidInput, LinkOver, SessionOver
 from connector.inbox.events import apply_to
@@ -69,7 +70,7 @@ def enter(portal: Portal, walk: Walk, password: SecretStr, number: str = NUMBER)
     with portal.directory() as directory:
         account, changed = directory.held_at(walk.people()[number]["dn"][0])
         assert account is not None
-        assert directory.lets_in(account.dn, password)
+        assert student.lets_in(directory, account.dn, password)
     signed = SignedIn(number, account.dn, account, account.must_change, changed)
     return visits.open_visit(portal, signed, password)
 
@@ -91,7 +92,7 @@ def change_own(walk: Walk, old: str, new: str) -> None:
     """She changes her password on another portal."""
     settings = load_settings(walk.workspace.config)
     edge = Directory(settings.directory, settings.directory_password())
-    edge.change_password(walk.people()[NUMBER]["dn"][0], SecretStr(old), SecretStr(new))
+    student.change_password(edge, walk.people()[NUMBER]["dn"][0], SecretStr(old), SecretStr(new))
 
 
 def settle(walk: Walk) -> None:
@@ -514,7 +515,7 @@ def test_a_reset_that_failed_in_the_middle_can_be_made_again(
         raise DirectoryUntrusted("the directory went away")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Directory, "change_password", away)
+        patched.setattr(student, "change_password", away)
         with pytest.raises(DirectoryUntrusted):
             links.reset(portal, link, NEW, NEW)
     links.reset(portal, link, NEW, NEW)

@@ -16,7 +16,8 @@ from pydantic import SecretStr
 
 from connector.activation.portal import Portal
 from connector.activation.signing import SignedIn, sign_in
-from connector.edges.ldap.directory import Directory
+from connector.edges.ldap import student
+from connector.edges.ldap.reading import Directory
 from connector.errors import NotLetIn
 from connector.log import setup as log
 from connector.settings.loading import load_settings
@@ -96,7 +97,7 @@ class Verified:
         self.at_once = 0  # the most at the same time, by account
         now: Counter[str] = Counter()
         lock = threading.Lock()
-        lets_in = Directory.lets_in
+        lets_in = student.lets_in
 
         def watched(directory: Directory, dn: str, password: SecretStr) -> bool:
             with lock:
@@ -111,4 +112,4 @@ class Verified:
                 with lock:
                     now[dn] -= 1
 
-        monkeypatch.setattr(Directory, "lets_in", watched)
+        monkeypatch.setattr(student, "lets_in", watched)

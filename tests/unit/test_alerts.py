@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from connector.core.model import Action, Held
 from connector.edges import http_post, smtp
 from connector.edges.journal import Journal, open_journal
-from connector.edges.ldap.directory import BindRefused
+from connector.edges.ldap.connection import BindRefused
 from connector.errors import (
     ConfigurationError,
     DirectoryUntrusted,

@@ -9,7 +9,7 @@ from typing import Any
 
 from connector.daemon.lanes.lane import Lane
 from connector.daemon.shared import Shared
-from connector.edges.ldap.directory import Moved
+from connector.edges.ldap.reading import Moved
 from connector.inbox.events import named_by
 from connector.notify import operators as alerts
 from connector.walk.context import Context

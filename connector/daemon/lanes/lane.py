@@ -23,7 +23,7 @@ from tenacity import (
 from tenacity.nap import sleep_using_event
 
 from connector.daemon.shared import Shared
-from connector.edges.ldap.directory import BindRefused
+from connector.edges.ldap.connection import BindRefused
 from connector.errors import ScolpassError, UnderWay
 from connector.notify import operators as alerts
 from connector.walk.context import Context

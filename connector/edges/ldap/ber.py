@@ -1,8 +1,8 @@
-"""The two LDAP messages that pass by the ten thousand, in BER: an entry added, an entry found.
+"""All that touches ldap3's private parts, and the two messages that are encoded here, in BER.
 
-ldap3 makes an object of every value, a millisecond of processor time for an entry of ours in
-either direction: more than slapd needs to store or find it. These two are encoded and decoded
-here; connections, TLS, message numbers and all other messages stay ldap3's.
+They pass by the ten thousand: an entry added, an entry found. ldap3 makes an object of every
+value, a millisecond of processor time for an entry of ours in either direction: more than slapd
+needs to store or find it. Connections, TLS, message numbers and all other messages stay ldap3's.
 
 Sources: RFC 4511 (4.1.1, 4.5.2, 4.7; definite lengths, 5.1) and X.690 (8.1).
 """
@@ -10,9 +10,79 @@ Sources: RFC 4511 (4.1.1, 4.5.2, 4.7; definite lengths, 5.1) and X.690 (8.1).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ldap3.operation.search import compile_filter, parse_filter
+from ldap3.protocol.controls import build_control
+from pyasn1.type.univ import Any as Encoded
+
+from connector.edges.ldap.attributes import Attributes, Found
 
 SEQUENCE, SET, INTEGER, OCTETS = 0x30, 0x31, 0x02, 0x04
 SEARCH_RESULT_ENTRY, ADD_REQUEST = 0x64, 0x68
+
+
+class _Entries:
+    """Takes the entries out of a connection's messages, before ldap3 looks at each value."""
+
+    def __init__(self, connection: Any) -> None:
+        self._receive = connection.strategy.receiving
+        self._found: list[Found] = []
+        connection.strategy.receiving = self._receiving
+
+    def _receiving(self) -> Any:
+        """The messages that are no entries: at least one, or nothing where the session ended."""
+        while True:
+            messages = self._receive()
+            others = []
+            for message in messages or ():
+                found = found_entry(message)
+                if found is None:
+                    others.append(message)
+                else:
+                    self._found.append(found)
+            if others or not messages:
+                return others or messages
+
+    def take(self) -> list[Found]:
+        """The entries found since the last time."""
+        found, self._found = self._found, []
+        return found
+
+
+def watch_entries(connection: Any) -> None:
+    """Take the entries out of what a connection receives from now on, for :func:`take_entries`."""
+    connection.strategy.entries = _Entries(connection)
+
+
+def take_entries(connection: Any) -> list[Found]:
+    """The entries that a watched connection has received since the last time."""
+    taken: list[Found] = connection.strategy.entries.take()
+    return taken
+
+
+def send_add(connection: Any, dn: str, attributes: Mapping[str, Sequence[bytes]]) -> None:
+    """Send an AddRequest and wait for its answer, as ``connection.add`` does.
+
+    Raises:
+        LDAPException: no answer came. The answer's result code is the connection's.
+    """
+    strategy = connection.strategy
+    number = connection.server.next_message_id()
+    connection.request = strategy._outstanding[number] = {"type": "addRequest", "controls": None}
+    strategy.sending(Encoded(add_request(number, dn, attributes)))
+    connection.post_send_single_response(number)
+
+
+def forget_request(connection: Any) -> None:
+    """Drop the latest request, which ldap3 keeps, with the hash in it."""
+    connection.request = None
+
+
+def assertion_control(oid: str, text: str) -> Any:
+    """The critical control that asserts a filter (RFC 4528)."""
+    parsed = parse_filter(text, None, False, False, None, False)
+    return build_control(oid, True, compile_filter(parsed.elements[0]))
 
 
 def add_request(number: int, dn: str, attributes: Mapping[str, Sequence[bytes]]) -> bytes:
@@ -31,7 +101,7 @@ def add_request(number: int, dn: str, attributes: Mapping[str, Sequence[bytes]])
     return _element(SEQUENCE, _element(INTEGER, octets) + operation)
 
 
-def found_entry(message: bytes) -> tuple[str, dict[str, list[bytes]]] | None:
+def found_entry(message: bytes) -> Found | None:
     """DN and attributes of a SearchResultEntry; None where the message is another one."""
     _, at = _length(message, 1)
     size, at = _length(message, at + 1)
@@ -43,7 +113,7 @@ def found_entry(message: bytes) -> tuple[str, dict[str, list[bytes]]] | None:
     dn = message[at : at + size].decode("utf-8", "surrogateescape")
     size, at = _length(message, at + size + 1)
     end = at + size
-    attributes: dict[str, list[bytes]] = {}
+    attributes: Attributes = {}
     while at < end:
         _, at = _length(message, at + 1)
         size, at = _length(message, at + 1)
@@ -56,7 +126,7 @@ def found_entry(message: bytes) -> tuple[str, dict[str, list[bytes]]] | None:
             values.append(message[at : at + size])
             at += size
         attributes[name] = values
-    return dn, attributes
+    return Found(dn, attributes)
 
 
 def _length(message: bytes, at: int) -> tuple[int, int]:

@@ -9,7 +9,11 @@ own words (its diagnostic message, RFC 4511, 4.1.9), tried on slapd 2.5.13.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from connector.errors import EntryError, Refused, Transient
 
 BUSY, UNAVAILABLE = 51, 52  # another try may succeed at once (RFC 4511, appendix A)
 NOT_ON_NON_LEAF = 66
@@ -186,3 +190,21 @@ def meaning_of(code: int, said: str, otherwise: str, *, writing: bool) -> tuple[
         if row.code == code and asked and re.search(row.words, said, re.IGNORECASE):
             return row.meaning, row.cure
     return otherwise, _LOG
+
+
+def answer_meaning(result: Mapping[str, Any], *, writing: bool) -> tuple[str, str]:
+    """What a connection's latest result means and what mends it, as :func:`meaning_of` says."""
+    said = result.get("message") or ""
+    return meaning_of(result["result"], said, result["description"], writing=writing)
+
+
+def entry_error(doing: str, dn: str, result: Mapping[str, Any]) -> EntryError:
+    """The error that a result code (RFC 4511, 4.1.9) of one write stands for."""
+    code = result["result"]
+    said = (result.get("message") or "").strip()
+    if code in (BUSY, UNAVAILABLE):
+        state = "busy" if code == BUSY else "unavailable"
+        return Transient(f"{doing} {dn}: the server is {state} (result {code})")
+    meaning, cure = answer_meaning(result, writing=True)
+    detail = f": {said}" if said else ""
+    return Refused(f"{doing} {dn}: {meaning} (result {code}){detail}", cure)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shlex
+from contextlib import suppress
 from typing import Any
 
 import ldap3
 from ldap3.core.exceptions import LDAPException
-from ldap3.operation.search import compile_filter, parse_filter
-from ldap3.protocol.controls import build_control
-from pyasn1.type.univ import Any as Encoded
 from pydantic import SecretStr
 
 from connector.core import entry
 from connector.core.model import Change
-from connector.edges.ldap.ber import add_request
-from connector.edges.ldap.codes import NOT_ON_NON_LEAF
-from connector.edges.ldap.directory import ASSERTION, communication_error, entry_error, not_a_leaf
+from connector.edges.ldap.attributes import Found
+from connector.edges.ldap.ber import assertion_control, forget_request, send_add
+from connector.edges.ldap.codes import NOT_ON_NON_LEAF, entry_error, meaning_of
+from connector.edges.ldap.described import ASSERTION
+from connector.edges.ldap.wire import ask, first_line
+from connector.errors import NoAnswer, Refused
 
+_NAMED = 5  # of the entries in the way
 UNIQUE = frozenset({"uid", "mail", "supannEtuId"})  # what the overlay unique watches over
 
 
@@ -32,7 +34,7 @@ def write(connection: Any, change: Change, password_hash: SecretStr | None) -> N
     doing = "adding" if change.adds else "deleting" if change.deletes else "modifying"
     try:
         if change.adds:
-            _add(connection, change.dn, _values(change, password_hash))
+            send_add(connection, change.dn, _values(change, password_hash))
         elif change.deletes:
             connection.delete(change.dn, controls=[_assertion(change)])
         else:
@@ -40,26 +42,14 @@ def write(connection: Any, change: Change, password_hash: SecretStr | None) -> N
                 change.dn, _modifications(change, password_hash), controls=[_assertion(change)]
             )
     except LDAPException as error:
-        raise communication_error(doing, change.dn, error) from error
+        raise _no_answer(doing, change.dn, error) from error
     finally:
-        connection.request = None  # ldap3 keeps the request, hash and all
+        forget_request(connection)
     code = connection.result["result"]
     if code == NOT_ON_NON_LEAF and change.deletes:
-        raise not_a_leaf(connection, doing, change.dn)
+        raise _not_a_leaf(connection, doing, change.dn)
     if code != 0:
         raise entry_error(doing, change.dn, connection.result)
-
-
-def _add(connection: Any, dn: str, attributes: Mapping[str, Sequence[bytes]]) -> None:
-    """Send an AddRequest and wait for its answer, as ``connection.add`` does.
-
-    Only the request is encoded here (:mod:`connector.edges.ldap.ber` says why).
-    """
-    strategy = connection.strategy
-    number = connection.server.next_message_id()
-    connection.request = strategy._outstanding[number] = {"type": "addRequest", "controls": None}
-    strategy.sending(Encoded(add_request(number, dn, attributes)))
-    connection.post_send_single_response(number)
 
 
 def _values(change: Change, password_hash: SecretStr | None) -> dict[str, list[bytes]]:
@@ -105,9 +95,32 @@ def _assertion(change: Change) -> Any:
         # slapo-unique looks for twins under the request's own controls, so slapd asserts the
         # guard of the branch's top entry, too, which is no person and must pass.
         text = f"(|(!(objectClass=person)){text})"
-    return build_control(ASSERTION, True, _filter(text))
+    return assertion_control(ASSERTION, text)
 
 
-def _filter(text: str) -> Any:
-    parsed = parse_filter(text, None, False, False, None, False)
-    return compile_filter(parsed.elements[0])
+def _not_a_leaf(connection: ldap3.Connection, doing: str, dn: str) -> Refused:
+    """The error for an entry that cannot be deleted as others stand below it, which it names."""
+    found: list[Found] = []
+    with suppress(LDAPException):  # then they are not named
+        found = ask(
+            connection,
+            dn,
+            search_filter="(objectClass=*)",
+            search_scope=ldap3.LEVEL,
+            attributes=["1.1"],
+            size_limit=_NAMED + 1,
+        )
+    names = [item.dn for item in found[:_NAMED]]
+    more = ", ..." if len(found) > _NAMED else ""
+    seen = f": {'; '.join(names)}{more}" if names else ", which the service account may not see"
+    meaning, cure = meaning_of(NOT_ON_NON_LEAF, "", "", writing=True)
+    return Refused(
+        f"{doing} {dn}: {meaning} (result {NOT_ON_NON_LEAF}){seen}",
+        f"List them as the directory's administrator: ldapsearch -LLL -b {shlex.quote(dn)} "
+        f"-s children 1.1. {cure}",
+    )
+
+
+def _no_answer(doing: str, dn: str, error: LDAPException) -> NoAnswer:
+    """The error for a request whose answer never came: only a read can tell what happened."""
+    return NoAnswer(f"{doing} {dn}: no answer ({first_line(error)})")

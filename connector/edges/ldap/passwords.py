@@ -1,0 +1,110 @@
+"""What can be known of passwords that nobody may read: by filters, marks and policies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pydantic import SecretStr
+
+from connector.core import door, entry
+from connector.core.guessing import DEFAULT_THREADS, Guessing, lock_of, reckon
+from connector.core.rules import Provisional
+from connector.edges.ldap import described
+from connector.edges.ldap.attributes import Attributes, first_values, texts
+from connector.edges.ldap.connection import Connection, any_of
+
+
+def without_password(
+    directory: Connection, context: str, numbers: Sequence[str] | None = None
+) -> frozenset[str]:
+    """The DNs of students' entries that have no userPassword (its value is unreadable)."""
+    wanted = ["(supannEtuId=*)"]
+    if numbers is not None:
+        wanted = any_of(numbers)
+    found: set[str] = set()
+    for one in wanted:
+        filters = f"(&{one}(!(userPassword=*)))"
+        for item in directory.search(
+            context, filters, ["1.1"], "looking for entries without password"
+        ):
+            found.add(item.dn)
+    return frozenset(found)
+
+
+def holds_password(directory: Connection, dn: str, hashed: SecretStr) -> bool:
+    """Whether an entry holds this value of userPassword, which nobody may read."""
+    return directory.matches(dn, entry.holds("userPassword", hashed.get_secret_value()))
+
+
+def changed_at(directory: Connection, dn: str) -> str:
+    """When the password at a DN was changed last (pwdChangedTime); "" where it never was."""
+    values = directory.attributes_at(dn, ["pwdChangedTime"], "reading when a password was changed")
+    return first_values(values or {}).get("pwdChangedTime", "")
+
+
+def hides_reset(directory: Connection, context: str, number: str) -> bool:
+    """Whether an entry with this number keeps its ``pwdReset`` from the service account.
+
+    What may not be read looks absent, but in a filter it is neither there nor not there.
+    """
+    mine = entry.holds("supannEtuId", number)
+    told = f"(&{mine}(|(pwdReset=*)(!(pwdReset=*))))"
+    there, answering = (
+        sum(1 for _ in directory.search(context, filters, ["1.1"], "looking at one password"))
+        for filters in (mine, told)
+    )
+    return answering < there
+
+
+def marks_at(directory: Connection, dn: str) -> dict[str, tuple[str, ...]]:
+    """What slapd notes about the password at a DN: its locks, failures and changes."""
+    raw = directory.attributes_at(dn, door.MARKS, "reading what slapd notes about a password") or {}
+    return {name: texts(values) for name, values in raw.items()}
+
+
+def shows_password(directory: Connection, dn: str) -> bool:
+    """Whether the service account may see if a password stands at a DN, and its state.
+
+    What may not be read looks absent, but in a filter it is neither there nor not there.
+    """
+    names = ("userPassword", "pwdReset", "pwdAccountLockedTime")
+    told = "".join(f"(|({name}=*)(!({name}=*)))" for name in names)
+    return directory.matches(dn, f"(&{told})")
+
+
+def locked(
+    directory: Connection, context: str
+) -> Iterator[tuple[str, str, dict[str, tuple[str, ...]]]]:
+    """(number, DN, attributes) of the students' entries on which slapd notes a lock.
+
+    The attributes are those notes and what decides under which policy they are read.
+    """
+    names = ("supannEtuId", "pwdPolicySubentry", "pwdReset", *door.MARKS)
+    filters = "(&(supannEtuId=*)(pwdAccountLockedTime=*))"
+    for item in directory.search(context, filters, names, "looking for locked accounts"):
+        values = {name: texts(raw) for name, raw in item.attributes.items()}
+        yield values["supannEtuId"][0], item.dn, values
+
+
+def policy_at(directory: Connection, dn: str) -> Attributes | None:
+    """A password policy entry's attributes."""
+    return directory.attributes_at(dn, ["*"], "reading a password policy")
+
+
+def count_inactive(directory: Connection, context: str) -> int:
+    """How many accounts still open with a provisional password."""
+    filters = "(&(supannEtuId=*)(pwdReset=TRUE))"
+    return sum(1 for _ in directory.search(context, filters, ["1.1"], "counting inactive accounts"))
+
+
+def guessing(directory: Connection, context: str, rules: Provisional) -> Guessing:
+    """What guessing could open, from the policy, the threads and the accounts as they are."""
+    raw = policy_at(directory, rules.policy_dn)
+    entries = described.configuration(directory, context) or []
+    threads = [int(t) for attributes in entries for t in attributes.get("olcThreads", [])]
+    return reckon(
+        count_inactive(directory, context),
+        lock_of(first_values(raw) if raw is not None else None),
+        threads[0] if threads else DEFAULT_THREADS,
+        rules,
+    )

@@ -1,0 +1,218 @@
+"""What a walk reads of the directory: entries as accounts, and who holds an identifier."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from pydantic import SecretStr
+
+from connector.core import entry
+from connector.core.dn import is_within, normal_dn, same_dn
+from connector.core.model import Account
+from connector.core.schema import attribute_types, subtypes
+from connector.core.spelling import spellings
+from connector.edges.ldap.attributes import Attributes, Found, first_values, texts
+from connector.edges.ldap.connection import TOGETHER, Connection, any_of
+from connector.edges.ldap.passwords import without_password
+from connector.errors import DirectoryUntrusted
+from connector.settings.sections import Directory as DirectorySettings
+
+_MOVED = (
+    "supannEtuId",
+    "entryCSN",
+    "modifiersName",
+    "supannRessourceEtat",
+    "pwdReset",
+    "pwdPolicySubentry",
+)
+MEMBERSHIP = ("member", "uniqueMember")  # by which groups name entries (RFC 4519)
+
+_SPELLING = {name.lower(): name for name in (*entry.READ, "entryUUID")}
+_KNOWN = frozenset(_SPELLING.values())
+_WATCHED = ("supannEtuId", "uid", *entry.ADDRESSES)  # by what students are told apart
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """An entry that was written lately."""
+
+    csn: str  # its entryCSN (draft-chu-ldap-csn); "" where it may not be read
+    numbers: tuple[str, ...]
+    ours: bool  # the latest write was the service account's
+    own_password: bool  # inactive, under the provisional policy, and its password was changed
+
+
+class Directory(Connection):
+    """The directory as a walk reads it."""
+
+    def __init__(self, settings: DirectorySettings, password: SecretStr) -> None:
+        super().__init__(settings, password)
+        self._lower: Mapping[str, str] = {}  # subtypes of identifiers, by the server's schema
+
+    def sibling(self) -> Self:
+        """Another connection to the very server this run works with, for another thread."""
+        other = super().sibling()
+        other._lower = self._lower
+        return other
+
+    def learn_subtypes(self, definitions: Sequence[str]) -> None:
+        """Read what lies below an identifier in the server's schema as that identifier, too.
+
+        Args:
+            definitions: the attribute types of the schema (RFC 4512, 4.1.2).
+        """
+        self._lower = subtypes(attribute_types(definitions), _WATCHED)
+
+    def context(self) -> str:
+        """The naming context that holds the people branch (root DSE, RFC 4512, 5.1)."""
+        root = self.attributes_at("", ["namingContexts"], "reading the root DSE")
+        contexts = [raw.decode() for raw in (root or {}).get("namingContexts", [])]
+        for context in contexts:
+            if is_within(self.people_dn, context):
+                return context
+        raise DirectoryUntrusted(
+            f"{self.uri} holds no tree with {self.settings.people_dn} "
+            f"(it has {', '.join(contexts) or 'none'})",
+            "See directory.uris and directory.people_dn.",
+        )
+
+    def accounts(self, context: str) -> Iterator[Account]:
+        """Every entry of the tree that carries a student number, a uid or an address.
+
+        Raises:
+            DirectoryUntrusted: anything but a whole answer.
+        """
+        lacking = without_password(self, context)
+        filters = "(|(supannEtuId=*)(uid=*)" + "".join(f"({n}=*)" for n in entry.ADDRESSES) + ")"
+        for item in self.search(context, filters, entry.READ, "reading the accounts"):
+            yield self._account(item, lacking)
+
+    def accounts_of(self, context: str, numbers: Sequence[str]) -> list[Account]:
+        """The entries with these student numbers, wherever in the tree."""
+        lacking = without_password(self, context, numbers)
+        found: list[Account] = []
+        for filters in any_of(numbers):
+            items = self.search(context, filters, entry.READ, "reading a few accounts")
+            found.extend(self._account(item, lacking) for item in items)
+        return found
+
+    def account_at(self, dn: str) -> Account | None:
+        """The entry with this DN, or None where there is none."""
+        found = self.entry_at(dn, entry.READ, "reading one account")
+        if found is None:
+            return None
+        with_password = self.matches(dn, "(userPassword=*)")
+        return self._account(found, frozenset() if with_password else frozenset((found.dn,)))
+
+    def held_at(self, dn: str) -> tuple[Account | None, str]:
+        """The entry with this DN, and when its password was changed last, in one reading."""
+        raw = self.attributes_at(dn, (*entry.READ, "pwdChangedTime"), "reading one account")
+        if raw is None:
+            return None, ""
+        changed = first_values(raw).get("pwdChangedTime", "")
+        return Account(dn, decode(raw), self.matches(dn, "(userPassword=*)")), changed
+
+    def _account(self, item: Found, lacking: frozenset[str]) -> Account:
+        dn, raw = item.dn, item.attributes
+        attributes = decode(raw)
+        lower: dict[str, tuple[str, ...]] = {}
+        if len(attributes) < len(raw) or any(";" in name for name in raw):
+            for name, values in raw.items():
+                if name in _KNOWN or not values:
+                    continue
+                kind = name.partition(";")[0].lower()
+                above = self._lower.get(kind) or (_SPELLING.get(kind) if ";" in name else None)
+                if above is not None:
+                    attributes[name] = texts(values)
+                    lower[above] = (*lower.get(above, ()), *attributes[name])
+        return Account(dn=dn, attributes=attributes, password=dn not in lacking, lower=lower)
+
+    def everything_at(self, dn: str) -> Attributes:
+        """All attributes of an entry that the service account may read, for the archive."""
+        return self.attributes_at(dn, ["*", "+"], "reading an entry whole") or {}
+
+    def groups_of(self, context: str, dns: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+        """The groups that name entries, by their DNs: (DN of the group, attribute).
+
+        Where slapo-refint watches over them, an entry takes its memberships along.
+        """
+        found: dict[str, list[tuple[str, str]]] = {}
+        for at in range(0, len(dns), TOGETHER):
+            some = {normal_dn(dn): dn for dn in dns[at : at + TOGETHER]}
+            held = "".join(entry.holds(name, dn) for dn in some.values() for name in MEMBERSHIP)
+            for item in self.search(context, f"(|{held})", MEMBERSHIP, "looking for groups"):
+                for name, values in item.attributes.items():
+                    for member in map(normal_dn, texts(values)):
+                        if member in some:
+                            found.setdefault(some[member], []).append((item.dn, name))
+        return found
+
+    def moved_since(self, context: str, csn: str) -> list[Moved]:
+        """The students' entries that were written at or after a CSN, whoever wrote them.
+
+        ``entryCSN`` is indexed in order, so that slapd looks at nothing else.
+        """
+        filters = f"(&(supannEtuId=*)(entryCSN>={entry.escape(csn)}))"
+        found = []
+        for item in self.search(context, filters, _MOVED, "looking for what has changed"):
+            raw = item.attributes
+            states = [value.lower() for value in raw.get("supannRessourceEtat", [])]
+            found.append(
+                Moved(
+                    csn=raw["entryCSN"][0].decode() if "entryCSN" in raw else "",
+                    numbers=tuple(value.decode() for value in raw.get("supannEtuId", [])),
+                    ours=any(
+                        same_dn(by.decode(), self.spelled(self.settings.bind_dn))
+                        for by in raw.get("modifiersName", [])
+                    ),
+                    own_password=b"{compte}i:supanncree" in states
+                    and "pwdPolicySubentry" in raw
+                    and raw.get("pwdReset", [b""])[0].upper() != b"TRUE",
+                )
+            )
+        return found
+
+    def holders(self, context: str, names: Sequence[str], value: str) -> list[str]:
+        """The DNs of the entries on which one of the attributes has this value."""
+        filters = "(|" + "".join(entry.holds(name, value) for name in names) + ")"
+        return [
+            item.dn for item in self.search(context, filters, ["1.1"], "looking up an identifier")
+        ]
+
+    def addresses_from(self, context: str, start: str) -> Iterator[tuple[str, str]]:
+        """(DN, address) of every address that begins with ``start``, in any case, and of others."""
+        names = entry.ADDRESSES
+        cased = "supannAliasLogin"  # caseExactMatch; the others are compared in any case
+        starts = [(name, start) for name in names if name != cased]
+        spellings = itertools.product(*({sign, sign.upper()} for sign in start[:3]))
+        starts += [(cased, "".join(signs)) for signs in sorted(spellings)]
+        filters = "(|" + "".join(f"({name}={entry.escape(text)}*)" for name, text in starts) + ")"
+        for item in self.search(context, filters, names, "looking up addresses"):
+            for values in item.attributes.values():
+                for raw in values:
+                    yield item.dn, raw.decode("utf-8", "surrogateescape")
+
+    def numbers_of(self, context: str, identifier: str) -> list[str]:
+        """The student numbers of the entries that a number, uid, login or address names."""
+        names = ("supannEtuId", "uid", *entry.ADDRESSES)
+        filters = "".join(
+            entry.holds(name, text) for text in spellings(identifier) for name in names
+        )
+        found: dict[str, None] = {}
+        for item in self.search(context, f"(|{filters})", ["supannEtuId"], "looking up a student"):
+            for values in item.attributes.values():  # under an option, too
+                found.update((raw.decode(), None) for raw in values)
+        return list(found)
+
+
+def decode(raw: Attributes) -> dict[str, tuple[str, ...]]:
+    """The attributes that scolpass knows, as text, by their usual spelling."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, values in raw.items():
+        spelled = name if name in _KNOWN or ";" in name else _SPELLING.get(name.lower())
+        if spelled is not None and values:
+            found[spelled] = texts(values)
+    return found
