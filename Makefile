@@ -42,6 +42,10 @@ test-long: ## what takes long: an hour of faults, thousands at once, many exampl
 test-lowest: setup ## the tests with the lowest versions that pyproject.toml promises to work with
 	@deploy/dev/lowest
 
+.PHONY: reference
+reference: setup ## the pages in docs/reference, from the code
+	@$(BIN)/python deploy/dev/reference.py docs/reference
+
 .PHONY: audit
 audit: setup ## licences and known vulnerabilities of what is shipped
 	@deploy/dev/audit

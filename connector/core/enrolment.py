@@ -70,7 +70,7 @@ _YOUNGEST = 10  # years: nobody enrols at a university earlier
 # control characters, not blanks: a name that holds one was not typed by anybody.
 _BLANKS = re.compile("[ \t\n\r\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
 
-_STATUSES: Mapping[str, Status] = {
+STATUSES: Mapping[str, Status] = {
     "": Status.VALIDATED,
     "validated": Status.VALIDATED,
     "e": Status.VALIDATED,
@@ -584,7 +584,7 @@ def _known_status(text: str) -> Status | None:
     """The status that a word of the register stands for; case and accents do not matter."""
     apart = unicodedata.normalize("NFD", clean(text))
     bare = "".join(sign for sign in apart if not unicodedata.combining(sign))
-    return _STATUSES.get(bare.lower())
+    return STATUSES.get(bare.lower())
 
 
 def _shown(value: object) -> str:

@@ -323,7 +323,7 @@ def _write(folder: Path, files: Mapping[Path, tuple[str, int]]) -> None:
 def _service_group(folder: Path, new: bool) -> int | None:
     """The group that root gives the service's files to: the folder's, or for a new one its own.
 
-    As ``docs/operations.md`` has it: the service reads secrets that are root's and its group's,
+    As ``docs/operate.md`` has it: the service reads secrets that are root's and its group's,
     with mode 640. None: they stay with whoever runs `init`.
     """
     if os.geteuid() != 0:
@@ -385,7 +385,7 @@ def describe(made: Made) -> Sequence[str]:
     lines.append("")
     lines.append(
         "If scolpass runs as another user than you, its secret files must be that user's with mode "
-        "600, or root's and of that user's group with mode 640 (docs/operations.md)."
+        "600, or root's and of that user's group with mode 640 (docs/operate.md)."
     )
     return lines
 

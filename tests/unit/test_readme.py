@@ -12,6 +12,8 @@ from connector.errors import ScolpassError
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+OPERATE = (ROOT / "docs/operate.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 ARCHITECTURE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
 
 pytestmark = pytest.mark.skipif(
@@ -62,19 +64,20 @@ def test_the_commands_it_names_exist() -> None:
         command.name or getattr(command.callback, "__name__", "")
         for command in app.registered_commands
     } | {group.name for group in app.registered_groups}
-    texts = [README, (ROOT / "docs/operations.md").read_text(encoding="utf-8")]
+    texts = [README, OPERATE, (ROOT / "docs/install.md").read_text(encoding="utf-8")]
     named = {name for text in texts for name in re.findall(r"`scolpass ([a-z]+)", text)}
     assert named
     assert named <= commands
 
 
-def test_the_make_targets_it_names_exist() -> None:
-    targets = set(re.findall(r"(?m)^([a-z]+):.*?## ", (ROOT / "Makefile").read_text()))
-    assert set(re.findall(r"make ([a-z]+)\b", README)) <= targets
+def test_the_make_targets_they_name_exist() -> None:
+    targets = set(re.findall(r"(?m)^([a-z-]+):.*?## ", (ROOT / "Makefile").read_text()))
+    for text in (README, CONTRIBUTING):
+        assert set(re.findall(r"make ([a-z-]+)\b", text)) <= targets
 
 
 def test_the_exit_statuses_it_names_are_those_of_the_errors() -> None:
-    section = README.partition("## Exit statuses")[2].partition("\n## ")[0]
+    section = OPERATE.partition("\n## ")[0]
     named = {int(status) for status in re.findall(r"(?m)^\| (\d) \|", section)}
     raised: set[int] = set()
     classes = [ScolpassError]
@@ -85,6 +88,16 @@ def test_the_exit_statuses_it_names_are_those_of_the_errors() -> None:
     assert named == raised | {0, 3}
 
 
-def test_the_files_it_links_to_are_there() -> None:
-    for link in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / link).exists(), link
+PAGES = [
+    *ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md")
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_files_a_page_links_to_are_there(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / link).exists(), link
+
+
+def test_the_readme_is_read_in_two_minutes() -> None:
+    assert len(README.encode()) <= 6000
