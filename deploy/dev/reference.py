@@ -91,7 +91,7 @@ def _walk(command: click.Command, path: str) -> Iterator[tuple[str, click.Comman
         return
     context = click.Context(command, info_name=path)
     for name in sorted(command.list_commands(context)):
-        found = command.get_command(context, name)
+        _, found, _ = command.resolve_command(context, [name])  # which imports it
         if found is not None and not found.hidden:
             yield from _walk(found, f"{path} {name}")
 

@@ -106,7 +106,9 @@ CODE = Path(__file__).parents[2] / "connector"
 # Where instants become days, or text for machines; each was looked at.
 KNOWN = {
     "clock.py": {"date"},  # today, in the institution's zone
-    "cli/app.py": {"date"},  # of a day that was typed
+    "cli/walk.py": {"date"},  # of a day that was typed
+    "cli/look.py": {"date"},  # likewise
+    "cli/letters.py": {"date"},  # likewise
     "desk/letters.py": {"date"},
     "notify/students.py": {"date"},  # of an instant that is in the zone already
     "check/reaching.py": {"date"},

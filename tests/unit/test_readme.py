@@ -58,12 +58,9 @@ def test_the_files_that_a_paragraph_names_are_in_its_room() -> None:
 
 
 def test_the_commands_it_names_exist() -> None:
-    from connector.cli.app import app
+    from connector.cli.app import Commands
 
-    commands = {
-        command.name or getattr(command.callback, "__name__", "")
-        for command in app.registered_commands
-    } | {group.name for group in app.registered_groups}
+    commands = set(Commands.entries)
     texts = [README, OPERATE, (ROOT / "docs/install.md").read_text(encoding="utf-8")]
     named = {name for text in texts for name in re.findall(r"`scolpass ([a-z]+)", text)}
     assert named

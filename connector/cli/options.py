@@ -1,0 +1,36 @@
+"""Options and arguments that several commands take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        help="Configuration file; else $SCOLPASS_CONFIG, ./config/scolpass.toml, "
+        "/etc/scolpass/scolpass.toml.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is kept in the history.")]
+RequiredReason = Annotated[
+    str, typer.Option("--reason", help="Why; it is kept in the history.", show_default=False)
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")]
+StudentsArgument = Annotated[
+    list[str] | None, typer.Argument(help="Student numbers, uids, logins or addresses.")
+]
+NamesOption = Annotated[
+    Path | None,
+    typer.Option("--from", help="A file that names students: number, uid, login, one a line."),
+]
+StudentArgument = Annotated[str, typer.Argument(help="Student number, uid, login or address.")]
+
+
+def example(text: str) -> str:
+    return f"Example: [bold]{text}[/bold]"

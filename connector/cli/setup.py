@@ -1,0 +1,154 @@
+"""Setting up: init, check, sandbox, demo, rebuild."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from connector import resources
+from connector.cli.console import stdout
+from connector.cli.options import ConfigOption, JsonOption, ReasonOption, example
+from connector.cli.shared import end_with, opened_context, passing, print_json
+from connector.core.peers import LOOPBACK
+from connector.openldap import names
+
+commands = typer.Typer(rich_markup_mode="rich", no_args_is_help=True)
+
+
+@commands.command(epilog=example("scolpass rebuild --reservations journal.db.reservations"))
+def rebuild(
+    context: typer.Context,
+    reservations: Annotated[
+        Path | None,
+        typer.Option(help="The file beside the lost journal: identifiers of the purged."),
+    ] = None,
+    reason: ReasonOption = "",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Restore to the journal what the directory knows. It only adds."""
+    from connector.desk import account as desk
+
+    with opened_context(context, config) as opened, passing(opened, "rebuild"):
+        added = desk.rebuild(opened, reason, reservations)
+    if as_json:
+        print_json({"added": added})
+    else:
+        stdout.print(f"{added:,} accounts were added to the journal.")
+
+
+@commands.command(
+    "init", epilog=example("scolpass init --dir /etc/scolpass --suffix dc=univ,dc=fr")
+)
+def init_command(
+    folder: Annotated[
+        Path, typer.Option("--dir", help="The folder to write into.", show_default=True)
+    ] = Path("config"),
+    suffix: Annotated[
+        str, typer.Option(help="The directory's suffix; the other names follow from it.")
+    ] = names.DEFAULT_SUFFIX,
+    name: Annotated[str | None, typer.Option(help="The institution's name.")] = None,
+    uai: Annotated[str | None, typer.Option(help="Its UAI: seven digits and a letter.")] = None,
+    mail_domain: Annotated[
+        str | None, typer.Option(help="Of students' addresses; else etu. and the suffix's domain.")
+    ] = None,
+    uri: Annotated[
+        list[str] | None, typer.Option(help="The directory's address, again for each replica.")
+    ] = None,
+    people_dn: Annotated[
+        str | None, typer.Option(help="The students' branch; else ou=people.")
+    ] = None,
+    service_dn: Annotated[
+        str | None, typer.Option(help="scolpass' own account; else cn=scolpass,ou=services.")
+    ] = None,
+    policy_dn: Annotated[
+        str | None, typer.Option(help="The provisional policy; else cn=provisional,ou=policies.")
+    ] = None,
+    database: Annotated[
+        str, typer.Option(help="The suffix's database in cn=config.")
+    ] = "olcDatabase={1}mdb,cn=config",
+    first_connection_from: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An address or network that provisional passwords may be used from, again for "
+            "each: scolpass' pages, a portal of yours; else this machine only."
+        ),
+    ] = None,
+    server_config: Annotated[
+        Path | None,
+        typer.Option(
+            help="What `slapcat -n 0` prints on the directory's server: the LDIF is made for it."
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a configuration, a key, and what the directory needs as LDIF. Overwrites nothing."""
+    from connector.openldap import init
+
+    wishes = init.Wishes(
+        suffix,
+        name,
+        uai,
+        mail_domain,
+        tuple(uri or ()),
+        people_dn,
+        service_dn,
+        policy_dn,
+        database,
+        tuple(first_connection_from or LOOPBACK),
+        server_config,
+    )
+    made = init.make(folder, wishes)
+    if as_json:
+        print_json(init.made_json(made))
+    else:
+        stdout.print("\n".join(init.describe(made)), markup=False, soft_wrap=True)
+
+
+@commands.command("check", epilog=example("scolpass check --json"))
+def check_command(
+    context: typer.Context, as_json: JsonOption = False, config: ConfigOption = None
+) -> None:
+    """See whether configuration, directory, source and journal are sound, and how to mend them."""
+    from connector import check as checking
+    from connector.openldap import definition
+
+    expected = checking.Definition(
+        indexes=definition.required_indexes(),
+        unique=definition.definition_values("olcUniqueURI"),
+        constraints=definition.definition_values("olcConstraintAttribute"),
+        schema=definition.schema_files(),
+        rules=definition.rules_of,
+        texts=resources.shipped_texts(),
+    )
+    checkup = checking.examine(config or context.obj, expected)
+    if as_json:
+        print_json(checking.checkup_json(checkup))
+    else:
+        checking.show_checkup(stdout, checkup)
+    end_with(checkup.exit_status)
+
+
+@commands.command("sandbox", epilog=example("scolpass sandbox --dir /tmp/sandbox"))
+def sandbox_command(
+    folder: Annotated[Path, typer.Option("--dir", help="The folder it lives in.")],
+    port: Annotated[int | None, typer.Option(help="A port on loopback; else a free one.")] = None,
+) -> None:
+    """Run a private slapd with schema, policies and tree, in the foreground."""
+    from connector.openldap import sandbox
+
+    sandbox.serve(folder, port)
+
+
+@commands.command("demo", epilog=example("scolpass demo"))
+def demo_command(
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the folder there when the story is told.")
+    ] = False,
+) -> None:
+    """Tell a story of some fifty students against a throw-away directory, and check each claim."""
+    from connector import demo as story
+
+    end_with(story.tell(stdout, keep=keep))

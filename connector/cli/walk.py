@@ -1,0 +1,162 @@
+"""The walk as commands: plan, sync, resync, run."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from connector.cli.console import stdout
+from connector.cli.options import ConfigOption, JsonOption, ReasonOption, StudentsArgument, example
+from connector.cli.shared import (
+    end_with,
+    opened_context,
+    passing,
+    print_json,
+    progress_bar,
+    read_settings,
+    writing,
+)
+from connector.errors import UsageError
+from connector.log import setup as logs
+from connector.render import machine as render
+from connector.render import plan as render_plan
+from connector.settings.loading import load_settings
+from connector.settings.sections import Settings
+from connector.walk import reconcile
+
+commands = typer.Typer(rich_markup_mode="rich", no_args_is_help=True)
+
+
+@commands.command(epilog=example("scolpass plan --at 2027-01-01"))
+def plan(
+    context: typer.Context,
+    students: StudentsArgument = None,
+    at: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Plan for another day.")
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show what a sync would do, with reasons and differences. Writes nothing."""
+    with opened_context(context, config) as opened, progress_bar("planning") as (read, _):
+        scope = [reconcile.resolve(opened, one) for one in students] if students else None
+        day: date | None = at.date() if at else None
+        prepared = reconcile.prepare(opened, scope, at=day, progress=read)
+    if as_json:
+        print_json(render.plan_json(prepared.plan, prepared.verdict.held))
+    else:
+        render_plan.show_plan(
+            stdout,
+            prepared,
+            day or opened.moment.today,
+            opened.rules.institution.zone,
+            ahead=day is not None,
+        )
+    end_with(reconcile.plan_status(prepared))
+
+
+@commands.command(
+    "sync", epilog=example("scolpass sync --approve DIGEST --reason 'read by A. Roux'")
+)
+def sync_command(
+    context: typer.Context,
+    approve: Annotated[
+        str | None, typer.Option(help="Apply exactly the held plan with this digest.")
+    ] = None,
+    accept_feed: Annotated[
+        bool, typer.Option("--accept-feed", help="Take a feed refused for its size, once.")
+    ] = False,
+    reason: ReasonOption = "",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Make one pass: read the register and the directory, plan, judge, apply."""
+    from connector.inbox import events
+
+    for asked, option in ((approve is not None, "--approve"), (accept_feed, "--accept-feed")):
+        if asked and not reason.strip():
+            raise UsageError(f"{option} wants to know why", "Add --reason '...'")
+    with (
+        opened_context(context, config) as opened,
+        passing(opened, "sync"),
+        progress_bar("applying") as (read, written),
+    ):
+        reconcile.recover(opened)
+        refused = [one for one in events.take_spool(opened) if one.reason is not None]
+        prepared = reconcile.prepare(
+            opened, approve=approve, accept_feed=accept_feed, progress=read
+        )
+        report = reconcile.carry_out(
+            opened, prepared, command="sync", reason=reason.strip(), progress=written
+        )
+    if as_json:
+        print_json(render.report_json(report))
+    else:
+        render_plan.show_report(stdout, report, opened.rules.institution.zone)
+        render.show_refused_events(stdout, refused)
+    if report.exit_status == 0 and refused:
+        end_with(1)
+    end_with(report.exit_status)
+
+
+@commands.command(epilog=example("scolpass resync 22300001"))
+def resync(
+    context: typer.Context,
+    students: Annotated[
+        list[str], typer.Argument(help="Student numbers, uids, logins or addresses.")
+    ],
+    force: Annotated[
+        bool, typer.Option("--force", help="Take the rows of the moment as the whole truth.")
+    ] = False,
+    reason: ReasonOption = "",
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Bring one student up to date now, step by step."""
+    from connector.desk import account as desk
+    from connector.render import person
+
+    with opened_context(context, config) as opened, writing(opened, "resync"):
+        numbers = [reconcile.resolve(opened, one) for one in students]
+        results = [desk.resync(opened, n, force=force, reason=reason) for n in numbers]
+        rules = opened.rules
+    if as_json:
+        print_json(person.resync_json(results, rules))
+    else:
+        for one in results:
+            person.show_resync(stdout, one, rules)
+    end_with(max(one.report.exit_status for one in results))
+
+
+@commands.command("run", epilog=example("scolpass run --config /etc/scolpass/scolpass.toml"))
+def run_command(
+    context: typer.Context,
+    pages_only: Annotated[
+        bool,
+        typer.Option(
+            "--pages-only",
+            help="Serve the first connection and take events; the work is another daemon's.",
+        ),
+    ] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Run as a background service that follows register, directory, calendar and events.
+
+    SIGTERM ends it at the entry in hand, SIGHUP reads the configuration anew.
+    """
+    from connector import resources
+    from connector.daemon import process as service
+
+    path = config or context.obj
+    settings = read_settings(context, config, service=True)
+    shipped = resources.shipped_texts()
+    end_with(service.run(settings, lambda: _reread(path), shipped, leads=not pages_only))
+
+
+def _reread(path: Path | None) -> Settings:
+    settings = load_settings(path)
+    logs.configure(settings.log)
+    return settings
