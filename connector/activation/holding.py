@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from connector.activation.portal import Portal
-from connector.core import entry
 from connector.core.evidence import PAGES
+from connector.core.generalized_time import instant
 from connector.core.model import Account
 from connector.edges.journal import Session
 
@@ -51,7 +51,7 @@ def holds(session: Session, account: Account, changed: str) -> bool:
 
 def is_to_be_proven(session: Session, now: datetime) -> bool:
     """Whether another password of the same second could stand in the entry, and it can be seen."""
-    changed = entry.instant(str(session.kept.get("changed", "")))
+    changed = instant(str(session.kept.get("changed", "")))
     if changed is None or "proven" in session.kept:
         return False
     return abs(session.opened_at - changed) < FRESH and now - session.opened_at >= SECOND_OVER

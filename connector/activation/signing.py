@@ -16,7 +16,7 @@ import structlog
 from pydantic import SecretStr
 
 from connector.activation.portal import Portal
-from connector.core import entry
+from connector.core import supann
 from connector.core.dn import same_dn
 from connector.core.evidence import LONGEST
 from connector.core.model import IN_USE, Account, State
@@ -162,8 +162,8 @@ def look_up(portal: Portal, directory: Directory, identifier: str) -> Found:
     if len(accounts) != 1 or len(accounts[0].values("supannEtuId")) != 1:
         return Found(number, closed="ambiguous")
     account = accounts[0]
-    hers = same_dn(account.dn, known.dn) and not entry.is_shared_person(account)
-    opens = account.password and entry.standing(account).state in OPEN
+    hers = same_dn(account.dn, known.dn) and not supann.is_shared_person(account)
+    opens = account.password and supann.standing(account).state in OPEN
     return Found(number, account, "" if hers and opens else "closed")
 
 

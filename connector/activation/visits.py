@@ -28,7 +28,7 @@ from connector.activation.offers import hand_over, offer, offered, stands_alread
 from connector.activation.passwords import Judged, judged, see_that_it_will_do
 from connector.activation.portal import Portal
 from connector.activation.signing import OPEN, SignedIn
-from connector.core import entry, evidence
+from connector.core import evidence, supann
 from connector.core.holding import redirection
 from connector.core.model import IN_USE, Account, Gift
 from connector.core.rules import Rules
@@ -88,7 +88,7 @@ class Visit:
     @property
     def active(self) -> bool:
         """Whether the directory has the account as active, or in grace."""
-        return entry.standing(self.account).state in IN_USE
+        return supann.standing(self.account).state in IN_USE
 
     def may_see(self, step: Step) -> bool:
         """Whether a step is hers to make, now or again."""
@@ -178,7 +178,7 @@ def _held(portal: Portal, token: str, session: Session, now: datetime) -> Accoun
     """The entry, if its account is open and has the password that the session began with."""
     with portal.directory() as directory:
         account, changed = directory.held_at(session.kept["dn"])
-        if account is None or entry.standing(account).state not in OPEN:
+        if account is None or supann.standing(account).state not in OPEN:
             return None
         if not holds(session, account, changed):
             log.info("session over: another password stands", student_number=session.number)
@@ -253,7 +253,7 @@ def steps_of(
         Step.BACKUP_MAIL: "backup_mail" in (session.kept if doubted else found),
         Step.CHARTER: "charter" in found,
         Step.FORWARDING: "forwarding" in session.kept
-        or (not doubted and ("forwarding" in stood or entry.standing(account).state in IN_USE)),
+        or (not doubted and ("forwarding" in stood or supann.standing(account).state in IN_USE)),
         Step.PASSWORD: not account.must_change,
     }
     steps = [step for step in STEPS if asked[step]]

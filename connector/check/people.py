@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from connector.check.case import Case, Census, Findings
 from connector.check.findings import Finding, hint, many, warning, wrong
-from connector.core import entry
+from connector.core import supann
 from connector.core.dn import is_below
 from connector.core.model import State
 from connector.edges.ldap import passwords, probes
@@ -83,16 +83,16 @@ def _count_accounts(case: Case) -> Census:
         policy = account.first("pwdPolicySubentry")
         if policy is not None:
             census.policies[policy] = census.policies.get(policy, 0) + 1
-        if entry.is_shared_person(account):
+        if supann.is_shared_person(account):
             census.shared += 1
             continue
         if census.example is None and is_below(account.dn, people):
             census.example = account.dn
         if account.must_change:
-            state = entry.standing(account).state
+            state = supann.standing(account).state
             if state is not State.EXPIRED:  # of which no letter is printed any more
                 census.must_change.add(numbers[0])
-            if state is State.INACTIVE and not entry.has_policy(account, provisional):
+            if state is State.INACTIVE and not supann.has_policy(account, provisional):
                 census.unguarded.append(numbers[0])
     census.twins = sorted(set(census.twins))
     return census

@@ -6,7 +6,7 @@ from itertools import chain
 
 from connector.check.case import Case, Findings
 from connector.check.findings import Finding, many, unseen, warning, wrong
-from connector.core.enrolment import feed_drop
+from connector.core.feed import feed_drop
 from connector.core.identifiers import in_place_order
 from connector.core.model import Enrolment, Feed
 from connector.core.why import row_trouble

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from connector.check.case import Case, Findings
 from connector.check.findings import INIT, Finding, unseen, warning, wrong
-from connector.core import entry
+from connector.core import catalogue
 from connector.edges.ldap import described
 from connector.edges.ldap.described import ASSERTION
 
@@ -28,7 +28,7 @@ def schema(case: Case) -> Findings:
             'Let everyone: olcAccess: to dn.base="cn=Subschema" by * read, on the frontend.',
         )
         return
-    needed = (*entry.READ, "userPassword", *entry.OBJECT_CLASSES)
+    needed = (*catalogue.READ, "userPassword", *catalogue.OBJECT_CLASSES)
     lacking = [name for name in needed if name.lower() not in live]
     if lacking:
         yield wrong(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from connector.core import entry
+from connector.core import catalogue, comparison, supann
 from connector.core.model import Account, Change
 
 # What tells an entry that a change of ours added from one that somebody else made at its place.
@@ -48,7 +48,7 @@ def was_made(change: Change, account: Account | None) -> bool:
     A new password cannot be read back: it tells nothing unless something else changed with it.
     """
     if not change.adds or account is None:
-        return entry.is_done(change, account)
+        return comparison.is_done(change, account)
     return all(
         _stand(name, change.attributes[name][1], account.values(name))
         for name in _OURS
@@ -56,7 +56,7 @@ def was_made(change: Change, account: Account | None) -> bool:
     )
 
 
-def _stand(name: str, wanted: entry.Values, values: entry.Values) -> bool:
-    if name in entry.SHARED:
+def _stand(name: str, wanted: supann.Values, values: supann.Values) -> bool:
+    if name in catalogue.SHARED:
         return {value.lower() for value in wanted} <= {value.lower() for value in values}
-    return not entry.differ(name, values, wanted)
+    return not comparison.differ(name, values, wanted)

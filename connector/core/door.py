@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from connector.core import entry
+from connector.core.generalized_time import instant
 from connector.core.model import Account
 
 FOR_GOOD = "000001010000Z"  # pwdAccountLockedTime of an administrator's lock
@@ -68,7 +68,7 @@ class Marks:
     @property
     def locked_at(self) -> datetime | None:
         """When it was locked; None: it is not, or somebody locked it by hand for good."""
-        return entry.instant(self.locked) if self.locked else None
+        return instant(self.locked) if self.locked else None
 
     @property
     def by_hand(self) -> bool:
@@ -115,7 +115,7 @@ def marks_of(values: Mapping[str, Sequence[str]]) -> Marks:
     """The marks in an entry's attributes, all of them optional."""
 
     def times(name: str) -> list[datetime]:
-        found = (entry.instant(value) for value in values.get(name, ()))
+        found = (instant(value) for value in values.get(name, ()))
         return sorted(one for one in found if one is not None)
 
     failures = times("pwdFailureTime")
@@ -158,10 +158,10 @@ def shut(account: Account, marks: Marks, policy: Policy | None, now: datetime) -
     found = [] if account.password else [Shut(Answer.NO_PASSWORD)]
     if policy is not None and not policy.there:
         return tuple(found)
-    start = entry.instant(account.first("pwdStartTime") or "")
+    start = instant(account.first("pwdStartTime") or "")
     if start is not None and now < start:
         found.append(Shut(Answer.NOT_BEGUN, until=start))
-    end = entry.instant(account.first("pwdEndTime") or "")
+    end = instant(account.first("pwdEndTime") or "")
     if end is not None and end <= now:
         found.append(Shut(Answer.ENDED, since=end))
     lock = lock_on(marks, policy, now)

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from fractions import Fraction
 from functools import lru_cache
-from typing import NamedTuple
 
+from connector.core.calendar import academic_year_of
 from connector.core.dates import shown
-from connector.core.model import Enrolment, Feed, Rejection, Status
-from connector.core.newcomers import damaged
+from connector.core.model import Enrolment, Rejection, Status
 from connector.core.rules import Institution
 
 FIELDS: tuple[str, ...] = (
@@ -44,8 +42,10 @@ FIELDS: tuple[str, ...] = (
 )
 """Every field of the contract, in its order: the order in which a row is looked at."""
 
+
 REQUIRED: tuple[str, ...] = FIELDS[:5]
 """The fields without which there is no enrolment."""
+
 
 IDENTITY: tuple[str, ...] = (
     "family_name",
@@ -59,7 +59,6 @@ IDENTITY: tuple[str, ...] = (
 )
 """The fields that describe the person and not the enrolment."""
 
-_COMPARED = (*IDENTITY, *(field for field in FIELDS if field not in IDENTITY), "step_mapped")
 
 _NUMBER = re.compile(r"[A-Za-z0-9]{1,32}")
 _YEAR = re.compile(r"([0-9]{4})(?:[/-]([0-9]{4}))?")
@@ -85,23 +84,11 @@ STATUSES: Mapping[str, Status] = {
     "r": Status.WITHDRAWN,
 }
 
+
 _LONGEST_CODE = 256  # step and component: parts of a key, which no database takes at any length
 _LONGEST_TEXT = 1024  # characters: more is no value of ours, and nobody's memory should hold it
 _SHOWN = 200  # characters of a refused value that a report repeats
 _DIGITS = 40  # a whole number with more is no number of ours, and slow to spell out
-
-
-class Row(NamedTuple):
-    """One row as read, with the place it comes from.
-
-    ``number`` stands beside the outcome because a rejection carries none: it is the student
-    number of the row if one could be made out, else ``""``.
-    """
-
-    number: str
-    file: str
-    line: int
-    outcome: Enrolment | Rejection
 
 
 class _Bad(Exception):
@@ -208,193 +195,6 @@ def number_in(value: object) -> str:
         return _number(value)
     except _Bad:
         return ""
-
-
-def academic_year_of(day: date, institution: Institution) -> int:
-    """The academic year that ``day`` lies in, by the year in which it begins.
-
-    With a start of ``09-01``, 31 August 2027 lies in 2026 and 1 September 2027 in 2027.
-    """
-    start = institution.academic_year_start
-    begun = (day.month, day.day) >= (int(start[:2]), int(start[3:]))
-    return day.year if begun else day.year - 1
-
-
-def assemble(rows: Iterable[Row]) -> Feed:
-    """A feed of rows, in one pass over them; they need not be held anywhere else.
-
-    - A student with one bad row is left out whole, and keeps what they have.
-    - Names that have lost letters are noted: they reject a student who has no entry yet.
-    - Two rows with one key and different statuses contradict each other, which is worth a notice.
-    - Student numbers that differ only in case are both left out, with one rejection each, at
-      the number's first row, that names them all: one of them is a typing error, and nobody
-      but the register can say which.
-    - ``distinct`` counts numbers with at least one good row, students left out included, so a
-      handful of bad rows does not look like a register cut short. Spellings that differ only
-      in case are counted as one number: a register that begins to spell a number two ways has
-      not gained a student, and does not lose one when it stops.
-
-    Nothing but the places in rejections depends on the order of the rows.
-    """
-    # Most students have one row, so only those with more are given a list to grow in.
-    students: dict[str, tuple[Enrolment, ...]] = {}
-    places: dict[str, tuple[str, int]] = {}
-    growing: dict[str, list[tuple[str, Enrolment]]] = {}
-    rejected: list[Rejection] = []
-    spoiled: dict[str, list[Rejection]] = {}
-    doubtful: dict[str, list[Rejection]] = {}
-    spellings: dict[str, dict[str, tuple[str, int]]] = {}  # folded: {as written: first place}
-    for number, file, line, outcome in rows:
-        if isinstance(outcome, Enrolment) and (lost := damaged(outcome)) is not None:
-            doubtful.setdefault(number, []).append(Rejection(file, line, *lost))
-        if isinstance(outcome, Rejection):
-            rejected.append(outcome)
-            if not number:
-                continue
-            spoiled.setdefault(number, []).append(outcome)
-        elif number in students:
-            growing.setdefault(number, []).append((file, outcome))
-            continue
-        else:
-            students[number] = (outcome,)
-            places[number] = (file, line)
-        if not number.isdigit():  # digits have no case, and most registers nothing else
-            spellings.setdefault(number.lower(), {}).setdefault(number, (file, line))
-
-    twice_counted = 0
-    for written in spellings.values():
-        if len(written) == 1:
-            continue
-        twice_counted += max(0, sum(number in students for number in written) - 1)
-        for number, (file, line) in written.items():
-            others = ", ".join(sorted(other for other in written if other != number))
-            reason = f"differs only in case from {others}"
-            clash = Rejection(file, line, "student_number", number, reason)
-            rejected.append(clash)
-            spoiled.setdefault(number, []).append(clash)
-
-    distinct = len(students) - twice_counted
-    notices: dict[str, tuple[str, ...]] = {}
-    for number, more in growing.items():
-        placed = [(places[number][0], students[number][0]), *more]
-        students[number] = in_order(row for _, row in placed)
-        if number not in spoiled and (found := _contradictions(number, placed)):
-            notices[number] = found
-    for number in spoiled:
-        students.pop(number, None)
-    return Feed(
-        students=students,
-        rejected=tuple(rejected),
-        distinct=distinct,
-        spoiled={number: tuple(rows) for number, rows in spoiled.items()},
-        notices=notices,
-        doubtful={n: tuple(found) for n, found in doubtful.items() if n in students},
-        places={n: place for n, place in places.items() if n in students},
-    )
-
-
-def _contradictions(number: str, placed: Iterable[tuple[str, Enrolment]]) -> tuple[str, ...]:
-    """A notice for each key under which one student's rows say different things."""
-    told: dict[tuple[int, str, str], set[tuple[Status, str]]] = {}
-    for file, row in placed:
-        told.setdefault(row.key, set()).add((row.status, file))
-    notices = []
-    for (year, step, component), statuses in sorted(told.items()):
-        if len({status for status, _ in statuses}) > 1:
-            ranked = sorted(statuses, key=lambda one: (-PRECEDENCE[one[0]], one[1]))
-            named = " and ".join(f"{status.value} in {file}" for status, file in ranked)
-            codes = " ".join(code for code in (step, component) if code)
-            enrolled = f"{year}/{year + 1} {codes}".rstrip()
-            notices.append(
-                f"{number}: two rows contradict each other on {enrolled}: {named}; "
-                f"{ranked[0][0].value} is taken"
-            )
-    return tuple(notices)
-
-
-def order(row: Enrolment) -> tuple[object, ...]:
-    """What puts the rows of one student in order, whatever order they came in.
-
-    It is the latest academic year, then the latest ``enrolled_on`` (no date is earlier than any),
-    then the values themselves: of two rows that differ one is always the greater.
-    """
-    values = (getattr(row, name) for name in _COMPARED)
-    written = ("" if value is None else f"={value}" for value in values)
-    return (row.academic_year, row.enrolled_on or date.min, *written)
-
-
-def in_order(rows: Iterable[Enrolment]) -> tuple[Enrolment, ...]:
-    """The rows of one student by :func:`order`."""
-    return tuple(sorted(rows, key=order))
-
-
-PRECEDENCE: Mapping[Status, int] = {
-    Status.PENDING: 0,
-    Status.CANCELLED: 1,
-    Status.WITHDRAWN: 2,
-    Status.VALIDATED: 3,
-}
-"""Of several rows of one feed with one key, the one with the greatest is taken."""
-
-
-def strongest(rows: Iterable[Enrolment]) -> dict[tuple[int, str, str], Enrolment]:
-    """Of the rows of one feed with one key, the one that is taken."""
-    found: dict[tuple[int, str, str], Enrolment] = {}
-    for row in sorted(rows, key=lambda row: (PRECEDENCE[row.status], order(row))):
-        found[row.key] = row
-    return found
-
-
-def replaces(newer: Enrolment, older: Enrolment) -> bool:
-    """Whether a row of this feed takes the place of one that is remembered.
-
-    It does under the same key, and also where only one of the two comes from a register with a
-    column for components: a register that gains or loses the column has no more enrolments for it.
-    """
-    if newer.key == older.key:
-        return True
-    vague = (newer.component_code is None) != (older.component_code is None)
-    return vague and newer.key[:2] == older.key[:2]
-
-
-def identity(rows: Iterable[Enrolment]) -> Enrolment:
-    """The row of a student that says who they are.
-
-    It is the last by :func:`order`.
-
-    Raises:
-        ValueError: ``rows`` is empty.
-    """
-    return max(rows, key=order)
-
-
-def disagreement(rows: Sequence[Enrolment]) -> bool:
-    """Whether the rows of one student differ in who she is, which is worth a notice."""
-    return any(len({getattr(row, name) for row in rows}) > 1 for name in IDENTITY)
-
-
-def feed_drop(distinct: int, previous: int | None, limit: str) -> str | None:
-    """Why a feed has too few students to be believed, with the numbers, or None if it has not.
-
-    Args:
-        distinct: student numbers with at least one good row in this feed.
-        previous: the same of the last run that ended well, or None if there was none.
-        limit: ``safety.max_feed_drop``: a percentage of ``previous`` such as ``10%``, or a
-            count such as ``100``. A fall of exactly the limit passes.
-    """
-    if not previous:
-        return None
-    fall = previous - distinct
-    allowed = Fraction(limit[:-1]) * previous / 100 if limit.endswith("%") else Fraction(int(limit))
-    if fall <= allowed:
-        return None
-    # One decimal cut off, not rounded, would call 10.04 % "10.0 %" and seem to pass.
-    tenths = -(-fall * 1000 // previous)
-    return (
-        f"{distinct} students have a good row, {previous} had one in the last run: "
-        f"{fall} fewer ({tenths // 10}.{tenths % 10} %), "
-        f"and safety.max_feed_drop = {limit} allows {int(allowed)} fewer"
-    )
 
 
 def _plain(field: str, value: object) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from connector.core import entry
+from connector.core import supann
 from connector.core.evidence import PAGES
 from connector.core.model import Account, Change, Gift, Holder, State
 from connector.core.rules import Rules
@@ -22,7 +22,7 @@ def ends_visits(change: Change) -> bool:
     if change.draws_password or change.deletes:
         return True
     _, states = change.attributes.get("supannRessourceEtatDate", ((), ()))
-    state = entry.standing(Account(change.dn, {"supannRessourceEtatDate": states})).state
+    state = supann.standing(Account(change.dn, {"supannRessourceEtatDate": states})).state
     return state in (State.EXPIRED, State.SUSPENDED)
 
 

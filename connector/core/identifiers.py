@@ -9,12 +9,29 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import count
 
 from anyascii import anyascii
 
-from connector.core.model import Rejection
+from connector.core.model import (
+    Gift,
+    Rejection,
+)
+
+
+@dataclass(slots=True)
+class Taken:
+    """Identifiers that nobody else may be given; complete once all entries were read."""
+
+    addresses: set[str] = field(default_factory=set)  # standing in the directory, lower case
+    uids: dict[str, str] = field(default_factory=dict)  # standing uid, lower case, to its DN
+    reserved: dict[str, str] = field(default_factory=dict)  # uid or address to student number
+    managed: dict[str, str] = field(default_factory=dict)  # DN to the student that it is known of
+    # ... and what events give to whoever is given an identifier: by it, in lower case
+    waiting: dict[str, tuple[Gift, ...]] = field(default_factory=dict)
+
 
 _LONGEST = 64  # RFC 5321, 4.5.3.1.1: octets of a local part
 _HYPHENS = re.compile("-{2,}")

@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, timedelta
 
-from connector.core import entry, evidence
+from connector.core import evidence, supann
+from connector.core.calendar import ONE_DAY, academic_year_of, cutoff_of, first_day, year_of_cutoff
 from connector.core.dates import shown
-from connector.core.enrolment import academic_year_of, in_order, replaces, strongest
-from connector.core.entry import Standing
+from connector.core.feed import rows_of
+from connector.core.generalized_time import end_of_day, instant
 from connector.core.model import (
     IN_USE,
     Account,
@@ -25,60 +26,9 @@ from connector.core.model import (
     Facts,
     State,
     Status,
-    Student,
 )
-from connector.core.rules import Institution, Lifecycle, Rules
-
-ONE_DAY = timedelta(days=1)
-
-
-# --- the calendar -------------------------------------------------------------------------------
-
-
-def first_day(year: int, institution: Institution) -> date:
-    """The first day of academic year ``year`` (2026 is 2026/2027)."""
-    month, day = institution.academic_year_start.split("-")
-    return date(year, int(month), int(day))
-
-
-def cutoff_of(year: int, lifecycle: Lifecycle) -> date:
-    """The last usable day of an account whose latest academic year is ``year``."""
-    month, day = lifecycle.cutoff.split("-")
-    return date(year + 1, int(month), int(day))
-
-
-def year_of_cutoff(end: date, lifecycle: Lifecycle) -> int:
-    """The academic year that an END found in the directory stands for."""
-    year = end.year - 1
-    return year if end <= cutoff_of(year, lifecycle) else year + 1
-
-
-# --- what is remembered -------------------------------------------------------------------------
-
-
-def rows_of(student: Student, *, force: bool = False) -> tuple[Enrolment, ...]:
-    """The rows that are held true: those of this feed over those remembered.
-
-    A row that is absent from the feed stays; a pending one neither gives nor takes away; of
-    several present rows with the same key a validated one wins, then a withdrawn one, then a
-    cancelled one. ``force`` takes the present rows as the whole truth. The order in which rows
-    came makes no difference.
-    """
-    if not student.remembered and len(student.present) == 1:
-        return student.present
-    present = strongest(student.present)
-    if force:
-        return in_order(present.values())
-    kept = {row.key: row for row in student.remembered}
-    fresh = []
-    for row in present.values():
-        others = [other for other in student.remembered if replaces(row, other)]
-        if row.status is Status.PENDING and any(o.status is not row.status for o in others):
-            continue
-        for other in others:
-            kept.pop(other.key, None)
-        fresh.append(row)
-    return in_order((*kept.values(), *fresh))
+from connector.core.rules import Lifecycle, Rules
+from connector.core.supann import Standing
 
 
 def _counting_year(rows: Iterable[Enrolment], from_directory: int | None) -> int | None:
@@ -112,11 +62,11 @@ def decide(facts: Facts, rules: Rules, today: date) -> Decision:
         return _without_entry(facts, rows, rules, today, base)
     standing = believed(facts, account)
     unknown = cutoff is None and not _ended(facts, rows, standing.end)
-    if entry.is_shared_person(account):
+    if supann.is_shared_person(account):
         return replace(
             base,
             reason="the entry is also somebody else's: only identity and enrolment are kept true",
-            enrolled=live or (unknown and entry.is_student(account)),
+            enrolled=live or (unknown and supann.is_student(account)),
             shared_person=True,
         )
     base = replace(base, missing=evidence.missing(account, facts.gifts, rules.activation))
@@ -145,7 +95,7 @@ def believed(facts: Facts, account: Account) -> Standing:
 
     So a state that was changed by hand, or came back from a backup, is mended.
     """
-    standing = entry.standing(account)
+    standing = supann.standing(account)
     known = facts.known
     if known is None or known.state is None:
         return standing
@@ -161,7 +111,7 @@ def directory_year(facts: Facts, lifecycle: Lifecycle) -> int | None:
     """The academic year that END stands for, where the journal does not know the account."""
     if facts.known is not None:
         return facts.known.directory_year
-    if facts.account is None or (end := entry.standing(facts.account).end) is None:
+    if facts.account is None or (end := supann.standing(facts.account).end) is None:
         return None
     return year_of_cutoff(end, lifecycle)
 
@@ -260,7 +210,7 @@ def _live(facts: Facts, account: Account, rules: Rules, today: date, base: Decis
         else:
             decision = to(State.SUSPENDED, Action.SUSPEND, today, f"suspended: {reason}")
     elif now is State.SUSPENDED:
-        was_active = entry.standing(account, "MAIL").state in IN_USE
+        was_active = supann.standing(account, "MAIL").state in IN_USE
         state = working if complete or was_active else State.INACTIVE
         start = began if state is working else today
         why_resumed = f": {facts.override.reason}" if facts.override.reason else ""
@@ -294,7 +244,7 @@ def _live(facts: Facts, account: Account, rules: Rules, today: date, base: Decis
         calendar = decision.action in (Action.ACTIVATE, Action.GRACE, Action.RESTORE)
         # A suspended account of another tool was active if it has its own password. Of one that
         # scolpass has written, its mail tells.
-        used = entry.was_active(account) or not entry.is_ours(account)
+        used = supann.was_active(account) or not supann.is_ours(account)
         was_active = now in IN_USE or (met_suspended and own_password and used)
         decision = replace(
             decision,
@@ -305,7 +255,7 @@ def _live(facts: Facts, account: Account, rules: Rules, today: date, base: Decis
     if facts.override.reissue and decision.state in (State.INACTIVE, State.ACTIVE, State.GRACE):
         draws = True
         reason = f"new provisional password: {facts.override.reason}"
-        forgets = decision.state is State.INACTIVE and not entry.was_active(account)
+        forgets = decision.state is State.INACTIVE and not supann.was_active(account)
         if forgets and evidence.given(account, facts.gifts):
             reason += "; what was given before is forgotten"
         decision = replace(
@@ -333,7 +283,7 @@ def _with_standing_password(
 ) -> Decision:
     """Last usable day and policy, by whether the provisional password still stands."""
     assert decision.end is not None
-    policed = entry.has_policy(account, rules.provisional.policy_dn)
+    policed = supann.has_policy(account, rules.provisional.policy_dn)
     if facts.provisional_stands:
         # Two values: six digits still open the account, so their policy and last day stay.
         last_day = facts.sealed.last_day if facts.sealed is not None else None
@@ -354,7 +304,7 @@ def _with_standing_password(
 
 def _expire(facts: Facts, account: Account, rules: Rules, today: date, base: Decision) -> Decision:
     """The cutoff has passed, or nothing counts any more."""
-    standing = entry.standing(account)
+    standing = supann.standing(account)
     old = facts.known.cutoff if facts.known and facts.known.cutoff else standing.end
     ends = [end for end in (old, base.end) if end is not None]
     by_calendar = bool(ends) and all(end < today for end in ends)
@@ -465,8 +415,8 @@ def ending_of(facts: Facts, account: Account, rules: Rules) -> Ending | None:
 def _ends_by(account: Account, day: date, rules: Rules) -> bool:
     """Whether the directory closes the account by the end of ``day``."""
     text = account.first("pwdEndTime")
-    found = entry.instant(text) if text else None
-    limit = entry.instant(entry.end_of_day(day, rules.institution.zone))
+    found = instant(text) if text else None
+    limit = instant(end_of_day(day, rules.institution.zone))
     return found is not None and limit is not None and found <= limit
 
 
@@ -481,44 +431,3 @@ def _named(year: int) -> str:
 
 def _shown(day: date | None) -> str:
     return shown(day) if day else "an unknown day"
-
-
-def why(facts: Facts, decision: Decision, rules: Rules, today: date) -> str:
-    """One sentence that tells an admin why the account is as it is."""
-    account = facts.account
-    undone = "; an undo stands until the register's rows for this student change"
-    undone = undone if facts.override.undone else ""
-    if facts.conflict:
-        return f"Left alone: {facts.conflict}."
-    if account is None and decision.action is not None:
-        return f"No entry yet: {decision.reason}; the next sync makes it."
-    if account is None or decision.shared_person:
-        return f"{decision.reason[:1].upper()}{decision.reason[1:]}{undone}."
-    state = entry.standing(account).state
-    words = {
-        State.INACTIVE: "Inactive",
-        State.ACTIVE: "Active",
-        State.GRACE: "In grace",
-        State.EXPIRED: "Expired",
-        State.SUSPENDED: "Suspended",
-        None: "Without a state",
-    }[state]
-    sentence = f"{words}: {decision.reason}"
-    if state is State.INACTIVE and decision.missing:
-        sentence += f"; still missing: {', '.join(decision.missing)}"
-    closed = account.first("pwdEndTime")
-    if state is State.INACTIVE and account.must_change and closed:
-        end = entry.instant(closed)
-        midnight = entry.instant(entry.end_of_day(today - ONE_DAY, rules.institution.zone))
-        if end is not None and midnight is not None and end <= midnight:
-            sentence += "; the provisional password is over: it takes a reissue"
-    if state is not State.EXPIRED and not account.password:
-        sentence += "; its password was deleted: it takes a reissue to have one"
-    elif facts.provisional_stands:
-        sentence += "; a password was added beside the provisional one: it takes a reissue"
-    elif state is not State.EXPIRED and account.must_change and facts.sealed is None:
-        sentence += "; nobody knows its provisional password: it takes a reissue to have one"
-    sentence += undone
-    if decision.action is not None and decision.state is not state and decision.state is not None:
-        sentence += f"; the next sync makes it {decision.state.value}"
-    return sentence + "."

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from connector.core import entry
+from connector.core import supann
 from connector.core.dates import shown
+from connector.core.generalized_time import instant
 from connector.core.model import Account, State
 
 _RESOURCES = {"COMPTE": "account", "MAIL": "mail"}
@@ -22,7 +23,7 @@ def meaning(name: str, value: str, zone: ZoneInfo) -> str:
     """What a value of an attribute means; "" where it speaks for itself.
 
     Args:
-        name: the attribute, in the spelling of :mod:`connector.core.entry`.
+        name: the attribute, in the spelling of :mod:`connector.core.supann`.
         zone: the institution's.
     """
     if name == "supannRessourceEtatDate":
@@ -30,8 +31,8 @@ def meaning(name: str, value: str, zone: ZoneInfo) -> str:
     if name == "supannRessourceEtat":
         return _state(f"{value.rstrip(':')}::", dated=False)
     if name in ("pwdEndTime", "pwdStartTime"):
-        at = entry.instant(value)
-        if value == entry.SUSPENDED_UNTIL and name == "pwdStartTime":
+        at = instant(value)
+        if value == supann.SUSPENDED_UNTIL and name == "pwdStartTime":
             return "closed while suspended"
         word = "the bind is refused from" if name == "pwdEndTime" else "the bind is refused until"
         return f"{word} {shown(at, zone)}" if at else ""
@@ -45,7 +46,7 @@ def _state(value: str, *, dated: bool) -> str:
     """One state in SUPANN's words, as a sentence's end."""
     for resource, what in _RESOURCES.items():
         account = Account("", {"supannRessourceEtatDate": (value,)})
-        standing = entry.standing(account, resource)
+        standing = supann.standing(account, resource)
         if standing.state is None:
             continue
         said = f"{what} {_STATES[standing.state]}"

@@ -137,7 +137,7 @@ class Account:
     """One entry of the directory, as read."""
 
     dn: str
-    attributes: Mapping[str, tuple[str, ...]]  # keys in the spelling of core.entry
+    attributes: Mapping[str, tuple[str, ...]]  # keys in the spelling of core.catalogue
     password: bool = True  # whether a userPassword is there; its value is never read
     # By an attribute's name, what stands below it: under an option of it, or a subtype that is
     # not ours (RFC 4512, 2.5). A filter on the name finds it, and so does slapo-unique.

@@ -104,8 +104,6 @@ Domain = Annotated[str, AfterValidator(_domain)]
 Budget = Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(_budget)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Tries = Annotated[Rate, BeforeValidator(_rate)]
-
-
 _PAGE = r"^(https?://[^\s\"'<>]+)?$"
 
 

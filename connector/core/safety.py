@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from connector.core import entry
+from connector.core import supann
 from connector.core.model import Account, Action, Change, Held, Plan, State, Verdict
 from connector.core.rules import Safety
 
@@ -37,7 +37,7 @@ def effect(change: Change) -> Action:
     if change.adds:
         return Action.CREATE
     was, now = (
-        entry.standing(Account(change.dn, {"supannRessourceEtatDate": values})).state
+        supann.standing(Account(change.dn, {"supannRessourceEtatDate": values})).state
         for values in change.attributes.get("supannRessourceEtatDate", ((), ()))
     )
     if was is not now and State.EXPIRED in (was, now):

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from connector.core import entry
+from connector.core import supann
+from connector.core.calendar import ONE_DAY, cutoff_of
 from connector.core.dn import is_below
 from connector.core.door import Answer, Marks, Policy, Shut, shut
-from connector.core.lifecycle import cutoff_of, ending_of, is_suspended, met_anew
+from connector.core.generalized_time import end_of_day, instant
+from connector.core.lifecycle import ending_of, is_suspended, met_anew
 from connector.core.model import (
     IN_USE,
     Account,
@@ -225,7 +227,7 @@ _NEEDS_REISSUE = (Reason.LETTER_OVER, Reason.LETTER_LOCKED, Reason.NO_PASSWORD)
 
 def _open(seen: Seen, account: Account) -> _Pair:
     """The directory lets the student in: into which kind of account."""
-    standing, decision = entry.standing(account), seen.decision
+    standing, decision = supann.standing(account), seen.decision
     if decision.shared_person or standing.state is None:
         return Reason.OPEN_OTHERWISE, {}
     if standing.state is State.ACTIVE:
@@ -240,21 +242,21 @@ def _open(seen: Seen, account: Account) -> _Pair:
 
 
 def _not_begun(seen: Seen, facts: Facts, account: Account, door: Shut) -> _Pair:
-    suspended = entry.standing(account).state is State.SUSPENDED
+    suspended = supann.standing(account).state is State.SUSPENDED
     if not suspended and not is_suspended(facts):
         return Reason.NOT_BEGUN, {"until": door.until}
     if not facts.override.suspended and (facts.known is None or facts.known.adopted_suspended):
-        return Reason.SUSPENDED_BEFORE, {"since": entry.standing(account).start}
+        return Reason.SUSPENDED_BEFORE, {"since": supann.standing(account).start}
     last = seen.last.get(Action.SUSPEND)
     return Reason.SUSPENDED, {
-        "since": last.at if last else entry.standing(account).start,
+        "since": last.at if last else supann.standing(account).start,
         "who": last.actor if last else None,
         "why": last.reason.removeprefix("suspended: ") if last else facts.override.reason,
     }
 
 
 def _ended(seen: Seen, facts: Facts, account: Account, door: Shut, rules: Rules) -> _Pair:
-    standing, decision = entry.standing(account), seen.decision
+    standing, decision = supann.standing(account), seen.decision
     if standing.state is State.EXPIRED:
         ending = ending_of(facts, account, rules)
         if ending is Ending.CALENDAR:
@@ -304,9 +306,9 @@ def _locked(account: Account, lock: Shut, policy: Policy | None) -> _Pair:
 
 def _first_only(seen: Seen, facts: Facts, account: Account, rules: Rules) -> _Pair:
     """``pwdReset`` stands: the password opens nothing but its own change."""
-    end = entry.instant(account.first("pwdEndTime") or "")
+    end = instant(account.first("pwdEndTime") or "")
     until = _last_day(end, rules) if end is not None else None
-    if entry.standing(account).state in IN_USE:
+    if supann.standing(account).state in IN_USE:
         if facts.sealed is None:
             return Reason.RESET_BY_OTHERS, {}
         last = seen.last.get(Action.REISSUE)
@@ -386,3 +388,44 @@ def _notes(seen: Seen) -> list[_Pair]:
         reason = Reason.EVENT_REJECTED if one.rejected else Reason.EVENT_WAITING
         found.append((reason, {"at" if one.rejected else "since": one.at, "why": one.reason}))
     return found
+
+
+def why(facts: Facts, decision: Decision, rules: Rules, today: date) -> str:
+    """One sentence that tells an admin why the account is as it is."""
+    account = facts.account
+    undone = "; an undo stands until the register's rows for this student change"
+    undone = undone if facts.override.undone else ""
+    if facts.conflict:
+        return f"Left alone: {facts.conflict}."
+    if account is None and decision.action is not None:
+        return f"No entry yet: {decision.reason}; the next sync makes it."
+    if account is None or decision.shared_person:
+        return f"{decision.reason[:1].upper()}{decision.reason[1:]}{undone}."
+    state = supann.standing(account).state
+    words = {
+        State.INACTIVE: "Inactive",
+        State.ACTIVE: "Active",
+        State.GRACE: "In grace",
+        State.EXPIRED: "Expired",
+        State.SUSPENDED: "Suspended",
+        None: "Without a state",
+    }[state]
+    sentence = f"{words}: {decision.reason}"
+    if state is State.INACTIVE and decision.missing:
+        sentence += f"; still missing: {', '.join(decision.missing)}"
+    closed = account.first("pwdEndTime")
+    if state is State.INACTIVE and account.must_change and closed:
+        end = instant(closed)
+        midnight = instant(end_of_day(today - ONE_DAY, rules.institution.zone))
+        if end is not None and midnight is not None and end <= midnight:
+            sentence += "; the provisional password is over: it takes a reissue"
+    if state is not State.EXPIRED and not account.password:
+        sentence += "; its password was deleted: it takes a reissue to have one"
+    elif facts.provisional_stands:
+        sentence += "; a password was added beside the provisional one: it takes a reissue"
+    elif state is not State.EXPIRED and account.must_change and facts.sealed is None:
+        sentence += "; nobody knows its provisional password: it takes a reissue to have one"
+    sentence += undone
+    if decision.action is not None and decision.state is not state and decision.state is not None:
+        sentence += f"; the next sync makes it {decision.state.value}"
+    return sentence + "."

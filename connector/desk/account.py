@@ -11,10 +11,12 @@ import structlog
 from pydantic import SecretStr
 
 from connector.clock import instant
-from connector.core import entry
+from connector.core import catalogue, supann
+from connector.core.calendar import year_of_cutoff
 from connector.core.dates import shown
 from connector.core.dn import below, is_below
-from connector.core.lifecycle import decide, rows_of, year_of_cutoff
+from connector.core.feed import rows_of
+from connector.core.lifecycle import decide
 from connector.core.model import (
     IN_USE,
     Account,
@@ -54,7 +56,7 @@ class Resynced:
         """The state that the account is to have; of who is refused, the one that it has."""
         if self.refused is None:
             return self.decision.state
-        return entry.standing(self.facts.account).state if self.facts.account else None
+        return supann.standing(self.facts.account).state if self.facts.account else None
 
 
 # --- one walk -------------------------------------------------------------------------------------
@@ -177,7 +179,7 @@ def whom_to_erase(context: Context, number: str) -> str:
     if account is None:
         state = known.state.value if known and known.state else "unknown"
         return f"{number}: no entry any more ({state}); what the journal keeps would be erased"
-    standing = entry.standing(account)
+    standing = supann.standing(account)
     words = standing.state.value if standing.state else "without a state"
     since = f" since {shown(standing.start)}" if standing.start else ""
     name = account.first("displayName") or account.first("cn") or "without a name"
@@ -289,7 +291,7 @@ def rebuild(context: Context, reason: str, reservations: Path | None) -> int:
         if not ours or not below or len(numbers) != 1:
             continue
         number = numbers[0]
-        given.extend((number, "address", v) for n in entry.ADDRESSES for v in account.values(n))
+        given.extend((number, "address", v) for n in catalogue.ADDRESSES for v in account.values(n))
         if number not in present:
             added[number] = _known(account, context)
     for number, one in _purged(on_file, context.directory.people_dn).items():
@@ -324,7 +326,7 @@ def _purged(given: Iterable[tuple[str, str, str]], people_dn: str) -> dict[str, 
 def _known(account: Account, context: Context) -> Known:
     """An account as the journal would remember it, from its entry alone."""
     today = context.moment.today
-    standing = entry.standing(account)
+    standing = supann.standing(account)
     expired = standing.state is State.EXPIRED
     lifecycle = context.rules.lifecycle
     return Known(

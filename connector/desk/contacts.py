@@ -11,7 +11,7 @@ from itertools import groupby
 from types import SimpleNamespace
 
 from connector.core.addresses import refused_address
-from connector.core.enrolment import identity
+from connector.core.feed import identity
 from connector.core.model import Enrolment, Known
 from connector.edges.journal import Journal
 

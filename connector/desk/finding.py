@@ -12,7 +12,7 @@ from itertools import groupby
 
 from anyascii import anyascii
 
-from connector.core.enrolment import identity
+from connector.core.feed import identity
 from connector.core.model import Enrolment, State
 from connector.walk.context import Context
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from connector.clock import instant
-from connector.core import entry
+from connector.core import generalized_time, supann
 from connector.core.dates import shown
 from connector.core.door import Answer, Shut, shut
-from connector.core.enrolment import identity
+from connector.core.feed import identity, rows_of
 from connector.core.letter_words import address_lines, grouped, known
-from connector.core.lifecycle import believed, decide, met_anew, rows_of
+from connector.core.lifecycle import believed, decide, met_anew
 from connector.core.model import (
     NO_FEED,
     Account,
@@ -131,7 +131,7 @@ def refusal(
         return no(facts.conflict)
     if account is None:
         return no("there is no entry; run `scolpass resync` first", inactive=False)
-    if entry.is_shared_person(account):
+    if supann.is_shared_person(account):
         return no(f"{account.dn} is also somebody else's", inactive=False)
     decision = decide(facts, rules, moment.today)
     standing = believed(facts, account).state
@@ -186,7 +186,7 @@ def last_day(facts: Facts, rules: Rules, cutoff: date | None) -> date | None:
 
 
 def _closes(account: Account) -> datetime | None:
-    return entry.instant(account.first("pwdEndTime") or "")
+    return generalized_time.instant(account.first("pwdEndTime") or "")
 
 
 # --- what it says ---------------------------------------------------------------------------------
@@ -205,7 +205,7 @@ def letter(facts: Facts, rules: Rules, today: date) -> dict[str, Any]:
     of_year = [row for row in counting if row.academic_year == year] or list(rows)
     who = identity(of_year)
     mail = facts.account.first("mail") or ""
-    civility = entry.known_civility(who.civility or "") or ""
+    civility = supann.known_civility(who.civility or "") or ""
     names = (civility, known(who.first_name), who.usual_name or who.family_name)
     address = address_lines(who.postal_address)
     data: dict[str, Any] = {

@@ -10,9 +10,10 @@ from typing import Any
 from connector.clock import instant
 from connector.core.identifiers import serving_order
 from connector.core.model import Action, Change, Facts, Known, Plan
-from connector.core.plan import digest, reverse
+from connector.core.plan import digest
 from connector.core.safety import judge
 from connector.core.schema import AttributeType, is_kept_by_server
+from connector.core.undo import reverse
 from connector.desk.view import look_at
 from connector.edges.ldap import described
 from connector.errors import UsageError

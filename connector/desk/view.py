@@ -13,8 +13,9 @@ from typing import Any
 
 import structlog
 
-from connector.core import entry, evidence
-from connector.core.lifecycle import decide, rows_of, why
+from connector.core import catalogue, evidence, supann
+from connector.core.feed import rows_of
+from connector.core.lifecycle import decide
 from connector.core.model import (
     NO_FEED,
     Account,
@@ -26,7 +27,17 @@ from connector.core.model import (
     Student,
 )
 from connector.core.reasons import Reason, words
-from connector.core.why import Decided, Found, Seen, SignIn, Stands, Waiting, sign_in, unmanaged
+from connector.core.why import (
+    Decided,
+    Found,
+    Seen,
+    SignIn,
+    Stands,
+    Waiting,
+    sign_in,
+    unmanaged,
+    why,
+)
 from connector.desk.doors import Doors
 from connector.errors import FeedRefused, NotManaged
 from connector.walk.context import Context
@@ -108,7 +119,7 @@ def portrait(context: Context, number: str, *, feed: Feed | None = None) -> Port
         why=sentence,
         rows=seen.rows,
         evidence=found,
-        until=entry.standing(account).end if account else None,
+        until=supann.standing(account).end if account else None,
         password_until=facts.sealed.last_day if facts.sealed else None,
         password_printable=facts.sealed is not None and facts.sealed.printable,
         history=history,
@@ -217,7 +228,7 @@ def _waiting(context: Context, facts: Facts) -> tuple[Waiting, ...]:
     if facts.known is not None:
         names |= {facts.known.uid, facts.known.address}
     if facts.account is not None:
-        for name in ("uid", *entry.ADDRESSES):
+        for name in ("uid", *catalogue.ADDRESSES):
             names.update(facts.account.values(name))
     rows = context.journal.unsettled_events(
         facts.number, {name.lower() for name in names if name}, context.moment.now - EVENTS_SHOWN

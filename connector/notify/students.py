@@ -17,11 +17,11 @@ from typing import Any
 
 import structlog
 
-from connector.core import entry
-from connector.core.enrolment import identity
+from connector.core import supann
+from connector.core.calendar import cutoff_of
 from connector.core.evidence import zulu
+from connector.core.feed import identity
 from connector.core.holding import redirection
-from connector.core.lifecycle import cutoff_of
 from connector.core.model import IN_USE, Account, Action, Known, Moment, State
 from connector.core.rules import Rules
 from connector.core.signs import seen
@@ -280,7 +280,7 @@ def _notices(context: Context, due: Mapping[str, tuple[date, int]]) -> Iterator[
     morning = datetime.combine(moment.today, FROM, rules.institution.zone).astimezone(UTC)
     for number, account in _entries(context, due.keys() - rescued).items():
         end, days = due[number]
-        if not _works(account) or entry.standing(account).end != end:
+        if not _works(account) or supann.standing(account).end != end:
             continue
         for address in _addresses(account):
             key = f"closes:{number}:{end.isoformat()}:{days}:{address}"
@@ -306,13 +306,13 @@ def _entries(context: Context, numbers: Collection[str]) -> dict[str, Account]:
 
 def _works(account: Account) -> bool:
     """Whether an account is a student's alone, and in normal use."""
-    return entry.standing(account).state in IN_USE and not entry.is_shared_person(account)
+    return supann.standing(account).state in IN_USE and not supann.is_shared_person(account)
 
 
 def _is_open(account: Account) -> bool:
     """Whether an account is a student's alone, and may be signed in to."""
-    state = entry.standing(account).state
-    return (state in IN_USE or state is State.INACTIVE) and not entry.is_shared_person(account)
+    state = supann.standing(account).state
+    return (state in IN_USE or state is State.INACTIVE) and not supann.is_shared_person(account)
 
 
 def _backup_of(account: Account) -> str | None:

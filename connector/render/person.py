@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from connector.core import entry
+from connector.core import supann
 from connector.core.dates import shown
-from connector.core.enrolment import identity
+from connector.core.feed import identity
 from connector.core.model import Enrolment, State
 from connector.core.reasons import Reason
 from connector.core.rules import Rules
@@ -50,7 +50,7 @@ def portrait_json(portrait: Portrait, rules: Rules) -> dict[str, Any]:
     if account is None and len(portrait.others) == 1:
         account = portrait.others[0]
     known = portrait.facts.known
-    standing = entry.standing(account) if account else entry.Standing()
+    standing = supann.standing(account) if account else supann.Standing()
     state: str | None = standing.state.value if standing.state else None
     if account is None and known is not None and known.state is State.PURGED:
         state = State.PURGED.value
@@ -223,7 +223,7 @@ def _lines(portrait: Portrait, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
     if account is None and not portrait.others:
         yield "entry", "none"
     for one in (account,) if account is not None else portrait.others:
-        standing = entry.standing(one)
+        standing = supann.standing(one)
         if standing.state is not None:
             said = standing.state.value
             said += f" since {shown(standing.start)}" if standing.start else ""
@@ -236,7 +236,7 @@ def _lines(portrait: Portrait, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
     if account is not None:
         yield "why", portrait.why
     if account is not None and not portrait.decision.shared_person:
-        if entry.standing(account).state is not State.EXPIRED:
+        if supann.standing(account).state is not State.EXPIRED:
             yield "missing", ", ".join(portrait.decision.missing) or "nothing"
         yield "provisional password", _password_line(portrait)
     for name, at in portrait.evidence.items():
@@ -253,7 +253,7 @@ def _password_line(portrait: Portrait) -> str:
     account = portrait.facts.account
     if account is None or not account.must_change:
         return "none stands"
-    if entry.standing(account).state is State.EXPIRED:
+    if supann.standing(account).state is State.EXPIRED:
         return "opens nothing: the account has expired"
     shut = {found.reason for found in (portrait.sign_in.first, *portrait.sign_in.also)}
     if Reason.LETTER_LOCKED in shut:

@@ -9,12 +9,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from connector.core import entry
+from connector.core import catalogue, supann
 from connector.core.dn import is_below
 from connector.core.evidence import BadEvent, fold, read_event
+from connector.core.feed import rows_of
 from connector.core.holding import counting
-from connector.core.identifiers import local_part, uid_of
-from connector.core.lifecycle import rows_of
+from connector.core.identifiers import Taken, local_part, uid_of
 from connector.core.model import (
     Account,
     Change,
@@ -30,7 +30,6 @@ from connector.core.model import (
     Sealed,
     Student,
 )
-from connector.core.plan import Taken
 from connector.core.spelling import folded
 from connector.edges.ldap import passwords
 from connector.errors import DirectoryUntrusted, EntryError
@@ -136,7 +135,7 @@ class Gathering:
             if one is not None:
                 names |= {one.uid, one.address}
         if account is not None:
-            for name in ("uid", *entry.ADDRESSES):
+            for name in ("uid", *catalogue.ADDRESSES):
                 names.update(account.all_values(name))
         others = (name for name in names if not self._is_managed(name))  # a number names first
         return (number, *others)
@@ -247,7 +246,7 @@ class Gathering:
         context = self._context
         if account is None or account.must_change or not account.password:
             return False
-        if not entry.has_policy(account, context.rules.provisional.policy_dn):
+        if not supann.has_policy(account, context.rules.provisional.policy_dn):
             return False
         sealed = context.journal.ciphertexts([number], "live").get(number)
         if sealed is not None:
@@ -276,7 +275,7 @@ class Gathering:
         managed = 0
         people_dn = self._context.directory.people_dn
         for account in self._accounts():
-            for name in entry.ADDRESSES:
+            for name in catalogue.ADDRESSES:
                 self.taken.addresses.update(map(folded, account.all_values(name)))
             for uid in account.all_values("uid"):
                 self.taken.uids.setdefault(uid.lower(), account.dn)
@@ -340,7 +339,7 @@ class Gathering:
         """Whether a student has all her identifiers and is to keep them."""
         if len(own) != 1 or self._overrides.get(number, _NO_OVERRIDE).rename:
             return False
-        return all(own[0].values(name) for name in ("uid", *entry.ADDRESSES[:3]))
+        return all(own[0].values(name) for name in ("uid", *catalogue.ADDRESSES[:3]))
 
     def _look_up_taken(self, number: str, own: set[str]) -> set[str]:
         """Which of the identifiers that a student may be given stand in the directory; with what

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 
-from connector.core.enrolment import identity
+from connector.core.feed import identity
 from connector.core.model import Account, Enrolment, Feed, Known, Rejection
 from connector.core.newcomers import Other, bare, spellings, twin
 from connector.walk.context import Context

@@ -17,11 +17,11 @@ import structlog
 from pydantic import SecretStr
 
 from connector.clock import instant
-from connector.core import entry
+from connector.core import catalogue
 from connector.core.aftermath import Left, left
 from connector.core.dates import shown
-from connector.core.enrolment import feed_drop
 from connector.core.evidence import WAITING
+from connector.core.feed import feed_drop
 from connector.core.identifiers import serving_order
 from connector.core.model import (
     Action,
@@ -547,7 +547,7 @@ def resolve(
     )
     if text in feed.students or text in feed.spoiled:
         return text
-    dns = context.directory.holders(context.tree, ("uid", *entry.ADDRESSES), text)
+    dns = context.directory.holders(context.tree, ("uid", *catalogue.ADDRESSES), text)
     if dns:
         raise NotManaged(
             f"{identifier} is the uid or an address of {'; '.join(dns)}, which scolpass does not "

@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from connector import check, resources
 from connector.check import rights, schemas
-from connector.core import entry
+from connector.core import catalogue
 from connector.core.peers import clauses
 from connector.edges.sealing import new_key
 from connector.notify import students as mails
@@ -157,7 +157,7 @@ def test_it_writes_nothing(ready: Workspace) -> None:
 def test_what_it_tries_is_all_that_scolpass_writes() -> None:
     tried = {*rights.WHOLE, *rights.AMONG_OTHERS, "pwdPolicySubentry"}
     never_changed = {"uid", "supannEtuId", "supannEmpId"}
-    assert tried - {"userPassword"} == set(entry.READ) - never_changed
+    assert tried - {"userPassword"} == set(catalogue.READ) - never_changed
 
 
 def test_a_person_reads_a_table_and_one_last_line(ready: Workspace) -> None:

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from connector.core.entry import OBJECT_CLASSES
+from connector.core.catalogue import OBJECT_CLASSES
 from connector.errors import DirectoryUntrusted, UnknownStudent
 from connector.walk import reconcile
 from tests.support.directory import Directory

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from connector.core.lifecycle import first_day
+from connector.core.calendar import first_day
 from connector.desk import account as desk
 from connector.inbox import events
 from connector.walk.context import Context

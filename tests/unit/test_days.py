@@ -114,7 +114,7 @@ KNOWN = {
     "check/reaching.py": {"date"},
     "core/why.py": {"date"},
     "core/enrolment.py": {"date"},
-    "core/entry.py": {"strftime"},
+    "core/generalized_time.py": {"strftime"},
     "daemon/lanes/event.py": {"strftime"},  # an entryCSN
     "edges/journal/rows.py": {"strftime"},
 }

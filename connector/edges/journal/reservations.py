@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from connector.core import entry
+from connector.core import catalogue
 from connector.core.identifiers import is_refused
 from connector.core.model import Action, Change, Reservation
 from connector.core.spelling import folded
@@ -182,7 +182,8 @@ def addresses_on(change: Change) -> list[dict[str, Any]]:
     values = {
         value.lower()
         for name, (before, _) in change.attributes.items()
-        if name.partition(";")[0] in entry.ADDRESSES or name not in entry.READ  # a subtype of one
+        if name.partition(";")[0] in catalogue.ADDRESSES
+        or name not in catalogue.READ  # a subtype of one
         for value in before
     }
     return [

@@ -12,7 +12,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from connector.core import entry
+from connector.core import supann
 from connector.core.model import Account, Action, Change, State
 from connector.edges.journal.rows import stamp
 from connector.edges.journal.store import Store, rows_of, upsert
@@ -102,7 +102,7 @@ def settle_undone(
 def _states(change: Change) -> tuple[State | None, State | None]:
     """The states that a change leads from, and to."""
     was, now = (
-        entry.standing(Account(change.dn, {"supannRessourceEtatDate": values})).state
+        supann.standing(Account(change.dn, {"supannRessourceEtatDate": values})).state
         for values in change.attributes.get("supannRessourceEtatDate", ((), ()))
     )
     return was, now

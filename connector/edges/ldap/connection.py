@@ -16,7 +16,7 @@ import ldap3
 from ldap3.core.exceptions import LDAPException, LDAPExceptionError
 from pydantic import SecretStr
 
-from connector.core import entry
+from connector.core.ldap_filter import holds
 from connector.edges.ldap.attributes import Attributes, Found
 from connector.edges.ldap.codes import answer_meaning
 from connector.edges.ldap.wire import (
@@ -271,6 +271,6 @@ class Connection:
 
 def any_of(numbers: Sequence[str]) -> list[str]:
     """Filters that find the entries with these student numbers, many with one."""
-    named = [entry.holds("supannEtuId", number) for number in numbers]
+    named = [holds("supannEtuId", number) for number in numbers]
     chunks = (named[at : at + TOGETHER] for at in range(0, len(named), TOGETHER))
     return [one[0] if len(one) == 1 else f"(|{''.join(one)})" for one in chunks]

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from pydantic import SecretStr
 
-from connector.core import door, entry
+from connector.core import door
 from connector.core.guessing import DEFAULT_THREADS, Guessing, lock_of, reckon
+from connector.core.ldap_filter import holds
 from connector.core.rules import Provisional
 from connector.edges.ldap import described
 from connector.edges.ldap.attributes import Attributes, first_values, texts
@@ -33,7 +34,7 @@ def without_password(
 
 def holds_password(directory: Connection, dn: str, hashed: SecretStr) -> bool:
     """Whether an entry holds this value of userPassword, which nobody may read."""
-    return directory.matches(dn, entry.holds("userPassword", hashed.get_secret_value()))
+    return directory.matches(dn, holds("userPassword", hashed.get_secret_value()))
 
 
 def changed_at(directory: Connection, dn: str) -> str:
@@ -47,7 +48,7 @@ def hides_reset(directory: Connection, context: str, number: str) -> bool:
 
     What may not be read looks absent, but in a filter it is neither there nor not there.
     """
-    mine = entry.holds("supannEtuId", number)
+    mine = holds("supannEtuId", number)
     told = f"(&{mine}(|(pwdReset=*)(!(pwdReset=*))))"
     there, answering = (
         sum(1 for _ in directory.search(context, filters, ["1.1"], "looking at one password"))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from connector.core import entry
+from connector.core import catalogue
 from connector.core.constraints import one_password
 from connector.core.dn import parent
 from connector.core.schema import names_of
@@ -80,7 +80,7 @@ def _lacking_schema(directory: Directory) -> list[str]:
         return []
     directory.learn_subtypes(schema["attributeTypes"])
     named = {n.lower() for texts in schema.values() for text in texts for n in names_of(text)}
-    return [n for n in (*entry.READ, *entry.OBJECT_CLASSES) if n.lower() not in named]
+    return [n for n in (*catalogue.READ, *catalogue.OBJECT_CLASSES) if n.lower() not in named]
 
 
 def _of_passwords(

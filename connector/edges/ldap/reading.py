@@ -9,8 +9,9 @@ from typing import Self
 
 from pydantic import SecretStr
 
-from connector.core import entry
+from connector.core import catalogue
 from connector.core.dn import is_within, normal_dn, same_dn
+from connector.core.ldap_filter import escape, holds
 from connector.core.model import Account
 from connector.core.schema import attribute_types, subtypes
 from connector.core.spelling import spellings
@@ -30,9 +31,9 @@ _MOVED = (
 )
 MEMBERSHIP = ("member", "uniqueMember")  # by which groups name entries (RFC 4519)
 
-_SPELLING = {name.lower(): name for name in (*entry.READ, "entryUUID")}
+_SPELLING = {name.lower(): name for name in (*catalogue.READ, "entryUUID")}
 _KNOWN = frozenset(_SPELLING.values())
-_WATCHED = ("supannEtuId", "uid", *entry.ADDRESSES)  # by what students are told apart
+_WATCHED = ("supannEtuId", "uid", *catalogue.ADDRESSES)  # by what students are told apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,9 @@ class Directory(Connection):
             DirectoryUntrusted: anything but a whole answer.
         """
         lacking = without_password(self, context)
-        filters = "(|(supannEtuId=*)(uid=*)" + "".join(f"({n}=*)" for n in entry.ADDRESSES) + ")"
-        for item in self.search(context, filters, entry.READ, "reading the accounts"):
+        holds_one = "".join(f"({name}=*)" for name in catalogue.ADDRESSES)
+        filters = f"(|(supannEtuId=*)(uid=*){holds_one})"
+        for item in self.search(context, filters, catalogue.READ, "reading the accounts"):
             yield self._account(item, lacking)
 
     def accounts_of(self, context: str, numbers: Sequence[str]) -> list[Account]:
@@ -95,13 +97,13 @@ class Directory(Connection):
         lacking = without_password(self, context, numbers)
         found: list[Account] = []
         for filters in any_of(numbers):
-            items = self.search(context, filters, entry.READ, "reading a few accounts")
+            items = self.search(context, filters, catalogue.READ, "reading a few accounts")
             found.extend(self._account(item, lacking) for item in items)
         return found
 
     def account_at(self, dn: str) -> Account | None:
         """The entry with this DN, or None where there is none."""
-        found = self.entry_at(dn, entry.READ, "reading one account")
+        found = self.entry_at(dn, catalogue.READ, "reading one account")
         if found is None:
             return None
         with_password = self.matches(dn, "(userPassword=*)")
@@ -109,7 +111,7 @@ class Directory(Connection):
 
     def held_at(self, dn: str) -> tuple[Account | None, str]:
         """The entry with this DN, and when its password was changed last, in one reading."""
-        raw = self.attributes_at(dn, (*entry.READ, "pwdChangedTime"), "reading one account")
+        raw = self.attributes_at(dn, (*catalogue.READ, "pwdChangedTime"), "reading one account")
         if raw is None:
             return None, ""
         changed = first_values(raw).get("pwdChangedTime", "")
@@ -142,7 +144,7 @@ class Directory(Connection):
         found: dict[str, list[tuple[str, str]]] = {}
         for at in range(0, len(dns), TOGETHER):
             some = {normal_dn(dn): dn for dn in dns[at : at + TOGETHER]}
-            held = "".join(entry.holds(name, dn) for dn in some.values() for name in MEMBERSHIP)
+            held = "".join(holds(name, dn) for dn in some.values() for name in MEMBERSHIP)
             for item in self.search(context, f"(|{held})", MEMBERSHIP, "looking for groups"):
                 for name, values in item.attributes.items():
                     for member in map(normal_dn, texts(values)):
@@ -155,7 +157,7 @@ class Directory(Connection):
 
         ``entryCSN`` is indexed in order, so that slapd looks at nothing else.
         """
-        filters = f"(&(supannEtuId=*)(entryCSN>={entry.escape(csn)}))"
+        filters = f"(&(supannEtuId=*)(entryCSN>={escape(csn)}))"
         found = []
         for item in self.search(context, filters, _MOVED, "looking for what has changed"):
             raw = item.attributes
@@ -177,19 +179,19 @@ class Directory(Connection):
 
     def holders(self, context: str, names: Sequence[str], value: str) -> list[str]:
         """The DNs of the entries on which one of the attributes has this value."""
-        filters = "(|" + "".join(entry.holds(name, value) for name in names) + ")"
+        filters = "(|" + "".join(holds(name, value) for name in names) + ")"
         return [
             item.dn for item in self.search(context, filters, ["1.1"], "looking up an identifier")
         ]
 
     def addresses_from(self, context: str, start: str) -> Iterator[tuple[str, str]]:
         """(DN, address) of every address that begins with ``start``, in any case, and of others."""
-        names = entry.ADDRESSES
+        names = catalogue.ADDRESSES
         cased = "supannAliasLogin"  # caseExactMatch; the others are compared in any case
         starts = [(name, start) for name in names if name != cased]
         spellings = itertools.product(*({sign, sign.upper()} for sign in start[:3]))
         starts += [(cased, "".join(signs)) for signs in sorted(spellings)]
-        filters = "(|" + "".join(f"({name}={entry.escape(text)}*)" for name, text in starts) + ")"
+        filters = "(|" + "".join(f"({name}={escape(text)}*)" for name, text in starts) + ")"
         for item in self.search(context, filters, names, "looking up addresses"):
             for values in item.attributes.values():
                 for raw in values:
@@ -197,10 +199,8 @@ class Directory(Connection):
 
     def numbers_of(self, context: str, identifier: str) -> list[str]:
         """The student numbers of the entries that a number, uid, login or address names."""
-        names = ("supannEtuId", "uid", *entry.ADDRESSES)
-        filters = "".join(
-            entry.holds(name, text) for text in spellings(identifier) for name in names
-        )
+        names = ("supannEtuId", "uid", *catalogue.ADDRESSES)
+        filters = "".join(holds(name, text) for text in spellings(identifier) for name in names)
         found: dict[str, None] = {}
         for item in self.search(context, f"(|{filters})", ["supannEtuId"], "looking up a student"):
             for values in item.attributes.values():  # under an option, too

@@ -10,7 +10,7 @@ import ldap3
 from ldap3.core.exceptions import LDAPException
 from pydantic import SecretStr
 
-from connector.core import entry
+from connector.core import catalogue
 from connector.core.model import Change
 from connector.edges.ldap.attributes import Found
 from connector.edges.ldap.ber import assertion_control, forget_request, send_add
@@ -66,7 +66,7 @@ def _modifications(
     """Whole attributes are replaced, shared ones changed value by value."""
     found: dict[str, list[tuple[Any, list[bytes]]]] = {}
     for name, (before, after) in change.attributes.items():
-        if name not in entry.SHARED:
+        if name not in catalogue.SHARED:
             found[name] = [(ldap3.MODIFY_REPLACE, _encode(name, after, password_hash))]
             continue
         standing = {value.lower() for value in before}

@@ -13,7 +13,7 @@ from collections.abc import Generator
 from contextlib import closing
 from datetime import date
 
-from connector.core.enrolment import Row, assemble
+from connector.core.feed import Row, assemble
 from connector.core.model import Feed
 from connector.core.rules import Institution
 from connector.edges.register.columns import Source

@@ -13,7 +13,8 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from connector.core.enrolment import Row, clean
+from connector.core.enrolment import clean
+from connector.core.feed import Row
 from connector.core.rules import Institution
 from connector.edges.register.columns import Columns, Source
 from connector.edges.register.records import Records

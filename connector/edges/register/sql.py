@@ -13,7 +13,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
-from connector.core.enrolment import Row, clean
+from connector.core.enrolment import clean
+from connector.core.feed import Row
 from connector.core.rules import Institution
 from connector.edges.register.columns import Columns
 from connector.edges.register.refusal import refused

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
-from connector.core import entry
+from connector.core import catalogue
 from connector.core.evidence import fold
-from connector.core.lifecycle import rows_of
+from connector.core.feed import rows_of
+from connector.core.identifiers import Taken
 from connector.core.model import (
     Account,
     Change,
@@ -29,7 +30,7 @@ from connector.core.model import (
     Status,
     Student,
 )
-from connector.core.plan import Planned, Taken, make_plan, plan_one
+from connector.core.plan import Planned, make_plan, plan_one
 from connector.core.rules import (
     Activation,
     Forwarding,
@@ -200,7 +201,7 @@ def applied(change: Change, standing: Account | None) -> Account | None:
             password = bool(after)
             continue
         values = after
-        if name in entry.SHARED and standing is not None:
+        if name in catalogue.SHARED and standing is not None:
             wanted = {value.lower() for value in after}
             gone = {value.lower() for value in before} - wanted
             kept = [v for v in standing.values(name) if v.lower() not in gone]

@@ -11,14 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from connector.core.lifecycle import (
-    cutoff_of,
-    decide,
-    first_day,
-    rows_of,
-    why,
-    year_of_cutoff,
-)
+from connector.core.identifiers import Taken
+from connector.core.lifecycle import decide
 from connector.core.model import (
     Account,
     Action,
@@ -29,10 +23,10 @@ from connector.core.model import (
     Sealed,
     State,
     Status,
-    Student,
 )
-from connector.core.plan import Taken, plan_one
+from connector.core.plan import plan_one
 from connector.core.rules import Lifecycle
+from connector.core.why import why
 from tests.support.examples import examples
 from tests.unit.core.builders import (
     CUTOFF,
@@ -65,69 +59,6 @@ NOVEMBER = date(2026, 11, 3)
 NEW_YEAR = date(2028, 1, 1)
 RETURN = date(2028, 3, 6)  # after the cutoff, in 2027/2028
 SUSPENSION = "20991231230000Z"
-
-
-# --- the calendar -------------------------------------------------------------------------------
-
-
-def test_an_academic_year_begins_on_its_configured_day() -> None:
-    assert first_day(2026, RULES.institution) == date(2026, 9, 1)
-    assert first_day(2026, rules(year_start="10-15").institution) == date(2026, 10, 15)
-
-
-def test_the_cutoff_is_the_last_day_of_the_year_in_which_the_academic_year_ends() -> None:
-    assert cutoff_of(2026, CALENDAR) == date(2027, 12, 31)
-
-
-@pytest.mark.parametrize(
-    ("end", "cutoff", "year"),
-    [
-        pytest.param(date(2027, 12, 31), "12-31", 2026, id="a cutoff of ours"),
-        pytest.param(date(2027, 9, 30), "12-31", 2026, id="another tool's, earlier in the year"),
-        pytest.param(date(2027, 3, 31), "03-31", 2026, id="a cutoff in spring"),
-        pytest.param(date(2027, 4, 1), "03-31", 2027, id="past the cutoff of its year"),
-    ],
-)
-def test_an_end_in_the_directory_stands_for_an_academic_year(
-    end: date, cutoff: str, year: int
-) -> None:
-    lifecycle = Lifecycle(cutoff=cutoff)
-    assert year_of_cutoff(end, lifecycle) == year
-    assert end <= cutoff_of(year, lifecycle)
-
-
-# --- what is remembered -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("remembered", "present", "expected"),
-    [
-        pytest.param([row()], [], [row()], id="absent: it stays"),
-        pytest.param([row()], [PENDING], [row()], id="pending takes nothing away"),
-        pytest.param([CANCELLED], [PENDING], [CANCELLED], id="pending gives nothing either"),
-        pytest.param([PENDING], [row()], [row()], id="validated at last"),
-        pytest.param([row()], [CANCELLED], [CANCELLED], id="cancelled"),
-        pytest.param([CANCELLED], [row()], [row()], id="valid again"),
-        pytest.param(
-            [row()], [row(status=Status.WITHDRAWN)], [row(status=Status.WITHDRAWN)], id="withdrawn"
-        ),
-        pytest.param([row()], [row(step="L2")], [row(), row(step="L2")], id="another step"),
-        pytest.param([row(2025)], [row()], [row(2025), row()], id="another year"),
-        pytest.param([], [row(), CANCELLED], [row()], id="one that counts wins in one feed"),
-        pytest.param([], [CANCELLED, PENDING], [CANCELLED], id="cancelled wins over pending"),
-    ],
-)
-def test_rows_are_remembered_by_year_and_step(
-    remembered: list[Enrolment], present: list[Enrolment], expected: list[Enrolment]
-) -> None:
-    for order in (1, -1):
-        student = Student(NUMBER, tuple(present[::order]), tuple(remembered[::order]))
-        assert set(rows_of(student)) == set(expected)
-
-
-def test_force_takes_the_rows_of_the_moment_as_the_whole_truth() -> None:
-    student = Student(NUMBER, (PENDING,), (row(), row(2025)))
-    assert rows_of(student, force=True) == (PENDING,)
 
 
 @pytest.mark.parametrize(

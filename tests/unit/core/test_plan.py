@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.core import entry
-from connector.core.entry import SECRET
-from connector.core.lifecycle import rows_of
+from connector.core import catalogue, generalized_time, supann
+from connector.core.feed import rows_of
+from connector.core.identifiers import Taken
 from connector.core.model import (
     Account,
     Action,
@@ -29,7 +29,8 @@ from connector.core.model import (
     Status,
     Student,
 )
-from connector.core.plan import Planned, Taken, digest, make_plan, plan_one
+from connector.core.plan import Planned, digest, make_plan, plan_one
+from connector.core.supann import SECRET
 from tests.support.examples import examples
 from tests.unit.core.builders import (
     CUTOFF,
@@ -164,7 +165,7 @@ UNMAPPED = row(civility=None, ine=None, component=None, step="", step_mapped=Fal
 EMPTY = row(civility="", ine="", component="", step="")
 
 
-@pytest.mark.parametrize("name", sorted(entry.OPTIONAL))
+@pytest.mark.parametrize("name", sorted(catalogue.OPTIONAL))
 def test_a_column_that_is_not_mapped_leaves_its_attribute_alone(name: str) -> None:
     life = active()
     before = life.account.values(name)
@@ -173,7 +174,7 @@ def test_a_column_that_is_not_mapped_leaves_its_attribute_alone(name: str) -> No
     assert life.account.values(name) == before != ()
 
 
-@pytest.mark.parametrize("name", sorted(entry.OPTIONAL))
+@pytest.mark.parametrize("name", sorted(catalogue.OPTIONAL))
 def test_an_empty_value_removes_what_scolpass_wrote(name: str) -> None:
     life = active()
     life.facts = replace(life.facts, student=facts(EMPTY).student)
@@ -286,7 +287,7 @@ def test_a_name_that_transliterates_to_nothing_has_its_uid_as_address() -> None:
     assert change.attributes["mail"][1] == (f"e21700001@{DOMAIN}",)
 
 
-@pytest.mark.parametrize("lost", [["mail"], ["supannAliasLogin"], list(entry.ADDRESSES[:3])])
+@pytest.mark.parametrize("lost", [["mail"], ["supannAliasLogin"], list(catalogue.ADDRESSES[:3])])
 def test_identifiers_deleted_by_hand_are_given_back(lost: list[str]) -> None:
     life = active()
     before = life.account
@@ -427,7 +428,7 @@ def test_no_attribute_of_others_is_ever_named_in_a_change() -> None:
     life = active().entry(description="theirs", telephoneNumber="1")
     for day in (date(2027, 9, 1), date(2028, 1, 1)):
         life.on(day)
-        assert set(life.change.attributes) <= set(entry.READ) | {"userPassword"}
+        assert set(life.change.attributes) <= set(catalogue.READ) | {"userPassword"}
 
 
 # --- the change ---------------------------------------------------------------------------------
@@ -805,9 +806,9 @@ def test_no_value_in_a_plan_is_finer_than_a_day(met: Account, today: date, zone:
             continue
         for name in ("pwdEndTime", "pwdStartTime"):
             for value in change.attributes.get(name, ((), ()))[1]:
-                instant = entry.instant(value)
+                instant = generalized_time.instant(value)
                 assert instant is not None
-                if value != entry.SUSPENDED_UNTIL:
+                if value != supann.SUSPENDED_UNTIL:
                     assert instant.astimezone(local.institution.zone).strftime("%H%M%S") == "000000"
         for value in change.attributes.get("supannRessourceEtatDate", ((), ()))[1]:
             assert re.fullmatch(r"\{\w+\}[AIS]:\w+:(\d{8})?:(\d{8})?", value)
@@ -823,7 +824,7 @@ def test_somebody_elses_entry_is_never_closed_nor_given_a_password(
     if change is not None:
         assert change.action is Action.UPDATE
         assert not change.draws_password
-        touched = set(change.attributes) - set(entry.IDENTITY) - set(entry.ENROLMENT)
+        touched = set(change.attributes) - set(catalogue.IDENTITY) - set(catalogue.ENROLMENT)
         assert touched <= {"eduPersonAffiliation", "objectClass"}
 
 
@@ -867,7 +868,7 @@ def test_a_rename_gives_the_address_of_todays_name_and_keeps_the_old_one() -> No
     life.on(NOVEMBER)
     assert life.change.action is Action.RENAME
     assert life.change.dn == DN
-    for name in entry.ADDRESSES[:3]:
+    for name in catalogue.ADDRESSES[:3]:
         assert life.account.values(name) == (f"lea.durand@{DOMAIN}",)
     assert life.account.values("supannAutreMail") == (
         f"theirs@{DOMAIN}",

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from connector.core.identifiers import Taken
 from connector.core.model import Facts, Feed, Student
-from connector.core.plan import Taken, make_plan
+from connector.core.plan import make_plan
 from connector.core.rules import Institution
 from connector.edges.register import read_register
 from connector.settings.sections import CsvSource, SqlSource

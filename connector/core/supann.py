@@ -11,96 +11,18 @@ Sources: SUPANN 2018 (supannRessourceEtatDate, supannEtuInscription, labelled va
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import date
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
+from connector.core.catalogue import OBJECT_CLASSES, SINGLE
 from connector.core.dn import folded, rdn_of, same_dn
-from connector.core.model import BACKUP_LABEL, IN_USE, Account, Change, Enrolment, State
+from connector.core.model import BACKUP_LABEL, IN_USE, Account, Enrolment, State
 from connector.core.rules import Institution
 
-OBJECT_CLASSES = ("inetOrgPerson", "eduPerson", "supannPerson", "scolpassAccount")
-SHARED = frozenset(
-    {
-        "objectClass",
-        "eduPersonAffiliation",
-        "supannRessourceEtatDate",
-        "supannRessourceEtat",
-        "supannMailPrive",
-        "supannMailPerso",
-        "supannAutreMail",
-        "eduPersonPrincipalNamePrior",
-    }
-)
 SECRET = "(provisional password)"  # noqa: S105 - stands for the hash that apply draws; plans hold no secret
 SUSPENDED_UNTIL = "20991231230000Z"  # slapd fails open on 9999...
-
-ADDRESSES = (
-    "mail",
-    "eduPersonPrincipalName",
-    "supannAliasLogin",
-    "supannAutreMail",
-    "eduPersonPrincipalNamePrior",
-)
-IDENTITY = (
-    "sn",
-    "givenName",
-    "cn",
-    "displayName",
-    "supannNomDeNaissance",
-    "supannCivilite",
-    "supannOIDCDateDeNaissance",
-    "supannCodeINE",
-)
-ENROLMENT = (
-    "supannEntiteAffectation",
-    "supannEntiteAffectationPrincipale",
-    "supannEtuAnneeInscription",
-    "supannEtuEtape",
-    "supannEtuInscription",
-)
-STATE = (
-    "eduPersonAffiliation",
-    "eduPersonPrimaryAffiliation",
-    "supannRessourceEtatDate",
-    "supannRessourceEtat",
-    "pwdEndTime",
-    "pwdStartTime",
-    "pwdReset",
-    "pwdPolicySubentry",
-)
-READ = (
-    "objectClass",
-    "uid",
-    "supannEtuId",
-    "supannEmpId",
-    "supannEtablissement",
-    *IDENTITY,
-    *ADDRESSES,
-    *ENROLMENT,
-    *STATE,
-    "supannMailPrive",
-    "supannMailPerso",
-    "mailForwardingAddress",
-    "scolpassCharter",
-)
-# Removed when the register's column is empty, if scolpass wrote them.
-OPTIONAL = frozenset(
-    {
-        "supannCivilite",
-        "supannCodeINE",
-        "supannEntiteAffectation",
-        "supannEntiteAffectationPrincipale",
-        "supannEtuEtape",
-    }
-)
-
-SINGLE = frozenset(
-    {"displayName", "supannNomDeNaissance", "supannCivilite", "supannOIDCDateDeNaissance"}
-)
-
 OUR_AFFILIATIONS = ("student", "member")
 _STUDENT_AFFILIATIONS = frozenset({"student", "member", "alum"})
 _CIVILITIES = {
@@ -111,52 +33,11 @@ _CIVILITIES = {
     "MLLE": "Mme",
     "MADAME": "Mme",
 }
+
+
 _PRINTABLE = re.compile(r"[A-Za-z0-9'()+,\-./:=? ]+")  # RFC 4517, 3.3.29
 _STATE_DATE = re.compile(r"\{([^}]+)\}([^:]*):([^:]*):([^:]*):([^:]*)")
-_GENERALIZED = re.compile(
-    r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)?(\d\d)?(?:[.,]\d+)?(Z|[+-]\d{2}(?:\d{2})?)"
-)
-
 Values = tuple[str, ...]
-Difference = dict[str, tuple[Values, Values]]
-
-
-# --- times --------------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=4096)
-def end_of_day(day: date, zone: ZoneInfo) -> str:
-    """The midnight that ends ``day`` in ``zone``, as GeneralizedTime in UTC (RFC 4517)."""
-    following = day + timedelta(days=1)
-    midnight = datetime(following.year, following.month, following.day, tzinfo=zone)
-    return midnight.astimezone(UTC).strftime("%Y%m%d%H%M%SZ")
-
-
-@lru_cache(maxsize=4096)
-def instant(text: str) -> datetime | None:
-    """A GeneralizedTime as an instant, whatever its offset; None where it is none."""
-    found = _GENERALIZED.fullmatch(text)
-    if not found:
-        return None
-    year, month, day, hour, minute, second, offset = found.groups()
-    if offset == "Z":
-        zone = UTC
-    else:
-        sign = -1 if offset[0] == "-" else 1
-        shift = timedelta(hours=int(offset[1:3]), minutes=int(offset[3:5] or 0))
-        zone = timezone(sign * shift)
-    try:
-        return datetime(
-            int(year),
-            int(month),
-            int(day),
-            int(hour),
-            int(minute or 0),
-            int(second or 0),
-            tzinfo=zone,
-        )
-    except ValueError:
-        return None
 
 
 @lru_cache(maxsize=4096)
@@ -243,7 +124,7 @@ def _undated(value: str) -> str:
     return resource_state.rstrip(":")
 
 
-def _ours_of(values: Values) -> Values:
+def ours_of(values: Values) -> Values:
     return tuple(v for v in values if v[:8].upper() == "{COMPTE}" or v[:6].upper() == "{MAIL}")
 
 
@@ -395,8 +276,8 @@ def state_wish(
     {MAIL} follows the account where it is active, in grace or expired (if there was one); a
     suspension leaves it as it was, but for a cutoff that moves.
     """
-    standing_dates = _ours_of(account.values("supannRessourceEtatDate")) if account else ()
-    standing_plain = _ours_of(account.values("supannRessourceEtat")) if account else ()
+    standing_dates = ours_of(account.values("supannRessourceEtatDate")) if account else ()
+    standing_plain = ours_of(account.values("supannRessourceEtat")) if account else ()
     wanted = [state_value("COMPTE", state, start, end)]
     mail = standing(account, "MAIL") if account else Standing()
     kept_mail = [v for v in standing_dates if v[:6].upper() == "{MAIL}"]
@@ -460,133 +341,3 @@ def forgotten_wish(account: Account) -> dict[str, tuple[Values, Values]]:
     former = {mail.lower() for mail in account.backup_mails}
     plain = tuple(v for v in account.values("supannMailPerso") if v.lower() in former)
     return {"supannMailPrive": (labelled, ()), "supannMailPerso": (plain, ())}
-
-
-# --- the difference -----------------------------------------------------------------------------
-
-
-def differ(name: str, before: Values, after: Values) -> bool:
-    """Whether two lists of values differ as the directory compares them."""
-    if before == after:
-        return False
-    if name in SHARED:
-        return sorted(v.lower() for v in before) != sorted(v.lower() for v in after)
-    if name in ("pwdEndTime", "pwdStartTime"):
-        return [instant(v) for v in before] != [instant(v) for v in after]
-    if name == "pwdPolicySubentry":
-        return len(before) != len(after) or not all(map(same_dn, before, after))
-    if name == "pwdReset":
-        return [v.upper() for v in before] != [v.upper() for v in after]
-    return len(before) != len(after) or set(before) != set(after)
-
-
-def difference(
-    account: Account | None,
-    whole: Mapping[str, Values],
-    shared: Mapping[str, tuple[Values, Values]],
-) -> Difference:
-    """What must change so that the entry holds what is wished: name to (before, after)."""
-    found: Difference = {}
-    for name, after in whole.items():
-        before = account.values(name) if account else ()
-        if differ(name, before, after):
-            found[name] = (before, after)
-    for name, (before, after) in shared.items():
-        if differ(name, before, after):
-            found[name] = (before, after)
-    return found
-
-
-# --- filters ------------------------------------------------------------------------------------
-
-_PLAIN = re.compile(r"[A-Za-z0-9._@{}-]+(?: [A-Za-z0-9._@{}-]+)*")
-
-
-def escape(value: str) -> str:
-    """A value as it may stand in a filter (RFC 4515, section 3).
-
-    Whatever is not plainly harmless is written as octets, so that no parser can misread it.
-    """
-    if _PLAIN.fullmatch(value):
-        return value
-    return "".join(f"\\{octet:02x}" for octet in value.encode("utf-8", "surrogateescape"))
-
-
-def holds(name: str, value: str) -> str:
-    """The filter that a value stands in an attribute."""
-    return f"({name}={escape(value)})"
-
-
-def absent(name: str) -> str:
-    """The filter that an attribute has no value."""
-    return f"(!({name}=*))"
-
-
-def guard(account: Account, changed: Difference, *, lifecycle: bool) -> tuple[str, ...]:
-    """The filters under which a change computed from ``account`` is still right (RFC 4528).
-
-    Everything that is replaced, and for a change of state everything it was decided from.
-    Only values of scolpass are named, never entryCSN: every login would move that.
-    """
-    filters: dict[str, None] = {}
-    for number in account.values("supannEtuId"):
-        filters[holds("supannEtuId", number)] = None
-    for name, (before, _) in changed.items():
-        if name == "userPassword":
-            continue
-        if before:
-            filters.update((holds(name, value), None) for value in before)
-        elif name == "supannMailPrive":
-            filters[f"(!({name}={BACKUP_LABEL}*))"] = None
-        elif name not in SHARED and not _has_subtypes(account, name):
-            filters[absent(name)] = None
-    if lifecycle:
-        dated = _ours_of(account.values("supannRessourceEtatDate"))
-        compte = [v for v in dated if v[:8].upper() == "{COMPTE}"]
-        if compte:
-            filters.update((holds("supannRessourceEtatDate", v), None) for v in compte)
-        else:
-            filters["(!(supannRessourceEtatDate={COMPTE}*))"] = None
-        for name in ("pwdReset", "pwdEndTime", "pwdStartTime", "pwdPolicySubentry"):
-            values = account.values(name)
-            filters[holds(name, values[0]) if values else absent(name)] = None
-        filters[absent("supannEmpId")] = None
-    return tuple(filters)
-
-
-def _has_subtypes(account: Account, name: str) -> bool:
-    """Whether ``(name=*)`` finds the entry by a subtype or an option (RFC 4512, 2.5)."""
-    if name == "mail" and account.values("supannAutreMail"):
-        return True
-    return bool(account.lower.get(name)) or any(
-        other.startswith(name + ";") for other in account.attributes
-    )
-
-
-# --- was it done? -------------------------------------------------------------------------------
-
-
-def is_done(change: Change, account: Account | None) -> bool:
-    """Whether an entry is already as a change wanted it, after an answer that never came.
-
-    A new password cannot be read back: it tells nothing unless something else changed with it,
-    or there was none.
-    """
-    if change.deletes or account is None:
-        return account is None and change.deletes
-    telling = False
-    for name, (before, after) in change.attributes.items():
-        if name == "userPassword":
-            telling = telling or (bool(after) and not before and account.password)
-            continue
-        values = account.values(name)
-        if name in SHARED:
-            there = {value.lower() for value in values}
-            wanted = {value.lower() for value in after}
-            gone = {value.lower() for value in before} - wanted
-            if not wanted <= there or gone & there:
-                return False
-        elif differ(name, values, after):
-            return False
-        telling = telling or differ(name, before, after)
-    return telling

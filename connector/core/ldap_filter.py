@@ -1,0 +1,27 @@
+"""Filters of a search or an assertion (RFC 4515)."""
+
+from __future__ import annotations
+
+import re
+
+_PLAIN = re.compile(r"[A-Za-z0-9._@{}-]+(?: [A-Za-z0-9._@{}-]+)*")
+
+
+def escape(value: str) -> str:
+    """A value as it may stand in a filter (RFC 4515, section 3).
+
+    Whatever is not plainly harmless is written as octets, so that no parser can misread it.
+    """
+    if _PLAIN.fullmatch(value):
+        return value
+    return "".join(f"\\{octet:02x}" for octet in value.encode("utf-8", "surrogateescape"))
+
+
+def holds(name: str, value: str) -> str:
+    """The filter that a value stands in an attribute."""
+    return f"({name}={escape(value)})"
+
+
+def absent(name: str) -> str:
+    """The filter that an attribute has no value."""
+    return f"(!({name}=*))"
