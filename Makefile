@@ -29,7 +29,7 @@ demo: system ready ## set everything up and tell the story against a private sla
 	@$(BIN)/scolpass demo $(DEMO)
 
 .PHONY: test
-test: system-tests ready ## set everything up and run the tests, slapd in a container or as a local process
+test: system-tests ready ## set everything up and run the tests, against real slapds
 	@way=$$(deploy/dev/test-way) && \
 	SCOLPASS_TEST_DIRECTORY=$$way $(BIN)/python -m pytest $(TESTFLAGS) $(TEST)
 

@@ -1,7 +1,8 @@
 """What all tests share: a directory of their own, a workspace around it, and the real command.
 
-- ``directory``: a fresh slapd for this test, in a container or as a local process
-  (``SCOLPASS_TEST_DIRECTORY``; see `tests.support.directory`). The test may break it.
+- ``directory``: a fresh slapd for this test, as a local process, or in a container where the image
+  decides (the marker ``image``) and ``SCOLPASS_TEST_DIRECTORY`` asks for one; see
+  `tests.support.directory`. The test may break it.
 - ``own_directory``: a second one, and ``make_directory()`` as many as a test likes.
 - ``workspace``: a folder with configuration, key, password and register for ``directory``.
 - ``scolpass``: runs the real command there.
@@ -76,7 +77,9 @@ def pytest_configure_node(node: Any) -> None:
 
 def _how(config: pytest.Config) -> list[str]:
     engine = os.environ.get("DOCKER_HOST", "the default engine")
-    way = f"a container ({engine})" if config.stash[_way] == "container" else "a local process"
+    way = "a local process"
+    if config.stash[_way] == "container":
+        way += f", and in a container ({engine}) where the image decides"
     return [
         f"directory: slapd as {way}",
         f"hypothesis: seed {config.getoption('--hypothesis-seed')} (--hypothesis-seed)",
@@ -96,16 +99,21 @@ def pytest_terminal_summary(
 
 
 @pytest.fixture(scope="session")
-def _stock(
+def _stocks(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Stock]:
-    stock = Stock(
-        request.config.stash[_way],
-        tmp_path_factory.mktemp("directories"),
-        request.config.stash[_label],
-    )
-    yield stock
-    stock.close()
+) -> Iterator[dict[Way, Stock]]:
+    ways: set[Way] = {"local", request.config.stash[_way]}
+    label = request.config.stash[_label]
+    stocks = {way: Stock(way, tmp_path_factory.mktemp("directories"), label) for way in ways}
+    yield stocks
+    for stock in stocks.values():
+        stock.close()
+
+
+@pytest.fixture
+def _stock(request: pytest.FixtureRequest, _stocks: dict[Way, Stock]) -> Stock:
+    decides = request.node.get_closest_marker("image") is not None
+    return _stocks[request.config.stash[_way] if decides else "local"]
 
 
 @pytest.fixture

@@ -26,6 +26,8 @@ from ldap3 import (
     Server,
 )
 
+pytestmark = pytest.mark.image
+
 SUCCESS = 0
 CREDENTIALS = 49
 RIGHTS = 50

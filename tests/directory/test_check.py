@@ -31,6 +31,8 @@ from tests.support.people import put, stand
 from tests.support.walk import student, students
 from tests.support.workspace import Workspace, write_secret
 
+pytestmark = pytest.mark.image
+
 FRONTEND = "olcDatabase={-1}frontend,cn=config"
 PPOLICY = f"olcOverlay={{1}}ppolicy,{DATABASE}"
 UNIQUE = f"olcOverlay={{2}}unique,{DATABASE}"

@@ -34,6 +34,8 @@ from connector.openldap.sandbox import Sandbox, with_uris
 from connector.resources import deploy_folder, example_configuration
 from tests.support.processes import end, serving
 
+pytestmark = pytest.mark.image
+
 SUCCESS = 0
 CONSTRAINT = 19
 

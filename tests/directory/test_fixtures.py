@@ -13,6 +13,8 @@ from connector.walk.context import open_context
 from tests.support.directory import Directory
 from tests.support.workspace import Workspace
 
+pytestmark = pytest.mark.image
+
 STAFF = "uid=p{n},{people}"
 
 

@@ -16,6 +16,8 @@ from tests.support.directory import Directory
 from tests.support.events import PASSWORD
 from tests.support.walk import Walk, student
 
+pytestmark = pytest.mark.image
+
 ACTIVE, PROVISIONAL, SUSPENDED, EXPIRED, LOCKED, REISSUED = (
     str(number) for number in range(22600001, 22600007)
 )

@@ -15,6 +15,8 @@ from connector.settings.loading import load_settings
 from tests.support.events import NUMBER
 from tests.support.walk import Walk, students
 
+pytestmark = pytest.mark.image
+
 NEW = SecretStr("Sésame-ouvre-toi 42 🚲")
 
 

@@ -19,6 +19,8 @@ from tests.support.events import NUMBER, PASSWORD, Inbox, activation, change_pas
 from tests.support.waiting import wait_for_the_next_second
 from tests.support.walk import Walk, student
 
+pytestmark = pytest.mark.image
+
 CONSTRAINT = f"olcOverlay={{3}}constraint,{DATABASE}"
 
 

@@ -17,6 +17,8 @@ from tests.support.directory import Directory
 from tests.support.invariants import standing
 from tests.support.walk import TODAY, YEAR, Row, Walk, actions, student, students
 
+pytestmark = pytest.mark.image
+
 NUMBER = "22600001"
 AUTUMN = date(2026, 10, 1)
 OPERATIONAL = {

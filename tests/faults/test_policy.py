@@ -10,6 +10,8 @@ from tests.support.breakage import DATABASE, change, delete
 from tests.support.directory import Directory
 from tests.support.walk import Walk, students
 
+pytestmark = pytest.mark.image
+
 DEFAULT = "dn: {dn}\nobjectClass: organizationalRole\nobjectClass: pwdPolicy\ncn: {cn}\n"
 
 

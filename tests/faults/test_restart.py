@@ -16,6 +16,8 @@ from tests.support.proxy import Cut, Proxy, Request
 from tests.support.walk import Row, Walk, student, students
 from tests.support.workspace import Workspace
 
+pytestmark = pytest.mark.image
+
 
 def changed(rows: list[Row]) -> list[Row]:
     return [
