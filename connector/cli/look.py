@@ -10,7 +10,7 @@ import typer
 from connector.cli.console import stdout
 from connector.cli.options import ConfigOption, JsonOption, StudentArgument, example
 from connector.cli.shared import end_with, opened_context, print_json
-from connector.core.model import Action
+from connector.core.actions import ACTIONS
 from connector.desk import view
 from connector.errors import NotManaged
 from connector.render import person
@@ -63,15 +63,8 @@ def find(
     end_with(0 if found else 2)
 
 
-_ACTIONS = (
-    *(action.value for action in Action),
-    "rename",
-    "erase",
-    "print",
-    "undo",
-    "rebuild",
-    "approve",
-)
+# What the journal records: the actions of a plan, and what is done beside a plan.
+_ACTIONS = (*(action.value for action in ACTIONS), "print", "rebuild", "approve")
 
 
 def _known_action(value: str | None) -> str | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from connector.core import catalogue, comparison, supann
+from connector.core.actions import ENDINGS
 from connector.core.comparison import Difference
 from connector.core.desired import (
     closing,
@@ -58,9 +59,6 @@ _ROLES = (
     "teacher",
     "registered-reader",
 )
-
-
-_ENDINGS = (Action.EXPIRE, Action.PURGE, Action.ERASE, Action.SUSPEND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +173,7 @@ def plan_one(facts: Facts, taken: Taken, rules: Rules, today: date) -> Planned:
     if decision.state is None and not decision.shared_person:
         return Planned(notices=(*decision.notices, *_left_without_password(facts, account)))
     if facts.provisional_stands and not (
-        decision.draws_password or decision.shared_person or decision.action in _ENDINGS
+        decision.draws_password or decision.shared_person or decision.action in ENDINGS
     ):
         return _refuse(
             facts,
@@ -383,7 +381,7 @@ def _guard(
     account: Account, changed: Difference, decision: Decision, action: Action
 ) -> tuple[str, ...]:
     filters = comparison.guard(account, changed, lifecycle=not decision.shared_person)
-    if action in _ENDINGS:
+    if action in ENDINGS:
         roles = (f"(!{holds('eduPersonAffiliation', role)})" for role in _ROLES)
         filters = (*filters, *roles)
     return filters

@@ -251,6 +251,20 @@ class Lifecycle(Section):
     archive_days: int = Field(default=30, ge=0)
 
 
+BudgetKey = Literal[
+    "max_create",
+    "max_update",
+    "max_activate",
+    "max_grace",
+    "max_restore",
+    "max_expire",
+    "max_purge",
+    "max_suspend",
+    "max_resume",
+]
+"""The keys of :class:`Safety` that limit an action."""
+
+
 class Safety(Section):
     """Budgets: the most a pass may do without somebody's approval."""
 
@@ -266,6 +280,11 @@ class Safety(Section):
     max_resume: Budget | None = None
     floor: int = Field(default=5, ge=0)
     approval_days: int = Field(default=7, ge=1)  # as old as this a plan may be to be approved
+
+    def budget(self, key: BudgetKey) -> Budget | None:
+        """What one key allows; None: no limit is set."""
+        found: Budget | None = getattr(self, key)
+        return found
 
 
 class Rules(BaseModel):

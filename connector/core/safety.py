@@ -5,11 +5,12 @@ from __future__ import annotations
 from fractions import Fraction
 
 from connector.core import supann
+from connector.core.actions import ACTIONS, ActionRow, NoBudget
 from connector.core.model import Account, Action, Change, Held, Plan, State, Verdict
 from connector.core.rules import Safety
 
-# What a student's own event may bring about, with the change of her password beside it.
-_HERS = frozenset(
+# What a student's own event may bring about, with the change of their password beside it.
+_GIVEN = frozenset(
     {
         "supannMailPrive",
         "supannMailPerso",
@@ -56,26 +57,20 @@ def judge(
     """
     held: list[Held] = []
     if not approved:
-        for action in Action:
-            budget = getattr(safety, f"max_{action.value}", None)
-            if budget is None:
+        for action, row in ACTIONS.items():
+            key = row.budget
+            if isinstance(key, NoBudget) or (budget := safety.budget(key)) is None:
                 continue
             spending = sum(
                 effect(change) is action
                 and (after_long_gap or not change.announced)
-                and not _is_hers(change)
+                and not _is_given(change)
                 for change in plan.changes
             )
             limit = limit_of(budget, plan.managed, safety.floor)
             if spending > limit:
-                held.append(
-                    Held(
-                        action,
-                        spending,
-                        limit,
-                        _explained(action, spending, limit, plan.managed, budget, safety.floor),
-                    )
-                )
+                rule = f"{key} = {_budget_said(budget, plan.managed)}, floor {safety.floor}"
+                held.append(Held(action, spending, limit, _explained(row, spending, limit, rule)))
     actions = {item.action for item in held}
     return Verdict(
         go=tuple(change for change in plan.changes if effect(change) not in actions),
@@ -83,34 +78,20 @@ def judge(
     )
 
 
-_NOUNS = {
-    Action.CREATE: ("creation", "creations"),
-    Action.UPDATE: ("update", "updates"),
-    Action.ACTIVATE: ("activation", "activations"),
-    Action.GRACE: ("change to grace", "changes to grace"),
-    Action.RESTORE: ("restoration", "restorations"),
-    Action.EXPIRE: ("expiry", "expiries"),
-    Action.PURGE: ("purge", "purges"),
-    Action.SUSPEND: ("suspension", "suspensions"),
-    Action.RESUME: ("resumption", "resumptions"),
-    Action.REISSUE: ("reissue", "reissues"),
-    Action.RENAME: ("renaming", "renamings"),
-    Action.ERASE: ("erasure", "erasures"),
-    Action.UNDO: ("undo", "undos"),
-}
-
-
-def _explained(
-    action: Action, spending: int, limit: int, managed: int, budget: str, floor: int
-) -> str:
+def _explained(row: ActionRow, spending: int, limit: int, rule: str) -> str:
     """Why changes of an action wait: ``20 purges, where at most 5 are allowed ...``."""
     allowed = "none is" if limit == 0 else f"at most {limit:,} {'is' if limit == 1 else 'are'}"
-    of_all = f" of {managed:,} managed {'entry' if managed == 1 else 'entries'}"
-    return (
-        f"{spending:,} {_NOUNS[action][spending != 1]}, where {allowed} allowed without approval "
-        f"(max_{action.value} = {budget}{of_all if budget.endswith('%') else ''}, floor {floor})"
-    )
+    nouns = row.nouns[spending != 1]
+    return f"{spending:,} {nouns}, where {allowed} allowed without approval ({rule})"
 
 
-def _is_hers(change: Change) -> bool:
-    return bool(change.gifts) and change.attributes.keys() <= _HERS
+def _budget_said(budget: str, managed: int) -> str:
+    """A budget as it is set and, for a percentage, of how many: ``2% of 250 managed entries``."""
+    if not budget.endswith("%"):
+        return budget
+    return f"{budget} of {managed:,} managed {'entry' if managed == 1 else 'entries'}"
+
+
+def _is_given(change: Change) -> bool:
+    """Whether a change only writes what the student gave by events."""
+    return bool(change.gifts) and change.attributes.keys() <= _GIVEN

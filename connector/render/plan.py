@@ -13,8 +13,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from connector.core.actions import ACTIONS
 from connector.core.dates import shown
-from connector.core.model import Action, Held, Outcome, Plan, Rejection
+from connector.core.model import Held, Outcome, Plan, Rejection
 from connector.core.safety import effect
 from connector.core.summary import grouped, kinds, refusals
 from connector.desk.undo import Left
@@ -24,44 +25,6 @@ from connector.walk.reconcile import Prepared, Report
 
 NAMED = 5  # lines of the register, or students, named of many
 REASONS = 3  # the commonest, of each kind of change
-_COLOURS = {
-    "create": "green",
-    "activate": "green",
-    "restore": "green",
-    "update": "cyan",
-    "grace": "yellow",
-    "expire": "red",
-    "purge": "red",
-    "suspend": "red",
-    "resume": "green",
-    "reissue": "cyan",
-    "rename": "cyan",
-    "erase": "red",
-    "undo": "yellow",
-}
-_WORDS = {
-    Action.CREATE: ("account is created", "accounts are created"),
-    Action.UPDATE: ("entry is brought up to date", "entries are brought up to date"),
-    Action.ACTIVATE: ("account becomes active", "accounts become active"),
-    Action.GRACE: ("account goes into grace", "accounts go into grace"),
-    Action.RESTORE: ("account is restored", "accounts are restored"),
-    Action.EXPIRE: ("account expires", "accounts expire"),
-    Action.PURGE: ("entry is deleted for good", "entries are deleted for good"),
-    Action.SUSPEND: ("account is suspended", "accounts are suspended"),
-    Action.RESUME: ("suspension is taken back", "suspensions are taken back"),
-    Action.REISSUE: ("new password is handed out", "new passwords are handed out"),
-    Action.RENAME: ("account gets another address", "accounts get other addresses"),
-    Action.ERASE: ("entry is erased on request", "entries are erased on request"),
-    Action.UNDO: ("change is taken back", "changes are taken back"),
-}
-
-_UNDONE = {
-    Action.CREATE: ("entry is made again", "entries are made again"),
-    Action.PURGE: ("entry is deleted", "entries are deleted"),
-    Action.EXPIRE: ("account expires again", "accounts expire again"),
-    Action.RESTORE: ("account is given back", "accounts are given back"),
-    Action.UPDATE: ("entry is put back as it was", "entries are put back as they were"),
-}
 
 
 def show_plan(
@@ -125,8 +88,9 @@ def show_undo(console: Console, prepared: Prepared, run: int, left: Left, zone: 
     plan, held = prepared.plan, prepared.verdict.held
     console.print(f"[bold]Taking run {run} back[/bold]")
     for action, count in Counter(map(effect, plan.changes)).items():
-        line = Text(f"{count:>8,} ", style=_COLOURS[action.value])
-        console.print(line.append(_UNDONE[action][count != 1], style="default"))
+        line = Text(f"{count:>8,} ", style=ACTIONS[action].colour)
+        words = ACTIONS[action].undoing or ACTIONS[action].happens
+        console.print(line.append(words[count != 1], style="default"))
     if not plan.changes:
         console.print("Nothing is to be changed.")
     if not prepared.approved:
@@ -192,15 +156,15 @@ def _say_outcomes(console: Console, report: Report) -> None:
 def _say_counts(console: Console, plan: Plan, held: Sequence[Held]) -> None:
     """How many changes of each kind, and the commonest reasons."""
     holding = {item.action for item in held}
-    for action in Action:
+    for action, row in ACTIONS.items():
         of_kind = [change for change in plan.changes if change.action is action]
         reasons = Counter(change.reason for change in of_kind)
         count = len(of_kind)
         if not count:
             continue
-        words = _WORDS[action][count != 1]
+        words = row.happens[count != 1]
         note = ", held for approval" if any(effect(c) in holding for c in of_kind) else ""
-        line = Text(f"{count:>8,} ", style=_COLOURS[action.value])
+        line = Text(f"{count:>8,} ", style=row.colour)
         console.print(line.append(words + note, style="bold yellow" if note else "default"))
         for reason, often in reasons.most_common(REASONS):
             hang(console, Text(f"{often:>12,} × ", style="dim"), reason, style="dim")
@@ -311,7 +275,7 @@ def _show_changes(console: Console, outcomes: Sequence[Outcome], zone: ZoneInfo)
             what.append("\n" + printable(line), style="dim")
         if others:
             what.append(f"\nand {others:,} more like it", style="italic")
-        action = Text(change.action.value, style=_COLOURS[change.action.value])
+        action = Text(change.action.value, style=ACTIONS[change.action].colour)
         if one.outcome and one.outcome != "applied":
             action.append(f" ({one.outcome})", style="bold yellow")
         table.add_row(action, change.student_number, what)
