@@ -112,7 +112,7 @@ class Busy(Transient):
 
 
 class NotLetIn(ScolpassError):
-    """Somebody is not let in. All refusals look the same to her but for ``wait``."""
+    """Somebody is not let in. All refusals look the same to them but for ``wait``."""
 
     REASONS = (
         *("unknown", "ambiguous", "closed", "password", "birth_date"),
@@ -128,7 +128,7 @@ class NotLetIn(ScolpassError):
         Args:
             reason: one of `REASONS`.
             student_number: whose account it is about, for the log alone; None: nobody's.
-            wait: seconds after which another try is taken, which she may be told, as it says
+            wait: seconds after which another try is taken, which they may be told, as it says
                 nothing of whether there is such an account; None: there is nothing to say.
         """
         super().__init__("the sign-in was refused", "See that everything is typed as it is printed")
@@ -142,7 +142,7 @@ class Replayed(ScolpassError):
 
 
 class InvalidInput(ScolpassError):
-    """A student gave something that will not do; she is told, and gives something else."""
+    """A student gave something that will not do; they are told, and give something else."""
 
     def __init__(self, field: str, reason: str) -> None:
         """``field`` is the form's; ``reason`` a word by which the page finds its text."""

@@ -2,10 +2,10 @@
 
 ::
 
-    visits.py     who has signed in, and the steps that she makes
+    visits.py     who has signed in, and the steps that they make
     links.py      what the links in mails lead to
-    passwords.py  the password that she chooses
-    giving.py     what she gives, as an event
+    passwords.py  the password that they choose
+    giving.py     what they give, as an event
     signing.py    a student signs in, and nobody can tell why another does not
     guard.py      how often that may be tried
     portal.py     what all of it works with: journal, directory connections, keys

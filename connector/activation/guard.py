@@ -147,7 +147,7 @@ class Guard:
         self._count(self._windows(question, address, identifier))
 
     def count_of(self, question: str, number: str) -> None:
-        """Count what somebody who has signed in asks for, by her account alone.
+        """Count what somebody who has signed in asks for, by their account alone.
 
         Raises:
             NotLetIn: there was too much.

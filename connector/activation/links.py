@@ -111,8 +111,8 @@ def confirm(portal: Portal, text: str) -> None:
 def forgotten(portal: Portal, identifier: str, address: str) -> None:
     """Send a link to the backup mail of an account in use, if the identifier names one.
 
-    Nothing tells whoever asks whether it did. A student is sent a few a day, however she is named
-    and from wherever it is asked; those that she has stay good.
+    Nothing tells whoever asks whether it did. A student is sent a few a day, however they are named
+    and from wherever it is asked; those that they have stay good.
 
     Raises:
         NotLetIn: too many ask, from this address, for this account, or in all.

@@ -62,7 +62,7 @@ def sign_in(
     address: str,
     counts: Counts | None = None,
 ) -> SignedIn:
-    """Let a student in by number, uid, login or address, in any case, and her password.
+    """Let a student in by number, uid, login or address, in any case, and their password.
 
     Args:
         portal: what it works with.
@@ -106,7 +106,7 @@ def seconds_to_wait(began: float, now: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Whom an identifier names, as far as anybody; ``closed``: why she may not sign in."""
+    """Whom an identifier names, as far as anybody; ``closed``: why they may not sign in."""
 
     number: str | None = None
     account: Account | None = None
@@ -162,9 +162,9 @@ def look_up(portal: Portal, directory: Directory, identifier: str) -> Found:
     if len(accounts) != 1 or len(accounts[0].values("supannEtuId")) != 1:
         return Found(number, closed="ambiguous")
     account = accounts[0]
-    hers = same_dn(account.dn, known.dn) and not supann.is_shared_person(account)
+    theirs = same_dn(account.dn, known.dn) and not supann.is_shared_person(account)
     opens = account.password and supann.standing(account).state in OPEN
-    return Found(number, account, "" if hers and opens else "closed")
+    return Found(number, account, "" if theirs and opens else "closed")
 
 
 def _born_on(portal: Portal, account: Account, birth_date: date | None) -> bool:

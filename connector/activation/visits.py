@@ -63,21 +63,21 @@ STEPS = tuple(Step)
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Somebody who has signed in, as her account stands at this moment."""
+    """Somebody who has signed in, with the account as it stands at this moment."""
 
-    token: str = field(repr=False)  # what her browser holds
+    token: str = field(repr=False)  # what the browser holds
     at: datetime  # when it was seen that the session holds
     session: Session
     account: Account
     stood: Mapping[str, str]  # what holds by entry and events, without this session
-    steps: tuple[Step, ...]  # those that there are for her, the last one is DONE
+    steps: tuple[Step, ...]  # those that there are for this student; the last one is DONE
     given: frozenset[Step]
     missing: tuple[str, ...]  # evidence without which the account is not active
     doubted: bool = False  # what stands may be somebody else's than who has signed in
 
     @property
     def number(self) -> str:
-        """Her student number."""
+        """The student's number."""
         return self.session.number
 
     @property
@@ -91,7 +91,7 @@ class Visit:
         return supann.standing(self.account).state in IN_USE
 
     def may_see(self, step: Step) -> bool:
-        """Whether a step is hers to make, now or again."""
+        """Whether the student may make a step, now or again."""
         return step in self.steps and self.steps.index(step) <= self.steps.index(self.next)
 
     def standing(self, name: str) -> str:
@@ -263,7 +263,7 @@ def steps_of(
     return left, frozenset(step for step in left if made.get(step))
 
 
-# --- what she gives -------------------------------------------------------------------------------
+# --- what the student gives -----------------------------------------------------------------------
 
 
 def give_backup_mail(portal: Portal, visit: Visit, address: str) -> None:
@@ -303,7 +303,7 @@ def accept_charter(portal: Portal, visit: Visit) -> None:
 
 
 def give_forwarding(portal: Portal, visit: Visit, address: str, *, keep_copy: bool) -> None:
-    """Take where her mail is to go; "": it stays where it is.
+    """Take where the mail is to go; "": it stays where it is.
 
     Raises:
         InvalidInput: mail cannot go there.
@@ -329,7 +329,7 @@ def change_password(portal: Portal, visit: Visit, new: str, again: str) -> str:
     Raises:
         InvalidInput: the new password will not do, here or for slapd; or what stands is still to
             be confirmed.
-        SessionOver: the password she signed in with opens nothing any more.
+        SessionOver: the password that was used to sign in opens nothing any more.
         Untrustworthy: the directory cannot be asked.
     """
     for step in visit.to_confirm:
@@ -382,7 +382,7 @@ def _change(
 
 
 def judge(portal: Portal, visit: Visit, new: str) -> Judged:
-    """How a new password of hers fares."""
+    """What becomes of a new password that the student chose."""
     return judged(portal, visit.account, new, _provisional(visit))
 
 

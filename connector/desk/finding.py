@@ -1,4 +1,4 @@
-"""Who has lost her login: students looked up by name and birth date, from what is remembered.
+"""Who has lost a login: students looked up by name and birth date, from what is remembered.
 
 The register is not read, so that the desk has its answer at once, also while it is broken.
 """
@@ -19,7 +19,7 @@ from connector.walk.context import Context
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A student, with what the desk needs to know her by and to tell her."""
+    """A student, with what the desk needs to know them by and to tell them."""
 
     student_number: str
     family_name: str
@@ -28,7 +28,7 @@ class Found:
     birth_date: date
     component: str | None
     academic_year: int
-    uid: str | None  # None: she has no account
+    uid: str | None  # None: there is no account
     mail: str | None
     state: State | None
 

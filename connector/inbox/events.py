@@ -1,7 +1,7 @@
 """Events: into the journal first, then acknowledged; then the one walk over whom they name.
 
 An event never says which change to make. What it gives is folded into what its student gave
-before, and the next pass over her writes what is new.
+before, and the next run over that student writes what is new.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ _CONFIG_HEADER = """\
 # - olcDbMaxSize: not changed here; with less than 1 GiB raise it, slapd's own 10 MiB are full
 #   after a few thousand students.
 # - a portal or another tool that writes the attributes named below keeps the rights you gave it:
-#   the rules speak of the service account and of the student herself, and hand everyone else on.
+#   the rules speak of the service account and of the student, and hand everyone else on.
 #   Do see that your own rules let nobody read userPassword, nor write pwd* attributes with "self".
 #   What they let staff do to entries without a student's number, scolpass does not touch.
 """

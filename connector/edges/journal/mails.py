@@ -129,7 +129,7 @@ class Mails(Store):
     # --- sent ---
 
     def due_mails(self, now: datetime, limit: int) -> list[Queued]:
-        """Mails whose time has come, the newest first: somebody may be waiting for hers."""
+        """Mails whose time has come, the newest first: somebody may be waiting for theirs."""
         query = (
             sa.select(mails)
             .where(waiting_mails, mails.c.due_at <= stamp(now))

@@ -131,7 +131,7 @@ class Reservations(Store):
 
 
 def reserve(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Reserve identifiers; what is reserved for somebody stays hers."""
+    """Reserve identifiers; what is reserved for somebody stays theirs."""
     insert_missing(connection, reservations, rows)
 
 
@@ -150,10 +150,10 @@ def give_up(connection: sa.Connection, change: Change, error: str) -> None:
     if change.action is Action.CREATE:
         known = sa.select(accounts.c.student_number).where(accounts.c.student_number == number)
         if connection.scalar(known) is None:  # else they were the student's in an earlier life
-            hers = reservations.c.student_number == number
+            theirs = reservations.c.student_number == number
             names = [*given, *(uid.lower() for uid in change.attributes.get("uid", ((), ()))[1])]
             connection.execute(
-                sa.delete(reservations).where(hers, reservations.c.identifier.in_(names))
+                sa.delete(reservations).where(theirs, reservations.c.identifier.in_(names))
             )
     reserve(
         connection,
@@ -166,10 +166,10 @@ def give_up_others(connection: sa.Connection, batch: Sequence[Change]) -> None:
     given now."""
     for change in batch:
         if change.action is Action.CREATE and change.after is not None:
-            hers = reservations.c.student_number == change.student_number
+            theirs = reservations.c.student_number == change.student_number
             connection.execute(
                 sa.delete(reservations).where(
-                    hers,
+                    theirs,
                     reservations.c.kind == "address",
                     reservations.c.identifier != change.after.address.lower(),
                 )
@@ -196,10 +196,10 @@ def addresses_on(change: Change) -> list[dict[str, Any]]:
 def keep_on_file(connection: sa.Connection, number: str, file: Path) -> None:
     """Write the identifiers of a deleted entry to a plain file.
 
-    The uid comes first, the address that she had at last comes last.
+    The uid comes first, the address that they had at last comes last.
     """
-    hers = reservations.c.student_number == number
-    query = sa.select(reservations).where(hers).order_by(reservations.c.identifier)
+    theirs = reservations.c.student_number == number
+    query = sa.select(reservations).where(theirs).order_by(reservations.c.identifier)
     known = sa.select(accounts.c.address).where(accounts.c.student_number == number)
     address = connection.scalar(known)
     rows = sorted(
@@ -224,11 +224,11 @@ def erase(connection: sa.Connection, number: str) -> None:
     others = (archive, memberships, sessions, links, mails, holders)
     for table in (enrolments, gifts, sealed, overrides, *others):
         connection.execute(sa.delete(table).where(table.c.student_number == number))
-    hers = events.c.student_number == number
-    connection.execute(sa.update(events).where(hers).values(body=None, identifier=None))
+    theirs = events.c.student_number == number
+    connection.execute(sa.update(events).where(theirs).values(body=None, identifier=None))
     connection.execute(
         sa.update(events)
-        .where(hers, events.c.status == "waiting")
+        .where(theirs, events.c.status == "waiting")
         .values(status="rejected", reason="what it gave was erased with the account")
     )
     connection.execute(

@@ -94,11 +94,11 @@ class Sessions(Store):
             connection.execute(sa.delete(sessions).where(sessions.c.id == identity))
 
     def end_sessions_of(self, number: str, purposes: Collection[str]) -> None:
-        """End all sessions of a student, and let her links for these purposes die."""
-        hers = sa.and_(links.c.student_number == number, links.c.purpose.in_(purposes))
+        """End all sessions of a student, and let their links for these purposes die."""
+        theirs = sa.and_(links.c.student_number == number, links.c.purpose.in_(purposes))
         with self._writing("ending sessions") as connection:
             connection.execute(sa.delete(sessions).where(sessions.c.student_number == number))
-            connection.execute(sa.delete(links).where(hers))
+            connection.execute(sa.delete(links).where(theirs))
 
     def forget_sessions(self, used: datetime, opened: datetime, now: datetime) -> None:
         """Forget sessions last used or opened before these, and links whose time is over."""
@@ -146,10 +146,10 @@ class Sessions(Store):
 
     def go_on_with_links(self, number: str, purpose: str, value: str, mark: str) -> None:
         """A student's links for one purpose and value hold under another mark; the others die."""
-        hers = sa.and_(links.c.student_number == number, links.c.purpose == purpose)
+        theirs = sa.and_(links.c.student_number == number, links.c.purpose == purpose)
         with self._writing("marking links") as connection:
-            connection.execute(sa.delete(links).where(hers, links.c.value != value))
-            connection.execute(sa.update(links).where(hers).values(mark=mark))
+            connection.execute(sa.delete(links).where(theirs, links.c.value != value))
+            connection.execute(sa.update(links).where(theirs).values(mark=mark))
 
     def was_followed(self, number: str, purpose: str, value: str, mark: str) -> bool:
         """Whether a student's link for one purpose and value was used, under this mark."""
@@ -165,9 +165,9 @@ class Sessions(Store):
 
     def end_links(self, number: str, purpose: str) -> None:
         """Let a student's unused links for one purpose die."""
-        hers = sa.and_(links.c.student_number == number, links.c.purpose == purpose)
+        theirs = sa.and_(links.c.student_number == number, links.c.purpose == purpose)
         with self._writing("ending links") as connection:
-            connection.execute(sa.delete(links).where(hers, links.c.used_at.is_(None)))
+            connection.execute(sa.delete(links).where(theirs, links.c.used_at.is_(None)))
 
     def link_ends(self, id_: str) -> datetime | None:
         """Until when a link is good; None: it was used, or there is none."""

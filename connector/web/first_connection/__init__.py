@@ -1,4 +1,4 @@
-"""The pages that a student sees: her first connection, and what helps where she cannot sign in.
+"""The pages that a student sees: the first connection, and what helps who cannot sign in.
 
 ::
 

@@ -211,7 +211,7 @@ class FirstConnection:
         return make
 
     def _give(self, visit: Visit, step: Step, fields: Mapping[str, str]) -> str | None:
-        """Store what one step gives; the token of her browser where it is another one now."""
+        """Store what one step gives; the token of the browser where it is another one now."""
         portal = self.reception.portal
         match step:
             case Step.BACKUP_MAIL:
