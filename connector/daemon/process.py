@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 import threading
-import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import structlog
@@ -22,41 +19,27 @@ import structlog
 from connector.activation import passwords
 from connector.activation.portal import Portal
 from connector.check.named_files import see_named_files
-from connector.clock import instant
-from connector.daemon.lanes.event import EventLane
-from connector.daemon.lanes.guessing import GuessingLane
-from connector.daemon.lanes.lane import Lane
-from connector.daemon.lanes.mails import MailLane
-from connector.daemon.lanes.spool import SpoolLane
-from connector.daemon.lanes.whole import WholeLane
-from connector.daemon.shared import Register, Shared
+from connector.daemon import health
 from connector.daemon.signals import End, Signals
+from connector.daemon.work import Means, Work, end_now
 from connector.edges import systemd
 from connector.edges.database.url import database_file
 from connector.edges.locks import Leadership, lead
 from connector.edges.transports import amqp
 from connector.edges.transports.webhook import Keyring
-from connector.edges.watch import watch_folders
-from connector.errors import Busy, JournalUntrusted, ScolpassError
-from connector.inbox import events
+from connector.errors import JournalUntrusted, ScolpassError
+from connector.inbox.events import Accepted
 from connector.inbox.intake import Intake
 from connector.notify import operators as alerts
-from connector.settings.sections import CsvSource, Settings
-from connector.walk.context import Context, open_context
+from connector.settings.sections import Settings
+from connector.walk.context import open_context
 from connector.web.app import Audience, make_app, make_probes
-from connector.web.interfaces import Check, Health, Readiness
+from connector.web.interfaces import Health, Readiness
 from connector.web.metrics import Metrics
 from connector.web.server import WebServer
 
 BEAT = 1.0  # seconds between two signs of life to whoever stands by
-STALLED = 900.0  # seconds in one step of a lane, after which it stands still
-FRESH = 15.0  # seconds for which a look at the directory tells how it fares
-GRACE = 6.0  # seconds that the entry in hand may take when the daemon stops
-ABORT = 2.0  # ... and then those that wait for a server that does not answer
-BIND_AGAIN = 300.0  # seconds; so few tries lock no account
 STANDS_BY = "stands by"
-STORED_WITHIN = 30.0  # seconds
-READY = {"directory": "directory", "source": "feed"}  # the check's name: the part's
 WAIT_FOR_JOURNAL = 2.0  # seconds between two tries to reach it, at the start
 LATEST_END = 9.0  # seconds after SIGTERM
 
@@ -121,14 +104,10 @@ class Service:
         self.metrics = metrics
         self._shipped = shipped
         self._signals = signals
-        self._stop = threading.Event()  # the lanes and what feeds them
         self._stack = ExitStack()
-        self._lanes: list[Lane] = []
-        self._threads: list[threading.Thread] = []
+        self._work: Work | None = None  # of the latest lead
         self._leads = False
         self._announced = ""
-        self._shared = Shared(Register(settings.source, settings.institution))
-        self._password_mark = _mark(settings.directory.bind_password_file)
 
     # --- starting and ending --------------------------------------------------------------------
 
@@ -137,7 +116,7 @@ class Service:
         try:
             see_named_files(settings)
             _look_at_secrets(settings)
-            self._own = self._stack.enter_context(self._context())
+            self._own = self._stack.enter_context(open_context(settings, "daemon"))
             ways = alerts.ways(
                 settings.mail,
                 settings.alerts.to,
@@ -146,9 +125,11 @@ class Service:
             )
             self.alerts = self._stack.enter_context(alerts.Alerts(ways, self._own.journal))
             self.alerts.close("configuration")  # this one was taken
-            storing = self._stack.enter_context(self._context())
+            storing = self._stack.enter_context(open_context(settings, "daemon"))
             self.intake = self._stack.enter_context(Intake(storing, self._arrived))
-            self.metrics.at_scrape(self._gather_metrics)
+            self.metrics.at_scrape(
+                lambda: health.gather_metrics(self.metrics, self._own.journal, self.intake)
+            )
             portal = self._stack.enter_context(Portal(settings, self.intake.stored))
             passwords.read_ahead()
             charter = settings.texts("charter", self._shipped)
@@ -179,11 +160,6 @@ class Service:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
-
-    def _context(self) -> Context:
-        context = open_context(self.settings, "daemon")
-        context.stop = self._stop
-        return context
 
     def serve(self, load: Callable[[], Settings]) -> tuple[End, Settings]:
         """Stand by until it can lead, lead until it ends; why it ended, and how to go on.
@@ -229,14 +205,14 @@ class Service:
         self, leadership: Leadership, load: Callable[[], Settings]
     ) -> tuple[End, Settings] | None:
         """Do the work until the end, or (None) until the lead is lost."""
+        means = Means(self.settings, self._shipped, self.intake, self.alerts, self.metrics)
+        work = self._work = Work(means)
         self._leads = True
         self._announced = "leads"
-        self._stop = threading.Event()
-        self._shared = Shared(Register(self.settings.source, self.settings.institution))
         self.metrics.leads(leader=True)
         log.info("leads")
         self.alerts.catch_up()
-        self._start_lanes()
+        work.start()
         systemd.ready("leads")
         try:
             while True:
@@ -248,15 +224,15 @@ class Service:
                 except JournalUntrusted as error:
                     log.error("leadership lost", trouble=error.message)  # noqa: TRY400
                     return None
-                if self._may_bind_again():
+                if work.may_bind_again():
                     log.info("the service account is tried again")
                     return End.RELOAD, self.settings
-                self._see_that_all_live()
+                self._see_that_all_live(work)
                 self._sign_of_life()
                 self._signals.heard.wait(BEAT)
         finally:
             self._leads = False
-            self._end_lanes()
+            work.end(stops=lambda: self._signals.stop)
 
     def _end_asked(self, load: Callable[[], Settings]) -> tuple[End, Settings] | None:
         """What the process was asked for meanwhile; a wrong configuration is not taken."""
@@ -266,7 +242,7 @@ class Service:
             systemd.stopping()
             log.info("stops")
             # Whatever is in hand then stands in the journal, and is settled at the next start.
-            last = threading.Timer(LATEST_END, _end_now)
+            last = threading.Timer(LATEST_END, end_now)
             last.daemon = True
             last.start()
             return End.STOPPED, self.settings
@@ -288,98 +264,15 @@ class Service:
             return None
         return End.RELOAD, settings
 
-    def _start_lanes(self) -> None:
-        shared, told, metrics = self._shared, self.alerts, self.metrics
-        event_lane = EventLane(self._context(), shared, told, metrics)
-        whole_lane = WholeLane(self._context(), shared, told, metrics)
-        spool = SpoolLane("spool", self._context(), shared, told, metrics)
-        guessing = GuessingLane("guessing", self._context(), shared, told, metrics)
-        shared.on_arrival = event_lane.wake.set
-        mails = MailLane(self._context(), shared, told, metrics, self._shipped)
-        self._lanes = [whole_lane, event_lane, spool, guessing, mails]
-        for lane in self._lanes:
-            lane.start()
-        folders: dict[Path, Callable[[], None]] = {self.settings.events.spool.path: spool.wake.set}
-        if isinstance(self.settings.source, CsvSource):
-            folders[Path(self.settings.source.path).parent] = whole_lane.register_moved
-        self._start("watch", lambda: watch_folders(folders, self._stop))
-        url = self.settings.amqp_url()
-        if url is not None:
-            queue = self.settings.events.amqp.queue
-            self._start(
-                "broker",
-                lambda: amqp.consume(
-                    url, queue, self._take_messages, self._stop, on_state=self._broker_state
-                ),
-            )
+    def _arrived(self, taken: list[Accepted]) -> None:
+        if self._work is not None:
+            self._work.shared.arrived(taken)
 
-    def _start(self, name: str, work: Callable[[], None]) -> None:
-        def guarded() -> None:
-            try:
-                work()
-            except BaseException:
-                log.exception("a part died", part=name)
-                raise
+    # --- signs of life --------------------------------------------------------------------------
 
-        thread = threading.Thread(target=guarded, name=name, daemon=True)
-        thread.start()
-        self._threads.append(thread)
-
-    def _end_lanes(self) -> None:
-        """Let each lane end with the entry in hand; then those that wait for nobody."""
-        self._stop.set()
-        for lane in self._lanes:
-            lane.wake.set()
-        until = time.monotonic() + GRACE
-        left = [one for one in self._lanes if not one.join(max(0.0, until - time.monotonic()))]
-        for lane in left:
-            log.warning("does not wait for the directory's answer", lane=lane.name)
-            lane.context.directory.abort()
-        until = time.monotonic() + ABORT
-        left = [one for one in left if not one.join(max(0.0, until - time.monotonic()))]
-        if left:
-            log.error("ends without them", lanes=[lane.name for lane in left])
-            _end_now(0 if self._signals.stop else 1)
-        for thread in self._threads:
-            thread.join(2.0)
-        self._lanes, self._threads = [], []
-
-    def _arrived(self, taken: list[events.Accepted]) -> None:
-        self._shared.arrived(taken)
-
-    # --- while it runs --------------------------------------------------------------------------
-
-    def _take_messages(self, batch: Sequence[tuple[str, bytes]]) -> list[str | None]:
-        """Messages of the broker, into the journal: None, or why one never will be an event."""
-        bodies = [(name, events.parse(content)) for name, content in batch]
-        taken = self.intake.stored(bodies, STORED_WITHIN)
-        self.metrics.arrived("amqp", taken)
-        return [one.reason for one in taken]
-
-    def _broker_state(self, trouble: str | None) -> None:
-        if self._shared.fares("broker", trouble):
-            if trouble is None:
-                self.alerts.close("broker")
-            else:
-                self.alerts.raise_(alerts.broker(Busy(trouble)))
-
-    def _may_bind_again(self) -> bool:
-        """Whether there is another password to try after one that was refused, or a long pause."""
-        shared = self._shared
-        if shared.shut_out is None:
-            return False
-        if time.monotonic() - shared.shut_out_at > BIND_AGAIN:
-            return True
-        return _mark(self.settings.directory.bind_password_file) != self._password_mark
-
-    def _see_that_all_live(self) -> None:
+    def _see_that_all_live(self, work: Work) -> None:
         """A part that died takes the daemon with it: whoever supervises it starts it anew."""
-        for lane in self._lanes:
-            if not lane.alive:
-                raise ScolpassError(f"the lane {lane.name} has died: {lane.failure}")
-        for thread in self._threads:
-            if not thread.is_alive():
-                raise ScolpassError(f"the part {thread.name} has died; the log says why")
+        work.see_that_all_live()
         web = self._web.alive and (self._probes is None or self._probes.alive)
         if not self.intake.alive or not web:
             raise ScolpassError("the intake or the web server has died; the log says why")
@@ -389,66 +282,18 @@ class Service:
         if interval is not None and not self.health().stalled:
             systemd.alive()
 
-    # --- signs of life --------------------------------------------------------------------------
-
     def health(self) -> Health:
         """Whether every part moves."""
-        now = time.monotonic()
-        stalled = {
-            lane.name: f"has been at one step for {now - lane.beat:.0f} s"
-            for lane in self._lanes
-            if now - lane.beat > STALLED
-        }
-        if not self.intake.alive:
-            stalled["intake"] = "has ended"
-        return Health(stalled)
+        return health.health(self._work.lanes if self._work is not None else (), self.intake)
 
     def readiness(self) -> Readiness:
         """Whether the work can be done: directory, source, journal, last good run."""
-        checks = {name: self._fares(part) for name, part in READY.items()} if self._leads else {}
-        try:
-            last = self._own.journal.last_runs()
-            checks["journal"] = Check(True, at=instant())
-        except JournalUntrusted as error:
-            checks["journal"] = Check(False, error.message, instant())
-        else:
-            if self._leads:
-                checks["last_good_run"] = self._good_run(last.good_at)
-        starts = not self._leads and self._announced != STANDS_BY
-        ready = not starts and all(check.ok for check in checks.values())
-        return Readiness(ready, "leader" if self._leads else "standby", checks)
-
-    def _fares(self, part: str) -> Check:
-        found = self._shared.parts.get(part)
-        if found is None:
-            return Check(False, "not looked at yet")
-        age = time.monotonic() - found.at
-        at = instant() - timedelta(seconds=age)
-        if part == "directory" and found.well and age > FRESH:
-            return Check(False, f"has not answered for {age:.0f} s", at)
-        return Check(bool(found.well), found.trouble, at)
-
-    def _good_run(self, at: datetime | None) -> Check:
-        if at is None:
-            return Check(False, "there was none yet")
-        allowed = 2 * self.settings.daemon.full_every + timedelta(hours=1)
-        late = instant() - at > allowed
-        return Check(not late, "it is too long ago" if late else "", at)
-
-    def _gather_metrics(self) -> None:
-        journal = self._own.journal
-        self.metrics.accounts(journal.accounts_by_state())
-        self.metrics.changes(journal.change_counts())
-        self.metrics.good_run(journal.last_runs().good_at)
-        self.metrics.oldest_waiting(journal.oldest_waiting(), instant())
-        self.metrics.queued(self.intake.waiting)
-        self.metrics.unsent_alerts(alerts.unsent(journal))
-
-
-def _end_now(status: int = 0) -> None:
-    """End at once, as a kill would: the next start settles what is open."""
-    sys.stderr.flush()
-    os._exit(status)
+        return health.readiness(
+            self._work if self._leads else None,
+            self._own.journal,
+            self.settings.daemon.full_every,
+            stands_by=self._announced == STANDS_BY,
+        )
 
 
 def _look_at_secrets(settings: Settings) -> None:
@@ -465,11 +310,3 @@ def _look_at_secrets(settings: Settings) -> None:
 
 def _url(settings: Settings) -> str:
     return settings.journal.url.get_secret_value()
-
-
-def _mark(path: Path) -> tuple[int, int] | None:
-    """What tells that a file was written anew."""
-    with suppress(OSError):
-        found = path.stat()
-        return found.st_ino, found.st_mtime_ns
-    return None
