@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from connector.check.case import Case, Findings, failed
 from connector.check.findings import Finding, Mark, hint, warning
-from connector.desk import letters
+from connector.desk import letter_text
 from connector.edges import smtp
 from connector.errors import ConfigurationError, EntryError, ScolpassError
 from connector.log.redaction import guarded_secret
+from connector.notify import mail_text
 from connector.notify import students as mails
 
 
@@ -74,16 +75,16 @@ def templates(case: Case) -> Findings:
     """Every mail and every letter, written with made-up data."""
     settings, shipped = case.settings, case.definition.texts
     wrong = False
-    for _, error in mails.trials(settings, shipped):
+    for _, error in mail_text.trials(settings, shipped):
         if error is not None:
             wrong = True
             yield warning("mail", error.message, error.cure)
     if not wrong:
         languages = " and ".join(mails.LANGUAGES)
         yield Finding("mail", f"all {len(mails.KINDS)} templates can be filled in, {languages}")
-    for language in letters.languages(settings, shipped):
+    for language in letter_text.languages(settings, shipped):
         try:
-            letters.trial(settings, shipped, language)
+            letter_text.trial(settings, shipped, language)
         except ScolpassError as error:
             yield failed("letters", error, status=1)
         else:

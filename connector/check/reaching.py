@@ -35,7 +35,7 @@ def reach(case: Case) -> Findings:
         directory = Directory(settings.directory.model_copy(update={"uris": (uri,)}), password)
         try:
             directory.__enter__()
-            yield _line(directory, uri, case)
+            yield _line(probes.line(directory), uri, case)
             tree = directory.context()
         except ScolpassError as error:
             refused = isinstance(error, BindRefused)
@@ -64,8 +64,8 @@ def reach(case: Case) -> Findings:
         )
 
 
-def _line(directory: Directory, uri: str, case: Case) -> Finding:
-    line, settings = probes.line(directory), case.settings
+def _line(line: probes.Line, uri: str, case: Case) -> Finding:
+    settings = case.settings
     who = f"{uri} lets {settings.directory.bind_dn} in"
     if line.tls is None:
         return Finding("directory", f"{who}, in clear, on this machine only")

@@ -23,7 +23,7 @@ from connector.cli.shared import (
 )
 from connector.core.dates import shown
 from connector.desk import account as desk
-from connector.desk import letters, reissuing
+from connector.desk import letter_text, letters, recipients, reissuing
 from connector.errors import UsageError
 from connector.render import machine as render
 from connector.render.terminal import printable
@@ -133,8 +133,8 @@ def letters_command(
     if names is not None:
         students = [*(students or ()), *(one.text for one in reissuing.read_names(names))]
     with opened_context(context, config) as opened:
-        printer = letters.press(opened.settings, resources.shipped_texts(), language)
-        chosen = letters.choose(opened, students or (), since.date() if since else None)
+        printer = letter_text.press(opened.settings, resources.shipped_texts(), language)
+        chosen = recipients.choose(opened, students or (), since.date() if since else None)
         with progress_bar("printing", len(chosen.numbers)) as (_, done):
             printed = letters.print_letters(
                 opened,

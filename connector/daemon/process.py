@@ -25,11 +25,12 @@ from connector.daemon.work import Means, Work, end_now
 from connector.edges import systemd
 from connector.edges.database.url import database_file
 from connector.edges.locks import Leadership, lead
-from connector.edges.transports import amqp
+from connector.edges.transports import amqp_url
 from connector.edges.transports.webhook import Keyring
 from connector.errors import JournalUntrusted, ScolpassError
 from connector.inbox.events import Accepted
 from connector.inbox.intake import Intake
+from connector.notify import incidents, ways
 from connector.notify import operators as alerts
 from connector.settings.sections import Settings
 from connector.walk.context import open_context
@@ -117,13 +118,13 @@ class Service:
             see_named_files(settings)
             _look_at_secrets(settings)
             self._own = self._stack.enter_context(open_context(settings, "daemon"))
-            ways = alerts.ways(
+            told_by = ways.ways(
                 settings.mail,
                 settings.alerts.to,
                 settings.alerts_webhook,
                 settings.institution.name,
             )
-            self.alerts = self._stack.enter_context(alerts.Alerts(ways, self._own.journal))
+            self.alerts = self._stack.enter_context(alerts.Alerts(told_by, self._own.journal))
             self.alerts.close("configuration")  # this one was taken
             storing = self._stack.enter_context(open_context(settings, "daemon"))
             self.intake = self._stack.enter_context(Intake(storing, self._arrived))
@@ -259,7 +260,7 @@ class Service:
                 trouble=error.message,
                 cure=error.cure,
             )
-            self.alerts.raise_(alerts.configuration(error))
+            self.alerts.raise_(incidents.configuration(error))
             systemd.ready()
             return None
         return End.RELOAD, settings
@@ -305,7 +306,7 @@ def _look_at_secrets(settings: Settings) -> None:
     Keyring(settings.webhook_secrets).keys()
     url = settings.amqp_url()
     if url is not None:
-        amqp.read_url(url)
+        amqp_url.read_url(url)
 
 
 def _url(settings: Settings) -> str:

@@ -25,6 +25,7 @@ from connector.edges.watch import watch_folders
 from connector.errors import Busy, ScolpassError
 from connector.inbox import events
 from connector.inbox.intake import Intake
+from connector.notify import incidents
 from connector.notify import operators as alerts
 from connector.settings.sections import CsvSource, Settings
 from connector.walk.context import Context, open_context
@@ -162,7 +163,7 @@ class Work:
             if trouble is None:
                 self._means.alerts.close("broker")
             else:
-                self._means.alerts.raise_(alerts.broker(Busy(trouble)))
+                self._means.alerts.raise_(incidents.broker(Busy(trouble)))
 
 
 def end_now(status: int = 0) -> None:

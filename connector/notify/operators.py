@@ -15,17 +15,14 @@ from __future__ import annotations
 
 import json
 import queue
-import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 import structlog
-from pydantic import SecretStr
 from tenacity import (
     Retrying,
     retry_if_exception_type,
@@ -37,214 +34,22 @@ from tenacity import (
 
 from connector.clock import instant
 from connector.core.evidence import instant_of, zulu
-from connector.core.model import Held
-from connector.edges import smtp
-from connector.edges.http_post import post
-from connector.edges.ldap.connection import BindRefused
 from connector.errors import (
-    ConfigurationError,
-    DirectoryUntrusted,
-    FeedRefused,
     JournalUntrusted,
     ScolpassError,
     Transient,
 )
-from connector.log.redaction import guard_secret, scrub
-from connector.settings.sections import Mail
+from connector.log.redaction import scrub
+from connector.notify.incidents import Incident
+from connector.notify.ways import Alert, Way, WouldSend
 
 ATTEMPTS = 3
 WAITING = 100  # alerts in the queue; more are tried again at their next occurrence
 PATIENCE = 5.0  # seconds that the end may take to send what waits
 UNSENT = "unsent:"
-LOCKING = "locking"
-_NAMED = 5  # of many entries
+
 
 log = structlog.get_logger()
-
-
-# --- incidents ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Incident:
-    """Something that people must know."""
-
-    key: str  # the same one, the same incident; no key begins with another and a colon
-    what: str
-    cure: str  # the command to type
-
-
-def held(digest: str, actions: Sequence[Held]) -> Incident:
-    """A plan that waits for approval.
-
-    ``digest`` is that of what was left undone: the same in the run that held it first and in those
-    that find it held again.
-    """
-    what = "; ".join(action.explanation for action in actions)
-    return Incident(
-        f"held:{digest}",
-        f"a plan is held for approval: {what}",
-        f"read it with `scolpass plan`, then `scolpass sync --approve {digest} --reason '...'`",
-    )
-
-
-def untrusted(error: ScolpassError) -> Incident:
-    """What stopped a whole pass: feed, directory, journal, service password or clock."""
-    if isinstance(error, FeedRefused):
-        return Incident("feed", error.message, error.cure)
-    if isinstance(error, BindRefused):
-        key = "service-password"
-    elif isinstance(error, DirectoryUntrusted):
-        key = "directory"
-    elif isinstance(error, JournalUntrusted):
-        key = "journal"
-    else:
-        key = "pass"
-    return Incident(key, error.message, _with_command(error.cure, "scolpass check"))
-
-
-def failing(errors: Mapping[str, str], runs: int) -> Incident:
-    """Entries that fail run after run: why, by student number."""
-    numbers = sorted(errors)
-    named = ", ".join(numbers[:_NAMED]) + (", ..." if len(numbers) > _NAMED else "")
-    entries = "1 entry has" if len(numbers) == 1 else f"{len(numbers)} entries have"
-    return Incident(
-        "failing",
-        f"{entries} failed {runs} runs in a row: {named}; the first: {errors[numbers[0]]}",
-        f"`scolpass resync {numbers[0]}` shows each step; `scolpass history` has the rest",
-    )
-
-
-def configuration(error: ScolpassError) -> Incident:
-    """A configuration that was refused at a reload: the one before it is still in use."""
-    return Incident(
-        "configuration",
-        f"the configuration was not taken, the one before is in use: {error.message}",
-        _with_command(error.cure, "scolpass check", "systemctl reload scolpass"),
-    )
-
-
-def broker(error: ScolpassError) -> Incident:
-    """The broker is away: events wait in its queue."""
-    return Incident("broker", error.message, _with_command(error.cure, "scolpass check"))
-
-
-def spool(error: ScolpassError) -> Incident:
-    """The spool cannot be used: its files stay where they are."""
-    return Incident("spool", error.message, _with_command(error.cure, "scolpass check"))
-
-
-def guessing(tried: int, inactive: int) -> Incident:
-    """Sign-ins failed at many accounts: somebody guesses passwords."""
-    return Incident(
-        "guessing",
-        f"somebody may be guessing passwords: sign-ins failed at {tried:,} accounts within a day, "
-        f"{inactive:,} are inactive",
-        "the log's lines `sign-in refused` name the addresses they came from: shut those out, or "
-        "lower activation.throttle; `scolpass check` says what guessing could open",
-    )
-
-
-def locking(address: str, accounts: int) -> Incident:
-    """One address failed at several accounts: five failures at one lock it for good."""
-    return Incident(
-        f"{LOCKING}:{address}",
-        f"{address} may be locking students out: sign-ins from there failed at {accounts} "
-        "different accounts, and none is let through to another one for the time being",
-        "shut it out, or name it in activation.throttle.shared_addresses if many people share it; "
-        "the log's lines `sign-in refused` name the accounts: `scolpass show` says which are "
-        "locked, and `scolpass reissue --from FILE --reason '...'` opens many again",
-    )
-
-
-def mail(error: ScolpassError) -> Incident:
-    """Mails to students cannot be sent: they wait."""
-    return Incident("mail", error.message, _with_command(error.cure, "scolpass check"))
-
-
-def _with_command(cure: str, *commands: str) -> str:
-    typed = ", then ".join(f"`{command}`" for command in commands)
-    return f"{cure.rstrip('.')}; {typed}" if cure else typed
-
-
-# --- ways -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """An incident on its way to somebody."""
-
-    incident: Incident
-    at: datetime  # when it was first seen
-
-
-Way = Callable[[Alert], None]  # raises ScolpassError
-
-
-def ways(
-    mail: Mail,
-    to: Sequence[str],
-    webhook: Callable[[], SecretStr | None],
-    institution: str,
-) -> dict[str, Way]:
-    """The ways that the configuration gives; ``webhook`` reads the secret file with its URL.
-
-    Raises:
-        ConfigurationError: that file is open to others, or empty.
-    """
-    found: dict[str, Way] = {}
-    if to:
-        found["mail"] = lambda alert: _mail(alert, mail, to, institution)
-    if _guarded(webhook) is not None:
-        found["webhook"] = lambda alert: _post(alert, webhook, institution)
-    return found
-
-
-class WouldSend(ScolpassError):
-    """An alert that nobody is told, as the configuration says that no mail leaves."""
-
-
-def _mail(alert: Alert, mail: Mail, to: Sequence[str], institution: str) -> None:
-    if not mail.enabled:
-        raise WouldSend(
-            f"nobody is told: mail.enabled is false, and it would go to {', '.join(to)}",
-            "Set mail.enabled = true, or write a URL into the file alerts.webhook_url_file.",
-        )
-    incident = alert.incident
-    body = (
-        f"{incident.what}\n\n"
-        f"What to do:\n\n    {incident.cure}\n\n"
-        f"Incident {incident.key}, at {zulu(alert.at)}, on {socket.gethostname()}.\n"
-        "It is told once; the log says when it is resolved.\n"
-    )
-    smtp.send(mail, to, f"[scolpass] {institution}: {incident.what}", body)
-
-
-def _post(alert: Alert, webhook: Callable[[], SecretStr | None], institution: str) -> None:
-    url = _guarded(webhook)
-    if url is None:
-        raise ConfigurationError("the secret file with the webhook's URL is gone", "Write it anew")
-    post(
-        url,
-        {
-            "incident": alert.incident.key,
-            "what": alert.incident.what,
-            "cure": alert.incident.cure,
-            "institution": institution,
-            "host": socket.gethostname(),
-            "at": zulu(alert.at),
-        },
-    )
-
-
-def _guarded(webhook: Callable[[], SecretStr | None]) -> SecretStr | None:
-    url = webhook()
-    if url is not None:
-        guard_secret(url)
-    return url
-
-
-# --- once -----------------------------------------------------------------------------------------
 
 
 class IncidentJournal(Protocol):

@@ -14,7 +14,8 @@ from rich.text import Text
 from connector.core.dates import shown
 from connector.core.meaning import with_meaning
 from connector.core.model import Change, Held, Plan, Rejection
-from connector.desk.letters import Printed, Refused
+from connector.desk.letters import Printed
+from connector.desk.recipients import Refused
 from connector.inbox.events import Accepted
 from connector.render.terminal import hang, printable
 from connector.walk.reconcile import Report

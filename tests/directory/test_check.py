@@ -21,6 +21,7 @@ from connector.check import rights, schemas
 from connector.core import catalogue
 from connector.core.peers import clauses
 from connector.edges.sealing import new_key
+from connector.notify import mail_text
 from connector.notify import students as mails
 from connector.openldap import definition
 from connector.settings.loading import load_settings
@@ -769,7 +770,7 @@ def test_check_meets_every_branch_of_a_template(ready: Workspace) -> None:
             broken = text[: branch.end()] + "{{ nobody }}" + text[branch.end() :]
             file.write_text(broken, encoding="utf-8")
             settings = load_settings(ready.config, {})
-            found = dict(mails.trials(settings, resources.shipped_texts()))
+            found = dict(mail_text.trials(settings, resources.shipped_texts()))
             assert found[file.stem] is not None, (file, branch[0])
         file.write_text(text, encoding="utf-8")
 

@@ -13,7 +13,7 @@ import pytest
 
 from connector.core.model import Moment
 from connector.desk import account as desk
-from connector.desk import letters
+from connector.desk import recipients
 from connector.edges.sealing import new_key
 from connector.resources import shipped_texts
 from connector.walk import reconcile
@@ -307,9 +307,11 @@ def test_a_password_that_is_over_is_refused_with_its_day(walk: Walk) -> None:
     with walk.context() as opened:
         facts = reconcile.prepare(opened, [NUMBER]).facts[NUMBER]
 
-        def refusal(later: int) -> letters.Refused | None:
+        def refusal(later: int) -> recipients.Refused | None:
             now = opened.moment.now + timedelta(days=later)
-            return letters.refusal(facts, opened.rules, Moment(now, TODAY + timedelta(days=later)))
+            return recipients.refusal(
+                facts, opened.rules, Moment(now, TODAY + timedelta(days=later))
+            )
 
         assert refusal(90) is None
         refused = refusal(91)

@@ -21,6 +21,7 @@ from connector.core.model import Moment
 from connector.desk import account as desk
 from connector.edges.journal.tables import links
 from connector.edges.tokens import Signer, draw_token
+from connector.notify import due, postman
 from connector.notify import students as mails
 from connector.resources import shipped_texts
 from connector.walk.context import Context
@@ -67,11 +68,11 @@ class Office:
     def round_of(self, opened: Context, *, closings: bool = False) -> Sent:
         now = opened.moment.now + self.later
         opened.moment = Moment(now, opened.moment.today)
-        mails.note_changes(opened)
+        due.note_changes(opened)
         if closings:
-            assert mails.note_closings(opened, now - timedelta(days=1))
-        postman = mails.Postman(opened.settings, shipped_texts())
-        return [(one.kind, one.outcome) for one in postman.deliver(opened)]
+            assert due.note_closings(opened, now - timedelta(days=1))
+        sender = postman.Postman(opened.settings, shipped_texts())
+        return [(one.kind, one.outcome) for one in sender.deliver(opened)]
 
     def day(self, left: int) -> Sent:
         """A sync and the rounds of the day that is so many before the END."""
@@ -402,14 +403,14 @@ def test_nobody_is_told_before_a_good_pass_of_the_day_or_while_a_plan_is_held(
     walk.today = END - timedelta(days=60)
     with walk.context() as opened:
         now = opened.moment.now
-        assert not mails.note_closings(opened, now - timedelta(days=1))
+        assert not due.note_closings(opened, now - timedelta(days=1))
     walk.sync()
     with walk.context() as opened:
-        assert not mails.note_closings(opened, now + timedelta(seconds=1))  # since the start
+        assert not due.note_closings(opened, now + timedelta(seconds=1))  # since the start
         opened.journal.open_incident("held:abc", "held", now)
-        assert not mails.note_closings(opened, now - timedelta(days=1))
+        assert not due.note_closings(opened, now - timedelta(days=1))
         opened.journal.close_incident("held:abc", now)
-        assert mails.note_closings(opened, now - timedelta(days=1))
+        assert due.note_closings(opened, now - timedelta(days=1))
 
 
 def test_notices_do_not_leave_at_midnight(leaving: Office) -> None:
@@ -629,9 +630,9 @@ def test_killed_before_the_mark_a_mail_may_come_twice_and_never_less(
 def test_what_two_leaders_have_in_hand_one_of_them_sends(waiting: Office) -> None:
     walk = waiting.walk
     with walk.context() as one, walk.context() as other:
-        mails.note_changes(one)
-        first = mails.Postman(one.settings, shipped_texts())
-        second = mails.Postman(other.settings, shipped_texts())
+        due.note_changes(one)
+        first = postman.Postman(one.settings, shipped_texts())
+        second = postman.Postman(other.settings, shipped_texts())
         [mine] = one.journal.due_mails(one.moment.now, 10)
         assert other.journal.claim_mail(mine, one.moment.now)
         assert first._deliver(one, mine, "") is None
@@ -642,7 +643,7 @@ def test_what_two_leaders_have_in_hand_one_of_them_sends(waiting: Office) -> Non
 def test_an_erased_student_is_not_written_to(waiting: Office) -> None:
     walk = waiting.walk
     with walk.context() as opened:
-        mails.note_changes(opened)
+        due.note_changes(opened)
         opened.journal.forget(NUMBER)
     assert waiting.outbox() == []
 

@@ -14,7 +14,7 @@ from connector.check.findings import Mark
 from connector.clock import read_moment
 from connector.core.reasons import Reason
 from connector.desk import account as desk
-from connector.desk import letters, undo, view
+from connector.desk import letter_text, letters, recipients, undo, view
 from connector.desk.doors import Doors, locked
 from connector.errors import NotManaged, ScolpassError
 from connector.openldap import definition
@@ -133,9 +133,9 @@ def test_a_locked_letter_is_not_printed_and_show_check_and_metrics_see_each_lock
         doors = Doors.of(opened)
         kinds = {one.number: one.kind for one in locked(doors, opened.moment.now)}
         assert kinds == {guessed: "provisional", own: "own", by_hand: "by_hand"}
-        printer = letters.press(opened.settings, _texts(), "fr")
+        printer = letter_text.press(opened.settings, _texts(), "fr")
         out = opened.settings.file.parent / "letters.pdf"
-        chosen = letters.choose(opened, (guessed, by_hand, gone, free), None)
+        chosen = recipients.choose(opened, (guessed, by_hand, gone, free), None)
         printed = letters.print_letters(
             opened, chosen, printer, out, turn=lambda: opened.writing("letters")
         )

@@ -19,7 +19,7 @@ import pika
 import pytest
 from pydantic import SecretStr
 
-from connector.edges.transports import amqp
+from connector.edges.transports import amqp, amqp_url
 from connector.edges.transports.spool import LARGEST
 from connector.errors import Busy, JournalUntrusted
 from connector.inbox import events
@@ -359,7 +359,7 @@ def test_wrong_credentials_are_told_once_and_tried_on(desk: Desk) -> None:
 def test_a_broker_that_hangs_keeps_nobody_from_stopping(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(amqp, "CONNECT", 2.0)
+    monkeypatch.setattr(amqp_url, "CONNECT", 2.0)
     with desk.consumer() as consumer:
         consumer.wait_until_taking()
         with desk.broker.paused():
@@ -374,7 +374,7 @@ def test_a_broker_that_hangs_keeps_nobody_from_stopping(
 def test_a_broker_that_has_hung_for_long_is_left_and_found_again(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(amqp, "HEARTBEAT", 1)
+    monkeypatch.setattr(amqp_url, "HEARTBEAT", 1)
     with desk.consumer() as consumer:
         consumer.wait_until_taking()
         with desk.broker.paused():

@@ -15,6 +15,7 @@ from connector.clock import instant
 from connector.daemon.lanes.guessing import GuessingLane
 from connector.daemon.shared import Register, Shared
 from connector.notify import operators as alerts
+from connector.notify.incidents import LOCKING
 from connector.settings.loading import load_settings
 from connector.walk.context import open_context
 from connector.web.metrics import Metrics
@@ -136,7 +137,7 @@ def test_people_hear_of_who_locks_others_out(walk: Walk) -> None:
 
         def locking() -> list[str]:
             lane.step()
-            return [key for key in incidents(walk) if key.startswith(alerts.LOCKING)]
+            return [key for key in incidents(walk) if key.startswith(LOCKING)]
 
         with door(walk) as at:
             for n in range(ACCOUNTS):

@@ -33,8 +33,10 @@ from connector.errors import (
     Untrustworthy,
 )
 from connector.log import redaction
+from connector.notify import incidents, ways
 from connector.notify import operators as alerts
-from connector.notify.operators import Alerts, Incident, open_incidents
+from connector.notify.incidents import Incident
+from connector.notify.operators import Alerts, open_incidents
 from connector.settings.sections import Mail
 from tests.support import waiting
 from tests.support.mail import MailServer
@@ -160,8 +162,8 @@ class World:
             port=self.server.port,
             sender="scolpass@univ.fr",
         )
-        ways = alerts.ways(rules, ["exploitation@univ.fr"], lambda: self.url, INSTITUTION)
-        with structlog.testing.capture_logs() as said, Alerts(ways, self.journal) as running:
+        by = ways.ways(rules, ["exploitation@univ.fr"], lambda: self.url, INSTITUTION)
+        with structlog.testing.capture_logs() as said, Alerts(by, self.journal) as running:
             self.said = said
             yield running
 
@@ -226,7 +228,9 @@ def test_where_a_webhook_takes_it_the_mail_that_does_not_leave_is_named_all_the_
 def test_an_incident_is_told_by_mail_and_webhook_with_the_command_that_resolves_it(
     world: World,
 ) -> None:
-    incident = alerts.held("ab" * 32, [Held(Action.EXPIRE, 300, 20, "300 expire where 20 may go")])
+    incident = incidents.held(
+        "ab" * 32, [Held(Action.EXPIRE, 300, 20, "300 expire where 20 may go")]
+    )
     with world.process() as running:
         assert running.raise_(incident)
     [message] = world.server.messages
@@ -429,7 +433,7 @@ def test_more_alerts_than_the_queue_holds_are_said_and_kept(
 
 
 def test_a_way_that_fails_by_a_bug_is_said_and_the_others_go_on(world: World) -> None:
-    def broken(_: alerts.Alert) -> None:
+    def broken(_: ways.Alert) -> None:
         raise ZeroDivisionError
 
     with world.process() as running:
@@ -473,7 +477,7 @@ def test_killed_after_each_write_to_the_journal_somebody_hears_of_it(
 def test_with_the_journal_in_trouble_it_is_told_once_a_process(
     world: World, trouble: Trouble
 ) -> None:
-    incident = alerts.untrusted(JournalUntrusted("the journal is locked", "Wait"))
+    incident = incidents.untrusted(JournalUntrusted("the journal is locked", "Wait"))
     trouble.begin()
     for told in (1, 2):
         with world.process() as running:
@@ -588,7 +592,7 @@ def test_a_webhook_whose_secret_is_gone_is_said(world: World) -> None:
 
 
 def test_without_anybody_to_tell_it_is_logged_and_kept(journal: Journal) -> None:
-    assert alerts.ways(Mail(), (), lambda: None, INSTITUTION) == {}
+    assert ways.ways(Mail(), (), lambda: None, INSTITUTION) == {}
     with structlog.testing.capture_logs() as said, Alerts({}, journal) as running:
         assert running.raise_(INCIDENT)
         assert not running.raise_(INCIDENT)
@@ -601,10 +605,10 @@ def test_without_anybody_to_tell_it_is_logged_and_kept(journal: Journal) -> None
 def test_what_no_mail_takes_is_said_once_by_each_process_and_stays_unsent(
     journal: Journal,
 ) -> None:
-    ways = alerts.ways(Mail(), ["exploitation@univ.fr"], lambda: None, INSTITUTION)
+    by = ways.ways(Mail(), ["exploitation@univ.fr"], lambda: None, INSTITUTION)
     with structlog.testing.capture_logs() as said:
         for _ in range(2):
-            with Alerts(ways, journal) as running:
+            with Alerts(by, journal) as running:
                 running.raise_(INCIDENT)
                 running.raise_(INCIDENT)
     assert journal.incidents().keys() == {"directory", "unsent:mail:directory"}
@@ -629,24 +633,24 @@ def test_what_no_mail_takes_is_said_once_by_each_process_and_stays_unsent(
 def test_what_stops_a_pass_is_one_incident_of_its_kind(
     error: ScolpassError, key: str, command: str
 ) -> None:
-    incident = alerts.untrusted(error)
+    incident = incidents.untrusted(error)
     assert incident.key == key
     assert incident.what == error.message
     assert command in incident.cure
 
 
 def test_the_other_incidents_say_what_to_type() -> None:
-    failing = alerts.failing({str(n): "refused" for n in range(22600009, 22600000, -1)}, 3)
+    failing = incidents.failing({str(n): "refused" for n in range(22600009, 22600000, -1)}, 3)
     assert failing.what.startswith("9 entries have failed 3 runs in a row: 22600001, ")
     assert "22600006" not in failing.what
     assert "`scolpass resync 22600001`" in failing.cure
-    one = alerts.failing({"22600001": "refused"}, 3)
+    one = incidents.failing({"22600001": "refused"}, 3)
     assert one.what == "1 entry has failed 3 runs in a row: 22600001; the first: refused"
-    reload = alerts.configuration(ConfigurationError("a mistake", "Correct it."))
+    reload = incidents.configuration(ConfigurationError("a mistake", "Correct it."))
     assert "the one before is in use: a mistake" in reload.what
     assert "`systemctl reload scolpass`" in reload.cure
-    guessing = alerts.guessing(160, 15_000)
+    guessing = incidents.guessing(160, 15_000)
     assert "sign-ins failed at 160 accounts within a day, 15,000 are inactive" in guessing.what
     assert "activation.throttle" in guessing.cure
-    assert alerts.broker(Transient("away")).key == "broker"
-    assert "`scolpass check`" in alerts.spool(ConfigurationError("no folder", "Name one.")).cure
+    assert incidents.broker(Transient("away")).key == "broker"
+    assert "`scolpass check`" in incidents.spool(ConfigurationError("no folder", "Name one.")).cure

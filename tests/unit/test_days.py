@@ -21,8 +21,9 @@ from connector.core.meaning import with_meaning
 from connector.core.model import Moment, Plan, Verdict
 from connector.core.reasons import Reason, words
 from connector.edges.journal import LastRuns
+from connector.edges.ldap.probes import Line
 from connector.errors import Untrustworthy
-from connector.notify import students as mails
+from connector.notify import mail_text
 from connector.render import machine as render
 from connector.render import person
 from connector.render import plan as render_plan
@@ -68,11 +69,9 @@ def of_clock() -> str:
 
 
 def of_certificate() -> str:
-    line = SimpleNamespace(tls="TLSv1.3", certificate_end=AT)
     settings = SimpleNamespace(institution=RULES.institution, directory=SimpleNamespace(bind_dn=""))
     case = SimpleNamespace(settings=settings, moment=Moment(AT, AT.date()))
-    directory = cast(Any, SimpleNamespace(line=lambda: line))
-    return _line(directory, "ldaps://x", cast(Case, case)).seen
+    return _line(Line("TLSv1.3", AT), "ldaps://x", cast(Case, case)).seen
 
 
 def of_verdict(name: str) -> Callable[[], str]:
@@ -88,8 +87,8 @@ SHOWN: dict[str, Callable[[], str]] = {
     "an approval that is too late": lambda: printed(of_late_approval),
     "the clock": of_clock,
     "a certificate": of_certificate,
-    "a mail in French": lambda: mails.minute_words(AT.astimezone(ZONE), "fr"),
-    "a mail in English": lambda: mails.minute_words(AT.astimezone(ZONE), "en"),
+    "a mail in French": lambda: mail_text.minute_words(AT.astimezone(ZONE), "fr"),
+    "a mail in English": lambda: mail_text.minute_words(AT.astimezone(ZONE), "en"),
     **{f"a verdict, {name}": of_verdict(name) for name in ("since", "at", "until")},
 }
 
@@ -109,8 +108,8 @@ KNOWN = {
     "cli/walk.py": {"date"},  # of a day that was typed
     "cli/look.py": {"date"},  # likewise
     "cli/letters.py": {"date"},  # likewise
-    "desk/letters.py": {"date"},
-    "notify/students.py": {"date"},  # of an instant that is in the zone already
+    "desk/recipients.py": {"date"},
+    "notify/mail_text.py": {"date"},  # of an instant that is in the zone already
     "check/reaching.py": {"date"},
     "core/why.py": {"date"},
     "core/enrolment.py": {"date"},

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from pypdf import PdfReader
 
 from connector.core.letter_words import address_lines, grouped, known
-from connector.desk import letters
-from connector.desk.letters import cutoff_words
+from connector.desk import letter_text
+from connector.desk.letter_text import cutoff_words
 from connector.edges.files import finished
 from connector.edges.pdf.binder import Binder
 from connector.edges.pdf.typesetting import Press
@@ -71,7 +71,7 @@ def test_a_letter_of_somebody_of_whom_little_is_known_prints(press: Press) -> No
 
 # --- a field that says nothing leaves no trace ----------------------------------------------------
 
-FULL = {**letters.SAMPLE, "usual_name": "DURAND"}
+FULL = {**letter_text.SAMPLE, "usual_name": "DURAND"}
 LABELS = {  # of each field that may be empty
     "fr": {
         "usual_name": "Nom d'usage",
@@ -169,7 +169,7 @@ def test_the_address_stands_alone_in_the_window_of_an_envelope(language: str) ->
 @pytest.mark.parametrize("password", ["012345", "12345678", "1234567890123", "aB3dE6", "12345"])
 def test_a_password_is_grouped_to_be_read_and_whole_when_it_is_copied(password: str) -> None:
     press = Press(shipped_texts() / "letters", "fr", COMMON)
-    [page] = shown(press, {**FULL, **letters.shown_password(password)}, way="-raw")
+    [page] = shown(press, {**FULL, **letter_text.shown_password(password)}, way="-raw")
     line = page[page.index("Mot de passe provisoire\n") :].splitlines()[1]
     assert line.replace(" ", "") == password
     if not password.isdigit() or len(password) < 6:

@@ -13,7 +13,9 @@ from connector.core.model import Known, State
 from connector.edges.smtp import send
 from connector.edges.templates import Templates, Value
 from connector.errors import ConfigurationError
-from connector.notify.students import KINDS, day_words, minute_words, notice_due
+from connector.notify.due import notice_due
+from connector.notify.mail_text import day_words, minute_words
+from connector.notify.students import KINDS
 from connector.resources import shipped_texts
 from connector.settings.sections import Mail
 from tests.support.mail import MailServer

@@ -18,7 +18,7 @@ from connector.core.enrolment import clean
 from connector.core.model import Action, Change, Held, Outcome, Plan, Rejection, Verdict
 from connector.core.newcomers import damaged
 from connector.core.signs import misleading, seen
-from connector.desk import letters
+from connector.desk import letter_text
 from connector.render import machine as render
 from connector.render import person
 from connector.render import plan as render_plan
@@ -148,5 +148,7 @@ def test_a_name_as_people_write_it_is_not(name: str) -> None:
 
 
 def test_a_letter_holds_no_such_sign_in_any_of_its_values() -> None:
-    values = letters._seen({"a": "x\u202ey", "b": ["\u200bz"], "c": [{"d": "\ufeffw"}], "e": []})
+    values = letter_text._seen(
+        {"a": "x\u202ey", "b": ["\u200bz"], "c": [{"d": "\ufeffw"}], "e": []}
+    )
     assert values == {"a": "xy", "b": ["z"], "c": [{"d": "w"}], "e": []}

@@ -9,6 +9,7 @@ from connector.activation import guard, visits
 from connector.core.guessing import is_alarming
 from connector.core.model import State
 from connector.daemon.lanes.lane import Lane
+from connector.notify import incidents
 from connector.notify import operators as alerts
 
 GUESSES_EVERY = 60.0  # seconds between two looks at how many sign-ins failed
@@ -28,7 +29,7 @@ class GuessingLane(Lane):
         tried = guard.accounts_tried(context.journal, now)
         inactive = context.journal.accounts_by_state().get(State.INACTIVE, 0)
         if is_alarming(tried, inactive):
-            incident = alerts.guessing(tried, inactive)
+            incident = incidents.guessing(tried, inactive)
             self.shared.fares(incident.key, incident.what)
             self.alerts.raise_(incident)
         else:
@@ -41,12 +42,12 @@ class GuessingLane(Lane):
     def _tell_who_locks(self, shut: Mapping[str, int]) -> None:
         """Tell of addresses that fail at many accounts; of a few, however many they are."""
         before = {
-            key.removeprefix(f"{alerts.LOCKING}:")
+            key.removeprefix(f"{incidents.LOCKING}:")
             for key in alerts.open_incidents(self.context.journal)
-            if key.startswith(f"{alerts.LOCKING}:")
+            if key.startswith(f"{incidents.LOCKING}:")
         }
         for address in sorted(before - shut.keys()):
-            self.alerts.close(f"{alerts.LOCKING}:{address}")
+            self.alerts.close(f"{incidents.LOCKING}:{address}")
         told = [*sorted(before & shut.keys()), *sorted(shut.keys() - before)]
         for address in told[:MOST_LOCKING]:
-            self.alerts.raise_(alerts.locking(address, shut[address]))
+            self.alerts.raise_(incidents.locking(address, shut[address]))

@@ -25,6 +25,7 @@ from tenacity.nap import sleep_using_event
 from connector.daemon.shared import Shared
 from connector.edges.ldap.connection import BindRefused
 from connector.errors import ScolpassError, UnderWay
+from connector.notify import incidents
 from connector.notify import operators as alerts
 from connector.walk.context import Context
 from connector.walk.reconcile import (
@@ -148,9 +149,9 @@ class Lane(ABC):
         if state.attempt_number >= LASTS or isinstance(error, BindRefused):
             self.alerts.raise_(incident)
 
-    def incident(self, error: ScolpassError) -> alerts.Incident:
+    def incident(self, error: ScolpassError) -> incidents.Incident:
         """What people are told of an error that lasts."""
-        return alerts.untrusted(error)
+        return incidents.untrusted(error)
 
     def note(self, report: Report, scope: Iterable[str]) -> None:
         """Note who failed in a pass, to be tried again, and tell people when that goes on."""
@@ -160,7 +161,7 @@ class Lane(ABC):
         stubborn = leftovers.stubborn()
         if stubborn:
             self.shared.fares("failing", f"{len(stubborn)} entries")
-            self.alerts.raise_(alerts.failing(stubborn, leftovers.STUBBORN))
+            self.alerts.raise_(incidents.failing(stubborn, leftovers.STUBBORN))
         else:
             self.fine("failing")
 

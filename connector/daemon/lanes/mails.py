@@ -11,8 +11,8 @@ from connector.daemon.lanes.event import POLL
 from connector.daemon.lanes.lane import LASTS, Lane
 from connector.daemon.shared import Shared
 from connector.errors import ScolpassError
+from connector.notify import due, incidents, postman
 from connector.notify import operators as alerts
-from connector.notify import students as mails
 from connector.walk.context import Context
 from connector.web.metrics import Metrics
 
@@ -34,7 +34,7 @@ class MailLane(Lane):
         templates: Path,
     ) -> None:
         super().__init__("mails", context, shared, told, metrics)
-        self._postman = mails.Postman(context.settings, templates)
+        self._postman = postman.Postman(context.settings, templates)
         self._began = instant()
         self._noted_on: date | None = None  # the day of which all notices are in the outbox
         self._failures = 0  # rounds in a row that the mail server, or a template, has spoiled
@@ -61,7 +61,7 @@ class MailLane(Lane):
                 break
         if last is not None:
             self._failures = min(self._failures + 1, 16)
-            incident = alerts.mail(last)
+            incident = incidents.mail(last)
             self.shared.fares(incident.key, last.message)
             if self._failures >= LASTS:
                 self.alerts.raise_(incident)
@@ -73,6 +73,6 @@ class MailLane(Lane):
     def _note(self) -> None:
         """Put into the outbox what has become due."""
         today = self.context.moment.today
-        mails.note_changes(self.context)
-        if self._noted_on != today and mails.note_closings(self.context, self._began):
+        due.note_changes(self.context)
+        if self._noted_on != today and due.note_closings(self.context, self._began):
             self._noted_on = today

@@ -5,7 +5,7 @@ from __future__ import annotations
 from connector.daemon.lanes.lane import Lane
 from connector.errors import ConfigurationError, ScolpassError
 from connector.inbox import events
-from connector.notify import operators as alerts
+from connector.notify import incidents
 
 SPOOL_EVERY = 2.0  # seconds between two looks at the spool beside the watch
 
@@ -15,10 +15,10 @@ class SpoolLane(Lane):
 
     uses_directory = False
 
-    def incident(self, error: ScolpassError) -> alerts.Incident:
+    def incident(self, error: ScolpassError) -> incidents.Incident:
         """A spool that cannot be used is an incident of its own."""
         if isinstance(error, ConfigurationError):
-            return alerts.spool(error)
+            return incidents.spool(error)
         return super().incident(error)
 
     def step(self) -> float:

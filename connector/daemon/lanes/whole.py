@@ -17,6 +17,7 @@ from connector.daemon.lanes.lane import LONGEST_SLEEP, Lane
 from connector.daemon.shared import Shared
 from connector.desk.doors import KINDS, Doors, locked
 from connector.errors import FeedRefused
+from connector.notify import incidents
 from connector.notify import operators as alerts
 from connector.walk.context import Context
 from connector.walk.reconcile import (
@@ -138,7 +139,7 @@ class WholeLane(Lane):
         self._full_at, self._day = began, day
         self._held_by = report.run if report.verdict.held else None
         self._note(report, feed, feed.students)
-        incident = alerts.held(_left_undone(report), report.verdict.held)
+        incident = incidents.held(_left_undone(report), report.verdict.held)
         if report.verdict.held:
             self.alerts.raise_(incident)
         self.metrics.held({one.action.value: one.count for one in report.verdict.held})

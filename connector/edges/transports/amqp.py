@@ -14,20 +14,13 @@ once", so that they survive a crash of the broker; that asks for ``x-overflow: r
 
 from __future__ import annotations
 
-import base64
-import json
 import logging
-import ssl
-import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Self
-from urllib.parse import parse_qsl, unquote, urlsplit
+from typing import Any
 
 import pika
 import structlog
@@ -47,198 +40,24 @@ from pika.exceptions import (
 from pydantic import SecretStr
 from tenacity import RetryCallState, Retrying, wait_exponential
 
-from connector.core.evidence import zulu
-from connector.edges.transports.spool import LARGEST
-from connector.errors import Busy, ConfigurationError, JournalUntrusted
-from connector.log.redaction import guard_secret
+from connector.edges.transports.amqp_messages import Message, Properties, read_message
+from connector.edges.transports.amqp_url import CONNECT, read_url
+from connector.errors import Busy, JournalUntrusted
 
 BATCH = 500  # messages that are held at once, and stored in one transaction
 BATCH_BYTES = 8 << 20  # enough for one batch; what comes with the last message is on top
 GATHER = 0.02  # seconds to wait for what else arrives
-UNNAMED = "amqp message"  # a message without message-id, where it is no event
-
-HEARTBEAT = 20  # seconds; the broker gives a client up after twice as long, longer than a commit
-CONNECT = 10.0  # seconds for TCP and TLS, and again for the AMQP handshake
-BLOCKED = 60.0  # seconds the broker may block us (it blocks publishers only)
 TICK = 0.2  # seconds between two looks at whether to stop
 FAREWELL = 0.6  # seconds the broker has to answer when we close
-
 ARGUMENTS: Mapping[str, Any] = {"x-queue-type": "quorum", "x-delivery-limit": 2**31 - 1}
 _PRECONDITION_FAILED, _ACCESS_REFUSED = 406, 403
 _WAIT = wait_exponential(multiplier=0.5, max=30.0)
-_PREFIXES = ("cloudevents:", "cloudevents_")  # CloudEvents, AMQP binding 3.1.3.1
-_TLS_FILES = ("cacertfile", "certfile", "keyfile")  # as RabbitMQ's URI query parameters
 
 # Per message: None once the journal has it, or why it never will.
 Take = Callable[[Sequence[tuple[str, bytes]]], Sequence[str | None]]
 
+
 log = structlog.get_logger()
-
-
-# --- from message to event ------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message that is not acknowledged yet."""
-
-    tag: int
-    name: str  # by which the journal knows what is no event
-    content: bytes  # a CloudEvent in JSON, structured, as far as it is one; cut if too large
-
-
-def read_message(tag: int, properties: pika.BasicProperties, body: bytes) -> Message:
-    """The event in a message, in JSON whichever of the two modes it came in.
-
-    One that is larger than an event can be is cut behind the first byte that is too much, by which
-    whoever reads it sees that it is.
-    """
-    name = properties.message_id
-    content = body if len(body) > LARGEST else structured(properties, body)
-    return Message(tag, name if isinstance(name, str) and name else UNNAMED, content[: LARGEST + 1])
-
-
-def structured(properties: pika.BasicProperties, body: bytes) -> bytes:
-    """A message's event in JSON (CloudEvents 1.0.2, AMQP binding).
-
-    In structured mode that is the body. In binary mode it is made of the application properties
-    and the body; where the body is no JSON and says that it is, it is returned as it came, for
-    whoever reads it to say what is wrong with it.
-    """
-    kind = properties.content_type if isinstance(properties.content_type, str) else None
-    attributes = {
-        name[len(_PREFIXES[0]) :].lower(): value
-        for name, value in (properties.headers or {}).items()
-        if isinstance(name, str) and name.lower().startswith(_PREFIXES)
-    }
-    if not attributes or (kind or "").lower().startswith("application/cloudevents"):
-        return body
-    event = {
-        name: _attribute(value)
-        for name, value in attributes.items()
-        if name not in ("data", "data_base64")
-    }
-    if kind:
-        event["datacontenttype"] = kind
-    media = (kind or "application/json").partition(";")[0].strip().lower()
-    try:
-        if media in ("application/json", "text/json") or media.endswith("+json"):
-            if body:
-                event["data"] = json.loads(body)
-        else:
-            event["data_base64"] = base64.b64encode(body).decode()
-        # What is not ASCII stays as it is, halves of surrogate pairs too: nothing grows by it.
-        return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode(
-            "utf-8", "surrogatepass"
-        )
-    except (ValueError, RecursionError):
-        return body
-
-
-def _attribute(value: object) -> object:
-    """An attribute's value as the JSON event format writes it (2.2); None: no attribute has it."""
-    if isinstance(value, datetime):
-        return zulu(value)
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    return value if isinstance(value, str | int) else None
-
-
-_UNDECODABLE = (
-    AMQPError,
-    ArithmeticError,
-    LookupError,
-    OSError,
-    RecursionError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
-
-
-class _Properties(pika.BasicProperties):
-    """Properties of which what cannot be decoded is left out.
-
-    A header with a time beyond the year 9999, of an unknown type, or nested a thousand times would
-    otherwise end the connection, each time the message is delivered again.
-    """
-
-    def decode(self, encoded: bytes, offset: int = 0) -> Self:
-        try:
-            super().decode(encoded, offset)
-        except _UNDECODABLE as error:
-            log.warning("amqp", trouble=f"properties of a message cannot be read: {error!r}")
-        return self
-
-
-# --- where the broker is --------------------------------------------------------------------------
-
-
-def read_url(url: SecretStr) -> pika.ConnectionParameters:
-    """What a URL says: ``amqps://USER:PASSWORD@HOST:PORT/VHOST?cacertfile=PATH``.
-
-    ``amqps`` checks certificate and host, against the system's authorities or those of
-    ``cacertfile``; ``certfile`` and ``keyfile`` name a certificate of our own.
-
-    Raises:
-        ConfigurationError: it is no such URL, or its files cannot be used; never with its content.
-    """
-    try:
-        parts = urlsplit(url.get_secret_value())
-        port = parts.port
-        query = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True))
-    except ValueError:
-        raise _no_url() from None
-    vhost = unquote(parts.path[1:])
-    if parts.scheme not in ("amqp", "amqps") or not parts.hostname or "/" in parts.path[1:]:
-        raise _no_url()
-    user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    if not user or not password:
-        raise _no_url()
-    guard_secret(password)
-    known = _TLS_FILES if parts.scheme == "amqps" else ()
-    if unknown := sorted(set(query) - set(known)):
-        raise _no_url(f"; {unknown[0]} is none of the query's keys: {', '.join(known) or 'none'}")
-    options = None
-    if parts.scheme == "amqps":
-        options = pika.SSLOptions(_tls(query), server_hostname=parts.hostname)
-    return pika.ConnectionParameters(
-        host=parts.hostname,
-        port=port or (5671 if options else 5672),
-        virtual_host=vhost or "/",
-        credentials=pika.PlainCredentials(user, password),
-        ssl_options=options,
-        heartbeat=HEARTBEAT,
-        socket_timeout=CONNECT,
-        stack_timeout=CONNECT,
-        blocked_connection_timeout=BLOCKED,
-        connection_attempts=1,
-        client_properties={"connection_name": "scolpass"},
-    )
-
-
-def _no_url(detail: str = "") -> ConfigurationError:
-    return ConfigurationError(
-        f"events.amqp.url_file: expected amqps://USER:PASSWORD@HOST:PORT/VHOST{detail}",
-        "Write signs that a URL reserves as %XX (the vhost / as %2f); amqp:// is without TLS",
-    )
-
-
-def _tls(files: Mapping[str, str]) -> ssl.SSLContext:
-    """A context that checks certificate and host. Raises ConfigurationError."""
-    wrong = "cacertfile"
-    try:
-        context = ssl.create_default_context(cafile=files.get("cacertfile"))
-        wrong = "certfile"
-        if "certfile" in files or "keyfile" in files:
-            context.load_cert_chain(files["certfile"], files.get("keyfile"))
-    except (OSError, KeyError) as error:  # an SSLError is an OSError
-        reason = error.strerror if isinstance(error, OSError) else "it is missing"
-        raise ConfigurationError(
-            f"events.amqp.url_file: {wrong} {files.get(wrong, '')}: {reason}",
-            "Name PEM files that the user of scolpass may read",
-        ) from None
-    return context
 
 
 # --- the consumer ---------------------------------------------------------------------------------
@@ -339,7 +158,7 @@ class _Consumer:
         """Connect and take until the end; raises what `take` raises."""
         # It reports by exceptions, and tells of each with a traceback besides.
         logging.getLogger("pika").setLevel(logging.CRITICAL)
-        pika.spec.props[pika.BasicProperties.INDEX] = _Properties
+        pika.spec.props[pika.BasicProperties.INDEX] = Properties
         if self._parameters.ssl_options is None and not _is_loopback(self._parameters.host):
             log.warning("amqp", trouble=f"{self.where}: password and events travel without TLS")
         while not self._stop.is_set():

@@ -11,7 +11,8 @@ import pika
 import pytest
 from pydantic import SecretStr
 
-from connector.edges.transports.amqp import UNNAMED, read_message, read_url, structured
+from connector.edges.transports.amqp_messages import UNNAMED, read_message, structured
+from connector.edges.transports.amqp_url import read_url
 from connector.edges.transports.spool import LARGEST
 from connector.errors import ConfigurationError
 from connector.inbox.events import Garbled, parse

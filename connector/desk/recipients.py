@@ -1,0 +1,148 @@
+"""Who gets a letter, and why somebody else does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from connector.core import generalized_time, supann
+from connector.core.dates import shown
+from connector.core.door import Answer, Shut
+from connector.core.feed import rows_of
+from connector.core.lifecycle import believed, decide, met_anew
+from connector.core.model import (
+    Account,
+    Facts,
+    Moment,
+    State,
+)
+from connector.core.rules import Rules
+from connector.errors import NotManaged, UnknownStudent, UsageError
+from connector.walk.context import Context
+from connector.walk.reconcile import resolve
+
+_REISSUE = "`scolpass reissue` gives a new one"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A letter that is not printed, and why."""
+
+    student: str  # her number; of somebody unknown, what was asked for
+    reason: str
+    unknown: bool = False  # nobody has that number, uid, login or address
+    inactive: bool = True  # False: the account is no longer, or not, one that waits for its letter
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Whose letters are wanted."""
+
+    numbers: tuple[str, ...]
+    refused: tuple[Refused, ...] = ()
+    waiting_only: bool = False  # who needs no letter any more was not asked for, and is not refused
+
+
+def choose(context: Context, students: Sequence[str], since: date | None) -> Chosen:
+    """Those named; or those created since a day; or all whose accounts wait for activation.
+
+    Raises:
+        UsageError: both were given.
+        FeedRefused: somebody is known to neither journal nor directory, and the register is
+            refused.
+    """
+    if students and since is not None:
+        raise UsageError("students and --since exclude each other", "Give one of them.")
+    if since is not None:
+        midnight = datetime.combine(since, time(), context.rules.institution.zone)
+        return Chosen(tuple(context.journal.given_passwords_since(midnight.astimezone(UTC))))
+    if not students:
+        known = context.journal.accounts()
+        waiting = (n for n, one in known.items() if one.state is State.INACTIVE and not one.gone)
+        return Chosen(tuple(sorted(waiting)), waiting_only=True)
+    numbers: dict[str, None] = {}
+    refused = []
+    for student in students:
+        try:
+            numbers[resolve(context, student)] = None
+        except UnknownStudent as error:
+            refused.append(Refused(student, error.message, unknown=True))
+        except NotManaged as error:
+            refused.append(Refused(student, error.message))
+    return Chosen(tuple(numbers), tuple(refused))
+
+
+def refusal(
+    facts: Facts, rules: Rules, moment: Moment, closed: Sequence[Shut] = ()
+) -> Refused | None:
+    """Why this student gets no letter now; None: they get one.
+
+    ``closed``: what keeps the password from opening the account, as the directory says.
+    """
+
+    def no(reason: str, *, inactive: bool = True) -> Refused:
+        return Refused(facts.number, reason, inactive=inactive)
+
+    facts = met_anew(facts)
+    account = facts.account
+    if facts.conflict is not None:
+        return no(facts.conflict)
+    if account is None:
+        return no("there is no entry; run `scolpass resync` first", inactive=False)
+    if supann.is_shared_person(account):
+        return no(f"{account.dn} is also somebody else's", inactive=False)
+    decision = decide(facts, rules, moment.today)
+    standing = believed(facts, account).state
+    if standing is not State.INACTIVE:
+        return no(f"the account is {standing.value if standing else 'new'}", inactive=False)
+    if decision.state not in (State.INACTIVE, None):
+        return no(f"the account is {decision.state.value} with the next sync", inactive=False)
+    if not account.must_change:
+        return no("the provisional password has been changed", inactive=False)
+    if facts.override.reissue:
+        return no("a new password is on its way; run `scolpass sync` first")
+    if facts.sealed is None:
+        return no(f"the journal does not know the provisional password; {_REISSUE}")
+    if not facts.sealed.printable:
+        return no(f"the enrolment was cancelled; {_REISSUE}")
+    closes = _closes(account)
+    last = last_day(facts, rules, decision.end)
+    if (closes is not None and closes <= moment.now) or (last and last < moment.today):
+        over = f"has not been valid since {shown(last + timedelta(days=1))}" if last else "is over"
+        return no(f"the provisional password {over}; {_REISSUE}")
+    for one in closed:
+        if one.answer in _PRINTED_ALL_THE_SAME:
+            continue
+        since = f" since {shown(one.since, rules.institution.zone)}" if one.since else ""
+        until = f" until {shown(one.until, rules.institution.zone)}" if one.until else ""
+        if one.answer is Answer.NO_PASSWORD:
+            return no(f"somebody deleted the password; {_REISSUE}")
+        if one.answer is Answer.NOT_BEGUN:
+            return no(f"the directory keeps the account closed{until}; see `scolpass show`")
+        if one.answer is Answer.LOCKED and one.by_hand:
+            return no("an administrator of the directory locked the account; see `scolpass show`")
+        if one.answer is Answer.LOCKED:
+            locked = f"is locked{until}" if until else f"has been locked for good{since}"
+            return no(f"the provisional password {locked}; {_REISSUE}")
+        return no("the directory does not let anybody in; see `scolpass show`")
+    if last is None or not rows_of(facts.student):
+        return no("no enrolment of this student is known; run `scolpass sync` first")
+    return None
+
+
+# A first connection is what the letter is for; the last day is looked at before.
+_PRINTED_ALL_THE_SAME = (Answer.FIRST_ONLY, Answer.ENDED)
+
+
+def last_day(facts: Facts, rules: Rules, cutoff: date | None) -> date | None:
+    """The last day on which the provisional password opens its own change."""
+    days = [facts.sealed.last_day if facts.sealed else None, cutoff]
+    closes = _closes(facts.account) if facts.account else None
+    if closes is not None:  # the midnight with which the last day ends
+        days.append((closes - timedelta(seconds=1)).astimezone(rules.institution.zone).date())
+    return min((day for day in days if day is not None), default=None)
+
+
+def _closes(account: Account) -> datetime | None:
+    return generalized_time.instant(account.first("pwdEndTime") or "")
