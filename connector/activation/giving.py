@@ -11,7 +11,8 @@ import structlog
 from connector.activation.portal import Portal
 from connector.core import evidence
 from connector.core.addresses import refused_address, trimmed
-from connector.core.evidence import ACTIVATED, PAGES
+from connector.core.catalogue import ACTIVATED
+from connector.core.evidence import PAGES
 from connector.errors import InvalidInput
 
 log = structlog.get_logger()

@@ -7,52 +7,20 @@ import re
 from connector.check.case import Case, Findings
 from connector.check.findings import INIT, Finding, hint, unseen, warning, wrong
 from connector.core import peers
+from connector.core.catalogue import ATTRIBUTES, Grant, Part
 from connector.edges.ldap import passwords, probes
 from connector.edges.ldap.attributes import first_values
 from connector.edges.ldap.probes import SAMPLE
 
-# A hash that no password verifies against: its digest is no argon2 output but zeros.
-_NO_HASH = "{ARGON2}$argon2id$v=19$m=8,t=1,p=1$c2NvbHBhc3MtY2hlY2s$" + "A" * 43
-_NEVER = "20991231230000Z"
-# What scolpass writes into a student's entry: whole attributes, and values among others'.
-WHOLE = {
-    "userPassword": _NO_HASH,
-    "pwdReset": "TRUE",
-    "pwdEndTime": _NEVER,
-    "pwdStartTime": _NEVER,
-    "sn": "Check",
-    "givenName": "Scolpass",
-    "cn": "Check Scolpass",
-    "displayName": "Scolpass Check",
-    "supannNomDeNaissance": "Check",
-    "supannCivilite": "Mme",
-    "supannOIDCDateDeNaissance": "2000-01-01",
-    "supannCodeINE": "SCOLPASSCHECK",
-    "mail": "scolpass-check@scolpass.invalid",
-    "eduPersonPrincipalName": "scolpass-check@scolpass.invalid",
-    "supannAliasLogin": "scolpass-check@scolpass.invalid",
-    "supannAutreMail": "scolpass-check-0@scolpass.invalid",
-    "eduPersonPrincipalNamePrior": "scolpass-check-0@scolpass.invalid",
-    "supannEtablissement": "{UAI}0000000A",
-    "supannEntiteAffectation": "CHECK",
-    "supannEntiteAffectationPrincipale": "CHECK",
-    "supannEtuAnneeInscription": "2000",
-    "supannEtuEtape": "{UAI:0000000A}CHECK",
-    "supannEtuInscription": "[etab={UAI}0000000A][anneeinsc=2000][regimeinsc={INCONNU}]"
-    "[sectdisc={INCONNU}][typedip={INCONNU}][cursusann={INCONNU}]",
-    "eduPersonPrimaryAffiliation": "student",
-    "supannMailPerso": "scolpass-check@scolpass.invalid",
-    "mailForwardingAddress": "scolpass-check@scolpass.invalid",
-    "scolpassCharter": "2000 2000-01-01T00:00:00Z",
-}
+# What is tried in a student's entry: whole attributes, and values among others'.
 AMONG_OTHERS = {
-    "objectClass": "scolpassAccount",
-    "eduPersonAffiliation": "student",
-    "supannRessourceEtatDate": "{COMPTE}I:SupannCree:20000101:20000101",
-    "supannRessourceEtat": "{COMPTE}I:SupannCree",
-    "supannMailPrive": "{SECOURS}scolpass-check@scolpass.invalid",
+    row.name: row.tried
+    for row in ATTRIBUTES.values()
+    if row.tried and (row.grant is Grant.WRITE_OURS or row.part is Part.CLASS)
 }
-
+WHOLE = {
+    row.name: row.tried for row in ATTRIBUTES.values() if row.tried and row.name not in AMONG_OTHERS
+}
 
 _NAMES = ("cn", "Check Scolpass", "scolpass-check-0")  # what no student's entry can be left with
 

@@ -1,91 +1,271 @@
-"""The attributes of a student's entry."""
+"""What a student's entry holds, one row for each attribute, and what a student gives.
+
+Every list of attributes is computed from these rows: what is read, written, compared, guarded,
+tried by ``scolpass check`` and granted to the service account (``deploy/openldap/config.ldif``,
+compared by a test). A new attribute is a row here and a line in the dialect
+(:mod:`connector.core.supann`); a new kind of evidence is a row of :data:`GIVEN`.
+
+Sources: the schemas of ``deploy/openldap/schema``, RFC 4519 and RFC 2798 for names,
+draft-behera-ldap-password-policy-10 for the ``pwd*`` attributes.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, StrEnum, auto
+
 OBJECT_CLASSES = ("inetOrgPerson", "eduPerson", "supannPerson", "scolpassAccount")
-SHARED = frozenset(
-    {
-        "objectClass",
-        "eduPersonAffiliation",
-        "supannRessourceEtatDate",
-        "supannRessourceEtat",
-        "supannMailPrive",
-        "supannMailPerso",
-        "supannAutreMail",
-        "eduPersonPrincipalNamePrior",
-    }
+
+
+class Part(Enum):
+    """What an attribute is about."""
+
+    CLASS = auto()
+    NUMBER = auto()  # by which an entry is known as a student's, or an employee's
+    IDENTITY = auto()
+    ADDRESS = auto()  # the address that is used now
+    FORMER = auto()  # addresses that were used
+    UID = auto()
+    ENROLMENT = auto()
+    INSTITUTION = auto()
+    STATE = auto()
+    LOCK = auto()  # what opens and closes the account: password policy
+    MARK = auto()  # what slapd notes of passwords and sign-ins
+    GIVEN = auto()
+    PASSWORD = auto()
+
+
+class Owner(Enum):
+    """Whose word counts."""
+
+    REGISTER = auto()
+    STUDENT = auto()
+    SCOLPASS = auto()
+    OTHERS = auto()  # slapd's, or another tool's
+
+
+class Compared(Enum):
+    """How two lists of values are compared, as the directory does."""
+
+    EXACT = auto()
+    CASE_IGNORED = auto()
+    INSTANT = auto()  # GeneralizedTime, whatever its offset
+    DN = auto()
+    BOOLEAN = auto()
+
+
+class Grant(Enum):
+    """What the service account must be allowed on a student's entry."""
+
+    MANAGE = auto()  # write a ready hash, and see that there is one; never read it
+    WRITE = auto()
+    WRITE_OURS = auto()  # values of ours only: those that match `ours`; read the others
+    READ = auto()
+    NONE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute of a student's entry."""
+
+    name: str
+    part: Part
+    owner: Owner
+    grant: Grant = Grant.WRITE
+    compared: Compared = Compared.EXACT
+    single: bool = False  # SINGLE-VALUE in its schema
+    shared: bool = False  # holds other people's values too: changed value by value
+    optional: bool = False  # removed when the register's column is empty, if scolpass wrote it
+    spends: bool = True  # False: a student's own event may write it without spending a budget
+    telling: bool = False  # others know the student by it: no password may hold it
+    ours: str = ""  # the values that are scolpass's, as a regular expression
+    below: str = ""  # its supertype among the rows, whose access rule holds for it, too
+    tried: str = ""  # a value that nobody has, by which `check` tries whether it may be written
+
+
+_CHECK_MAIL = "scolpass-check@scolpass.invalid"
+_FORMER_MAIL = "scolpass-check-0@scolpass.invalid"
+_NEVER = "20991231230000Z"
+# A hash that no password verifies against: its digest is no argon2 output but zeros.
+_NO_HASH = "{ARGON2}$argon2id$v=19$m=8,t=1,p=1$c2NvbHBhc3MtY2hlY2s$" + "A" * 43
+_INSCRIPTION = (
+    "[etab={UAI}0000000A][anneeinsc=2000][regimeinsc={INCONNU}]"
+    "[sectdisc={INCONNU}][typedip={INCONNU}][cursusann={INCONNU}]"
 )
+_RESOURCES = r"^\{(COMPTE|MAIL)\}"
 
+_P, _O, _G, _C = Part, Owner, Grant, Compared
+# fmt: off
+_ROWS = (
+    Attribute("objectClass", _P.CLASS, _O.SCOLPASS, compared=_C.CASE_IGNORED, shared=True, tried="scolpassAccount"),
+    Attribute("uid", _P.UID, _O.SCOLPASS, telling=True),
+    Attribute("supannEtuId", _P.NUMBER, _O.REGISTER, _G.READ, telling=True),
+    Attribute("supannEmpId", _P.NUMBER, _O.OTHERS, _G.READ),
+    Attribute("supannEtablissement", _P.INSTITUTION, _O.SCOLPASS, tried="{UAI}0000000A"),
 
-ADDRESSES = (
-    "mail",
-    "eduPersonPrincipalName",
-    "supannAliasLogin",
-    "supannAutreMail",
-    "eduPersonPrincipalNamePrior",
+    Attribute("sn", _P.IDENTITY, _O.REGISTER, telling=True, tried="Check"),
+    Attribute("givenName", _P.IDENTITY, _O.REGISTER, telling=True, tried="Scolpass"),
+    Attribute("cn", _P.IDENTITY, _O.REGISTER, tried="Check Scolpass"),
+    Attribute("displayName", _P.IDENTITY, _O.REGISTER, single=True, telling=True, tried="Scolpass Check"),
+    Attribute("supannNomDeNaissance", _P.IDENTITY, _O.REGISTER, single=True, telling=True, tried="Check"),
+    Attribute("supannCivilite", _P.IDENTITY, _O.REGISTER, single=True, optional=True, tried="Mme"),
+    Attribute("supannOIDCDateDeNaissance", _P.IDENTITY, _O.REGISTER, single=True, tried="2000-01-01"),
+    Attribute("supannCodeINE", _P.IDENTITY, _O.REGISTER, optional=True, telling=True, tried="SCOLPASSCHECK"),
+
+    Attribute("mail", _P.ADDRESS, _O.SCOLPASS, telling=True, tried=_CHECK_MAIL),
+    Attribute("eduPersonPrincipalName", _P.ADDRESS, _O.SCOLPASS, single=True, telling=True, tried=_CHECK_MAIL),
+    Attribute("supannAliasLogin", _P.ADDRESS, _O.SCOLPASS, single=True, telling=True, tried=_CHECK_MAIL),
+    Attribute("supannAutreMail", _P.FORMER, _O.SCOLPASS, compared=_C.CASE_IGNORED, shared=True, below="mail", tried=_FORMER_MAIL),
+    Attribute("eduPersonPrincipalNamePrior", _P.FORMER, _O.SCOLPASS, compared=_C.CASE_IGNORED, shared=True, tried=_FORMER_MAIL),
+
+    Attribute("supannEntiteAffectation", _P.ENROLMENT, _O.REGISTER, optional=True, tried="CHECK"),
+    Attribute("supannEntiteAffectationPrincipale", _P.ENROLMENT, _O.REGISTER, single=True, optional=True, tried="CHECK"),
+    Attribute("supannEtuAnneeInscription", _P.ENROLMENT, _O.REGISTER, tried="2000"),
+    Attribute("supannEtuEtape", _P.ENROLMENT, _O.REGISTER, optional=True, tried="{UAI:0000000A}CHECK"),
+    Attribute("supannEtuInscription", _P.ENROLMENT, _O.REGISTER, tried=_INSCRIPTION),
+
+    Attribute("eduPersonAffiliation", _P.STATE, _O.SCOLPASS, _G.WRITE_OURS, _C.CASE_IGNORED, shared=True, ours="^(student|member)$", tried="student"),
+    Attribute("eduPersonPrimaryAffiliation", _P.STATE, _O.SCOLPASS, single=True, tried="student"),
+    Attribute("supannRessourceEtatDate", _P.STATE, _O.SCOLPASS, _G.WRITE_OURS, _C.CASE_IGNORED, shared=True, ours=_RESOURCES, tried="{COMPTE}I:SupannCree:20000101:20000101"),
+    Attribute("supannRessourceEtat", _P.STATE, _O.SCOLPASS, _G.WRITE_OURS, _C.CASE_IGNORED, shared=True, ours=_RESOURCES, tried="{COMPTE}I:SupannCree"),
+
+    Attribute("pwdReset", _P.LOCK, _O.SCOLPASS, compared=_C.BOOLEAN, single=True, tried="TRUE"),
+    Attribute("pwdEndTime", _P.LOCK, _O.SCOLPASS, compared=_C.INSTANT, single=True, spends=False, tried=_NEVER),
+    Attribute("pwdStartTime", _P.LOCK, _O.SCOLPASS, compared=_C.INSTANT, single=True, tried=_NEVER),
+    Attribute("pwdPolicySubentry", _P.LOCK, _O.SCOLPASS, compared=_C.DN, single=True, spends=False),
+
+    Attribute("supannMailPrive", _P.GIVEN, _O.STUDENT, _G.WRITE_OURS, _C.CASE_IGNORED, shared=True, spends=False, ours=r"^\{SECOURS\}", tried="{SECOURS}" + _CHECK_MAIL),
+    Attribute("supannMailPerso", _P.GIVEN, _O.STUDENT, compared=_C.CASE_IGNORED, shared=True, spends=False, tried=_CHECK_MAIL),
+    Attribute("mailForwardingAddress", _P.GIVEN, _O.STUDENT, spends=False, tried=_CHECK_MAIL),
+    Attribute("scolpassCharter", _P.GIVEN, _O.STUDENT, single=True, spends=False, tried="2000 2000-01-01T00:00:00Z"),
+
+    Attribute("userPassword", _P.PASSWORD, _O.STUDENT, _G.MANAGE, tried=_NO_HASH),
+    Attribute("pwdHistory", _P.PASSWORD, _O.OTHERS, _G.NONE),
+    Attribute("pwdAccountLockedTime", _P.MARK, _O.OTHERS, single=True),
+    Attribute("pwdFailureTime", _P.MARK, _O.OTHERS, _G.READ),
+    Attribute("pwdChangedTime", _P.MARK, _O.OTHERS, _G.READ, single=True),
+    Attribute("pwdGraceUseTime", _P.MARK, _O.OTHERS, _G.READ),
+    Attribute("pwdLastSuccess", _P.MARK, _O.OTHERS, _G.READ, single=True),
 )
+# fmt: on
+
+ATTRIBUTES: Mapping[str, Attribute] = {row.name: row for row in _ROWS}
 
 
-IDENTITY = (
-    "sn",
-    "givenName",
-    "cn",
-    "displayName",
-    "supannNomDeNaissance",
-    "supannCivilite",
-    "supannOIDCDateDeNaissance",
-    "supannCodeINE",
-)
+def _of(*parts: Part) -> tuple[str, ...]:
+    return tuple(row.name for row in _ROWS if row.part in parts)
 
 
-ENROLMENT = (
-    "supannEntiteAffectation",
-    "supannEntiteAffectationPrincipale",
-    "supannEtuAnneeInscription",
-    "supannEtuEtape",
-    "supannEtuInscription",
-)
+IDENTITY = _of(Part.IDENTITY)
+LOGINS = _of(Part.ADDRESS)  # the address that is used now: one value in all three
+ADDRESSES = (*LOGINS, *_of(Part.FORMER))
+IDENTIFIERS = ("uid", *ADDRESSES)  # taken by whoever has one
+ENROLMENT = _of(Part.ENROLMENT)
+LOCK = _of(Part.LOCK)
+MARKS = _of(Part.MARK)
+PASSWORDS = _of(Part.PASSWORD)
+READ = tuple(row.name for row in _ROWS if row.part not in (Part.MARK, Part.PASSWORD))
+"""What is read of an entry to decide on it."""
+
+GIVEN_WHOLE = tuple(row.name for row in _ROWS if row.part is Part.GIVEN and not row.shared)
+
+SHARED = frozenset(row.name for row in _ROWS if row.shared)
+OPTIONAL = frozenset(row.name for row in _ROWS if row.optional)
+SINGLE = frozenset(row.name for row in _ROWS if row.single)
+TELLING = tuple(row.name for row in _ROWS if row.telling)
+STUDENTS = frozenset(row.name for row in _ROWS if row.owner is Owner.STUDENT)
+"""What a student gives: by an event, or by choosing a password."""
+
+SPENDS_NOTHING = frozenset(row.name for row in _ROWS if not row.spends)
+"""What a student's own event may bring about, with the change of their password beside it."""
 
 
-STATE = (
-    "eduPersonAffiliation",
-    "eduPersonPrimaryAffiliation",
-    "supannRessourceEtatDate",
-    "supannRessourceEtat",
-    "pwdEndTime",
-    "pwdStartTime",
-    "pwdReset",
-    "pwdPolicySubentry",
-)
+def compared(name: str) -> Compared:
+    """How the values of an attribute are compared; one that has no row: as they stand."""
+    row = ATTRIBUTES.get(name)
+    return row.compared if row else Compared.EXACT
 
 
-READ = (
-    "objectClass",
-    "uid",
-    "supannEtuId",
-    "supannEmpId",
-    "supannEtablissement",
-    *IDENTITY,
-    *ADDRESSES,
-    *ENROLMENT,
-    *STATE,
-    "supannMailPrive",
-    "supannMailPerso",
-    "mailForwardingAddress",
-    "scolpassCharter",
-)
-# Removed when the register's column is empty, if scolpass wrote them.
-OPTIONAL = frozenset(
-    {
-        "supannCivilite",
-        "supannCodeINE",
-        "supannEntiteAffectation",
-        "supannEntiteAffectationPrincipale",
-        "supannEtuEtape",
-    }
-)
+# --- what a student gives -------------------------------------------------------------------------
+
+ACTIVATED = "fr.scolpass.account.activated"
+FORWARDING_CHANGED = "fr.scolpass.forwarding.changed"
+BACKUP_MAIL_CHANGED = "fr.scolpass.backup_mail.changed"
 
 
-SINGLE = frozenset(
-    {"displayName", "supannNomDeNaissance", "supannCivilite", "supannOIDCDateDeNaissance"}
-)
+class Given(StrEnum):
+    """What a student gives, by the name that configuration, journal and API know."""
+
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a name
+    BACKUP_MAIL = "backup_mail"
+    CHARTER = "charter"
+    FORWARDING = "forwarding"
+
+
+@dataclass(frozen=True, slots=True)
+class GivenRow:
+    """One thing that a student gives. Nothing has a default: a new one says all of it."""
+
+    name: Given
+    is_evidence: bool  # may be required for an active account (``activation.require``)
+    source: str  # where it comes from
+    field: str | None  # of an event's ``data``; None: no event gives it
+    events: tuple[str, ...]  # the types of event that give it
+    writes: tuple[str, ...]  # the attributes that it writes
+    shown_by: str  # the attribute that shows in the entry that it was given
+    text: str  # of the pages: what the student who has not given it is asked for
+
+
+GIVEN: Mapping[Given, GivenRow] = {
+    row.name: row
+    for row in (
+        GivenRow(
+            Given.PASSWORD_CHANGED,
+            is_evidence=True,
+            source="the directory, which clears pwdReset when the student changes the password",
+            field=None,
+            events=(),
+            writes=(),
+            shown_by="userPassword",
+            text="password_title",
+        ),
+        GivenRow(
+            Given.BACKUP_MAIL,
+            is_evidence=True,
+            source="an event",
+            field="backup_mail",
+            events=(ACTIVATED, BACKUP_MAIL_CHANGED),
+            writes=("supannMailPrive", "supannMailPerso"),
+            shown_by="supannMailPrive",
+            text="backup_mail_title",
+        ),
+        GivenRow(
+            Given.CHARTER,
+            is_evidence=True,
+            source="an event",
+            field="charter",
+            events=(ACTIVATED,),
+            writes=("scolpassCharter",),
+            shown_by="scolpassCharter",
+            text="charter_title",
+        ),
+        GivenRow(
+            Given.FORWARDING,
+            is_evidence=False,
+            source="an event",
+            field="forward_to",
+            events=(ACTIVATED, FORWARDING_CHANGED),
+            writes=("mailForwardingAddress",),
+            shown_by="mailForwardingAddress",
+            text="forwarding_title",
+        ),
+    )
+}
+
+EVIDENCE = tuple(row.name for row in GIVEN.values() if row.is_evidence)
+"""What ``activation.require`` may name, in the order in which it is asked for."""
+
+EVENTS = (ACTIVATED, FORWARDING_CHANGED, BACKUP_MAIL_CHANGED)
+EVIDENCE_SHOWN = tuple(GIVEN[kind].shown_by for kind in EVIDENCE if GIVEN[kind].writes)
+"""The attributes that show in an entry what events gave as evidence."""

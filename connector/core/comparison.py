@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from connector.core.catalogue import SHARED
+from connector.core.catalogue import LOCK, SHARED, Compared, compared
 from connector.core.dn import same_dn
 from connector.core.generalized_time import instant
 from connector.core.ldap_filter import absent, holds
@@ -18,15 +18,17 @@ def differ(name: str, before: Values, after: Values) -> bool:
     """Whether two lists of values differ as the directory compares them."""
     if before == after:
         return False
-    if name in SHARED:
-        return sorted(v.lower() for v in before) != sorted(v.lower() for v in after)
-    if name in ("pwdEndTime", "pwdStartTime"):
-        return [instant(v) for v in before] != [instant(v) for v in after]
-    if name == "pwdPolicySubentry":
-        return len(before) != len(after) or not all(map(same_dn, before, after))
-    if name == "pwdReset":
-        return [v.upper() for v in before] != [v.upper() for v in after]
-    return len(before) != len(after) or set(before) != set(after)
+    match compared(name):
+        case Compared.CASE_IGNORED:
+            return sorted(v.lower() for v in before) != sorted(v.lower() for v in after)
+        case Compared.INSTANT:
+            return [instant(v) for v in before] != [instant(v) for v in after]
+        case Compared.DN:
+            return len(before) != len(after) or not all(map(same_dn, before, after))
+        case Compared.BOOLEAN:
+            return [v.upper() for v in before] != [v.upper() for v in after]
+        case Compared.EXACT:
+            return len(before) != len(after) or set(before) != set(after)
 
 
 def difference(
@@ -71,7 +73,7 @@ def guard(account: Account, changed: Difference, *, lifecycle: bool) -> tuple[st
             filters.update((holds("supannRessourceEtatDate", v), None) for v in compte)
         else:
             filters["(!(supannRessourceEtatDate={COMPTE}*))"] = None
-        for name in ("pwdReset", "pwdEndTime", "pwdStartTime", "pwdPolicySubentry"):
+        for name in LOCK:
             values = account.values(name)
             filters[holds(name, values[0]) if values else absent(name)] = None
         filters[absent("supannEmpId")] = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from connector.core import catalogue, comparison, supann
+from connector.core.catalogue import Given
 from connector.core.dn import folded
 from connector.core.feed import identity, replaces
 from connector.core.generalized_time import end_of_day
@@ -107,16 +108,16 @@ def give(
         return ()
     if account is not None and decision.forgets:
         shared.update(supann.forgotten_wish(account))
-        whole |= {"scolpassCharter": (), "mailForwardingAddress": ()}
+        whole |= dict.fromkeys(catalogue.GIVEN_WHOLE, ())
     if facts.override.reissue and decision.draws_password and decision.state is State.INACTIVE:
         return ()  # it was given by whoever held the account until now
     given = []
     for gift in facts.gifts:
         if gift.applied and account is not None:
             continue
-        if gift.field == "backup_mail":
+        if gift.field == Given.BACKUP_MAIL:
             shared.update(supann.backup_mail_wish(account, gift.value))
-        elif gift.field == "charter":
+        elif gift.field == Given.CHARTER:
             whole["scolpassCharter"] = (gift.value,)
         elif decision.state in IN_USE and account is not None:
             whole["mailForwardingAddress"] = _forwarding(gift, account, whole, rules)
@@ -169,7 +170,7 @@ def rename(
     if not old or new == old.lower():
         return
     taken.addresses.add(new)
-    mail, principal, login = catalogue.ADDRESSES[:3]
+    mail, principal, login = catalogue.LOGINS
     whole |= dict.fromkeys((mail, principal, login), (new,))
     for name, held in (
         ("supannAutreMail", (mail, login)),
@@ -199,7 +200,7 @@ def _missing_identifiers(
         uid = uid_of(facts.number, rules.identifiers.uid)
         given["uid"] = (uid,)
         taken.uids[uid.lower()] = account.dn
-    names = catalogue.ADDRESSES[:3]
+    names = catalogue.LOGINS
     lacking = [name for name in names if not account.values(name)]
     if lacking:
         domain = "@" + rules.institution.mail_domain

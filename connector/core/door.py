@@ -19,13 +19,6 @@ from connector.core.generalized_time import instant
 from connector.core.model import Account
 
 FOR_GOOD = "000001010000Z"  # pwdAccountLockedTime of an administrator's lock
-MARKS = (
-    "pwdAccountLockedTime",
-    "pwdFailureTime",
-    "pwdChangedTime",
-    "pwdGraceUseTime",
-    "pwdLastSuccess",
-)
 
 
 class Answer(StrEnum):

@@ -15,14 +15,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connector.core.addresses import refused_address, trimmed
+from connector.core.catalogue import (
+    ACTIVATED,
+    ATTRIBUTES,
+    EVENTS,
+    EVIDENCE,
+    FORWARDING_CHANGED,
+    GIVEN,
+    Given,
+    GivenRow,
+)
 from connector.core.model import Account, Gift
 from connector.core.rules import Activation
 from connector.core.spelling import cleaned
 
-ACTIVATED = "fr.scolpass.account.activated"
-FORWARDING = "fr.scolpass.forwarding.changed"
-BACKUP_MAIL = "fr.scolpass.backup_mail.changed"
-TYPES = (ACTIVATED, FORWARDING, BACKUP_MAIL)
 PAGES = "urn:scolpass:first-connection"  # the source of what is given on our own pages
 
 AHEAD = timedelta(minutes=5)  # a time further ahead counts as the arrival ...
@@ -83,8 +89,8 @@ def read_event(body: object, arrived: datetime, own_domains: Iterable[str]) -> E
     if body.get("specversion") != "1.0":
         raise BadEvent('specversion: expected "1.0" (CloudEvents)')
     identity, source, kind = (_text(body, name) for name in ("id", "source", "type"))
-    if kind not in TYPES:
-        raise BadEvent(f"type: expected one of {', '.join(TYPES)}")
+    if kind not in EVENTS:
+        raise BadEvent(f"type: expected one of {', '.join(EVENTS)}")
     time = _time(body.get("time"), arrived)
     data = body.get("data")
     if not isinstance(data, dict):
@@ -149,16 +155,13 @@ class _Reader:
 
     def read(self) -> tuple[tuple[Gift, ...], list[str]]:
         """What is given, and what is wrong."""
-        readers = {
-            ACTIVATED: (self._backup_mail, self._charter, self._forwarding),
-            FORWARDING: (self._forwarding,),
-            BACKUP_MAIL: (self._backup_mail,),
-        }[self.kind]
         gifts: list[Gift] = []
         troubles: list[str] = []
-        for read in readers:
+        for row in GIVEN.values():
+            if self.kind not in row.events:
+                continue
             try:
-                gift = read()
+                gift = self._read_one(row.name)
             except BadEvent as error:
                 troubles.append(str(error))
                 continue
@@ -166,13 +169,24 @@ class _Reader:
                 gifts.append(gift)
         return tuple(gifts), troubles
 
-    def _gift(self, field: str, value: str, *, keep_copy: bool = False) -> Gift:
-        return Gift(field, value, self.time, self.source, self.id, keep_copy)
+    def _read_one(self, name: Given) -> Gift | None:
+        match name:
+            case Given.BACKUP_MAIL:
+                return self._backup_mail()
+            case Given.CHARTER:
+                return self._charter()
+            case Given.FORWARDING:
+                return self._forwarding()
+            case Given.PASSWORD_CHANGED:
+                return None  # no event gives it
+
+    def _gift(self, field: Given, value: str, *, keep_copy: bool = False) -> Gift:
+        return Gift(field.value, value, self.time, self.source, self.id, keep_copy)
 
     def _backup_mail(self) -> Gift | None:
         if self.kind == ACTIVATED and self.data.get("backup_mail") is None:
             return None
-        return self._gift("backup_mail", self._address("backup_mail"))
+        return self._gift(Given.BACKUP_MAIL, self._address("backup_mail"))
 
     def _charter(self) -> Gift | None:
         charter = self.data.get("charter")
@@ -186,19 +200,19 @@ class _Reader:
         accepted = instant_of(charter.get("accepted_at"))
         if accepted is None:
             raise BadEvent("data.charter.accepted_at: expected RFC 3339")
-        return self._gift("charter", f"{version} {zulu(accepted.replace(microsecond=0))}")
+        return self._gift(Given.CHARTER, f"{version} {zulu(accepted.replace(microsecond=0))}")
 
     def _forwarding(self) -> Gift | None:
         if "forward_to" not in self.data:
-            if self.kind == FORWARDING:
+            if self.kind == FORWARDING_CHANGED:
                 raise BadEvent("data.forward_to: expected an address or null")
             return None
         keep_copy = self.data.get("keep_copy", False)
         if not isinstance(keep_copy, bool):
             raise BadEvent("data.keep_copy: expected true or false")
         if self.data["forward_to"] is None:
-            return self._gift("forwarding", "")
-        return self._gift("forwarding", self._address("forward_to"), keep_copy=keep_copy)
+            return self._gift(Given.FORWARDING, "")
+        return self._gift(Given.FORWARDING, self._address("forward_to"), keep_copy=keep_copy)
 
     def _address(self, name: str) -> str:
         reason = refused_address(self.data.get(name), self.own_domains)
@@ -224,30 +238,39 @@ def fold(standing: Sequence[Gift], given: Sequence[Gift]) -> tuple[Gift, ...]:
 
 
 def password_changed(account: Account) -> bool:
-    """Whether the password is the student's own: slapd clears pwdReset at her change."""
+    """Whether the password is the student's own: slapd clears pwdReset when they change it."""
     return account.password and not account.must_change
 
 
 def given(account: Account, gifts: Sequence[Gift]) -> bool:
     """Whether anything was given by somebody who had the password, here or in the entry."""
-    names = ("scolpassCharter", "mailForwardingAddress")
-    return bool(gifts or account.backup_mails or any(account.values(name) for name in names))
+    return bool(gifts) or any(_shows(account, row) for row in GIVEN.values() if row.events)
 
 
 def found(account: Account | None, gifts: Sequence[Gift]) -> dict[str, datetime | None]:
     """The evidence that entry and journal hold, with its time where one is known."""
     evidence: dict[str, datetime | None] = {}
     for gift in gifts:
-        if gift.field in ("backup_mail", "charter"):
+        if gift.field in EVIDENCE:
             evidence[gift.field] = gift.time
     if account is not None:
-        if password_changed(account):
-            evidence["password_changed"] = None
-        if account.backup_mails:
-            evidence.setdefault("backup_mail", None)
-        if account.values("scolpassCharter"):
-            evidence.setdefault("charter", None)
+        for kind in EVIDENCE:
+            if _shows(account, GIVEN[kind]):
+                evidence.setdefault(kind, None)
     return evidence
+
+
+# By an attribute, which of its values are ours.
+_OURS = {name: re.compile(row.ours, re.IGNORECASE) for name, row in ATTRIBUTES.items() if row.ours}
+
+
+def _shows(account: Account, row: GivenRow) -> bool:
+    """Whether an entry shows that something was given."""
+    if row.shown_by == "userPassword":
+        return password_changed(account)
+    values = account.values(row.shown_by)
+    ours = _OURS.get(row.shown_by)
+    return any(ours is None or ours.match(value) for value in values)
 
 
 def missing(

@@ -45,7 +45,7 @@ def grounds_of(
         parts.append("no password yet: a provisional one is given")
     elif decision.policy is False and "pwdPolicySubentry" in changed:
         parts.append("the student has changed the password")
-    if any(name in changed for name in ("supannMailPrive", "scolpassCharter")):
+    if any(name in changed for name in catalogue.EVIDENCE_SHOWN):
         parts.append("the student gave evidence")
     if "mailForwardingAddress" in changed:
         parts.append("the student changed the forwarding")
@@ -64,17 +64,11 @@ def _ends_student(changed: Mapping[str, tuple[Values, Values]]) -> bool:
 def _has_drifted(facts: Facts, decision: Decision, changed: Iterable[str]) -> bool:
     """Whether nothing asks for a change but the entry, which is not as it was left."""
     known = facts.known
-    if known is None or facts.news or _GIVEN.intersection(changed) or decision.policy is False:
+    if (
+        known is None
+        or facts.news
+        or catalogue.STUDENTS.intersection(changed)
+        or decision.policy is False
+    ):
         return False
     return known.state is decision.state and known.cutoff == decision.end
-
-
-_GIVEN = frozenset(
-    {
-        "supannMailPrive",
-        "supannMailPerso",
-        "scolpassCharter",
-        "mailForwardingAddress",
-        "userPassword",
-    }
-)

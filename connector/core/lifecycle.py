@@ -13,6 +13,7 @@ from datetime import date, timedelta
 
 from connector.core import evidence, supann
 from connector.core.calendar import ONE_DAY, academic_year_of, cutoff_of, first_day, year_of_cutoff
+from connector.core.catalogue import EVIDENCE
 from connector.core.dates import shown
 from connector.core.feed import rows_of
 from connector.core.generalized_time import end_of_day, instant
@@ -274,7 +275,7 @@ def _was_undone(facts: Facts, action: Action | None) -> bool:
     override = facts.override
     if not override.undone or action not in override.not_again:
         return False
-    news = any(not gift.applied for gift in facts.gifts if gift.field != "forwarding")
+    news = any(not gift.applied for gift in facts.gifts if gift.field in EVIDENCE)
     return action is Action.GRACE or (action is Action.ACTIVATE and not news)
 
 

@@ -241,7 +241,7 @@ class Override:
 class Gift:
     """What a student gave by an event: her backup mail, her charter, or her forwarding."""
 
-    field: str  # "backup_mail", "charter" or "forwarding"
+    field: str  # a name of core.catalogue.GIVEN
     value: str  # the address; "" takes a redirection back; the charter's version and time
     time: datetime  # of the event: the greatest (time, source, id) of a field wins
     source: str

@@ -30,6 +30,7 @@ from typing import NamedTuple
 from anyascii import anyascii
 from pydantic import SecretStr
 
+from connector.core.catalogue import TELLING
 from connector.core.model import Account
 from connector.core.rules import Institution, OwnPassword
 
@@ -52,11 +53,6 @@ _MONTHS = (
      "juillet", "aout", "septembre", "octobre", "novembre", "decembre"),
     ("january", "february", "march", "april", "may", "june",
      "july", "august", "september", "october", "november", "december"),
-)
-# The attributes of an entry by which others know the student.
-_TELLING = (
-    "sn", "givenName", "displayName", "supannNomDeNaissance", "uid", "mail",
-    "eduPersonPrincipalName", "supannAliasLogin", "supannEtuId", "supannCodeINE",
 )
 # fmt: on
 # ZWNJ and ZWJ are spelling in some scripts (RFC 5892, appendix A).
@@ -173,7 +169,7 @@ def context_of(
         words=tuple(
             dict.fromkeys(
                 (
-                    *(value for name in _TELLING for value in account.values(name)),
+                    *(value for name in TELLING for value in account.values(name)),
                     *((born,) if born and birth_date is None else ()),
                     institution.name,
                     *institution.inside,

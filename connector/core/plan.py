@@ -272,7 +272,7 @@ def _needs_identifiers(facts: Facts) -> bool:
     if facts.account is None:
         return True
     account = facts.account
-    return not all(account.values(name) for name in ("uid", *catalogue.ADDRESSES[:3]))
+    return not all(account.values(name) for name in ("uid", *catalogue.LOGINS))
 
 
 def _plan_without_entry(

@@ -23,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-EVIDENCE = ("password_changed", "backup_mail", "charter")
+from connector.core.catalogue import EVIDENCE, Given
 
 
 class Section(BaseModel):
@@ -98,12 +98,20 @@ def _rate(value: object) -> Rate:
     return Rate(int(found[1]), period)
 
 
+def _evidence(value: object) -> Given:
+    for known in EVIDENCE:
+        if value == known:
+            return known
+    raise ValueError(f"expected one of {', '.join(EVIDENCE)}")
+
+
 MonthDay = Annotated[str, AfterValidator(_month_day)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Domain = Annotated[str, AfterValidator(_domain)]
 Budget = Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(_budget)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Tries = Annotated[Rate, BeforeValidator(_rate)]
+Evidence = Annotated[Given, BeforeValidator(_evidence)]
 _PAGE = r"^(https?://[^\s\"'<>]+)?$"
 
 
@@ -230,7 +238,7 @@ class Throttle(Section):
 class Activation(Section):
     """What makes an account active."""
 
-    require: tuple[Literal["password_changed", "backup_mail", "charter"], ...] = EVIDENCE  # type: ignore[assignment]
+    require: tuple[Evidence, ...] = EVIDENCE
     charter_version: str = "2026"
     second_factor: Literal["none", "birth_date"] = "none"
     verify_backup_mail: bool = False

@@ -6,20 +6,9 @@ from fractions import Fraction
 
 from connector.core import supann
 from connector.core.actions import ACTIONS, ActionRow, NoBudget
+from connector.core.catalogue import SPENDS_NOTHING
 from connector.core.model import Account, Action, Change, Held, Plan, State, Verdict
 from connector.core.rules import Safety
-
-# What a student's own event may bring about, with the change of their password beside it.
-_GIVEN = frozenset(
-    {
-        "supannMailPrive",
-        "supannMailPerso",
-        "scolpassCharter",
-        "mailForwardingAddress",
-        "pwdPolicySubentry",
-        "pwdEndTime",
-    }
-)
 
 
 def limit_of(budget: str, managed: int, floor: int) -> int:
@@ -94,4 +83,4 @@ def _budget_said(budget: str, managed: int) -> str:
 
 def _is_given(change: Change) -> bool:
     """Whether a change only writes what the student gave by events."""
-    return bool(change.gifts) and change.attributes.keys() <= _GIVEN
+    return bool(change.gifts) and change.attributes.keys() <= SPENDS_NOTHING

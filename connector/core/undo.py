@@ -8,6 +8,7 @@ from datetime import date
 
 from connector.core import comparison, supann
 from connector.core.calendar import year_of_cutoff
+from connector.core.catalogue import MARKS, PASSWORDS
 from connector.core.comparison import Difference
 from connector.core.dates import shown
 from connector.core.model import (
@@ -23,7 +24,7 @@ from connector.core.supann import Values
 
 # No part of an entry that is added again: never read, gone with the password, or an overlay's.
 # What the server keeps itself is taken out before, by its schema.
-_NOT_ADDED = frozenset({"userpassword", "pwdaccountlockedtime", "memberof"})
+_NOT_ADDED = frozenset(name.lower() for name in (*PASSWORDS, *MARKS, "memberOf"))
 
 
 def reverse(

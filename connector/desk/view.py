@@ -228,7 +228,7 @@ def _waiting(context: Context, facts: Facts) -> tuple[Waiting, ...]:
     if facts.known is not None:
         names |= {facts.known.uid, facts.known.address}
     if facts.account is not None:
-        for name in ("uid", *catalogue.ADDRESSES):
+        for name in catalogue.IDENTIFIERS:
             names.update(facts.account.values(name))
     rows = context.journal.unsettled_events(
         facts.number, {name.lower() for name in names if name}, context.moment.now - EVENTS_SHOWN

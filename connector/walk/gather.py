@@ -135,7 +135,7 @@ class Gathering:
             if one is not None:
                 names |= {one.uid, one.address}
         if account is not None:
-            for name in ("uid", *catalogue.ADDRESSES):
+            for name in catalogue.IDENTIFIERS:
                 names.update(account.all_values(name))
         others = (name for name in names if not self._is_managed(name))  # a number names first
         return (number, *others)
@@ -339,7 +339,7 @@ class Gathering:
         """Whether a student has all her identifiers and is to keep them."""
         if len(own) != 1 or self._overrides.get(number, _NO_OVERRIDE).rename:
             return False
-        return all(own[0].values(name) for name in ("uid", *catalogue.ADDRESSES[:3]))
+        return all(own[0].values(name) for name in ("uid", *catalogue.LOGINS))
 
     def _look_up_taken(self, number: str, own: set[str]) -> set[str]:
         """Which of the identifiers that a student may be given stand in the directory; with what

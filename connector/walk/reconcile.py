@@ -547,7 +547,7 @@ def resolve(
     )
     if text in feed.students or text in feed.spoiled:
         return text
-    dns = context.directory.holders(context.tree, ("uid", *catalogue.ADDRESSES), text)
+    dns = context.directory.holders(context.tree, catalogue.IDENTIFIERS, text)
     if dns:
         raise NotManaged(
             f"{identifier} is the uid or an address of {'; '.join(dns)}, which scolpass does not "

@@ -17,7 +17,7 @@ from pydantic_core import PydanticUndefined
 
 from connector import errors
 from connector.cli.app import app
-from connector.core import enrolment, evidence
+from connector.core import catalogue, enrolment
 from connector.resources import example_configuration
 from connector.settings.sections import Settings
 from connector.web.metrics import Metrics
@@ -267,18 +267,18 @@ A validated or withdrawn enrolment keeps the account open until the cutoff of it
 
 
 _EVENTS = {
-    evidence.ACTIVATED: (
+    catalogue.ACTIVATED: (
         "What a student gave to activate the account; each field of `data` but `identifier` may "
         "be absent.",
         '{"identifier": "lea.martin@etu.univ.fr", "backup_mail": "lea@example.org", '
         '"charter": {"version": "2026", "accepted_at": "2026-10-01T07:00:00Z"}, '
         '"forward_to": "lea@example.com", "keep_copy": true}',
     ),
-    evidence.FORWARDING: (
+    catalogue.FORWARDING_CHANGED: (
         "The student redirects the mail; `null` takes the redirection back.",
         '{"identifier": "22300001", "forward_to": null}',
     ),
-    evidence.BACKUP_MAIL: (
+    catalogue.BACKUP_MAIL_CHANGED: (
         "The student has another backup mail.",
         '{"identifier": "e22300001", "backup_mail": "lea@example.org"}',
     ),
@@ -302,7 +302,7 @@ def _events() -> str:
     ]
     parts += [
         f"## {kind}\n\n{_EVENTS[kind][0]}\n\n```json\n{event_example(kind)}\n```\n"
-        for kind in evidence.TYPES
+        for kind in catalogue.EVENTS
     ]
     return "\n".join(parts)
 

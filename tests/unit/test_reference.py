@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.core import evidence
+from connector.core import catalogue, evidence
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = runpy.run_path(str(ROOT / "deploy/dev/reference.py"))
@@ -28,7 +28,7 @@ def test_every_row_has_its_meaning(name: str) -> None:
     assert not re.findall(r"(?m)^.*\| *\|$", PAGES[name])
 
 
-@pytest.mark.parametrize("kind", evidence.TYPES)
+@pytest.mark.parametrize("kind", catalogue.EVENTS)
 def test_an_example_of_an_event_is_one(kind: str) -> None:
     event = json.loads(REFERENCE["event_example"](kind))
     read = evidence.read_event(event, datetime(2026, 10, 1, 8, tzinfo=UTC), ["univ.fr"])

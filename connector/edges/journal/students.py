@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from connector.core.catalogue import Given
 from connector.core.model import Action, Change, Enrolment, Fate, Known, Override, Sealed, State
 from connector.edges.journal.reservations import reserve
 from connector.edges.journal.rows import (
@@ -285,7 +286,7 @@ def begin_anew(connection: sa.Connection, applied: Sequence[Change]) -> None:
     for chunk in chunks(made):
         connection.execute(
             sa.update(gifts)
-            .where(gifts.c.student_number.in_(chunk), gifts.c.field == "forwarding")
+            .where(gifts.c.student_number.in_(chunk), gifts.c.field == Given.FORWARDING.value)
             .values(applied=False)
         )
     for chunk in chunks(purged):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from pydantic import SecretStr
 
-from connector.core import door
+from connector.core import catalogue
 from connector.core.guessing import DEFAULT_THREADS, Guessing, lock_of, reckon
 from connector.core.ldap_filter import holds
 from connector.core.rules import Provisional
@@ -59,7 +59,10 @@ def hides_reset(directory: Connection, context: str, number: str) -> bool:
 
 def marks_at(directory: Connection, dn: str) -> dict[str, tuple[str, ...]]:
     """What slapd notes about the password at a DN: its locks, failures and changes."""
-    raw = directory.attributes_at(dn, door.MARKS, "reading what slapd notes about a password") or {}
+    raw = (
+        directory.attributes_at(dn, catalogue.MARKS, "reading what slapd notes about a password")
+        or {}
+    )
     return {name: texts(values) for name, values in raw.items()}
 
 
@@ -80,7 +83,7 @@ def locked(
 
     The attributes are those notes and what decides under which policy they are read.
     """
-    names = ("supannEtuId", "pwdPolicySubentry", "pwdReset", *door.MARKS)
+    names = ("supannEtuId", "pwdPolicySubentry", "pwdReset", *catalogue.MARKS)
     filters = "(&(supannEtuId=*)(pwdAccountLockedTime=*))"
     for item in directory.search(context, filters, names, "looking for locked accounts"):
         values = {name: texts(raw) for name, raw in item.attributes.items()}

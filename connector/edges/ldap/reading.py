@@ -33,7 +33,7 @@ MEMBERSHIP = ("member", "uniqueMember")  # by which groups name entries (RFC 451
 
 _SPELLING = {name.lower(): name for name in (*catalogue.READ, "entryUUID")}
 _KNOWN = frozenset(_SPELLING.values())
-_WATCHED = ("supannEtuId", "uid", *catalogue.ADDRESSES)  # by what students are told apart
+_WATCHED = ("supannEtuId", *catalogue.IDENTIFIERS)  # by what students are told apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,7 @@ class Directory(Connection):
 
     def numbers_of(self, context: str, identifier: str) -> list[str]:
         """The student numbers of the entries that a number, uid, login or address names."""
-        names = ("supannEtuId", "uid", *catalogue.ADDRESSES)
+        names = _WATCHED
         filters = "".join(holds(name, text) for text in spellings(identifier) for name in names)
         found: dict[str, None] = {}
         for item in self.search(context, f"(|{filters})", ["supannEtuId"], "looking up a student"):

@@ -287,7 +287,7 @@ def test_a_name_that_transliterates_to_nothing_has_its_uid_as_address() -> None:
     assert change.attributes["mail"][1] == (f"e21700001@{DOMAIN}",)
 
 
-@pytest.mark.parametrize("lost", [["mail"], ["supannAliasLogin"], list(catalogue.ADDRESSES[:3])])
+@pytest.mark.parametrize("lost", [["mail"], ["supannAliasLogin"], list(catalogue.LOGINS)])
 def test_identifiers_deleted_by_hand_are_given_back(lost: list[str]) -> None:
     life = active()
     before = life.account
@@ -868,7 +868,7 @@ def test_a_rename_gives_the_address_of_todays_name_and_keeps_the_old_one() -> No
     life.on(NOVEMBER)
     assert life.change.action is Action.RENAME
     assert life.change.dn == DN
-    for name in catalogue.ADDRESSES[:3]:
+    for name in catalogue.LOGINS:
         assert life.account.values(name) == (f"lea.durand@{DOMAIN}",)
     assert life.account.values("supannAutreMail") == (
         f"theirs@{DOMAIN}",
