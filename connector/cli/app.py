@@ -82,6 +82,7 @@ class Commands(LazyGroup):
             "Tell a story of some fifty students against a throw-away directory, and check each "
             "claim.",
         ),
+        "keys": Entry("connector.cli.keys", "The keys that seal provisional passwords."),
         "events": Entry("connector.cli.inbox", "The inbox: events that arrived."),
         "export": Entry("connector.cli.export", "Lists for other systems, as CSV."),
     }

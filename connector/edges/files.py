@@ -16,6 +16,8 @@ from typing import BinaryIO, cast
 from connector.errors import ScolpassError, UsageError
 from connector.settings.own_files import refuse_foreign
 
+_NOT_YOURS = "Run it as the user that the file belongs to, or as root; nothing was changed."
+
 
 def finished(
     target: Path | BinaryIO, before: Callable[[], None]
@@ -71,6 +73,40 @@ def _named(target: Path, before: Callable[[], None]) -> Iterator[Callable[[bytes
             before()
             with _writing(target):
                 # A link that was put there meanwhile is replaced itself.
+                os.rename(beside, target.name, src_dir_fd=folder, dst_dir_fd=folder)
+                os.fsync(folder)
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(beside, dir_fd=folder)
+
+
+def replaced(target: Path, content: bytes) -> None:
+    """Put another content in place of a file, whole or not at all; owner and rights stay.
+
+    Raises:
+        UsageError: it is no plain file, or somebody else's, or its folder is closed.
+        ScolpassError: it cannot be written: the disk is full.
+    """
+    with _writing(target, _NOT_YOURS):
+        before = target.lstat()
+    if not stat.S_ISREG(before.st_mode):
+        raise UsageError(
+            f"{target} is a link or no file, and is not replaced", "Name the file itself."
+        )
+    beside = f".{target.name[:200]}.{secrets.token_hex(8)}.part"
+    with _folder(target) as folder:
+        try:
+            with _writing(target, _NOT_YOURS):
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+                number = os.open(beside, flags, 0o600, dir_fd=folder)
+                with os.fdopen(number, "wb") as file:
+                    made = os.fstat(number)
+                    if (made.st_uid, made.st_gid) != (before.st_uid, before.st_gid):
+                        os.fchown(number, before.st_uid, before.st_gid)
+                    os.fchmod(number, stat.S_IMODE(before.st_mode))
+                    file.write(content)
+                    file.flush()
+                    os.fsync(number)
                 os.rename(beside, target.name, src_dir_fd=folder, dst_dir_fd=folder)
                 os.fsync(folder)
         finally:
@@ -151,13 +187,11 @@ def _held(folder: Path, said: Path) -> Iterator[tuple[BinaryIO, Callable[[bytes]
 
 
 @contextmanager
-def _writing(target: Path) -> Iterator[None]:
+def _writing(target: Path, cure: str = "Name a file in a folder of yours.") -> Iterator[None]:
     try:
         yield
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
-        raise UsageError(
-            f"{target} cannot be written: {error.strerror}", "Name a file in a folder of yours."
-        ) from error
+        raise UsageError(f"{target} cannot be written: {error.strerror}", cure) from error
     except OSError as error:
         raise ScolpassError(
             f"{target} cannot be written: {error.strerror}",

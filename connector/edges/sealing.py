@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from argon2.low_level import Type, hash_secret
@@ -80,12 +80,25 @@ def new_key() -> str:
 class Sealer:
     """Seals passwords and opens them again, each bound to its student number."""
 
-    def __init__(self, keys: Sequence[SecretStr]) -> None:
+    def __init__(
+        self,
+        keys: Sequence[SecretStr],
+        reread: Callable[[], Sequence[SecretStr]] | None = None,
+    ) -> None:
         """Take the keys in the order of the key file, the current one first.
+
+        Args:
+            keys: its keys.
+            reread: reads them again where none of these opens something: another process may have
+                put a new one first. Without it, these are all there are.
 
         Raises:
             ConfigurationError: no key, or a line that is none.
         """
+        self._reread = reread
+        self._take(keys)
+
+    def _take(self, keys: Sequence[SecretStr]) -> None:
         if not keys:
             raise ConfigurationError(
                 "no key to seal provisional passwords with", "Make one with `scolpass init`"
@@ -100,6 +113,7 @@ class Sealer:
                     "A key is a line of 44 signs, as `scolpass init` makes it; restore the line "
                     "from your copy: without it sealed passwords cannot be printed",
                 ) from None
+        self._keys = tuple(keys)
         self._current = fernets[0]
         self._all = MultiFernet(fernets)
 
@@ -129,7 +143,7 @@ class Sealer:
         """
         recipe = None
         try:
-            layout, number, password, *more = json.loads(self._all.decrypt(sealed))
+            layout, number, password, *more = json.loads(self._decrypt(sealed))
             if more:
                 memory_cost, time_cost, salt = more[0]
                 recipe = Recipe(memory_cost, time_cost, bytes.fromhex(salt))
@@ -143,6 +157,27 @@ class Sealer:
                 "Give a new password with `scolpass reissue`, and find out who changed the journal",
             )
         return SecretStr(password), recipe
+
+    def _decrypt(self, sealed: bytes) -> bytes:
+        try:
+            return self._all.decrypt(sealed)
+        except InvalidToken:
+            if not self._has_read_others():
+                raise
+            return self._all.decrypt(sealed)
+
+    def _has_read_others(self) -> bool:
+        """Whether there are other keys now than those in use; they are in use then."""
+        if self._reread is None:
+            return False
+        try:
+            keys = tuple(self._reread())
+            if keys == self._keys:
+                return False
+            self._take(keys)
+        except ConfigurationError:  # the file is being mended: what is in use goes on
+            return False
+        return True
 
     def needs_rotation(self, sealed: bytes) -> bool:
         """Whether another key than the current one is needed to open it."""

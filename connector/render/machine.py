@@ -14,6 +14,7 @@ from rich.text import Text
 from connector.core.dates import shown
 from connector.core.meaning import with_meaning
 from connector.core.model import Change, Held, Plan, Rejection
+from connector.desk.keys import Rotated
 from connector.desk.letters import Printed
 from connector.desk.recipients import Refused
 from connector.inbox.events import Accepted
@@ -96,6 +97,17 @@ def letters_json(printed: Printed, out: str) -> dict[str, Any]:
     }
 
 
+def rotated_json(rotated: Rotated) -> dict[str, Any]:
+    """What became of a rotation of keys; never a key."""
+    return {
+        "run": rotated.run,
+        "file": str(rotated.file),
+        "keys": rotated.keys,
+        "sealed": rotated.sealed,
+        "lost": list(rotated.lost),
+    }
+
+
 # --- for people -----------------------------------------------------------------------------------
 
 
@@ -171,3 +183,22 @@ def show_refused_letters(console: Console, refused: Sequence[Refused], shown: in
         hang(console, "", f"{one.student}: no letter: {one.reason}", by=2)
     if len(refused) > shown:
         console.print(f"and {len(refused) - shown:,} more (--json has them all)")
+
+
+def show_rotated(console: Console, rotated: Rotated) -> None:
+    """What became of a rotation of keys, and what is left to do."""
+    what = "1 password is" if rotated.sealed == 1 else f"{rotated.sealed:,} passwords are"
+    hang(console, "", f"{rotated.file} begins with a new key; {what} sealed under it.", by=2)
+    if rotated.lost:
+        many = len(rotated.lost)
+        named = ", ".join(rotated.lost[:FEW]) + (", ..." if many > FEW else "")
+        hang(console, "", f"No key opens the sealed password of {many:,}: {named}.", by=2)
+        cure = "Put the lost key back into the file and run this again, or `scolpass reissue` each."
+        hang(console, "  ", cure, by=2)
+    hang(
+        console,
+        "",
+        "Now reload every `scolpass run` (systemctl reload scolpass). The earlier keys stay in the "
+        "file; delete those after the second line once the links in mails sent before are over.",
+        by=2,
+    )

@@ -167,7 +167,7 @@ def open_context(settings: Settings, actor: str) -> Context:
     return Context(
         settings=settings,
         rules=settings.rules,
-        sealer=Sealer(settings.sealing_keys()),
+        sealer=Sealer(settings.sealing_keys(), settings.sealing_keys),
         journal=open_journal(settings.journal.url.get_secret_value(), settings.file.parent),
         directory=Directory(settings.directory, password),
         moment=read_moment(settings.institution),

@@ -12,6 +12,7 @@ from connector.edges.journal.changes import Interrupted
 from connector.edges.journal.mails import Concluded, Outgoing, Queued
 from connector.edges.journal.opening import Journal, open_journal
 from connector.edges.journal.runs import LastRuns, LatestRun
+from connector.edges.journal.seals import Resealed, SealedRow
 from connector.edges.journal.sessions import Link, Session
 from connector.edges.journal.store import chunks
 from connector.edges.journal.tables import SCHEMA_VERSION, metadata
@@ -28,6 +29,8 @@ __all__ = [
     "Link",
     "Outgoing",
     "Queued",
+    "Resealed",
+    "SealedRow",
     "Session",
     "Window",
     "chunks",

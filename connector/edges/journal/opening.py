@@ -21,6 +21,7 @@ from connector.edges.journal.mails import Mails
 from connector.edges.journal.offers import Offers
 from connector.edges.journal.reservations import Reservations
 from connector.edges.journal.runs import Runs
+from connector.edges.journal.seals import Seals
 from connector.edges.journal.sessions import Sessions
 from connector.edges.journal.students import Students
 from connector.edges.journal.tables import SCHEMA_VERSION, meta, metadata
@@ -81,6 +82,7 @@ _KEYS = {"sqlite": "VARCHAR", "postgresql": 'VARCHAR COLLATE "C"'}  # as tables.
 class Journal(
     Runs,
     Students,
+    Seals,
     Reservations,
     Events,
     Changes,

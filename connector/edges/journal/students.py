@@ -10,10 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector.core.catalogue import Given
-from connector.core.model import Action, Change, Enrolment, Fate, Known, Override, Sealed, State
+from connector.core.model import Action, Change, Enrolment, Fate, Known, Override, State
 from connector.edges.journal.reservations import reserve
 from connector.edges.journal.rows import (
-    day_of,
     enrolment,
     enrolment_values,
     identifiers,
@@ -103,28 +102,6 @@ class Students(Store):
             remember(connection, known)
             mark_given(connection, given or {})
             _destroy(connection, list(unsealed))
-
-    # --- sealed passwords ---
-
-    def sealed(self, numbers: Collection[str] | None = None) -> dict[str, Sealed]:
-        """Which accounts have a recoverable provisional password in the directory."""
-        query = sa.select(sealed.c.student_number, sealed.c.last_day, sealed.c.printable).where(
-            sealed.c.slot == "live"
-        )
-        with self._reading("reading the sealed passwords") as connection:
-            return {
-                row.student_number: Sealed(day_of(row.last_day), row.printable)
-                for row in rows_of(connection, query, sealed.c.student_number, numbers)
-            }
-
-    def ciphertexts(self, numbers: Collection[str], slot: str) -> dict[str, bytes]:
-        """Sealed passwords themselves: those in the directory ("live") or pending ("next")."""
-        query = sa.select(sealed.c.student_number, sealed.c.ciphertext).where(sealed.c.slot == slot)
-        with self._reading("reading the sealed passwords") as connection:
-            return {
-                row.student_number: row.ciphertext
-                for row in rows_of(connection, query, sealed.c.student_number, numbers)
-            }
 
     # --- decisions of admins ---
 
