@@ -102,7 +102,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """The register read whole: good rows by student, and the rows refused alone."""
+    """The register, whole or of a few: good rows by student, and the rows refused alone."""
 
     students: Mapping[str, tuple[Enrolment, ...]]  # without students who have a bad row
     rejected: tuple[Rejection, ...]
@@ -115,6 +115,11 @@ class Feed:
     """What is refused of students who have no entry yet, by student number."""
     places: Mapping[str, tuple[str, int]] = field(default_factory=dict, compare=False)
     """File and line of the first good row of each student."""
+    numbers: frozenset[str] | None = field(default=None, compare=False)
+    """The numbers that it was read for, without leading zeros and in lower case; None: all.
+
+    Of others it says nothing: that somebody is not in it means something only of these numbers.
+    """
 
 
 NO_FEED = Feed({}, (), 0)  # in the register's place where it is not read: what is remembered counts

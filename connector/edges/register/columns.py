@@ -60,10 +60,15 @@ class Columns:
             return Row(number_in(record[self._number]), self._file, line, outcome)
         return Row(outcome.student_number, self._file, line, outcome)
 
+    def number(self, record: Sequence[Any]) -> str:
+        """The student number of a record, or "" where it has none."""
+        return number_in(record[self._number]) if self._number < len(record) else ""
+
     def broken_row(self, line: int, record: Sequence[str], reason: str) -> Row:
         """A record that is rejected as it stands; its student number, if it has one, is good."""
-        number = number_in(record[self._number]) if self._number < len(record) else ""
-        return Row(number, self._file, line, Rejection(self._file, line, None, None, reason))
+        return Row(
+            self.number(record), self._file, line, Rejection(self._file, line, None, None, reason)
+        )
 
 
 def _places(

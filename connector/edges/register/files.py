@@ -19,6 +19,7 @@ from connector.core.rules import Institution
 from connector.edges.register.columns import Columns, Source
 from connector.edges.register.records import Records
 from connector.edges.register.refusal import EXPORT_AGAIN, refused
+from connector.edges.register.sought import Sought
 from connector.errors import FeedRefused
 from connector.settings.sections import CsvSource
 
@@ -65,15 +66,16 @@ def marks(source: Source) -> tuple[object, ...] | None:
 
 
 def csv_rows(
-    source: CsvSource, today: date, institution: Institution
+    source: CsvSource, today: date, institution: Institution, sought: Sought | None = None
 ) -> Generator[Row, None, None]:
+    """The rows of all files, or those of the students sought; what is refused is the same."""
     paths = _paths(source.path)
     marks: dict[str, _Mark] = {}
     for path in paths:
         with _opened(path) as raw:
             marks[path] = _Mark.of(os.fstat(raw.fileno()))
             try:
-                yield from _file_rows(raw, path, source, today, institution)
+                yield from _file_rows(raw, path, source, today, institution, sought)
             except FeedRefused:
                 # A file that is being written looks cut short or worse: that is the cause then.
                 _must_stand(path, marks[path])
@@ -140,13 +142,18 @@ def _cause(error: OSError) -> str:
 
 
 def _file_rows(
-    raw: IO[bytes], path: str, source: CsvSource, today: date, institution: Institution
+    raw: IO[bytes],
+    path: str,
+    source: CsvSource,
+    today: date,
+    institution: Institution,
+    sought: Sought | None,
 ) -> Iterator[Row]:
     """The rows of one file, which must stand by itself: header, rows, a whole last record."""
     encoding = _encoding(raw, path, source.encoding)
     text = TextIOWrapper(raw, encoding=encoding, newline="")
     try:
-        yield from _text_rows(text, path, source, today, institution)
+        yield from _text_rows(text, path, source, today, institution, sought)
     except UnicodeDecodeError as error:
         offset, line = _undecodable(raw, encoding)
         what = f"byte {offset}, on line {line}, is not {encoding} ({error.reason})"
@@ -221,9 +228,14 @@ def _undecodable(raw: IO[bytes], encoding: str) -> tuple[int, int]:
 
 
 def _text_rows(
-    text: IO[str], path: str, source: CsvSource, today: date, institution: Institution
+    text: IO[str],
+    path: str,
+    source: CsvSource,
+    today: date,
+    institution: Institution,
+    sought: Sought | None,
 ) -> Iterator[Row]:
-    reader = Records(text, source.delimiter, path)
+    reader = Records(text, source.delimiter, path, sought)
     records = iter(reader)
     header = next(records, None)
     if header is None:
@@ -244,7 +256,8 @@ def _text_rows(
         rows = True
         if broken is None and len(fields) == width:
             cut_short = None
-            yield columns.row(line, fields)
+            if sought is None or sought.has(columns.number(fields)):
+                yield columns.row(line, fields)
             continue
         count = f"has {len(fields)} fields where the header has {width}"
         if is_cut:
@@ -256,7 +269,8 @@ def _text_rows(
             cut_short, cure = f"the last record, on line {line}, {count}", _why_short(fields)
         else:
             cut_short = None
-        yield columns.broken_row(line, fields, broken or count)
+        if sought is None or sought.has(columns.number(fields)):
+            yield columns.broken_row(line, fields, broken or count)
     if cut_short is not None:
         raise refused(path, f"it is cut short: {cut_short}", cure)
     if not rows:

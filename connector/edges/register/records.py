@@ -10,11 +10,13 @@ from enum import Enum, auto
 from typing import IO, NamedTuple
 
 from connector.edges.register.refusal import EXPORT_AGAIN, refused
+from connector.edges.register.sought import Sought
 
 _LONGEST = 1 << 18  # characters of a record, and of what is read at once of a line
 _PATIENCE = 8 << 20  # characters after which an open quote is taken to stay open
 _KEPT = 64  # characters of a broken record's field: enough for any student number
 _CHUNK = 1 << 16  # characters in which lines read ahead are kept
+_AHEAD = 1 << 18  # characters that are read at once to pass over lines
 _LINE_END = re.compile("\r\n|\r|\n")
 
 
@@ -41,12 +43,21 @@ class Records:
 
     Once the header is read, ``width`` is to be set to its number of fields.
 
+    With ``sought``, lines behind the header are passed over that hold neither a quote nor one of
+    the numbers: no record of these can be among them, and no record begins or ends inside them
+    that would go on outside. The last record is always given, as it says whether the text is cut
+    short. Of records that hold a quote, and others here and there, all are given.
+
     Iterating raises FeedRefused where a quote is not closed before the end of the text, or
     not within 8 million characters.
     """
 
-    def __init__(self, text: IO[str], delimiter: str, where: str) -> None:
+    def __init__(
+        self, text: IO[str], delimiter: str, where: str, sought: Sought | None = None
+    ) -> None:
         self.width = 0
+        self._sought = sought
+        self._passed: tuple[int, str] | None = None  # what was passed over since the last record
         self._text = _Text(text)
         self._delimiter = delimiter
         self._where = where
@@ -57,21 +68,49 @@ class Records:
         records = self._reader()
         line = 1
         while True:
+            if self._sought is not None and self.width:
+                line = self._pass_over(self._sought, line)
             self._taken.clear()
             self._size = 0
             try:
                 fields = next(records, None)
             except csv.Error:
                 record, lines = self._recovered(line)
+                self._passed = None
                 yield record
                 line += lines
                 records = self._reader()
                 continue
             if fields is None:
+                if self._passed is not None:
+                    yield self._last_of(*self._passed)
                 return
             if any(map(str.strip, fields)):
+                self._passed = None
                 yield Record(line, fields)
             line += len(self._taken)
+
+    def _pass_over(self, sought: Sought, line: int) -> int:
+        """Pass over lines from the one on ``line``, where a record begins; which line is next."""
+        while passed := self._text.pass_over(sought):
+            if self._content(passed):
+                self._passed = (line, passed)
+            line += _line_ends(passed)
+        return line
+
+    def _content(self, lines: str) -> str:
+        """Lines without the blank records at their end."""
+        while (kept := lines.rstrip().rstrip(self._delimiter)) != lines:
+            lines = kept
+        return lines
+
+    def _last_of(self, line: int, lines: str) -> Record:
+        """The last record of lines that hold no quote, and not only blank records."""
+        content = self._content(lines)
+        start = max(content.rfind("\n"), content.rfind("\r")) + 1
+        ended = _LINE_END.search(lines, len(content))
+        fields = lines[start : ended.start() if ended else None].split(self._delimiter)
+        return Record(line + _line_ends(lines[:start]), fields)
 
     def _reader(self) -> Iterator[list[str]]:
         return csv.reader(self._lines(), delimiter=self._delimiter, strict=True)
@@ -140,9 +179,18 @@ class _Text:
     def quoted(self) -> str:
         """What comes next, up to a quote and with it, without regard to lines; "" at the end."""
         if not self._has_block():
-            self._block, self._at = self._text.read(_CHUNK), 0
+            self._read_ahead(_CHUNK)
         quote = self._block.find('"', self._at)
         return self._next(quote + 1 if quote >= 0 else len(self._block))
+
+    def pass_over(self, sought: Sought) -> str:
+        """Whole lines from here on without a quote or a number sought; "" where there are none."""
+        if not self._has_block():
+            self._read_ahead(_AHEAD)
+        quote = self._block.find('"', self._at)
+        end = sought.first(self._block, self._at, quote if quote >= 0 else len(self._block))
+        line_end = max(self._block.rfind(sign, self._at, end) for sign in "\r\n")
+        return self._next(line_end + 1) if line_end >= 0 else ""
 
     def give_back(self, lines: Sequence[str]) -> None:
         """Put what was read before what is still to be read."""
@@ -153,6 +201,11 @@ class _Text:
         while self._at >= len(self._block) and self._given_back:
             self._block, self._at = self._given_back.popleft(), 0
         return self._at < len(self._block)
+
+    def _read_ahead(self, size: int) -> None:
+        self._block, self._at = self._text.read(size), 0
+        while self._block.endswith("\r") and (more := self._text.read(1)):
+            self._block += more  # a line's end is not divided
 
     def _next(self, end: int) -> str:
         start, self._at = self._at, end
@@ -283,6 +336,10 @@ class _Quotes:
     def _keep(self, text: str) -> None:
         if (room := _KEPT - len(self._field)) > 0:
             self._field += text[:room]
+
+
+def _line_ends(text: str) -> int:
+    return text.count("\n") + text.count("\r") - text.count("\r\n")
 
 
 def _ends(line: str) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import date
 from pathlib import Path
@@ -18,6 +19,7 @@ from connector.core.feed import Row
 from connector.core.rules import Institution
 from connector.edges.register.columns import Columns
 from connector.edges.register.refusal import refused
+from connector.edges.register.sought import Sought
 from connector.errors import FeedRefused
 from connector.settings.sections import SqlSource
 
@@ -30,14 +32,24 @@ SQL = "sql"
 _FETCH = 1000  # rows fetched from a database at once
 _STEPS = 10_000  # of SQLite's machine, between two looks at the clock
 _GRACE = 2  # seconds that a server has to end a query by itself
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_RENAMED = re.compile(r":\d+$")
+
+# The names of the columns, and the rows with their ordinals.
+_Answer = tuple[Sequence[str], Iterator[tuple[int, Sequence[Any]]]]
 
 
 def sql_rows(
-    source: SqlSource, today: date, institution: Institution
+    source: SqlSource, today: date, institution: Institution, sought: Sought | None = None
 ) -> Generator[Row, None, None]:
+    """The rows of the query, or those of the students sought.
+
+    Raises:
+        FeedRefused: the query failed, or had no rows.
+    """
     where = "from source.query"
-    with closing(_fetched(source, where)) as records:
-        columns = next(records)
+    with closing(_fetched(source, where, sought)) as fetched:
+        columns, records = next(fetched)
         found = Columns(
             columns,
             source,
@@ -48,14 +60,20 @@ def sql_rows(
             fold=True,
         )
         line = 0
-        for line, record in enumerate(records, start=1):
-            yield found.row(line, record)
+        for line, record in records:
+            if sought is None or sought.has(found.number(record)):
+                yield found.row(line, record)
     if not line:
         raise refused(where, "it has no rows", "Run the query by hand in the database")
 
 
-def _fetched(source: SqlSource, where: str) -> Generator[Sequence[Any], None, None]:
-    """The names of the query's columns, then its rows, read in one transaction.
+def _fetched(
+    source: SqlSource, where: str, sought: Sought | None
+) -> Generator[_Answer, None, None]:
+    """The names of the query's columns and its numbered rows, read in one transaction.
+
+    It yields once, and what it yields is to be used up before it is closed. Where a few students
+    are sought, the rows are theirs if the database can tell, and never none.
 
     The rows are streamed where the driver can. The query goes to the driver as it stands, so a
     colon or a percent sign in it is just that. Nothing is ever committed. Once
@@ -81,16 +99,15 @@ def _fetched(source: SqlSource, where: str) -> Generator[Sequence[Any], None, No
                 connection.execution_options(postgresql_readonly=True)
             if url.get_backend_name() == "sqlite":
                 connection.exec_driver_sql("PRAGMA query_only = ON")
+            if sought is not None and (few := _narrowed(connection, source, sought, give_up)):
+                yield few
+                return
             result = connection.exec_driver_sql(source.query)
             if not result.returns_rows:
                 raise refused(where, "it is no query that returns rows", "Write a SELECT")
-            yield tuple(result.keys())
             cursor = result.cursor
             try:
-                for record in result:
-                    if monotonic() > give_up:
-                        raise _too_long(source, where)
-                    yield record
+                yield tuple(result.keys()), _in_time(result, source, where, give_up)
             finally:
                 # SQLAlchemy leaves it open where the connection is lost.
                 with suppress(Exception):
@@ -113,6 +130,58 @@ def _fetched(source: SqlSource, where: str) -> Generator[Sequence[Any], None, No
             f"the database {_place(url)} said: {_without_secrets(error, url)}",
             "Check source.url, that the database answers, and run the query there by hand",
         ) from None
+
+
+def _in_time(
+    result: Iterable[Sequence[Any]], source: SqlSource, where: str, give_up: float
+) -> Iterator[tuple[int, Sequence[Any]]]:
+    for line, record in enumerate(result, start=1):
+        if monotonic() > give_up:
+            raise _too_long(source, where)
+        yield line, record
+
+
+def _narrowed(
+    connection: Connection, source: SqlSource, sought: Sought, give_up: float
+) -> _Answer | None:
+    """The rows of the query that may be those of the students sought, numbered as in the whole.
+
+    The column of the number is compared as text and in part, so that zeros before it, blanks
+    around it and decimals do not matter. None: the database does not take such a query, or has
+    no such row, so that the query has to be asked as it stands.
+    """
+    from sqlalchemy.exc import DBAPIError
+
+    name = clean(source.columns.get("student_number", "student_number"))
+    if any("k" in number for number in sought.numbers):
+        return None  # not every database knows the Kelvin sign as one
+    if not _IDENTIFIER.fullmatch(name):
+        # Behind the table's name: SQLite takes an unknown name in quotes alone for a text.
+        name = connection.dialect.identifier_preparer.quote_identifier(name)
+    number = f"LOWER(CAST(numbered.{name} AS VARCHAR(4000)))"
+    # The query is the configuration's own, and a number sought holds letters and digits only.
+    condition = " OR ".join(f"{number} LIKE '%{one}%'" for one in sorted(sought.numbers))
+    statement = (
+        "SELECT * FROM (SELECT register.*, ROW_NUMBER() OVER () AS scolpass_line FROM (\n"  # noqa: S608
+        f"{source.query.strip().rstrip(';')}\n"
+        f") register) numbered WHERE {condition}"
+    )
+    try:
+        result = connection.exec_driver_sql(statement)
+        columns = tuple(result.keys())[:-1]
+        records = [(int(record[-1]), record[:-1]) for record in result]
+    except DBAPIError:
+        if monotonic() > give_up:
+            raise
+        connection.rollback()
+        return None
+    names = [clean(column).casefold() for column in columns]
+    standing = clean(source.columns.get("student_number", "student_number")).casefold()
+    # Where two columns could be meant, or SQLite has renamed one of two, reading it whole decides.
+    meant = [one for one in names if one in (standing, "student_number")]
+    if meant != [standing] or any(_RENAMED.search(column) for column in columns):
+        return None
+    return (columns, iter(records)) if records else None
 
 
 def _database(source: SqlSource, where: str) -> URL:
