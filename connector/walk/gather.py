@@ -35,6 +35,7 @@ from connector.edges.ldap import passwords
 from connector.errors import DirectoryUntrusted, EntryError
 from connector.walk.context import Context
 from connector.walk.newcomers import BORN, Newcomers
+from connector.walk.register import Listing
 
 _NO_OVERRIDE = Override()
 
@@ -62,12 +63,14 @@ class Gathering:
         feed: Feed,
         scope: Sequence[str] | None,
         overrides: Mapping[str, Override],
+        listing: Listing,
         progress: Callable[[int], None],
     ) -> None:
         journal = context.journal
         self._context = context
         self._scope = scope
         self._feed = feed
+        self._listing = listing
         self._progress = progress
         numbers = None if scope is None else list(scope)
         self._known: dict[str, Known] = journal.accounts(numbers)
@@ -262,7 +265,7 @@ class Gathering:
         return False if preflight is not None and preflight.one_password else None
 
     def _is_managed(self, number: str) -> bool:
-        return number in self._feed.students or number in self._known or number in self._remembered
+        return number in self._known or number in self._remembered or self._listing.has(number)
 
     def stream(self) -> Iterator[Facts]:
         """The facts of every student in scope: entries first, then who has none.
@@ -367,7 +370,7 @@ class Gathering:
         numbers = account.all_values("supannEtuId") if account is not None else ()
         known = self._context.journal.accounts(numbers) if numbers else {}
         for number in numbers:
-            if number in known or number in self._feed.students:
+            if number in known or self._listing.has(number):
                 self.taken.managed[dn] = number
 
     def _check_missing(self, seen: Mapping[str, str]) -> None:

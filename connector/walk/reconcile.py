@@ -42,7 +42,6 @@ from connector.core.safety import judge
 from connector.core.spelling import cleaned
 from connector.edges.journal import LastRuns
 from connector.edges.ldap import passwords
-from connector.edges.register import read_register
 from connector.errors import (
     DirectoryUntrusted,
     FeedRefused,
@@ -55,6 +54,7 @@ from connector.errors import (
 from connector.walk.apply import OVERTAKEN, Applied, Applier
 from connector.walk.context import Context
 from connector.walk.gather import Gathering
+from connector.walk.register import Listing, read_feed, read_few
 
 LONG_GAP = timedelta(days=7)  # after it, announced expiries spend budget again
 CLOCK_SLACK = timedelta(days=1)
@@ -138,13 +138,15 @@ def prepare(
     mark = context.journal.latest_run_id()
     with context.turn.aside():
         if feed is None:
-            feed = read_register(
-                context.settings.source, today=today, institution=context.rules.institution
-            )
+            feed = read_feed(context, None if judged else scope, today)
+        elif judged and feed.numbers is not None:
+            raise ValueError("a register that was read for a few says nothing of everyone")
         if judged and not accept_feed:
             check_feed(feed, last, context)
         context.connect()
-        gathering = Gathering(context, feed, scope, overrides or {}, progress)
+        gathering = Gathering(
+            context, feed, scope, overrides or {}, Listing(context, feed, today), progress
+        )
         plan = make_plan(
             gathering.stream(),
             gathering.taken,
@@ -542,9 +544,7 @@ def resolve(
             f"{identifier} names several students: {', '.join(sorted(meant))}",
             "Name one of them by an address, or by another number or uid of that student.",
         )
-    feed = feed or read_register(
-        context.settings.source, today=context.moment.today, institution=context.rules.institution
-    )
+    feed = feed or read_few(context, [text], context.moment.today)
     if text in feed.students or text in feed.spoiled:
         return text
     dns = context.directory.holders(context.tree, catalogue.IDENTIFIERS, text)
