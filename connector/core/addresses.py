@@ -9,8 +9,6 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 
-from email_validator import EmailNotValidError, validate_email
-
 _BLANKS = " \t\xa0\u202f"
 _LONGEST, _LONGEST_LOCAL = 254, 64  # RFC 5321, 4.5.3.1
 
@@ -48,6 +46,9 @@ def refused_address(
             return f"the address lies inside the institution ({own})"
     if not anywhere and "." in domain:
         address += ".fr"  # judged label by label, as if it lay in a public domain
+    # Its tables take a while to load, and most commands judge no address.
+    from email_validator import EmailNotValidError, validate_email
+
     try:
         validate_email(address, check_deliverability=False, allow_smtputf8=False, strict=True)
     except EmailNotValidError:

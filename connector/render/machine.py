@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
@@ -14,12 +14,14 @@ from rich.text import Text
 from connector.core.dates import shown
 from connector.core.meaning import with_meaning
 from connector.core.model import Change, Held, Plan, Rejection
-from connector.desk.keys import Rotated
-from connector.desk.letters import Printed
-from connector.desk.recipients import Refused
-from connector.inbox.events import Accepted
 from connector.render.terminal import hang, printable
-from connector.walk.reconcile import Report
+
+if TYPE_CHECKING:
+    from connector.desk.keys import Rotated
+    from connector.desk.letters import Printed
+    from connector.desk.recipients import Refused
+    from connector.inbox.events import Accepted
+    from connector.walk.reconcile import Report
 
 SHOWN = 20  # changes that a person is shown before the rest is counted
 FEW = 5  # refused rows and notes, likewise

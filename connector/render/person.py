@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from textwrap import wrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
@@ -20,11 +20,13 @@ from connector.core.model import Enrolment, State
 from connector.core.reasons import Reason
 from connector.core.rules import Rules
 from connector.core.why import SignIn, row_trouble
-from connector.desk.account import Resynced
-from connector.desk.finding import Found
-from connector.desk.view import Portrait
 from connector.render.machine import differences, report_json
 from connector.render.terminal import hang, printable
+
+if TYPE_CHECKING:
+    from connector.desk.account import Resynced
+    from connector.desk.finding import Found
+    from connector.desk.view import Portrait
 
 # --- for machines ---------------------------------------------------------------------------------
 

@@ -25,7 +25,6 @@ from typing import Any
 
 import structlog
 from pydantic import SecretStr
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from connector.clock import instant
 from connector.core.aftermath import was_made
@@ -318,6 +317,13 @@ class Applier:
         if self._lost >= LOST_AFTER:
             return "the directory went away during the run; the next sync makes it"
         password = drawn.get(change.student_number)
+        from tenacity import (
+            Retrying,
+            retry_if_exception_type,
+            stop_after_attempt,
+            wait_random_exponential,
+        )
+
         hashed = password.hashed.result() if password else None
         tried = unanswered = False
         try:

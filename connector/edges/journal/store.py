@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from connector.edges.database import cause_of
@@ -186,6 +185,11 @@ def insert_missing(
 
 
 def _insert(connection: sa.Connection, table: sa.Table) -> Any:
+    # Each loads its whole dialect, of which a journal needs one.
     if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
         return postgresql.insert(table)
+    from sqlalchemy.dialects import sqlite
+
     return sqlite.insert(table)
