@@ -149,6 +149,8 @@ class _Stream(_Sink):
 class _File(_Sink):
     """A file that is appended to, and opened anew when logrotate has moved it away."""
 
+    _give_back = staticmethod(os.close)  # held here: when Python ends, the module is empty first
+
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._path = path
@@ -172,7 +174,7 @@ class _File(_Sink):
 
     def _close(self) -> None:
         if self._descriptor >= 0:
-            os.close(self._descriptor)
+            self._give_back(self._descriptor)
             self._descriptor = -1
 
     def _moved(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import date
 from pathlib import Path
@@ -35,8 +35,7 @@ _GRACE = 2  # seconds that a server has to end a query by itself
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RENAMED = re.compile(r":\d+$")
 
-# The names of the columns, and the rows with their ordinals.
-_Answer = tuple[Sequence[str], Iterator[tuple[int, Sequence[Any]]]]
+_Line = tuple[int, Sequence[Any]]  # a row with its ordinal, or 0 with the columns' names
 
 
 def sql_rows(
@@ -48,8 +47,8 @@ def sql_rows(
         FeedRefused: the query failed, or had no rows.
     """
     where = "from source.query"
-    with closing(_fetched(source, where, sought)) as fetched:
-        columns, records = next(fetched)
+    with closing(_fetched(source, where, sought)) as records:
+        _, columns = next(records)
         found = Columns(
             columns,
             source,
@@ -67,13 +66,11 @@ def sql_rows(
         raise refused(where, "it has no rows", "Run the query by hand in the database")
 
 
-def _fetched(
-    source: SqlSource, where: str, sought: Sought | None
-) -> Generator[_Answer, None, None]:
-    """The names of the query's columns and its numbered rows, read in one transaction.
+def _fetched(source: SqlSource, where: str, sought: Sought | None) -> Generator[_Line, None, None]:
+    """The names of the query's columns, then its rows, numbered, read in one transaction.
 
-    It yields once, and what it yields is to be used up before it is closed. Where a few students
-    are sought, the rows are theirs if the database can tell, and never none.
+    Where a few students are sought, the rows are theirs if the database can tell; others may be
+    among them.
 
     The rows are streamed where the driver can. The query goes to the driver as it stands, so a
     colon or a percent sign in it is just that. Nothing is ever committed. Once
@@ -100,14 +97,18 @@ def _fetched(
             if url.get_backend_name() == "sqlite":
                 connection.exec_driver_sql("PRAGMA query_only = ON")
             if sought is not None and (few := _narrowed(connection, source, sought, give_up)):
-                yield few
+                yield from few
                 return
             result = connection.exec_driver_sql(source.query)
             if not result.returns_rows:
                 raise refused(where, "it is no query that returns rows", "Write a SELECT")
+            yield 0, tuple(result.keys())
             cursor = result.cursor
             try:
-                yield tuple(result.keys()), _in_time(result, source, where, give_up)
+                for line, record in enumerate(result, start=1):
+                    if monotonic() > give_up:
+                        raise _too_long(source, where)
+                    yield line, record
             finally:
                 # SQLAlchemy leaves it open where the connection is lost.
                 with suppress(Exception):
@@ -132,23 +133,15 @@ def _fetched(
         ) from None
 
 
-def _in_time(
-    result: Iterable[Sequence[Any]], source: SqlSource, where: str, give_up: float
-) -> Iterator[tuple[int, Sequence[Any]]]:
-    for line, record in enumerate(result, start=1):
-        if monotonic() > give_up:
-            raise _too_long(source, where)
-        yield line, record
-
-
 def _narrowed(
     connection: Connection, source: SqlSource, sought: Sought, give_up: float
-) -> _Answer | None:
-    """The rows of the query that may be those of the students sought, numbered as in the whole.
+) -> list[_Line] | None:
+    """The names of the columns, and the rows that may be of the students sought, numbered.
 
-    The column of the number is compared as text and in part, so that zeros before it, blanks
-    around it and decimals do not matter. None: the database does not take such a query, or has
-    no such row, so that the query has to be asked as it stands.
+    Each has the ordinal that it has in the whole answer. The column of the number is compared as
+    text and in part, so that zeros before it, blanks around it and decimals do not matter. None:
+    the database does not take such a query, or has no such row, so that the query has to be
+    asked as it stands.
     """
     from sqlalchemy.exc import DBAPIError
 
@@ -169,7 +162,7 @@ def _narrowed(
     try:
         result = connection.exec_driver_sql(statement)
         columns = tuple(result.keys())[:-1]
-        records = [(int(record[-1]), record[:-1]) for record in result]
+        records: list[_Line] = [(int(record[-1]), record[:-1]) for record in result]
     except DBAPIError:
         if monotonic() > give_up:
             raise
@@ -181,7 +174,7 @@ def _narrowed(
     meant = [one for one in names if one in (standing, "student_number")]
     if meant != [standing] or any(_RENAMED.search(column) for column in columns):
         return None
-    return (columns, iter(records)) if records else None
+    return [(0, columns), *records] if records else None
 
 
 def _database(source: SqlSource, where: str) -> URL:
