@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from connector.activation.portal import Portal
+from connector.core.catalogue import Given
 from connector.core.evidence import PAGES
 from connector.core.generalized_time import instant
 from connector.core.model import Account
@@ -71,7 +72,7 @@ def vouched_backup(portal: Portal, number: str, account: Account) -> str | None:
     if holder.backup is not None and holder.backup.lower() == backup.lower():
         return backup
     for gift in portal.journal.gifts([number]).get(number, ()):
-        elsewhere = gift.field == "backup_mail" and gift.source != PAGES
+        elsewhere = gift.field == Given.BACKUP_MAIL and gift.source != PAGES
         since = holder.since is None or gift.time > holder.since
         if elsewhere and since and gift.value.lower() == backup.lower():
             return backup

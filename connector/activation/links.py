@@ -18,6 +18,7 @@ from connector.activation.passwords import see_that_it_will_do
 from connector.activation.portal import Portal
 from connector.activation.signing import OPEN, look_up
 from connector.core import supann
+from connector.core.catalogue import Given
 from connector.core.model import IN_USE
 from connector.desk import account as desk
 from connector.edges.journal import Link
@@ -29,7 +30,7 @@ from connector.log.redaction import guarded_secret
 from connector.notify import students as mails
 from connector.walk.context import open_context
 
-CONFIRM = "backup_mail"
+CONFIRM = Given.BACKUP_MAIL.value
 RESET = "password"
 RESET_HOLDS = timedelta(hours=2)
 PAGES = {
@@ -90,7 +91,7 @@ def confirm(portal: Portal, text: str) -> None:
         raise LinkOver("the link was used a moment ago", "Nothing more is to be done.")
     try:
         if account.must_change:
-            offered = (link.number, "backup_mail", link.value, moment, link.mark)
+            offered = (link.number, Given.BACKUP_MAIL, link.value, moment, link.mark)
             portal.journal.offer(*offered, keep_copy=False)
             with portal.directory() as directory:
                 account, changed = directory.held_at(account.dn)

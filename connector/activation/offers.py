@@ -12,11 +12,13 @@ from datetime import datetime
 from connector.activation.giving import submit
 from connector.activation.links import CONFIRM
 from connector.activation.portal import Portal
+from connector.core.catalogue import GIVEN, Given
 from connector.core.model import Account
 from connector.edges.journal import Session
 from connector.errors import InvalidInput
 
-FIELDS = ("backup_mail", "charter", "forwarding", "keep_copy")  # of what a session keeps
+# Of what a session keeps.
+FIELDS = (*(row.name for row in GIVEN.values() if row.events), "keep_copy")
 
 
 def offer(
@@ -40,7 +42,7 @@ def offered(portal: Portal, session: Session) -> dict[str, str]:
     offered = portal.journal.offered(session.number, str(session.kept["changed"]))
     for name, (value, keep_copy) in offered.items():
         found[name] = value
-        if name == "forwarding":
+        if name == Given.FORWARDING:
             found["keep_copy"] = "on" if keep_copy else ""
     return found
 
@@ -68,7 +70,7 @@ def hand_over(
         What the session goes on with: what could not be taken has to be given again.
     """
     number, kept = session.number, dict(session.kept)
-    backup = kept.get("backup_mail")
+    backup = kept.get(Given.BACKUP_MAIL)
     if isinstance(backup, str):
         portal.journal.go_on_with_links(number, CONFIRM, backup, changed)
     else:
@@ -84,10 +86,10 @@ def hand_over(
     ):
         portal.journal.vouch(number, backup)
         given["backup_mail"] = backup
-    if "charter" in kept and "accepted_at" in kept:
-        given["charter"] = {"version": kept["charter"], "accepted_at": kept["accepted_at"]}
-    if "forwarding" in kept:
-        given["forward_to"] = kept["forwarding"] or None
+    if Given.CHARTER in kept and "accepted_at" in kept:
+        given["charter"] = {"version": kept[Given.CHARTER], "accepted_at": kept["accepted_at"]}
+    if Given.FORWARDING in kept:
+        given["forward_to"] = kept[Given.FORWARDING] or None
         given["keep_copy"] = bool(kept.get("keep_copy"))
     if given:
         try:

@@ -29,6 +29,7 @@ from connector.activation.passwords import Judged, judged, see_that_it_will_do
 from connector.activation.portal import Portal
 from connector.activation.signing import OPEN, SignedIn
 from connector.core import evidence, supann
+from connector.core.catalogue import GIVEN, Given
 from connector.core.holding import redirection
 from connector.core.model import IN_USE, Account, Gift
 from connector.core.rules import Rules
@@ -109,7 +110,7 @@ class Visit:
         """What somebody gave who may have been another: to be confirmed before the password."""
         if not self.doubted:
             return ()
-        names = {Step.BACKUP_MAIL: "backup_mail", Step.FORWARDING: "forwarding"}
+        names = {Step.BACKUP_MAIL: Given.BACKUP_MAIL, Step.FORWARDING: Given.FORWARDING}
         return tuple(
             step
             for step, name in names.items()
@@ -206,22 +207,22 @@ def _stood(account: Account, gifts: Sequence[Gift], rules: Rules) -> dict[str, s
     """What holds by entry and events: what is still to be written before what is written."""
     given = {gift.field: gift for gift in gifts}
     found: dict[str, str] = {}
-    backup, forwarding = given.get("backup_mail"), given.get("forwarding")
+    backup, forwarding = given.get(Given.BACKUP_MAIL), given.get(Given.FORWARDING)
     if backup is not None and not (backup.applied and account.backup_mails):
-        found["backup_mail"] = backup.value
+        found[Given.BACKUP_MAIL] = backup.value
     elif account.backup_mails:
-        found["backup_mail"] = account.backup_mails[0]
-    if given.get("charter") is not None:
-        found["charter"] = given["charter"].value
-    elif account.values("scolpassCharter"):
-        found["charter"] = account.values("scolpassCharter")[0]
-    standing = account.values("mailForwardingAddress")
+        found[Given.BACKUP_MAIL] = account.backup_mails[0]
+    if given.get(Given.CHARTER) is not None:
+        found[Given.CHARTER] = given[Given.CHARTER].value
+    elif charter := account.first(GIVEN[Given.CHARTER].shown_by):
+        found[Given.CHARTER] = charter
+    standing = account.values(GIVEN[Given.FORWARDING].shown_by)
     if forwarding is not None and not (forwarding.applied and standing):
-        found["forwarding"] = forwarding.value
+        found[Given.FORWARDING] = forwarding.value
         found["keep_copy"] = "on" if forwarding.keep_copy else ""
     elif standing:
         elsewhere, keep_copy = redirection(standing, account, rules)
-        found["forwarding"] = ", ".join(elsewhere)
+        found[Given.FORWARDING] = ", ".join(elsewhere)
         found["keep_copy"] = "on" if keep_copy else ""
     return found
 
@@ -243,17 +244,20 @@ def steps_of(
     required = rules.activation.require
     found = evidence.found(account, gifts).keys() | session.kept.keys()
     asked = {
-        Step.BACKUP_MAIL: "backup_mail" in required or (doubted and bool(stood.get("backup_mail"))),
-        Step.CHARTER: "charter" in required,
+        Step.BACKUP_MAIL: Given.BACKUP_MAIL in required
+        or (doubted and bool(stood.get(Given.BACKUP_MAIL))),
+        Step.CHARTER: Given.CHARTER in required,
         Step.FORWARDING: True,
         Step.PASSWORD: account.must_change or "password" in session.kept,
         Step.DONE: True,
     }
     made = {
-        Step.BACKUP_MAIL: "backup_mail" in (session.kept if doubted else found),
-        Step.CHARTER: "charter" in found,
-        Step.FORWARDING: "forwarding" in session.kept
-        or (not doubted and ("forwarding" in stood or supann.standing(account).state in IN_USE)),
+        Step.BACKUP_MAIL: Given.BACKUP_MAIL in (session.kept if doubted else found),
+        Step.CHARTER: Given.CHARTER in found,
+        Step.FORWARDING: Given.FORWARDING in session.kept
+        or (
+            not doubted and (Given.FORWARDING in stood or supann.standing(account).state in IN_USE)
+        ),
         Step.PASSWORD: not account.must_change,
     }
     steps = [step for step in STEPS if asked[step]]
@@ -287,7 +291,7 @@ def give_backup_mail(portal: Portal, visit: Visit, address: str) -> None:
         submit(portal, visit.number, "backup_mail", visit.at, backup_mail=address)
     if not stands and not visit.account.must_change:
         portal.journal.end_links(visit.number, RESET)  # it went to the former address
-    offer(portal, visit.session, visit.at, "backup_mail", address)
+    offer(portal, visit.session, visit.at, Given.BACKUP_MAIL, address)
     doubted = {"doubted": True} if visit.doubted else {}  # so the redirection is asked for, too
     _keep(portal, visit, backup_mail=address, **doubted)
 
@@ -313,7 +317,7 @@ def give_forwarding(portal: Portal, visit: Visit, address: str, *, keep_copy: bo
         given = {"forward_to": forward_to, "keep_copy": keep_copy}
         submit(portal, visit.number, "forward_to", visit.at, **given)
     address = forward_to or ""
-    offer(portal, visit.session, visit.at, "forwarding", address, keep_copy=keep_copy)
+    offer(portal, visit.session, visit.at, Given.FORWARDING, address, keep_copy=keep_copy)
     _keep(portal, visit, forwarding=forward_to or "", keep_copy=keep_copy)
 
 

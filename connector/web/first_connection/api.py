@@ -21,6 +21,7 @@ from starlette.responses import Response
 import connector
 from connector.activation import links, passwords, visits
 from connector.activation.visits import Visit
+from connector.core.catalogue import Given
 from connector.errors import (
     InvalidInput,
     LinkOver,
@@ -116,8 +117,8 @@ def _shown(asked: Reception, found: Visit) -> dict[str, Any]:
         "active": found.active,
         "next": found.next,
         "missing": list(found.missing),
-        "backup_mail": found.standing("backup_mail"),
-        "forward_to": found.standing("forwarding"),
+        "backup_mail": found.standing(Given.BACKUP_MAIL),
+        "forward_to": found.standing(Given.FORWARDING),
         "keep_copy": found.keeps_copy,
         "to_confirm": list(found.to_confirm),
         "charter_version": asked.portal.rules.activation.charter_version,

@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from connector.activation import passwords, visits
 from connector.activation.visits import Step, Visit
+from connector.core.catalogue import Given
 from connector.core.own_password import LONGEST, Rule
 from connector.errors import InvalidInput, LinkOver, NotLetIn, SessionOver, Transient, Untrustworthy
 from connector.web.addresses import client_address
@@ -259,7 +260,7 @@ class FirstConnection:
         portal = self.reception.portal
         match step:
             case Step.BACKUP_MAIL:
-                before = {"backup_mail": visit.standing("backup_mail")}
+                before = {"backup_mail": visit.standing(Given.BACKUP_MAIL)}
                 return {
                     "values": values(given or before),
                     "to_confirm": step in visit.to_confirm,
@@ -267,7 +268,7 @@ class FirstConnection:
                 }
             case Step.CHARTER:
                 charter = read_charter(self.charter, visitor.language)
-                before = {"charter": visit.standing("charter")}
+                before = {"charter": visit.standing(Given.CHARTER)}
                 return {
                     "values": values(given if given is not None else before),
                     "charter_title": charter.title,
@@ -276,7 +277,7 @@ class FirstConnection:
                 }
             case Step.FORWARDING:
                 before = {
-                    "forward_to": visit.standing("forwarding"),
+                    "forward_to": visit.standing(Given.FORWARDING),
                     "keep_copy": "on" if visit.keeps_copy else "",
                 }
                 return {
@@ -297,15 +298,16 @@ class FirstConnection:
                 }
             case Step.DONE:
                 waits = (
-                    portal.rules.activation.verify_backup_mail and "backup_mail" in visit.missing
+                    portal.rules.activation.verify_backup_mail
+                    and Given.BACKUP_MAIL in visit.missing
                 )
                 return {
                     "active": visit.active,
-                    "confirm_at": visit.standing("backup_mail") if waits else "",
+                    "confirm_at": visit.standing(Given.BACKUP_MAIL) if waits else "",
                     "login": _login(visit),
                     "mail": visit.account.first("mail") or "",
-                    "backup_mail": visit.standing("backup_mail"),
-                    "forward_to": visit.standing("forwarding"),
+                    "backup_mail": visit.standing(Given.BACKUP_MAIL),
+                    "forward_to": visit.standing(Given.FORWARDING),
                     "backup_at": PATHS[Step.BACKUP_MAIL] if Step.BACKUP_MAIL in visit.steps else "",
                     "forwarding_at": PATHS[Step.FORWARDING],
                     "ent": portal.settings.http.public_url,
