@@ -18,6 +18,7 @@ from connector.core.model import (
     Facts,
     Gift,
     Known,
+    Reservation,
     State,
 )
 from connector.core.rules import Rules
@@ -50,6 +51,29 @@ def wish(
         whole["pwdStartTime"] = ()
     whole |= closing(decision, rules)
     return whole, shared_wish(account, decision), notices
+
+
+def new_entry(
+    facts: Facts,
+    decision: Decision,
+    row: Enrolment | None,
+    identifiers: Reservation,
+    rules: Rules,
+) -> tuple[dict[str, Values], tuple[str, ...]]:
+    """The whole attributes of an entry that is made, and notices."""
+    whole, notices = register_wish(facts, decision, row, rules)
+    whole |= dict.fromkeys(catalogue.LOGINS, (identifiers.address,))
+    whole |= {
+        "uid": (identifiers.uid,),
+        "supannEtuId": (facts.number,),
+        "eduPersonPrimaryAffiliation": ("student",),
+        "userPassword": (supann.SECRET,),
+        "pwdReset": ("TRUE",),
+    }
+    whole |= closing(decision, rules)
+    if decision.state is State.SUSPENDED:
+        whole["pwdStartTime"] = (supann.SUSPENDED_UNTIL,)
+    return whole, notices
 
 
 def register_wish(

@@ -7,7 +7,7 @@ is not believed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
 from typing import NamedTuple
@@ -44,13 +44,11 @@ def assemble(rows: Iterable[Row]) -> Feed:
     - A student with one bad row is left out whole, and keeps what they have.
     - Names that have lost letters are noted: they reject a student who has no entry yet.
     - Two rows with one key and different statuses contradict each other, which is worth a notice.
-    - Student numbers that differ only in case are both left out, with one rejection each, at
-      the number's first row, that names them all: one of them is a typing error, and nobody
-      but the register can say which.
-    - ``distinct`` counts numbers with at least one good row, students left out included, so a
-      handful of bad rows does not look like a register cut short. Spellings that differ only
-      in case are counted as one number: a register that begins to spell a number two ways has
-      not gained a student, and does not lose one when it stops.
+    - Student numbers that differ only in case are both left out, with one rejection each, at the
+      number's first row, that names them all: only the register can say which is the typing error.
+    - ``distinct`` counts numbers with at least one good row, students left out included: a few bad
+      rows are no register cut short. Spellings that differ only in case count as one number, so a
+      register that begins to spell a number two ways gains nobody, and loses nobody by stopping.
 
     Nothing but the places in rejections depends on the order of the rows.
     """
@@ -79,17 +77,10 @@ def assemble(rows: Iterable[Row]) -> Feed:
         if not number.isdigit():  # digits have no case, and most registers nothing else
             spellings.setdefault(number.lower(), {}).setdefault(number, (file, line))
 
-    twice_counted = 0
-    for written in spellings.values():
-        if len(written) == 1:
-            continue
-        twice_counted += max(0, sum(number in students for number in written) - 1)
-        for number, (file, line) in written.items():
-            others = ", ".join(sorted(other for other in written if other != number))
-            reason = f"differs only in case from {others}"
-            clash = Rejection(file, line, "student_number", number, reason)
-            rejected.append(clash)
-            spoiled.setdefault(number, []).append(clash)
+    clashes, twice_counted = _clashes(spellings, students)
+    for clash in clashes:
+        rejected.append(clash)
+        spoiled.setdefault(clash.value or "", []).append(clash)
 
     distinct = len(students) - twice_counted
     notices: dict[str, tuple[str, ...]] = {}
@@ -109,6 +100,29 @@ def assemble(rows: Iterable[Row]) -> Feed:
         doubtful={n: tuple(found) for n, found in doubtful.items() if n in students},
         places={n: place for n, place in places.items() if n in students},
     )
+
+
+def _clashes(
+    spellings: Mapping[str, Mapping[str, tuple[str, int]]], good: Container[str]
+) -> tuple[list[Rejection], int]:
+    """A rejection for each number that differs only in case from another one, and how many
+    numbers with a good row were counted once more for it.
+
+    Args:
+        spellings: by the folded number, each spelling with its first place.
+        good: the numbers with a good row.
+    """
+    found: list[Rejection] = []
+    twice_counted = 0
+    for written in spellings.values():
+        if len(written) == 1:
+            continue
+        twice_counted += max(0, sum(number in good for number in written) - 1)
+        for number, (file, line) in written.items():
+            others = ", ".join(sorted(other for other in written if other != number))
+            reason = f"differs only in case from {others}"
+            found.append(Rejection(file, line, "student_number", number, reason))
+    return found, twice_counted
 
 
 def _contradictions(number: str, placed: Iterable[tuple[str, Enrolment]]) -> tuple[str, ...]:

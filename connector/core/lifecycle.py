@@ -30,6 +30,7 @@ from connector.core.model import (
 )
 from connector.core.rules import Lifecycle, Rules
 from connector.core.supann import Standing
+from connector.core.transitions import Draw, Holds, Start, transition
 
 
 def _counting_year(rows: Iterable[Enrolment], from_directory: int | None) -> int | None:
@@ -168,103 +169,112 @@ def _with_password(decision: Decision, rules: Rules, today: date) -> Decision:
 
 
 def _live(facts: Facts, account: Account, rules: Rules, today: date, base: Decision) -> Decision:
-    """The account while its cutoff has not passed: the table of transitions, line by line."""
+    """The account while its cutoff has not passed: the table of transitions, and what an undo, an
+    adoption and a reissue make of it."""
     assert base.year is not None
-    assert base.end is not None
     standing = believed(facts, account)
-    over = first_day(base.year + 1, rules.institution)
-    working = State.GRACE if today >= over else State.ACTIVE
-    began = over if working is State.GRACE else today
-    enrolled = f"enrolled in {_named(base.year)}"
-    finished = f"the academic year {_named(base.year)} is over"
-    adopted = facts.known is not None and facts.known.adopted_active
+    holds = _holding(facts, account, rules, today, base)
+    row = transition(holds)
+    state = row.leads_to(holds)
+    began = first_day(base.year + 1, rules.institution) if state is State.GRACE else today
+    starts = {Start.TODAY: today, Start.BEGAN: began, Start.STANDING: standing.start}
+    asked = facts.override.reason
+    decision = replace(
+        base,
+        state=state,
+        action=row.action,
+        start=starts[row.start],
+        reason=row.reason.format(
+            enrolled=f"enrolled in {_named(base.year)}",
+            finished=f"the academic year {_named(base.year)} is over",
+            why=asked or "it was when it was adopted",
+            resumed=f": {asked}" if asked else "",
+        ),
+        adopted_active=row.adopted_active,
+    )
+    if _was_undone(facts, decision.action) and holds.now is not None:
+        decision = replace(decision, state=holds.now, action=None, start=standing.start)
+    if facts.known is None and holds.now is not State.EXPIRED:
+        decision = _adopted(account, decision, holds)
+    reissued = facts.override.reissue and decision.state in (State.INACTIVE, *IN_USE)
+    if reissued:
+        decision = _reissued(facts, account, decision)
+    if reissued or _draws(row.draw, facts, account):
+        return _with_password(decision, rules, today)
+    return _with_standing_password(facts, account, rules, decision)
+
+
+def _holding(facts: Facts, account: Account, rules: Rules, today: date, base: Decision) -> Holds:
+    """What holds of an account, as the table of transitions asks."""
+    assert base.year is not None
+    standing = believed(facts, account)
+    now = standing.state
     own_password = evidence.password_changed(account)
+    adopted = facts.known is not None and facts.known.adopted_active
     complete = not base.missing or (adopted and own_password)
     if facts.provisional_stands:  # the password was not changed: one was added beside it
         complete = False
-    now = standing.state
     if facts.override.reissue and now is State.INACTIVE:
         complete = False  # whose password it is will be known once the new one was changed
     met_suspended = facts.known is None and now is State.SUSPENDED
-    suspended = met_suspended or is_suspended(facts)
+    return Holds(
+        now=now,
+        is_year_over=today >= first_day(base.year + 1, rules.institution),
+        is_complete=complete,
+        is_suspended=met_suspended or is_suspended(facts),
+        has_own_password=own_password,
+        has_mail=now is State.SUSPENDED and supann.standing(account, "MAIL").state in IN_USE,
+        is_back_in_time=now is State.EXPIRED and _undone_cancellation(facts, account, rules, today),
+        is_clock_back=_clock_went_back(facts, standing, today),
+    )
 
-    def to(state: State, action: Action | None, start: date | None, reason: str) -> Decision:
-        return replace(base, state=state, action=action, start=start, reason=reason)
 
-    draws = False
-    if now is State.EXPIRED:
-        if _undone_cancellation(facts, account, rules, today):
-            state = working if complete else State.INACTIVE
-            reason = f"{enrolled} again before the old cutoff"
-            # What is still sealed stood in the entry, and was deleted there: `reissue` mends it.
-            draws = not account.password and facts.sealed is None
-        else:
-            state, reason, draws = State.INACTIVE, f"{enrolled} after the account had expired", True
-        start = began if state is working else today
-        if suspended:
-            state, start, reason = State.SUSPENDED, today, reason + "; the suspension stands"
-        decision = to(state, Action.RESTORE, start, reason)
-    elif suspended:
-        reason = facts.override.reason or "it was when it was adopted"
-        if now is State.SUSPENDED:
-            decision = to(now, None, standing.start, f"{reason}; {enrolled}")
-        else:
-            decision = to(State.SUSPENDED, Action.SUSPEND, today, f"suspended: {reason}")
-    elif now is State.SUSPENDED:
-        was_active = supann.standing(account, "MAIL").state in IN_USE
-        state = working if complete or was_active else State.INACTIVE
-        start = began if state is working else today
-        why_resumed = f": {facts.override.reason}" if facts.override.reason else ""
-        decision = to(state, Action.RESUME, start, f"the suspension was taken back{why_resumed}")
-    elif now is None and own_password:
-        decision = to(working, None, began, f"{enrolled}; adopted with its own password")
-        decision = replace(decision, adopted_active=True)
-    elif now is None:
-        draws = not account.password
-        decision = to(State.INACTIVE, None, today, f"{enrolled}; adopted")
-    elif now is State.INACTIVE and complete:
-        reason = "the activation evidence is complete"
-        if working is State.GRACE:
-            reason += f"; {finished}"
-        decision = to(working, Action.ACTIVATE, began, reason)
-    elif now is State.INACTIVE:
-        # slapd lets a student delete the password. An account that was ours is given none in
-        # silence: nobody would know which letter is good. `reissue` mends it.
-        draws = not account.password and (facts.known is None or facts.known.state is None)
-        decision = to(State.INACTIVE, None, standing.start, enrolled)
-    elif now is working or (now is State.GRACE and _clock_went_back(facts, standing, today)):
-        reason = enrolled if now is State.ACTIVE else finished
-        decision = to(now, None, standing.start, reason)
-    elif working is State.GRACE:
-        decision = to(State.GRACE, Action.GRACE, began, f"{finished} and no later one counts")
-    else:
-        decision = to(State.ACTIVE, Action.RESTORE, today, f"{enrolled} again")
-    if _was_undone(facts, decision.action) and now is not None:
-        decision = to(now, None, standing.start, decision.reason)
-    if facts.known is None and now is not State.EXPIRED:
-        calendar = decision.action in (Action.ACTIVATE, Action.GRACE, Action.RESTORE)
-        # A suspended account of another tool was active if it has its own password. Of one that
-        # scolpass has written, its mail tells.
-        used = supann.was_active(account) or not supann.is_ours(account)
-        was_active = now in IN_USE or (met_suspended and own_password and used)
-        decision = replace(
-            decision,
-            action=None if calendar else decision.action,  # an adoption is an update
-            adopted_active=was_active or decision.adopted_active,
-            adopted_suspended=met_suspended,
-        )
-    if facts.override.reissue and decision.state in (State.INACTIVE, State.ACTIVE, State.GRACE):
-        draws = True
-        reason = f"new provisional password: {facts.override.reason}"
-        forgets = decision.state is State.INACTIVE and not supann.was_active(account)
-        if forgets and evidence.given(account, facts.gifts):
-            reason += "; what was given before is forgotten"
-        decision = replace(
-            decision, action=decision.action or Action.REISSUE, reason=reason, forgets=forgets
-        )
-    if draws:
-        return _with_password(decision, rules, today)
-    return _with_standing_password(facts, account, rules, decision)
+def _draws(draw: Draw, facts: Facts, account: Account) -> bool:
+    """Whether a provisional password is drawn.
+
+    slapd lets a student delete the password. An account that was ours is given none in silence:
+    nobody would know which letter is good. ``reissue`` mends it, as it does where what is still
+    sealed stood in the entry and was deleted there.
+    """
+    match draw:
+        case Draw.NO:
+            return False
+        case Draw.ALWAYS:
+            return True
+        case Draw.IF_NONE:
+            return not account.password
+        case Draw.IF_LOST:
+            return not account.password and facts.sealed is None
+        case Draw.IF_NEW:
+            return not account.password and (facts.known is None or facts.known.state is None)
+
+
+def _adopted(account: Account, decision: Decision, holds: Holds) -> Decision:
+    """The decision on an account that the journal does not know yet: an adoption is an update.
+
+    A suspended account of another tool was active if it has its own password. Of one that
+    scolpass has written, its mail tells.
+    """
+    met_suspended = holds.now is State.SUSPENDED
+    calendar = decision.action in (Action.ACTIVATE, Action.GRACE, Action.RESTORE)
+    used = supann.was_active(account) or not supann.is_ours(account)
+    was_active = holds.now in IN_USE or (met_suspended and holds.has_own_password and used)
+    return replace(
+        decision,
+        action=None if calendar else decision.action,
+        adopted_active=was_active or decision.adopted_active,
+        adopted_suspended=met_suspended,
+    )
+
+
+def _reissued(facts: Facts, account: Account, decision: Decision) -> Decision:
+    """The decision, with a new provisional password that was asked for."""
+    reason = f"new provisional password: {facts.override.reason}"
+    forgets = decision.state is State.INACTIVE and not supann.was_active(account)
+    if forgets and evidence.given(account, facts.gifts):
+        reason += "; what was given before is forgotten"
+    action = decision.action or Action.REISSUE
+    return replace(decision, action=action, reason=reason, forgets=forgets)
 
 
 def _was_undone(facts: Facts, action: Action | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -13,11 +13,10 @@ from connector.core import catalogue, comparison, supann
 from connector.core.actions import ENDINGS
 from connector.core.comparison import Difference
 from connector.core.desired import (
-    closing,
     give,
     identity_row,
     new_address,
-    register_wish,
+    new_entry,
     rename,
     shared_wish,
     wish,
@@ -35,6 +34,7 @@ from connector.core.model import (
     Change,
     Decision,
     Ending,
+    Enrolment,
     Facts,
     Fate,
     Known,
@@ -45,6 +45,7 @@ from connector.core.model import (
 )
 from connector.core.remembered import remember
 from connector.core.rules import Rules
+from connector.core.supann import Values
 
 PASSWORD = "(password)"  # noqa: S105 - stands for a password that is there; its value is never read
 _ROLES = (
@@ -172,20 +173,9 @@ def plan_one(facts: Facts, taken: Taken, rules: Rules, today: date) -> Planned:
         return Planned(change=_purge(facts, account, decision, today))
     if decision.state is None and not decision.shared_person:
         return Planned(notices=(*decision.notices, *_left_without_password(facts, account)))
-    if facts.provisional_stands and not (
-        decision.draws_password or decision.shared_person or decision.action in ENDINGS
-    ):
-        return _refuse(
-            facts,
-            f"{account.dn} holds two passwords: one was added beside the provisional one, which "
-            "still opens it; `scolpass reissue` gives a new one in the place of both",
-        )
-    if not (account.values("uid") or decision.shared_person or decision.state is State.EXPIRED):
-        uid = uid_of(facts.number, rules.identifiers.uid)
-        owner = _owner_of(uid, facts, taken)
-        if owner != facts.number:
-            what = f"the uid {uid}, which {account.dn} lacks,"
-            return _refuse(facts, f"{what} {_owned(uid, owner, facts, taken)}")
+    refusal = _refusal(facts, account, decision, taken, rules)
+    if refusal is not None:
+        return _refuse(facts, refusal)
     whole, shared, notices = wish(facts, account, decision, taken, rules)
     given = give(facts, account, decision, rules, whole, shared)
     renamed = facts.override.rename and not decision.shared_person
@@ -219,13 +209,40 @@ def plan_one(facts: Facts, taken: Taken, rules: Rules, today: date) -> Planned:
         after=known,
         gifts=given,
     )
-    if facts.known is not None and ("sn" in changed or "givenName" in changed):
-        old = account.first("displayName") or account.first("cn")
-        new = (whole.get("displayName") or whole["cn"])[0]
-        if old != new:  # else somebody's hand was in one attribute, and her name is what it was
-            kept = account.first("mail") or account.first("uid")
-            notices = (*notices, f"{facts.number}: name changed from {old} to {new}; {kept} stays")
-    return Planned(change=change, notices=notices)
+    return Planned(change=change, notices=(*notices, *_renaming(facts, account, changed, whole)))
+
+
+def _refusal(
+    facts: Facts, account: Account, decision: Decision, taken: Taken, rules: Rules
+) -> str | None:
+    """Why nothing is done to an entry that stands; None: nothing keeps it from being changed."""
+    ends = decision.draws_password or decision.shared_person or decision.action in ENDINGS
+    if facts.provisional_stands and not ends:
+        return (
+            f"{account.dn} holds two passwords: one was added beside the provisional one, which "
+            "still opens it; `scolpass reissue` gives a new one in the place of both"
+        )
+    if account.values("uid") or decision.shared_person or decision.state is State.EXPIRED:
+        return None
+    uid = uid_of(facts.number, rules.identifiers.uid)
+    owner = _owner_of(uid, facts, taken)
+    if owner == facts.number:
+        return None
+    return f"the uid {uid}, which {account.dn} lacks, {_owned(uid, owner, facts, taken)}"
+
+
+def _renaming(
+    facts: Facts, account: Account, changed: Difference, whole: Mapping[str, Values]
+) -> tuple[str, ...]:
+    """A notice where the student's name has changed, and not only its spelling in one attribute."""
+    if facts.known is None or not ("sn" in changed or "givenName" in changed):
+        return ()
+    old = account.first("displayName") or account.first("cn")
+    new = (whole.get("displayName") or whole["cn"])[0]
+    if old == new:
+        return ()
+    kept = account.first("mail") or account.first("uid")
+    return (f"{facts.number}: name changed from {old} to {new}; {kept} stays",)
 
 
 def _left_without_password(facts: Facts, account: Account) -> tuple[str, ...]:
@@ -286,66 +303,73 @@ def _plan_without_entry(
         notice = f"{facts.number}: {known.dn} was deleted by hand; {decision.reason}"
         unsealed = facts.sealed is not None
         return Planned(known=replace(known, gone=True), notices=(notice,), unsealed=unsealed)
-    reserved = facts.reservation
-    if known is not None:
-        reserved = Reservation(known.uid, known.address)
     row = identity_row(facts)
+    given = _identifiers(facts, row, taken, rules)
+    if isinstance(given, str):
+        return _refuse(facts, given)
+    taken.addresses.add(given.address)
+    facts = replace(facts, gifts=fold(facts.gifts, taken.waiting.get(given.address, ())))
+    change, notices = _creation(facts, decision, row, given, rules, today)
+    return Planned(change=change, notices=(*_disagreement(facts), *notices))
+
+
+def _identifiers(
+    facts: Facts, row: Enrolment | None, taken: Taken, rules: Rules
+) -> Reservation | str:
+    """The identifiers that a new entry is given, or why it can have none."""
+    known = facts.known
+    reserved = Reservation(known.uid, known.address) if known is not None else facts.reservation
     uid = reserved.uid if reserved else uid_of(facts.number, rules.identifiers.uid)
     owner = _owner_of(uid, facts, taken)
     if owner != facts.number:
-        return _refuse(facts, f"the uid {uid} {_owned(uid, owner, facts, taken)}")
+        return f"the uid {uid} {_owned(uid, owner, facts, taken)}"
     mail = reserved.address if reserved else ""
     if mail in taken.addresses and known is None:
         mail = ""  # reserved for an entry that was never made: it has become somebody else's
     mail = mail or new_address(row, uid, taken, rules)
     if known is not None and mail in taken.addresses:
-        return _refuse(
-            facts,
+        return (
             f"the address {mail}, reserved for this student, stands on another entry: see "
-            f"`scolpass show {mail}`, and have it taken off there",
+            f"`scolpass show {mail}`, and have it taken off there"
         )
-    taken.addresses.add(mail)
-    facts = replace(facts, gifts=fold(facts.gifts, taken.waiting.get(mail, ())))
-    whole, notices = register_wish(facts, decision, row, rules)
-    whole |= {
-        "uid": (uid,),
-        "supannEtuId": (facts.number,),
-        "mail": (mail,),
-        "eduPersonPrincipalName": (mail,),
-        "supannAliasLogin": (mail,),
-        "eduPersonPrimaryAffiliation": ("student",),
-        "userPassword": (supann.SECRET,),
-        "pwdReset": ("TRUE",),
-    }
-    whole |= closing(decision, rules)
-    if decision.state is State.SUSPENDED:
-        whole["pwdStartTime"] = (supann.SUSPENDED_UNTIL,)
+    return Reservation(uid, mail)
+
+
+def _creation(
+    facts: Facts,
+    decision: Decision,
+    row: Enrolment | None,
+    identifiers: Reservation,
+    rules: Rules,
+    today: date,
+) -> tuple[Change, tuple[str, ...]]:
+    """The change that makes an entry, and notices."""
+    known = facts.known
+    whole, notices = new_entry(facts, decision, row, identifiers, rules)
     shared = shared_wish(None, decision)
     given = give(facts, None, decision, rules, whole, shared)
-    changed = comparison.difference(None, whole, shared)
-    dn = below("uid", uid, rules.people_dn)
-    if known is not None and is_named(known.dn, "uid", uid):
+    dn = below("uid", identifiers.uid, rules.people_dn)
+    if known is not None and is_named(known.dn, "uid", identifiers.uid):
         dn = known.dn
     begun = Known(
         dn=dn,
-        uid=uid,
-        address=mail,
+        uid=identifiers.uid,
+        address=identifiers.address,
         directory_year=known.directory_year if known else None,
         adopted_suspended=known is not None and known.adopted_suspended,
     )
-    after = remember(replace(facts, known=begun), decision, whole, rules, today, written=True)
     change = Change(
         action=Action.CREATE,
         student_number=facts.number,
         dn=dn,
         reason=decision.reason,
-        attributes=dict(sorted(changed.items())),
+        attributes=dict(sorted(comparison.difference(None, whole, shared).items())),
         sealed=Fate.DRAWN,
         password_last_day=decision.password_last_day,
-        after=after,
+        after=remember(replace(facts, known=begun), decision, whole, rules, today, written=True),
         gifts=given,
     )
-    return Planned(change=change, notices=(*_disagreement(facts), *notices))
+    return change, notices
 
 
 def _purge(facts: Facts, account: Account, decision: Decision, today: date) -> Change:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 
 from connector.core import comparison, supann
@@ -27,21 +27,22 @@ from connector.core.supann import Values
 _NOT_ADDED = frozenset(name.lower() for name in (*PASSWORDS, *MARKS, "memberOf"))
 
 
-def reverse(
-    done: Change,
-    before: Known | None,
-    account: Account | None,
-    copy: Mapping[str, Values] | None,
-    rules: Rules,
-    today: date,
-    reason: str,
-) -> Change | str:
-    """The change that takes ``done`` back, or why there is none.
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What is left of a change that was made, and of what was there before it."""
 
-    ``before`` is the account as it was remembered until then, ``copy`` the archived entry of
-    one that was deleted, without what the server keeps itself.
+    before: Known | None  # the account as it was remembered until then
+    account: Account | None  # the entry as it is now
+    copy: Mapping[str, Values] | None  # the archived entry of one that was deleted
+
+
+def reverse(done: Change, traces: Traces, rules: Rules, today: date, reason: str) -> Change | str:
+    """The change that undoes ``done``, or why there is none.
+
+    The copy in ``traces`` is without what the server keeps itself.
     """
     number = done.student_number
+    before, account, copy = traces.before, traces.account, traces.copy
     if not done.attributes:
         return "what it changed is erased"
     if done.deletes:

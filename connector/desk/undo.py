@@ -13,7 +13,7 @@ from connector.core.model import Action, Change, Facts, Known, Plan
 from connector.core.plan import digest
 from connector.core.safety import judge
 from connector.core.schema import AttributeType, is_kept_by_server
-from connector.core.undo import reverse
+from connector.core.undo import Traces, reverse
 from connector.desk.view import look_at
 from connector.edges.ldap import described
 from connector.errors import UsageError
@@ -198,7 +198,9 @@ def _reversed(
     account = facts.account
     if facts.conflict is not None:
         account = context.directory.account_at(change.dn)
-    return reverse(change, before, account, copy, context.rules, context.moment.today, reason)
+    return reverse(
+        change, Traces(before, account, copy), context.rules, context.moment.today, reason
+    )
 
 
 def _values(
