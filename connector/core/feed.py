@@ -52,10 +52,9 @@ def assemble(rows: Iterable[Row]) -> Feed:
 
     Nothing but the places in rejections depends on the order of the rows.
     """
-    # Most students have one row, so only those with more are given a list to grow in.
     students: dict[str, tuple[Enrolment, ...]] = {}
     places: dict[str, tuple[str, int]] = {}
-    growing: dict[str, list[tuple[str, Enrolment]]] = {}
+    growing: dict[str, list[tuple[str, Enrolment]]] = {}  # of the few who have more than one row
     rejected: list[Rejection] = []
     spoiled: dict[str, list[Rejection]] = {}
     doubtful: dict[str, list[Rejection]] = {}
@@ -78,10 +77,9 @@ def assemble(rows: Iterable[Row]) -> Feed:
             spellings.setdefault(number.lower(), {}).setdefault(number, (file, line))
 
     clashes, twice_counted = _clashes(spellings, students)
+    rejected += clashes
     for clash in clashes:
-        rejected.append(clash)
         spoiled.setdefault(clash.value or "", []).append(clash)
-
     distinct = len(students) - twice_counted
     notices: dict[str, tuple[str, ...]] = {}
     for number, more in growing.items():
