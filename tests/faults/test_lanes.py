@@ -52,7 +52,7 @@ def test_a_server_that_goes_is_replaced_by_the_next_and_taken_again_when_it_is_b
             first.before = None
             whole._one_step()
             assert whole.context.directory.uri == second.uri  # not at every step
-            monkeypatch.setattr(lane, "FIRST_AGAIN", 0.0)
+            monkeypatch.setattr("connector.daemon.lanes.lane.FIRST_AGAIN", 0.0)
             for lane in (whole, few):
                 lane._one_step()
                 assert lane.context.directory.uri == first.uri
