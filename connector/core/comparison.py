@@ -36,7 +36,7 @@ def difference(
     whole: Mapping[str, Values],
     shared: Mapping[str, tuple[Values, Values]],
 ) -> Difference:
-    """What must change so that the entry holds what is wished: name to (before, after)."""
+    """What must change so that the entry holds what it is to hold: name to (before, after)."""
     found: Difference = {}
     for name, after in whole.items():
         before = account.values(name) if account else ()

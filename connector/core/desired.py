@@ -25,19 +25,19 @@ from connector.core.rules import Rules
 from connector.core.supann import Values
 
 
-def wish(
+def desired_values(
     facts: Facts, account: Account, decision: Decision, taken: Taken, rules: Rules
 ) -> tuple[dict[str, Values], dict[str, tuple[Values, Values]], tuple[str, ...]]:
     """Whole and shared attributes as they are to be, and notices."""
     whole: dict[str, Values] = {}
     notices: tuple[str, ...] = ()
     if decision.enrolled:
-        whole, notices = register_wish(facts, decision, identity_row(facts), rules)
+        whole, notices = register_values(facts, decision, identity_row(facts), rules)
         _spare_what_others_wrote(whole, facts.known)
         supann.keep_rdn(whole, account)
     if decision.shared_person:
         whole.pop("supannEtablissement", None)
-        return whole, shared_wish(account, decision), notices
+        return whole, shared_values(account, decision), notices
     primary = account.first("eduPersonPrimaryAffiliation")
     if primary is None or primary.lower() == "student":
         whole["eduPersonPrimaryAffiliation"] = ("student",) if decision.enrolled else ()
@@ -50,7 +50,7 @@ def wish(
     ):
         whole["pwdStartTime"] = ()
     whole |= closing(decision, rules)
-    return whole, shared_wish(account, decision), notices
+    return whole, shared_values(account, decision), notices
 
 
 def new_entry(
@@ -61,7 +61,7 @@ def new_entry(
     rules: Rules,
 ) -> tuple[dict[str, Values], tuple[str, ...]]:
     """The whole attributes of an entry that is made, and notices."""
-    whole, notices = register_wish(facts, decision, row, rules)
+    whole, notices = register_values(facts, decision, row, rules)
     whole |= dict.fromkeys(catalogue.LOGINS, (identifiers.address,))
     whole |= {
         "uid": (identifiers.uid,),
@@ -76,15 +76,15 @@ def new_entry(
     return whole, notices
 
 
-def register_wish(
+def register_values(
     facts: Facts, decision: Decision, row: Enrolment | None, rules: Rules
 ) -> tuple[dict[str, Values], tuple[str, ...]]:
     """What register and configuration say: identity, enrolment, establishment."""
     whole: dict[str, Values] = {}
     notices: list[str] = []
     if row is not None:
-        whole, notices = supann.identity_wish(facts.number, row)
-    enrolments, more = supann.enrolment_wish(
+        whole, notices = supann.desired_identity(facts.number, row)
+    enrolments, more = supann.desired_enrolment(
         facts.number, decision.year, decision.counted, rules.institution
     )
     whole |= enrolments
@@ -102,16 +102,16 @@ def closing(decision: Decision, rules: Rules) -> dict[str, Values]:
     return whole
 
 
-def shared_wish(account: Account | None, decision: Decision) -> dict[str, tuple[Values, Values]]:
-    affiliation = supann.affiliation_wish(account, decision.enrolled, decision.shared_person)
+def shared_values(account: Account | None, decision: Decision) -> dict[str, tuple[Values, Values]]:
+    affiliation = supann.desired_affiliation(account, decision.enrolled, decision.shared_person)
     if decision.shared_person:
-        classes = supann.class_wish(account, ("eduPerson", "supannPerson"))
+        classes = supann.desired_classes(account, ("eduPerson", "supannPerson"))
         return {"objectClass": classes, "eduPersonAffiliation": affiliation}
     assert decision.state is not None
-    shared = supann.state_wish(account, decision.state, decision.start, decision.end)
+    shared = supann.desired_state(account, decision.state, decision.start, decision.end)
     shared["eduPersonAffiliation"] = affiliation
     if decision.state is not State.EXPIRED:
-        shared["objectClass"] = supann.class_wish(account, catalogue.OBJECT_CLASSES)
+        shared["objectClass"] = supann.desired_classes(account, catalogue.OBJECT_CLASSES)
     return shared
 
 
@@ -131,7 +131,7 @@ def give(
     if decision.shared_person or decision.state is State.EXPIRED:
         return ()
     if account is not None and decision.forgets:
-        shared.update(supann.forgotten_wish(account))
+        shared.update(supann.without_backup_mail(account))
         whole |= dict.fromkeys(catalogue.GIVEN_WHOLE, ())
     if facts.override.reissue and decision.draws_password and decision.state is State.INACTIVE:
         return ()  # it was given by whoever held the account until now
@@ -140,7 +140,7 @@ def give(
         if gift.applied and account is not None:
             continue
         if gift.field == Given.BACKUP_MAIL:
-            shared.update(supann.backup_mail_wish(account, gift.value))
+            shared.update(supann.desired_backup_mail(account, gift.value))
         elif gift.field == Given.CHARTER:
             whole["scolpassCharter"] = (gift.value,)
         elif decision.state in IN_USE and account is not None:

@@ -13,13 +13,13 @@ from connector.core import catalogue, comparison, supann
 from connector.core.actions import ENDINGS
 from connector.core.comparison import Difference
 from connector.core.desired import (
+    desired_values,
     give,
     identity_row,
     new_address,
     new_entry,
     rename,
-    shared_wish,
-    wish,
+    shared_values,
 )
 from connector.core.dn import below, is_named
 from connector.core.evidence import fold
@@ -176,7 +176,7 @@ def plan_one(facts: Facts, taken: Taken, rules: Rules, today: date) -> Planned:
     refusal = _refusal(facts, account, decision, taken, rules)
     if refusal is not None:
         return _refuse(facts, refusal)
-    whole, shared, notices = wish(facts, account, decision, taken, rules)
+    whole, shared, notices = desired_values(facts, account, decision, taken, rules)
     given = give(facts, account, decision, rules, whole, shared)
     renamed = facts.override.rename and not decision.shared_person
     if renamed:
@@ -346,7 +346,7 @@ def _creation(
     """The change that makes an entry, and notices."""
     known = facts.known
     whole, notices = new_entry(facts, decision, row, identifiers, rules)
-    shared = shared_wish(None, decision)
+    shared = shared_values(None, decision)
     given = give(facts, None, decision, rules, whole, shared)
     dn = below("uid", identifiers.uid, rules.people_dn)
     if known is not None and is_named(known.dn, "uid", identifiers.uid):

@@ -168,11 +168,11 @@ def known_civility(text: str) -> str | None:
     return _CIVILITIES.get(text.upper().rstrip("."))
 
 
-def identity_wish(number: str, row: Enrolment) -> tuple[dict[str, Values], list[str]]:
+def desired_identity(number: str, row: Enrolment) -> tuple[dict[str, Values], list[str]]:
     """The identity attributes a row asks for, and notices; an absent key is left alone."""
     notices: list[str] = []
     last = row.usual_name or row.family_name
-    wish: dict[str, Values] = {
+    desired: dict[str, Values] = {
         "sn": (last,),
         "givenName": (row.first_name,) if row.first_name else (),
         "cn": (f"{last} {row.first_name}".rstrip(),),
@@ -182,18 +182,18 @@ def identity_wish(number: str, row: Enrolment) -> tuple[dict[str, Values], list[
     }
     if row.civility is not None:
         civility = known_civility(row.civility)
-        wish["supannCivilite"] = (civility,) if civility else ()
+        desired["supannCivilite"] = (civility,) if civility else ()
         if row.civility and not civility:
             notices.append(f"{number}: civility {row.civility!r} is none we know; left out")
     if row.ine is not None:
         printable = bool(_PRINTABLE.fullmatch(row.ine))
-        wish["supannCodeINE"] = (row.ine,) if printable else ()
+        desired["supannCodeINE"] = (row.ine,) if printable else ()
         if row.ine and not printable:
             notices.append(f"{number}: INE {row.ine!r} does not fit supannCodeINE; left out")
-    return wish, notices
+    return desired, notices
 
 
-def enrolment_wish(
+def desired_enrolment(
     number: str, year: int | None, rows: Sequence[Enrolment], institution: Institution
 ) -> tuple[dict[str, Values], list[str]]:
     """The enrolment attributes that the counted rows ask for, and notices.
@@ -203,7 +203,7 @@ def enrolment_wish(
     if year is None or not rows:
         return {}, []
     notices: list[str] = []
-    wish: dict[str, Values] = {"supannEtuAnneeInscription": (str(year),)}
+    desired: dict[str, Values] = {"supannEtuAnneeInscription": (str(year),)}
     if any(row.component_code is not None for row in rows):
         codes = []
         for code in sorted({row.component_code for row in rows if row.component_code}):
@@ -214,12 +214,12 @@ def enrolment_wish(
                     f"{number}: component code {code!r} is not ASCII, which "
                     "supannEntiteAffectation asks for; left out"
                 )
-        wish["supannEntiteAffectation"] = distinct(codes)
-        wish["supannEntiteAffectationPrincipale"] = tuple(codes[:1])
+        desired["supannEntiteAffectation"] = distinct(codes)
+        desired["supannEntiteAffectationPrincipale"] = tuple(codes[:1])
     label = f"{{UAI:{institution.uai}}}"
     if any(row.step_mapped for row in rows):
         steps = sorted({row.step_code for row in rows if row.step_code})
-        wish["supannEtuEtape"] = distinct(label + step for step in steps)
+        desired["supannEtuEtape"] = distinct(label + step for step in steps)
     inscriptions = set()
     for row in rows:
         parts = [
@@ -237,8 +237,8 @@ def enrolment_wish(
             elif code:
                 parts.append(f"[{key}={prefix}{code}]")
         inscriptions.add("".join(parts))
-    wish["supannEtuInscription"] = distinct(sorted(inscriptions))
-    return wish, list(dict.fromkeys(notices))
+    desired["supannEtuInscription"] = distinct(sorted(inscriptions))
+    return desired, list(dict.fromkeys(notices))
 
 
 def distinct(values: Iterable[str]) -> Values:
@@ -268,7 +268,7 @@ def keep_rdn(whole: dict[str, Values], account: Account) -> None:
 # --- the state's attributes ---------------------------------------------------------------------
 
 
-def state_wish(
+def desired_state(
     account: Account | None, state: State, start: date | None, end: date | None
 ) -> dict[str, tuple[Values, Values]]:
     """Values of ours in the two SUPANN state attributes, as (standing, wanted).
@@ -298,7 +298,7 @@ def state_wish(
     }
 
 
-def affiliation_wish(
+def desired_affiliation(
     account: Account | None, enrolled: bool, shared_person: bool
 ) -> tuple[Values, Values]:
     """Values of ours in ``eduPersonAffiliation``, as (standing, wanted)."""
@@ -307,7 +307,7 @@ def affiliation_wish(
     return tuple(v for v in values if v.lower() in ours), ours if enrolled else ()
 
 
-def class_wish(account: Account | None, wanted: Sequence[str]) -> tuple[Values, Values]:
+def desired_classes(account: Account | None, wanted: Sequence[str]) -> tuple[Values, Values]:
     """Object classes of ours, as (standing, wanted); those of others are not named."""
     folded = {name.lower() for name in wanted}
     values = account.values("objectClass") if account else ()
@@ -317,7 +317,7 @@ def class_wish(account: Account | None, wanted: Sequence[str]) -> tuple[Values, 
 # --- what the student gave ------------------------------------------------------------------------
 
 
-def backup_mail_wish(account: Account | None, address: str) -> dict[str, tuple[Values, Values]]:
+def desired_backup_mail(account: Account | None, address: str) -> dict[str, tuple[Values, Values]]:
     """The backup mail, as (standing, wanted): the labelled value, and the plain one that was it."""
     labelled: Values = ()
     plain: Values = ()
@@ -333,7 +333,7 @@ def backup_mail_wish(account: Account | None, address: str) -> dict[str, tuple[V
     }
 
 
-def forgotten_wish(account: Account) -> dict[str, tuple[Values, Values]]:
+def without_backup_mail(account: Account) -> dict[str, tuple[Values, Values]]:
     """The backup mail taken out, as (standing, wanted); other private addresses stay."""
     labelled = tuple(
         v for v in account.values("supannMailPrive") if v.upper().startswith(BACKUP_LABEL)

@@ -117,7 +117,7 @@ def test_the_mails_state_follows_the_accounts(
 ) -> None:
     standing = account("{COMPTE}A:SupannActif:20250905:20261231", *([mail] if mail else []))
     end = None if state is State.EXPIRED else END
-    wish = supann.state_wish(standing, state, START, end)["supannRessourceEtatDate"]
+    wish = supann.desired_state(standing, state, START, end)["supannRessourceEtatDate"]
     assert [value for value in wish[1] if value.startswith("{MAIL}")] == (
         [wanted] if wanted else []
     )
@@ -125,7 +125,7 @@ def test_the_mails_state_follows_the_accounts(
 
 def test_the_undated_state_is_the_dated_one_without_its_dates() -> None:
     standing = account("{COMPTE}A:::", "{WIFI}A:SupannActif::")
-    wish = supann.state_wish(standing, State.ACTIVE, START, END)
+    wish = supann.desired_state(standing, State.ACTIVE, START, END)
     assert wish["supannRessourceEtat"] == (
         ("{COMPTE}A:",),
         ("{COMPTE}A:SupannActif", "{MAIL}A:SupannActif"),
@@ -133,7 +133,7 @@ def test_the_undated_state_is_the_dated_one_without_its_dates() -> None:
 
 
 def test_states_of_other_resources_are_not_named() -> None:
-    wish = supann.state_wish(account(None, "{WIFI}A:SupannActif::"), State.ACTIVE, START, END)
+    wish = supann.desired_state(account(None, "{WIFI}A:SupannActif::"), State.ACTIVE, START, END)
     assert wish["supannRessourceEtatDate"][0] == ()
 
 
@@ -183,7 +183,7 @@ def test_a_dn_is_below_its_base_and_no_other() -> None:
 
 
 def test_identity_is_the_registers() -> None:
-    wish, notices = supann.identity_wish(NUMBER, row(family="Martin", first="Léa"))
+    wish, notices = supann.desired_identity(NUMBER, row(family="Martin", first="Léa"))
     assert wish == {
         "sn": ("Martin",),
         "givenName": ("Léa",),
@@ -201,7 +201,7 @@ def test_identity_is_the_registers() -> None:
     ("usual", "last"), [(None, "Martin"), ("", "Martin"), ("Durand", "Durand")]
 )
 def test_the_usual_name_stands_if_there_is_one(usual: str | None, last: str) -> None:
-    wish, _ = supann.identity_wish(NUMBER, row(family="Martin", usual=usual))
+    wish, _ = supann.desired_identity(NUMBER, row(family="Martin", usual=usual))
     assert (wish["sn"], wish["supannNomDeNaissance"]) == ((last,), ("Martin",))
     assert wish["cn"] == (f"{last} Léa",)
     assert wish["displayName"] == (f"Léa {last}",)
@@ -218,7 +218,7 @@ def test_the_usual_name_stands_if_there_is_one(usual: str | None, last: str) -> 
     ],
 )
 def test_a_civility_is_one_of_two_or_none(written: str, value: Values, notices: int) -> None:
-    wish, said = supann.identity_wish(NUMBER, row(civility=written))
+    wish, said = supann.desired_identity(NUMBER, row(civility=written))
     assert wish["supannCivilite"] == value
     assert len(said) == notices
 
@@ -237,15 +237,15 @@ def test_a_civility_is_one_of_two_or_none(written: str, value: Values, notices: 
 def test_the_ine_stands_as_written_where_printable_string_takes_it(
     written: str, value: Values, notices: int
 ) -> None:
-    wish, said = supann.identity_wish(NUMBER, row(ine=written))
+    wish, said = supann.desired_identity(NUMBER, row(ine=written))
     assert wish["supannCodeINE"] == value
     assert len(said) == notices
 
 
 def test_a_column_that_is_not_mapped_asks_for_nothing() -> None:
-    wish, _ = supann.identity_wish(NUMBER, row(civility=None, ine=None))
+    wish, _ = supann.desired_identity(NUMBER, row(civility=None, ine=None))
     assert not {"supannCivilite", "supannCodeINE"} & wish.keys()
-    wish, _ = supann.enrolment_wish(
+    wish, _ = supann.desired_enrolment(
         NUMBER, 2026, [row(component=None, step="", step_mapped=False)], RULES.institution
     )
     assert wish.keys() == {"supannEtuAnneeInscription", "supannEtuInscription"}
@@ -318,7 +318,7 @@ def test_enrolment_is_that_of_the_counted_rows(
     rows: list[Enrolment], wish: dict[str, Values]
 ) -> None:
     for order in (rows, rows[::-1]):
-        found, notices = supann.enrolment_wish(NUMBER, 2026, order, RULES.institution)
+        found, notices = supann.desired_enrolment(NUMBER, 2026, order, RULES.institution)
         assert found == wish
         assert notices == []
 
@@ -341,13 +341,13 @@ def test_enrolment_is_that_of_the_counted_rows(
 def test_a_code_that_does_not_fit_is_left_out_with_a_notice(
     rows: list[Enrolment], attribute: str, value: Values
 ) -> None:
-    wish, notices = supann.enrolment_wish(NUMBER, 2026, rows, RULES.institution)
+    wish, notices = supann.desired_enrolment(NUMBER, 2026, rows, RULES.institution)
     assert wish[attribute] == value
     assert len(notices) == 1
 
 
 def test_a_year_known_from_the_directory_alone_asks_for_no_enrolment() -> None:
-    assert supann.enrolment_wish(NUMBER, 2026, [], RULES.institution) == ({}, [])
+    assert supann.desired_enrolment(NUMBER, 2026, [], RULES.institution) == ({}, [])
 
 
 # --- distinct -----------------------------------------------------------------------------------
@@ -359,15 +359,18 @@ def test_values_that_the_directory_takes_for_the_same_are_written_once() -> None
 
 def test_affiliations_of_others_are_not_named() -> None:
     standing = having(account(), eduPersonAffiliation=("Student", "alum"))
-    assert supann.affiliation_wish(standing, True, False) == (("Student",), ("student", "member"))
-    assert supann.affiliation_wish(standing, False, False) == (("Student",), ())
-    assert supann.affiliation_wish(standing, True, True) == (("Student",), ("student",))
-    assert supann.affiliation_wish(None, True, False) == ((), ("student", "member"))
+    assert supann.desired_affiliation(standing, True, False) == (
+        ("Student",),
+        ("student", "member"),
+    )
+    assert supann.desired_affiliation(standing, False, False) == (("Student",), ())
+    assert supann.desired_affiliation(standing, True, True) == (("Student",), ("student",))
+    assert supann.desired_affiliation(None, True, False) == ((), ("student", "member"))
 
 
 def test_object_classes_of_others_are_not_named() -> None:
     standing = account(objectClass=("InetOrgPerson", "posixAccount"))
-    assert supann.class_wish(standing, catalogue.OBJECT_CLASSES) == (
+    assert supann.desired_classes(standing, catalogue.OBJECT_CLASSES) == (
         ("InetOrgPerson",),
         catalogue.OBJECT_CLASSES,
     )
