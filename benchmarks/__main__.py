@@ -1,4 +1,4 @@
-"""``make bench``: a sync beside ldapadd, one without changes beside ldapsearch, events, sign-ins.
+"""``make bench``: a sync beside ldapadd, one without changes beside ldapsearch, and the rest.
 
 The two pairs run in one sitting against the same private slapd, so that their ratio holds on a
 machine whose speed does not. ``make bench BENCH="create"`` runs one of them.
@@ -29,6 +29,8 @@ CREATE_RATIO, CREATE_STUDENTS = 2.0, 5_000
 EVENT_STUDENTS, EVENT_MILLISECONDS = 5_000, 100
 REFUSALS, REFUSALS_APART = 200, 10  # tries of each kind; milliseconds between their medians
 SIGN_INS = 200  # at once
+HELP_SECONDS = 0.35  # beyond a Python that does nothing
+COUNTER_SECONDS = {"show": 0.5, "plan": 0.8, "letters": 1.0}
 SAME_RATIO, SAME_STUDENTS, SAME_MEGABYTES = 30.0, 50_000, 250
 
 
@@ -39,6 +41,8 @@ def main() -> int:
         "unchanged": unchanged,
         "events": events,
         "signin": signin,
+        "help": first_help,
+        "counter": counter,
     }
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(benchmarks))
@@ -122,6 +126,48 @@ def signin(rounds: int) -> bool:
     print(
         f"  {'held' if held else 'MISSED'}: medians {apart:.1f} ms apart, at most {REFUSALS_APART}"
     )
+    return held
+
+
+def first_help(rounds: int) -> bool:
+    """The help, and the completion of a command, beyond a Python that does nothing."""
+    print("help: scolpass --help, and the completion of its commands")
+    command = [str(Path(sys.executable).with_name("scolpass"))]  # whose name completion goes by
+    completion = {
+        "_SCOLPASS_COMPLETE": "complete_bash",
+        "COMP_WORDS": "scolpass s",
+        "COMP_CWORD": "1",
+    }
+    held = True
+    for name, arguments, environment in (("help", ["--help"], {}), ("completion", [], completion)):
+        seconds = []
+        for _ in range(3 * rounds):
+            nothing = _timed([sys.executable, "-c", "pass"]).seconds
+            seconds.append(_timed([*command, *arguments], **environment).seconds - nothing)
+        held = _judge_seconds(name, seconds, HELP_SECONDS) and held
+    return held
+
+
+def counter(rounds: int) -> bool:
+    """What is asked at the counter, of one student among 50,000."""
+    print(f"counter: one student among {SAME_STUDENTS:,}")
+    held = True
+    with _sandbox() as sandbox:
+        write_register(sandbox.folder / "enrolments.csv", SAME_STUDENTS, _year())
+        _sync(sandbox)
+        student = str(FIRST_NUMBER + SAME_STUDENTS // 2)
+        for name, bound in COUNTER_SECONDS.items():
+            command = [sys.executable, "-m", "connector", "--config", str(sandbox.config), name]
+            out = ["--out", str(sandbox.folder / "letter.pdf")] if name == "letters" else []
+            seconds = [_timed([*command, student, *out]).seconds for _ in range(3 * rounds)]
+            held = _judge_seconds(name, seconds, bound) and held
+    return held
+
+
+def _judge_seconds(name: str, seconds: list[float], bound: float) -> bool:
+    median = statistics.median(seconds)
+    held = median <= bound
+    print(f"  {'held' if held else 'MISSED'}: {name} median {median:.2f} s, at most {bound:g} s")
     return held
 
 
