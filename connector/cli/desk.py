@@ -25,7 +25,7 @@ from connector.errors import UsageError
 from connector.render import machine as render
 from connector.render import plan as render_plan
 from connector.render.terminal import printable
-from connector.walk import reconcile
+from connector.walk import execution, planning, resolving
 from connector.walk.context import Context
 
 commands = typer.Typer(rich_markup_mode="rich", no_args_is_help=True)
@@ -37,7 +37,7 @@ def _account_command(
     student: str,
     reason: str,
     name: str,
-    act: Callable[[Context, str, str], reconcile.Report | None],
+    act: Callable[[Context, str, str], execution.Report | None],
     *,
     as_json: bool,
 ) -> None:
@@ -45,7 +45,7 @@ def _account_command(
     if not reason.strip():
         raise UsageError("--reason is empty", "Say why; it is kept in the history")
     with opened_context(context, config) as opened, writing(opened, name):
-        number = reconcile.resolve(opened, student)
+        number = resolving.resolve(opened, student)
         report = act(opened, number, reason.strip())
     if as_json:
         found: dict[str, Any] = render.report_json(report) if report else {}
@@ -106,7 +106,7 @@ def erase(
     Whom it would erase is said first; on a terminal it waits for a yes.
     """
 
-    def act(opened: Context, number: str, why: str) -> reconcile.Report | None:
+    def act(opened: Context, number: str, why: str) -> execution.Report | None:
         whom = desk.whom_to_erase(opened, number)
         if not as_json:
             stdout.print(printable(whom), markup=False, soft_wrap=True)
@@ -136,7 +136,7 @@ def undo(
     if approve is not None and not reason.strip():
         raise UsageError("--approve wants to know why", "Add --reason '...'")
 
-    def confirm(prepared: reconcile.Prepared, left: undoing.Left) -> bool:
+    def confirm(prepared: planning.Prepared, left: undoing.Left) -> bool:
         if as_json:
             return True
         render_plan.show_undo(stdout, prepared, run, left, zone)

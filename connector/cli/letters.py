@@ -27,7 +27,7 @@ from connector.desk import letter_text, letters, recipients, reissuing
 from connector.errors import UsageError
 from connector.render import machine as render
 from connector.render.terminal import printable
-from connector.walk import reconcile
+from connector.walk import resolving
 
 commands = typer.Typer(rich_markup_mode="rich", no_args_is_help=True)
 
@@ -58,7 +58,7 @@ def reissue(
         return
     assert student is not None
     with opened_context(context, config) as opened, writing(opened, "reissue"):
-        number = reconcile.resolve(opened, student)
+        number = resolving.resolve(opened, student)
         report, password, last_day = desk.reissue(opened, number, reason.strip())
     if as_json:
         found = render.report_json(report)

@@ -15,7 +15,7 @@ from connector.desk import view
 from connector.errors import NotManaged
 from connector.render import person
 from connector.render.terminal import printable
-from connector.walk import reconcile
+from connector.walk import resolving
 
 commands = typer.Typer(rich_markup_mode="rich", no_args_is_help=True)
 
@@ -30,7 +30,7 @@ def show(
     """Say whether a student can sign in, and if not, why and what helps; then all that is known."""
     with opened_context(context, config) as opened:
         try:
-            found = view.portrait(opened, reconcile.resolve(opened, student))
+            found = view.portrait(opened, resolving.resolve(opened, student))
         except NotManaged as error:
             found = view.portrait_of_others(opened, error)
         rules = opened.rules
@@ -91,7 +91,7 @@ def history(
 ) -> None:
     """Show what was done, when, why and by whom."""
     with opened_context(context, config) as opened:
-        number = reconcile.resolve(opened, student, directory=False) if student else None
+        number = resolving.resolve(opened, student, directory=False) if student else None
         zone = opened.rules.institution.zone
         start = since.replace(tzinfo=zone).astimezone(UTC) if since else None
         found = opened.journal.history(

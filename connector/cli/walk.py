@@ -25,7 +25,8 @@ from connector.render import machine as render
 from connector.render import plan as render_plan
 from connector.settings.loading import load_settings
 from connector.settings.sections import Settings
-from connector.walk import reconcile
+from connector.walk import execution, planning, resolving
+from connector.walk.reconcile import Progress, reconcile
 
 commands = typer.Typer(rich_markup_mode="rich", no_args_is_help=True)
 
@@ -42,9 +43,9 @@ def plan(
 ) -> None:
     """Show what a sync would do, with reasons and differences. Writes nothing."""
     with opened_context(context, config) as opened, progress_bar("planning") as (read, _):
-        scope = [reconcile.resolve(opened, one) for one in students] if students else None
+        numbers = [resolving.resolve(opened, one) for one in students] if students else None
         day: date | None = at.date() if at else None
-        prepared = reconcile.prepare(opened, scope, at=day, progress=read)
+        prepared = planning.prepare(opened, planning.Scope(numbers, at=day), progress=read)
     if as_json:
         print_json(render.plan_json(prepared.plan, prepared.verdict.held))
     else:
@@ -55,7 +56,7 @@ def plan(
             opened.rules.institution.zone,
             ahead=day is not None,
         )
-    end_with(reconcile.plan_status(prepared))
+    end_with(execution.plan_status(prepared))
 
 
 @commands.command(
@@ -84,13 +85,14 @@ def sync_command(
         passing(opened, "sync"),
         progress_bar("applying") as (read, written),
     ):
-        reconcile.recover(opened)
         refused = [one for one in events.take_spool(opened) if one.reason is not None]
-        prepared = reconcile.prepare(
-            opened, approve=approve, accept_feed=accept_feed, progress=read
-        )
-        report = reconcile.carry_out(
-            opened, prepared, command="sync", reason=reason.strip(), progress=written
+        report = reconcile(
+            opened,
+            planning.EVERYONE,
+            "sync",
+            reason=reason.strip(),
+            approval=planning.Approval(approve, accept_feed),
+            progress=Progress(read, written),
         )
     if as_json:
         print_json(render.report_json(report))
@@ -120,7 +122,7 @@ def resync(
     from connector.render import person
 
     with opened_context(context, config) as opened, writing(opened, "resync"):
-        numbers = [reconcile.resolve(opened, one) for one in students]
+        numbers = [resolving.resolve(opened, one) for one in students]
         results = [desk.resync(opened, n, force=force, reason=reason) for n in numbers]
         rules = opened.rules
     if as_json:

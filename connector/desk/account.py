@@ -27,10 +27,13 @@ from connector.core.model import (
     Override,
     State,
 )
-from connector.desk.view import Portrait, look_at, portrait, sign_in_of
+from connector.desk.view import Portrait, over, portrait, sign_in_of
 from connector.errors import ScolpassError, UsageError
 from connector.walk.context import Context
-from connector.walk.reconcile import Prepared, Report, carry_out, prepare, recover
+from connector.walk.execution import Report
+from connector.walk.planning import Prepared, Scope, feed_for, prepare
+from connector.walk.reconcile import reconcile
+from connector.walk.recovery import recover
 
 log = structlog.get_logger()
 
@@ -68,23 +71,23 @@ def resync(context: Context, number: str, *, force: bool, reason: str) -> Resync
     Raises:
         Untrustworthy: a source, the directory or the journal is not to be trusted.
     """
-    recover(context)
     overrides = {}
     if force:
         standing = context.journal.overrides([number]).get(number, Override())
         overrides[number] = replace(standing, force=True)
-    prepared = prepare(context, [number], overrides=overrides)
-    if force and number in prepared.feed.spoiled:
-        bad = prepared.feed.spoiled[number][0]
+    scope = Scope([number], overrides=overrides)
+    feed, _ = feed_for(context, scope)
+    if force and number in feed.spoiled:
+        bad = feed.spoiled[number][0]
         raise ScolpassError(
             f"{number} is not forced: {bad.file}:{bad.line} {bad.field or 'row'}: {bad.reason}",
             "A row that was refused is no truth: mend it in the register first.",
         )
-    facts = prepared.facts[number]
+    report = reconcile(context, replace(scope, feed=feed), "resync", reason=reason)
+    facts = report.prepared.facts[number]
     decision = decide(facts, context.rules, context.moment.today)
-    report = carry_out(context, prepared, command="resync", reason=reason)
-    now = portrait(context, number, feed=prepared.feed)
-    return Resynced(prepared, report, facts, decision, now)
+    now = portrait(context, number, feed=feed)
+    return Resynced(report.prepared, report, facts, decision, now)
 
 
 # --- acting on one account ------------------------------------------------------------------------
@@ -174,7 +177,7 @@ def rename(context: Context, number: str, reason: str) -> Report:
 
 def whom_to_erase(context: Context, number: str) -> str:
     """The person whom an erasure would be of: number, name, state, DN."""
-    facts = look_at(context, [number])[0].facts[number]
+    facts = prepare(context, over(number)).facts[number]
     account, known = facts.account, facts.known
     if account is None:
         state = known.state.value if known and known.state else "unknown"
@@ -194,7 +197,7 @@ def erase(context: Context, number: str, reason: str) -> Report | None:
     """
     recover(context)
     doing = f"{number} is not erased"
-    facts = look_at(context, [number])[0].facts[number]
+    facts = prepare(context, over(number)).facts[number]
     if facts.account is None and facts.known is not None and facts.known.gone:
         context.connect()
         run = context.journal.begin_run(
@@ -227,10 +230,10 @@ def _may_be_made(context: Context, number: str) -> bool:
 def _standing(context: Context, number: str, doing: str) -> tuple[Facts, Decision]:
     """One student's account and what it is to be today, if it may be acted on at all."""
     recover(context)
-    prepared, trouble = look_at(context, [number])
+    prepared = prepare(context, over(number))
     facts = prepared.facts[number]
     if facts.conflict or facts.account is None:
-        said = sign_in_of(context, prepared, number, trouble).said(context.rules)[0]
+        said = sign_in_of(context, prepared, number).said(context.rules)[0]
         raise ScolpassError(
             f"{doing}: {said.because[:1].lower()}{said.because[1:].rstrip('.')}", f"{said.cure}."
         )
@@ -256,8 +259,8 @@ def _walk(
     """The walk over one student, after its fact was recorded; a change that fails raises."""
     standing = context.journal.overrides([number]).get(number, Override())
     override = replace(standing, rename=rename, erase=erase, reason=reason)
-    prepared, _ = look_at(context, [number], {number: override})
-    report = carry_out(context, prepared, command=command, reason=reason)
+    scope = replace(over(number), overrides={number: override})
+    report = reconcile(context, scope, command, reason=reason)
     for outcome in report.outcomes:
         if outcome.outcome != "applied":
             raise ScolpassError(f"{doing}: {outcome.error}")

@@ -33,7 +33,8 @@ from connector.errors import EntryError
 from connector.log.redaction import guarded_secret
 from connector.walk.context import Context
 from connector.walk.gather import all_rows
-from connector.walk.reconcile import prepare, recover
+from connector.walk.planning import Scope, prepare
+from connector.walk.recovery import recover
 
 TOGETHER = 10  # letters composed at once: passwords in the clear, and memory for setting them
 
@@ -109,7 +110,7 @@ def _compose(
 ) -> tuple[list[dict[str, Any]], list[Refused]]:
     """The letters of a few with their passwords, and those refused, in the order of the numbers."""
     rules, moment = context.rules, context.moment
-    found = prepare(context, numbers, feed=NO_FEED).facts
+    found = prepare(context, Scope(numbers, feed=NO_FEED)).facts
     data: list[dict[str, Any]] = []
     refused: list[Refused] = []
     sealed = context.journal.ciphertexts(numbers, "live")

@@ -20,7 +20,7 @@ from connector.core.model import (
 from connector.core.rules import Rules
 from connector.errors import NotManaged, UnknownStudent, UsageError
 from connector.walk.context import Context
-from connector.walk.reconcile import resolve
+from connector.walk.resolving import resolve
 
 _REISSUE = "`scolpass reissue` gives a new one"
 

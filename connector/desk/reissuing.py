@@ -15,7 +15,7 @@ from connector.core.model import State
 from connector.desk import account as desk
 from connector.errors import ScolpassError, Untrustworthy, UsageError
 from connector.walk.context import Context
-from connector.walk.reconcile import resolve
+from connector.walk.resolving import resolve
 
 LARGEST = 16 * 1024 * 1024  # octets of a file with numbers
 

@@ -14,12 +14,15 @@ from connector.core.plan import digest
 from connector.core.safety import judge
 from connector.core.schema import AttributeType, is_kept_by_server
 from connector.core.undo import Traces, reverse
-from connector.desk.view import look_at
 from connector.edges.ldap import described
 from connector.errors import UsageError
+from connector.walk import planning
 from connector.walk.context import Context
+from connector.walk.execution import Report
 from connector.walk.gather import rows_digest
-from connector.walk.reconcile import Prepared, Report, approval, carry_out, recover
+from connector.walk.planning import Prepared, Scope
+from connector.walk.reconcile import reconcile_revised
+from connector.walk.recovery import recover
 
 Left = tuple[tuple[str, str], ...]  # student number, and why its change stands
 
@@ -62,30 +65,34 @@ def undo(
     if not numbers:
         _disown(context, run)
         return Undone(None, ())
-    read, _ = look_at(context, numbers)
     why = f"run {run} is undone" + (f": {reason}" if reason else "")
-    types = described.attribute_types(context.directory)
-    undone: dict[str, Change] = {}
-    changes: dict[str, Change] = {}
     left: list[tuple[str, str]] = []
-    for change, before, newer in done:
-        number = change.student_number
-        found = _reversed(context, change, before, read.facts[number], types, why)
-        if newer and not isinstance(found, str):
-            found = "something newer stands on it"
-        if isinstance(found, str):
-            left.append((number, found))
-        else:
-            undone[number], changes[number] = change, found
-    ordered = tuple(changes[number] for number in numbers if number in changes)
-    notices = _notices(context, run, ordered, undone)
-    prepared = _judged(context, read, ordered, notices, approve)
-    if not confirm(prepared, tuple(left)):
-        return Undone(None, tuple(left))
-    _disown(context, run)
-    if not prepared.refused_approval:
-        _wish(context, prepared, undone)
-    report = carry_out(context, prepared, command="undo", reason=reason)
+
+    def revise(read: Prepared) -> Prepared | None:
+        types = described.attribute_types(context.directory)
+        undone: dict[str, Change] = {}
+        changes: dict[str, Change] = {}
+        for change, before, newer in done:
+            number = change.student_number
+            found = _reversed(context, change, before, read.facts[number], types, why)
+            if newer and not isinstance(found, str):
+                found = "something newer stands on it"
+            if isinstance(found, str):
+                left.append((number, found))
+            else:
+                undone[number], changes[number] = change, found
+        ordered = tuple(changes[number] for number in numbers if number in changes)
+        notices = _notices(context, run, ordered, undone)
+        prepared = _judged(context, read, ordered, notices, approve)
+        if not confirm(prepared, tuple(left)):
+            return None
+        _disown(context, run)
+        if not prepared.refused_approval:
+            _wish(context, prepared, undone)
+        return prepared
+
+    scope = Scope(numbers, lenient=True)
+    report = reconcile_revised(context, scope, "undo", revise, reason=reason)
     return Undone(report, tuple(left))
 
 
@@ -116,7 +123,7 @@ def _judged(
         unsealed=frozenset(),
         given={},
     )
-    approved, refused, late = approval(context, plan, approve)
+    approved, refused, late = planning.approve(context, plan, approve)
     return Prepared(
         plan=plan,
         verdict=judge(plan, context.rules.safety, approved=approved),

@@ -17,13 +17,11 @@ from connector.core import catalogue, evidence, supann
 from connector.core.feed import rows_of
 from connector.core.lifecycle import decide
 from connector.core.model import (
-    NO_FEED,
     Account,
     Decision,
     Enrolment,
     Facts,
     Feed,
-    Override,
     Student,
 )
 from connector.core.reasons import Reason, words
@@ -39,10 +37,10 @@ from connector.core.why import (
     why,
 )
 from connector.desk.doors import Doors
-from connector.errors import FeedRefused, NotManaged
+from connector.errors import NotManaged
 from connector.walk.context import Context
 from connector.walk.gather import all_rows
-from connector.walk.reconcile import Prepared, prepare
+from connector.walk.planning import Prepared, Scope, prepare
 
 EVENTS_SHOWN = timedelta(days=30)  # a rejected event that is older explains nothing of today
 
@@ -68,40 +66,31 @@ class Portrait:
     register_trouble: str | None = None
 
 
-def look_at(
-    context: Context, numbers: Sequence[str], overrides: Mapping[str, Override] | None = None
-) -> tuple[Prepared, str | None]:
-    """Facts and plan for a few, and what is wrong with the register, if it is refused.
+def over(number: str, feed: Feed | None = None) -> Scope:
+    """One student, as the desk looks at them.
 
-    The desk works on, then, with the rows that are remembered: an account can be suspended
-    while the register is broken.
+    While the register is refused the rows that are remembered count: an account can be suspended
+    though the register is broken.
     """
-    try:
-        return prepare(context, numbers, overrides=overrides), None
-    except FeedRefused as error:
-        log.warning("register", trouble=error.message, cure="what is remembered counts")
-        return prepare(context, numbers, overrides=overrides, feed=NO_FEED), error.message
+    return Scope([number], feed=feed, lenient=True)
 
 
 def portrait(context: Context, number: str, *, feed: Feed | None = None) -> Portrait:
     """What register, directory and journal say of one student, and why.
 
     Args:
-        number: the student number, as :func:`connector.walk.reconcile.resolve` gives it.
+        number: the student number, as :func:`connector.walk.resolving.resolve` gives it.
         feed: the register, if it has been read already.
 
     Raises:
         Untrustworthy: directory or journal cannot be read.
     """
-    if feed is not None:
-        prepared, trouble = prepare(context, [number], feed=feed), None
-    else:
-        prepared, trouble = look_at(context, [number])
+    prepared = prepare(context, over(number, feed))
     facts = prepared.facts[number]
     today = context.moment.today
     decision = decide(facts, context.rules, today)
     history = context.journal.history(student_number=number)
-    seen = _seen(context, prepared, number, trouble, history)
+    seen = _seen(context, prepared, number, history)
     verdict = sign_in(seen, context.rules)
     account = facts.account
     found = evidence.found(account, facts.gifts)
@@ -124,7 +113,7 @@ def portrait(context: Context, number: str, *, feed: Feed | None = None) -> Port
         password_printable=facts.sealed is not None and facts.sealed.printable,
         history=history,
         others=tuple(one.account for one in seen.others),
-        register_trouble=trouble,
+        register_trouble=prepared.register_trouble,
     )
 
 
@@ -168,24 +157,20 @@ def others_named(context: Context, number: str) -> str:
     return " ".join(words(reason, f, rules.institution.zone).because for reason, f in said)
 
 
-def sign_in_of(context: Context, prepared: Prepared, number: str, trouble: str | None) -> SignIn:
+def sign_in_of(context: Context, prepared: Prepared, number: str) -> SignIn:
     """The verdict on one student, from a pass over a few that was prepared.
-
-    Args:
-        trouble: what is wrong with the register, if it was refused.
 
     Raises:
         Untrustworthy: directory or journal cannot be read.
     """
     history = context.journal.history(student_number=number)
-    return sign_in(_seen(context, prepared, number, trouble, history), context.rules)
+    return sign_in(_seen(context, prepared, number, history), context.rules)
 
 
 def _seen(
     context: Context,
     prepared: Prepared,
     number: str,
-    trouble: str | None,
     history: Sequence[Mapping[str, Any]],
 ) -> Seen:
     """All that the verdict rests on, read live where the directory decides."""
@@ -209,7 +194,7 @@ def _seen(
         held=context.journal.last_pass_held(),
         last=_latest(history),
         waiting=_waiting(context, facts),
-        register_trouble=trouble,
+        register_trouble=prepared.register_trouble,
     )
 
 

@@ -32,7 +32,10 @@ from connector.edges.register import read_register
 from connector.edges.transports.spool import LARGEST, Arrival, arrivals
 from connector.errors import UnknownStudent, UsageError
 from connector.walk.context import Context
-from connector.walk.reconcile import Report, carry_out, prepare, recover, resolve
+from connector.walk.execution import Report
+from connector.walk.planning import Scope
+from connector.walk.reconcile import reconcile
+from connector.walk.resolving import resolve
 
 SECOND_LOOK = 1.0  # seconds after which a file that does not parse is read once more
 CHUNK = 500  # arrivals stored in one transaction
@@ -277,15 +280,13 @@ def apply_to(
     scope = list(dict.fromkeys(numbers))
     if not named and not scope:
         return None
-    recover(context)
     feed = read_register(
         context.settings.source, today=context.moment.today, institution=context.rules.institution
     )
     scope = list(dict.fromkeys([*scope, *named_by(context, named, feed)]))
     if not scope:
         return None
-    prepared = prepare(context, scope, feed=feed)
-    return carry_out(context, prepared, command="events", reason=reason)
+    return reconcile(context, Scope(scope, feed=feed), "events", reason=reason)
 
 
 def named_by(context: Context, identifiers: Iterable[str], feed: Feed) -> list[str]:

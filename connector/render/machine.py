@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from connector.desk.letters import Printed
     from connector.desk.recipients import Refused
     from connector.inbox.events import Accepted
-    from connector.walk.reconcile import Report
+    from connector.walk.execution import Report
 
 SHOWN = 20  # changes that a person is shown before the rest is counted
 FEW = 5  # refused rows and notes, likewise

@@ -21,7 +21,8 @@ from connector.core.summary import grouped, kinds, refusals
 from connector.desk.undo import Left
 from connector.render.machine import SHOWN, differences
 from connector.render.terminal import hang, printable
-from connector.walk.reconcile import Prepared, Report
+from connector.walk.execution import Report
+from connector.walk.planning import Prepared
 
 NAMED = 5  # lines of the register, or students, named of many
 REASONS = 3  # the commonest, of each kind of change

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -49,6 +49,7 @@ class Context:
     preflight: Preflight | None = None
     stop: threading.Event = field(default_factory=threading.Event)  # ends a pass at an entry
     turn: Turn = NO_TURN  # the right to write, where a lock gave it
+    patience: float = 0.0  # seconds to wait for the end of another run over everyone
     _looked_at: Moment | None = None  # when the preflight was made
 
     def __enter__(self) -> Context:
@@ -120,6 +121,17 @@ class Context:
             stop=self.stop,
         )
         return self._holding(locks)
+
+    def locked(self, command: str, *, whole: bool) -> AbstractContextManager[None]:
+        """Hold the write lock for a run of this command, unless it is held already.
+
+        Raises:
+            UnderWay: somebody else kept it for too long, or another run over everyone is under way.
+        """
+        if self.turn is not NO_TURN:
+            return nullcontext()
+        holder = f"{command} by {self.actor}"
+        return self.passing(holder, wait=self.patience) if whole else self.writing(holder)
 
     @contextmanager
     def _holding(self, locks: AbstractContextManager[Turn]) -> Iterator[None]:

@@ -7,7 +7,7 @@ import pytest
 
 from connector.check import examine
 from connector.errors import UnknownStudent
-from connector.walk.reconcile import resolve
+from connector.walk.resolving import resolve
 from tests.directory.test_check import DEFINITION
 from tests.support.walk import Row, Walk, student
 

@@ -18,7 +18,7 @@ from connector.desk import letter_text, letters, recipients, undo, view
 from connector.desk.doors import Doors, locked
 from connector.errors import NotManaged, ScolpassError
 from connector.openldap import definition
-from connector.walk.reconcile import resolve
+from connector.walk.resolving import resolve
 from tests.support.desk import activate, take
 from tests.support.events import NUMBER, PASSWORD, change_password
 from tests.support.people import put, stand

@@ -12,7 +12,7 @@ import threading
 import pytest
 
 from connector.inbox import events
-from connector.walk import apply, reconcile
+from connector.walk import apply, execution, planning, recovery
 from connector.walk.context import Context
 from tests.support.events import NUMBER, Body, Inbox, activation
 from tests.support.killing import killed
@@ -55,9 +55,9 @@ def test_one_whose_pass_was_killed_at_its_write(inbox: Inbox, answered: bool) ->
     inbox.drop(body)
 
     def pass_(opened: Context) -> None:
-        reconcile.recover(opened)
+        recovery.recover(opened)
         events.take_spool(opened)
-        reconcile.carry_out(opened, reconcile.prepare(opened), command="sync")
+        execution.carry_out(opened, planning.prepare(opened), command="sync")
 
     assert killed(inbox.walk, pass_, answered=answered)
     is_applied(inbox, body)
@@ -77,9 +77,9 @@ def test_one_that_a_pass_has_read_and_not_yet_applied(inbox: Inbox) -> None:
 
     with inbox.walk.context() as opened, opened.passing("sync"):
         events.take_spool(opened)
-        prepared = reconcile.prepare(opened, progress=meanwhile)
+        prepared = planning.prepare(opened, progress=meanwhile)
         assert turned == [1]
-        report = reconcile.carry_out(opened, prepared, command="sync")
+        report = execution.carry_out(opened, prepared, command="sync")
     assert report.overtaken == {NUMBER}
     is_whole(inbox)
 
@@ -105,14 +105,14 @@ def test_one_whose_pass_makes_room_between_two_batches(
 
     with inbox.walk.context() as opened, opened.passing("sync"):
         events.take_spool(opened)
-        prepared = reconcile.prepare(opened)
+        prepared = planning.prepare(opened)
 
         def let_it_wait(_: int) -> None:
             if not waiting.ident:
                 waiting.start()
                 wait_until(opened.turn.wanted)
 
-        report = reconcile.carry_out(opened, prepared, command="sync", progress=let_it_wait)
+        report = execution.carry_out(opened, prepared, command="sync", progress=let_it_wait)
     waiting.join()
     assert said == ["applied"]
     assert report.overtaken == {latest}

@@ -12,7 +12,7 @@ import pytest
 
 from connector.core.catalogue import OBJECT_CLASSES
 from connector.errors import DirectoryUntrusted, UnknownStudent
-from connector.walk import reconcile
+from connector.walk import resolving
 from tests.support.directory import Directory
 from tests.support.invariants import standing
 from tests.support.walk import TODAY, YEAR, Row, Walk, actions, student, students
@@ -775,7 +775,7 @@ def test_nobody_is_found_by_a_pattern(walk: Walk) -> None:
     walk.synced([student("1")])
     for identifier in ("*", "*)(uid=*", "e*", "(objectClass=*)", "\\2a", "", "é", "\x00", "1\x00"):
         with walk.context() as opened, pytest.raises(UnknownStudent):
-            reconcile.resolve(opened, identifier)
+            resolving.resolve(opened, identifier)
 
 
 # --- homonyms -----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from connector.desk import account as desk
 from connector.desk.undo import Undone
 from connector.errors import ScolpassError, UsageError
-from connector.walk import reconcile
+from connector.walk import execution
 from tests.support.breakage import answering
 from tests.support.desk import activate, binds, recorded, states, take, undo
 from tests.support.directory import Entries
@@ -530,14 +530,14 @@ def test_an_undo_asserts_what_it_was_computed_from(
     """An admin's hand between the reading and the write: the entry is not overwritten."""
     active.synced([student(NUMBER, status="A")])
     dn = active.people()[NUMBER]["dn"][0]
-    real = reconcile.carry_out
+    real = execution.carry_out
 
     def late(*args: object, **options: object) -> object:
         with active.directory.connect() as admin:
             admin.modify(dn, {"pwdEndTime": [("MODIFY_REPLACE", ["20270101000000Z"])]})
         return real(*args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("connector.desk.undo.carry_out", late)
+    monkeypatch.setattr("connector.walk.reconcile.carry_out", late)
     found = undo(active, last_run(active))
     assert found.report is not None
     [outcome] = found.report.outcomes

@@ -33,9 +33,10 @@ from connector.clock import instant
 from connector.desk import account as desk
 from connector.desk import undo
 from connector.inbox import events
-from connector.walk import reconcile
 from connector.walk.context import Context
-from connector.walk.reconcile import Report
+from connector.walk.execution import Report
+from connector.walk.planning import EVERYONE
+from connector.walk.reconcile import reconcile
 from tests.support.directory import MANAGE_DSA_IT, Directory
 from tests.support.killing import killed
 from tests.support.people import put
@@ -553,8 +554,7 @@ class Lives(RuleBasedStateMachine):
 
         def carry_out(opened: Context) -> None:
             if act == "sync":
-                reconcile.recover(opened)
-                reconcile.carry_out(opened, reconcile.prepare(opened), command="sync")
+                reconcile(opened, EVERYONE, "sync")
             else:
                 {"reissue": desk.reissue, "suspend": desk.suspend}[act](opened, number, REASON)
 

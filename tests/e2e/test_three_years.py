@@ -21,7 +21,7 @@ import pytest
 from connector.desk import account as desk
 from connector.errors import FeedRefused
 from connector.inbox import events
-from connector.walk.reconcile import Report
+from connector.walk.execution import Report
 from tests.support.reference import (
     ACTIVE,
     EXPIRED,

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from connector.inbox import events
-from connector.walk import reconcile
+from connector.walk import execution
+from connector.walk.planning import EVERYONE
+from connector.walk.reconcile import reconcile
 from tests.support.invariants import Snapshot
 from tests.support.walk import Row, Walk
 
@@ -76,20 +78,19 @@ class Inbox:
         """Put an event into the spool, by rename."""
         return drop(self.spool, body, name)
 
-    def pass_(self, *bodies: object, rows: list[Row] | None = None) -> reconcile.Report:
+    def pass_(self, *bodies: object, rows: list[Row] | None = None) -> execution.Report:
         """What ``scolpass sync`` does, after these events were dropped."""
         for body in bodies:
             self.drop(body)
         if rows is not None:
             self.walk.workspace.write_register(rows)
         with self.walk.context() as opened:
-            reconcile.recover(opened)
             events.take_spool(opened)
-            return reconcile.carry_out(opened, reconcile.prepare(opened), command="sync")
+            return reconcile(opened, EVERYONE, "sync")
 
     def passed(
         self, *bodies: object, rows: list[Row] | None = None, since: Snapshot | None = None
-    ) -> reconcile.Report:
+    ) -> execution.Report:
         """A pass that does all of its plan, after which another one writes nothing."""
         report = self.pass_(*bodies, rows=rows)
         assert report.exit_status == 0, (report.verdict.held, report.outcomes)

@@ -18,9 +18,10 @@ from connector.desk import account as desk
 from connector.desk import view
 from connector.log import setup as log
 from connector.settings.loading import load_settings
-from connector.walk import reconcile
 from connector.walk.context import Context, open_context
-from connector.walk.reconcile import Prepared, Report
+from connector.walk.execution import Report
+from connector.walk.planning import EVERYONE, Approval, Prepared, Scope, prepare
+from connector.walk.reconcile import reconcile
 from tests.support.invariants import Invariants
 from tests.support.workspace import Workspace
 
@@ -75,21 +76,25 @@ class Walk:
             structlog.contextvars.clear_contextvars()
             structlog.reset_defaults()
 
-    def plan(self, *numbers: str, at: date | None = None, **options: Any) -> Prepared:
+    def plan(self, *numbers: str, at: date | None = None, approve: str | None = None) -> Prepared:
         """What a sync would do; nothing is written."""
         with self.context() as opened:
-            return reconcile.prepare(opened, numbers or None, at=at, **options)
+            return prepare(opened, Scope(numbers or None, at=at), Approval(approve))
 
     def sync(
-        self, rows: Sequence[Row] | None = None, *, reason: str = "", **options: Any
+        self,
+        rows: Sequence[Row] | None = None,
+        *,
+        reason: str = "",
+        approve: str | None = None,
+        accept_feed: bool = False,
     ) -> Report:
-        """One pass; ``rows`` are written as the register first."""
+        """One run; ``rows`` are written as the register first."""
         if rows is not None:
             self.workspace.write_register(rows)
+        approval = Approval(approve, accept_feed)
         with self.context() as opened:
-            reconcile.recover(opened)
-            prepared = reconcile.prepare(opened, **options)
-            return reconcile.carry_out(opened, prepared, command="sync", reason=reason)
+            return reconcile(opened, EVERYONE, "sync", reason=reason, approval=approval)
 
     def synced(self, rows: Sequence[Row] | None = None, **options: Any) -> Report:
         """A sync that does all of its plan, refuses nothing, and leaves the invariants whole."""

@@ -18,7 +18,7 @@ from connector.check.case import Case
 from connector.check.reaching import _line
 from connector.core.dates import shown
 from connector.core.meaning import with_meaning
-from connector.core.model import Moment, Plan, Verdict
+from connector.core.model import Moment, Plan
 from connector.core.reasons import Reason, words
 from connector.edges.journal import LastRuns
 from connector.edges.ldap.probes import Line
@@ -27,7 +27,9 @@ from connector.notify import mail_text
 from connector.render import machine as render
 from connector.render import person
 from connector.render import plan as render_plan
-from connector.walk.reconcile import Report, check_clock
+from connector.walk.execution import Report
+from connector.walk.planning import check_clock
+from tests.support.reports import prepared_of
 from tests.unit.core.builders import RULES
 
 ZONE = RULES.institution.zone
@@ -56,8 +58,8 @@ def of_events(console: Console) -> None:
 
 def of_late_approval(console: Console) -> None:
     plan = Plan((), (), (), 0, "d", {}, {}, frozenset(), {})
-    report = Report(1, "sync", plan, Verdict((), ()), (), 3, {}, refused_approval=True)
-    report.approved_late = AT
+    prepared = prepared_of(plan, refused_approval=True, approved_late=AT)
+    report = Report(1, "sync", prepared, (), 3, {})
     render_plan.show_report(console, report, ZONE)
 
 

@@ -22,8 +22,9 @@ from connector.desk import letter_text
 from connector.render import machine as render
 from connector.render import person
 from connector.render import plan as render_plan
-from connector.walk.reconcile import Report
+from connector.walk.execution import Report
 from connector.web.first_connection import pages
+from tests.support.reports import prepared_of
 from tests.unit.core.builders import RULES, row
 
 ZONE = RULES.institution.zone
@@ -71,9 +72,8 @@ def plan_of(text: str) -> Plan:
 def report_of(text: str) -> Report:
     plan = plan_of(text)
     held = (Held(Action.UPDATE, 1, 0, text),)
-    return Report(
-        1, "sync", plan, Verdict((), held), (Outcome(plan.changes[0], "failed", text),), 1, {}
-    )
+    outcomes = (Outcome(plan.changes[0], "failed", text),)
+    return Report(1, "sync", prepared_of(plan, Verdict((), held)), outcomes, 1, {})
 
 
 def history_of(text: str) -> list[dict[str, Any]]:

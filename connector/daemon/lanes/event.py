@@ -13,13 +13,8 @@ from connector.edges.ldap.reading import Moved
 from connector.inbox.events import named_by
 from connector.notify import operators as alerts
 from connector.walk.context import Context
-from connector.walk.reconcile import (
-    carry_out,
-    check_clock,
-    is_long_since,
-    prepare,
-    recover,
-)
+from connector.walk.planning import Scope, check_clock, is_long_since
+from connector.walk.reconcile import reconcile
 from connector.web.metrics import Metrics
 
 POLL = 1.0  # seconds between two looks at what was written in the directory
@@ -74,13 +69,12 @@ class EventLane(Lane):
     def _pass(self, rows: Sequence[dict[str, Any]], numbers: Iterable[str]) -> None:
         context = self.context
         feed = self.shared.register.accepted
-        with context.writing("events of the daemon"):
-            recover(context)
+        with context.locked("events", whole=False):
             named = named_by(context, [row["identifier"] for row in rows], feed)
-            scope = list(dict.fromkeys((*named, *sorted(numbers))))
-            if scope:
-                prepared = prepare(context, scope, feed=feed, endings=False)
-                self.note(carry_out(context, prepared, command="events"), scope)
+            few = list(dict.fromkeys((*named, *sorted(numbers))))
+            if few:
+                scope = Scope(few, feed=feed, endings=False)
+                self.note(reconcile(context, scope, "events"), few)
         for lag in self.shared.lags((row["id"], row["source"]) for row in rows):
             self.metrics.event_lag(lag)
         for row in rows:

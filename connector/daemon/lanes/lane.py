@@ -28,9 +28,7 @@ from connector.errors import ScolpassError, UnderWay
 from connector.notify import incidents
 from connector.notify import operators as alerts
 from connector.walk.context import Context
-from connector.walk.reconcile import (
-    Report,
-)
+from connector.walk.execution import Report
 from connector.web.metrics import Metrics
 
 LONGEST_SLEEP = 5.0  # seconds

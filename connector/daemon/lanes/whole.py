@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from connector.clock import instant
@@ -20,13 +19,9 @@ from connector.errors import FeedRefused
 from connector.notify import incidents
 from connector.notify import operators as alerts
 from connector.walk.context import Context
-from connector.walk.reconcile import (
-    Report,
-    carry_out,
-    check_feed,
-    prepare,
-    recover,
-)
+from connector.walk.execution import Report
+from connector.walk.planning import Scope, check_feed
+from connector.walk.reconcile import reconcile, reconcile_revised
 from connector.web.metrics import Metrics
 
 WHOLE_FROM = 200  # students: for more, and a twentieth of all, a whole pass is cheaper
@@ -45,6 +40,7 @@ class WholeLane(Lane):
         metrics: Metrics,
     ) -> None:
         super().__init__("passes", context, shared, told, metrics)
+        context.patience = WAIT_FOR_PASS
         self._pending: set[str] = set()  # to be looked at with the next pass
         self._full_at: float | None = None  # when everyone was gone through, monotonic
         self._day = context.moment.today
@@ -121,20 +117,19 @@ class WholeLane(Lane):
         managed = sum(self.context.journal.accounts_by_state().values())
         if len(scope) > max(WHOLE_FROM, managed // 20):
             return False
-        with self._passing():
-            prepared = prepare(self.context, scope, feed=feed, managed=managed)
-            if prepared.verdict.held:
-                return False
-            report = carry_out(self.context, prepared, command="run")
+        few = Scope(scope, of=managed, feed=feed)
+        report = reconcile_revised(
+            self.context, few, "run", lambda judged: None if judged.verdict.held else judged
+        )
+        if report is None:
+            return False
         self._note(report, feed, scope)
         return True
 
     def _whole(self, feed: Feed) -> None:
         """A pass over everyone."""
         day, began = self.context.moment.today, time.monotonic()
-        with self._passing():
-            prepared = prepare(self.context, feed=feed)
-            report = carry_out(self.context, prepared, command="run")
+        report = reconcile(self.context, Scope(feed=feed), "run")
         self.context.journal.forget_signatures(self.context.moment.now - SIGNATURES_KEPT)
         self._full_at, self._day = began, day
         self._held_by = report.run if report.verdict.held else None
@@ -144,13 +139,6 @@ class WholeLane(Lane):
             self.alerts.raise_(incident)
         self.metrics.held({one.action.value: one.count for one in report.verdict.held})
         self.alerts.close("held:", but=incident.key if report.verdict.held else "")
-
-    @contextmanager
-    def _passing(self) -> Iterator[None]:
-        """The turn for a pass over many, once what is left open is settled."""
-        with self.context.passing("sync of the daemon", wait=WAIT_FOR_PASS):
-            recover(self.context)
-            yield
 
     def _note(self, report: Report, feed: Feed, scope: Iterable[str]) -> None:
         self.note(report, scope)

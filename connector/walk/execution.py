@@ -1,0 +1,254 @@
+"""What the judge let go is applied; the run, its changes and what was learnt are recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from pydantic import SecretStr
+
+from connector.clock import instant
+from connector.core.evidence import WAITING
+from connector.core.model import (
+    Outcome,
+    Plan,
+    Verdict,
+)
+from connector.core.plan import digest
+from connector.edges.ldap import passwords
+from connector.errors import (
+    DirectoryUntrusted,
+    JournalUntrusted,
+)
+from connector.walk.apply import OVERTAKEN, Applied, Applier
+from connector.walk.context import Context
+from connector.walk.planning import Prepared
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Report:
+    """What a run did."""
+
+    run: int
+    command: str
+    prepared: Prepared  # plan and verdict, and what they were computed from
+    outcomes: tuple[Outcome, ...]
+    exit_status: int
+    passwords: Mapping[str, SecretStr]  # those that were drawn, by student number
+    overtaken: frozenset[str] = frozenset()  # whom another run saw to meanwhile
+
+    @property
+    def plan(self) -> Plan:
+        """What was to be done."""
+        return self.prepared.plan
+
+    @property
+    def verdict(self) -> Verdict:
+        """What of it might go."""
+        return self.prepared.verdict
+
+    @property
+    def refused_approval(self) -> bool:
+        """Whether an approval was given for another plan, or too late."""
+        return self.prepared.refused_approval
+
+    @property
+    def approved_late(self) -> datetime | None:
+        """When a plan was first computed that was too old to be approved."""
+        return self.prepared.approved_late
+
+
+def carry_out(
+    context: Context,
+    prepared: Prepared,
+    command: str,
+    *,
+    reason: str = "",
+    progress: Callable[[int], None] = lambda _: None,
+) -> Report:
+    """Apply what the judge let go, and record run, changes and what was learnt.
+
+    Raises:
+        Untrustworthy: a policy that new passwords need is not there; the journal failed.
+    """
+    overtaken = context.journal.touched_since(prepared.mark)
+    if overtaken:
+        prepared = _without(prepared, overtaken)
+    plan, verdict = prepared.plan, prepared.verdict
+    if not prepared.refused_approval:
+        _check_policies(context, verdict)
+    if prepared.whole:
+        _warn_of_guessing(context)
+    journal = context.journal
+    assert context.preflight is not None
+    journal.remember_directory(context.preflight.identity)
+    few = prepared.facts.keys() | {change.student_number for change in plan.changes}
+    scope = None if prepared.whole else sorted(few)
+    run = journal.begin_run(command, context.actor, reason, scope=scope, at=context.moment.now)
+    structlog.contextvars.bind_contextvars(run=run)
+    if prepared.approved:
+        journal.record(
+            run, "approve", f"{plan.digest}: {reason}", actor=context.actor, at=instant()
+        )
+    applied = Applied()
+    go = () if prepared.refused_approval else verdict.go
+    try:
+        if not prepared.refused_approval:
+            _remember(context, prepared)
+        if go:
+            applied = Applier(context, run=run).apply(go, progress)
+    except JournalUntrusted:
+        log.error(  # noqa: TRY400 - the command says the cause; no traceback for it
+            "the journal failed during the run; the next sync settles what was left open"
+        )
+        raise
+    if not prepared.refused_approval:
+        if prepared.whole:
+            journal.settle_events(forget_before=context.moment.now - WAITING)
+        else:
+            journal.settle_events(few)
+    if prepared.whole:
+        kept = timedelta(days=context.rules.lifecycle.archive_days)
+        journal.forget_archived(context.moment.today - kept)
+    gone = {id(change) for change in go}
+    held = tuple(Outcome(c, "held") for c in plan.changes if id(c) not in gone)
+    outcomes = _in_order(plan, (*applied.outcomes, *held))
+    status = _exit_status(plan, verdict, outcomes, refused=prepared.refused_approval)
+    left = tuple(o.change for o in outcomes if o.outcome != "applied")
+    journal.end_run(
+        run,
+        at=instant(),
+        exit_status=status,
+        students=prepared.distinct,
+        managed=plan.managed,
+        digest=plan.digest,
+        remaining_digest=digest(left) if left else None,
+        after_gap=prepared.after_gap and bool(verdict.held),
+        approved_late=prepared.approved_late is not None,
+    )
+    log.info(
+        "run ended",
+        command=command,
+        exit_status=status,
+        managed=plan.managed,
+        planned=dict(plan.counts),
+        applied=sum(o.outcome == "applied" for o in outcomes),
+        failed=sum(o.outcome == "failed" for o in outcomes),
+        held=[h.action.value for h in verdict.held],
+        rejected=len(plan.rejected),
+    )
+    return Report(
+        run=run,
+        command=command,
+        prepared=prepared,
+        outcomes=outcomes,
+        exit_status=status,
+        passwords=applied.passwords,
+        overtaken=overtaken | {o.change.student_number for o in outcomes if o.error == OVERTAKEN},
+    )
+
+
+def _remember(context: Context, prepared: Prepared) -> None:
+    """Note what was learnt, whether or not anything is to be written to the directory."""
+    journal, plan = context.journal, prepared.plan
+    # What a held change was computed from is not remembered: nothing held is done.
+    going = {change.student_number for change in prepared.verdict.go}
+    waiting = {change.student_number for change in plan.changes} - going
+    rows = [row for row in prepared.rows if row.student_number not in waiting]
+    if rows or prepared.forget:
+        journal.remember_enrolments(rows, prepared.forget)
+    for number in prepared.lifted:
+        journal.take_back(number, "undone")
+    journal.assign_events(prepared.assigned, prepared.gifts, prepared.forgotten)
+    if plan.memory or plan.unsealed or plan.given:
+        journal.remember_accounts(plan.memory, _changed(context, plan), plan.given)
+
+
+def _without(prepared: Prepared, touched: frozenset[str]) -> Prepared:
+    """Without those whom another pass has brought up to date since this one began to read."""
+    plan, verdict = prepared.plan, prepared.verdict
+    log.info("left to a later pass", students=len(touched))
+
+    def others(table: Mapping[str, Any]) -> dict[str, Any]:
+        return {number: value for number, value in table.items() if number not in touched}
+
+    return replace(
+        prepared,
+        plan=replace(
+            plan,
+            memory=others(plan.memory),
+            unsealed=plan.unsealed - touched,
+            given=others(plan.given),
+        ),
+        verdict=replace(
+            verdict, go=tuple(c for c in verdict.go if c.student_number not in touched)
+        ),
+        rows=[row for row in prepared.rows if row.student_number not in touched],
+        assigned={e: number for e, number in prepared.assigned.items() if number not in touched},
+        forgotten=tuple(e for e in prepared.forgotten if prepared.assigned[e] not in touched),
+        gifts=others(prepared.gifts),
+        lifted=tuple(number for number in prepared.lifted if number not in touched),
+        forget=tuple(number for number in prepared.forget if number not in touched),
+    )
+
+
+def _check_policies(context: Context, verdict: Verdict) -> None:
+    """No provisional password is given while a policy that guards it is not there."""
+    gives = any(change.draws_password for change in verdict.go)
+    preflight = context.look_again() if gives else context.connect()
+    if not preflight.password_troubles:
+        return
+    if gives:
+        raise DirectoryUntrusted(
+            f"{context.directory.uri}: {'; '.join(preflight.password_troubles)}",
+            "A provisional password would open the account for good: load the policies of "
+            "deploy/openldap first (`scolpass check`); nothing was written.",
+        )
+    for trouble in preflight.password_troubles:
+        log.warning("directory", trouble=trouble, cure="scolpass check")
+
+
+def _changed(context: Context, plan: Plan) -> list[str]:
+    """The students of whom it is certain that their sealed password opens nothing any more.
+
+    No request with a guard goes with it, so that a lost right to read ``pwdReset`` must not
+    pass for a password that was changed.
+    """
+    certain = []
+    for number in sorted(plan.unsealed):
+        if passwords.hides_reset(context.directory, context.tree, number):
+            log.warning("pwdReset cannot be read", student=number, cure="scolpass check")
+        else:
+            certain.append(number)
+    return certain
+
+
+def _warn_of_guessing(context: Context) -> None:
+    """Say what guessing could open, where that is more than six digits can bear."""
+    found = passwords.guessing(context.directory, context.tree, context.rules.provisional)
+    if found.too_many:
+        log.warning("directory", trouble=found.sentence, cure=found.cure)
+
+
+def _in_order(plan: Plan, outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
+    by_change = {id(outcome.change): outcome for outcome in outcomes}
+    return tuple(by_change[id(change)] for change in plan.changes if id(change) in by_change)
+
+
+def _exit_status(
+    plan: Plan, verdict: Verdict, outcomes: Sequence[Outcome], *, refused: bool
+) -> int:
+    if refused or verdict.held:
+        return 3
+    failed = any(outcome.outcome == "failed" for outcome in outcomes)
+    return 1 if failed or plan.rejected else 0
+
+
+def plan_status(prepared: Prepared) -> int:
+    """How ``scolpass plan`` ends: as ``sync`` would."""
+    return _exit_status(prepared.plan, prepared.verdict, (), refused=prepared.refused_approval)

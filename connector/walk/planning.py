@@ -1,0 +1,264 @@
+"""What a run would do: register, directory and journal are read, a plan is made and judged.
+
+Nothing is written. ``scolpass plan`` ends here; a run goes on with :mod:`connector.walk.execution`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from itertools import chain
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from connector.core.dates import shown
+from connector.core.feed import feed_drop
+from connector.core.identifiers import serving_order
+from connector.core.model import (
+    NO_FEED,
+    Action,
+    Enrolment,
+    Facts,
+    Feed,
+    Gift,
+    Moment,
+    Override,
+    Plan,
+    Rejection,
+    Verdict,
+)
+from connector.core.plan import make_plan
+from connector.core.safety import judge
+from connector.edges.journal import LastRuns
+from connector.errors import (
+    FeedRefused,
+    Untrustworthy,
+)
+from connector.walk.context import Context
+from connector.walk.gather import Gathering
+from connector.walk.register import Listing, read_feed
+
+LONG_GAP = timedelta(days=7)  # after it, announced expiries spend budget again
+CLOCK_SLACK = timedelta(days=1)
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Over whom a run goes, and what it takes as given."""
+
+    numbers: Sequence[str] | None = None  # student numbers; None: everyone
+    of: int | None = None  # of so many accounts these few are those that may need something
+    endings: bool = True  # False: expiry and purge are left to another run
+    overrides: Mapping[str, Override] = field(default_factory=dict)  # over those in the journal
+    feed: Feed | None = None  # the register, if it has been read already
+    lenient: bool = False  # where the register is refused, what is remembered counts
+    at: date | None = None  # plans for another day
+
+    @property
+    def whole(self) -> bool:
+        """Whether it goes over everyone."""
+        return self.numbers is None
+
+    @property
+    def judged(self) -> bool:
+        """Whether absence, percentages and budgets are judged; over a few they mean nothing."""
+        return self.whole or self.of is not None
+
+
+EVERYONE = Scope()
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What somebody allows a run to do that it may not do by itself."""
+
+    digest: str | None = None  # of the very plan that is approved
+    accept_feed: bool = False  # a feed that was refused for its size, once
+
+
+NONE = Approval()
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A plan with what it was computed from, judged and not yet applied."""
+
+    plan: Plan
+    verdict: Verdict
+    facts: dict[str, Facts]  # of a pass over a few
+    feed: Feed
+    rows: list[Enrolment]  # to be remembered
+    forget: tuple[str, ...]  # numbers whose remembered rows give way to these
+    distinct: int | None  # students in the feed, where the feed itself was judged
+    whole: bool  # a pass over everyone
+    mark: int  # the latest run when this pass began
+    assigned: dict[int, str] = field(default_factory=dict)  # events, to whom they name
+    forgotten: tuple[int, ...] = ()  # those of them that an earlier holder of the account gave
+    gifts: dict[str, tuple[Gift, ...]] = field(default_factory=dict)  # what is newly given
+    lifted: tuple[str, ...] = ()  # numbers whose rows have changed since an undo
+    approved: bool = False
+    refused_approval: bool = False
+    approved_late: datetime | None = None  # when a plan was first computed that is too old
+    after_gap: bool = False  # judged as after a jump of the clock
+    register_trouble: str | None = None  # why the register was refused, where that was let pass
+
+
+def prepare(
+    context: Context,
+    scope: Scope = EVERYONE,
+    approval: Approval = NONE,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Prepared:
+    """Read register, directory and journal, plan and judge; nothing is written.
+
+    A run over everyone leaves the write lock to others while it reads: whom they touch is theirs.
+    ``progress`` is told how many managed entries were read so far.
+
+    Raises:
+        Untrustworthy: a source, the directory or the journal is not to be trusted.
+    """
+    today = scope.at or context.moment.today
+    last = context.journal.last_runs()
+    if scope.judged and scope.at is None:
+        check_clock(last, context.moment, context.rules.institution.zone)
+    mark = context.journal.latest_run_id()
+    with context.turn.aside():
+        feed, trouble = feed_for(context, scope)
+        if scope.judged and not approval.accept_feed:
+            check_feed(feed, last, context)
+        context.connect()
+        listing = Listing(context, feed, today)
+        gathering = Gathering(context, feed, scope.numbers, scope.overrides, listing, progress)
+        plan = make_plan(
+            gathering.stream(),
+            gathering.taken,
+            context.rules,
+            today,
+            rejected=chain(_rejected(feed, scope.numbers), gathering.rejected),
+            notices=_notices(feed, scope.numbers),
+        )
+    approved, refused, late = approve(context, plan, approval.digest)
+    gap = scope.at is None and is_long_since(last, context.moment)
+    verdict = Verdict(go=plan.changes, held=())
+    if scope.judged:
+        counted = plan if scope.of is None else replace(plan, managed=scope.of)
+        verdict = judge(counted, context.rules.safety, approved=approved, after_long_gap=gap)
+    if not scope.endings:
+        verdict = replace(verdict, go=tuple(c for c in verdict.go if c.action not in _ENDINGS))
+    gathering.assign_made(verdict.go)
+    return Prepared(
+        plan=plan,
+        verdict=verdict,
+        facts=gathering.facts,
+        feed=feed,
+        rows=gathering.rows_to_remember(plan),
+        assigned=gathering.assigned,
+        forgotten=tuple(gathering.forgotten),
+        gifts=gathering.given,
+        lifted=tuple(gathering.lifted),
+        forget=gathering.forget,
+        distinct=feed.distinct if scope.judged else None,
+        whole=scope.whole,
+        mark=mark,
+        approved=approved,
+        refused_approval=refused,
+        approved_late=late,
+        after_gap=gap,
+        register_trouble=trouble,
+    )
+
+
+_ENDINGS = frozenset({Action.EXPIRE, Action.PURGE})
+
+
+def feed_for(context: Context, scope: Scope) -> tuple[Feed, str | None]:
+    """The register, and why it was refused where that is let pass.
+
+    Raises:
+        FeedRefused: it is not whole, and the scope does not let that pass.
+    """
+    if scope.feed is not None:
+        if scope.judged and scope.feed.numbers is not None:
+            raise ValueError("a register that was read for a few says nothing of everyone")
+        return scope.feed, None
+    try:
+        today = scope.at or context.moment.today
+        feed = read_feed(context, None if scope.judged else scope.numbers, today)
+    except FeedRefused as error:
+        if not scope.lenient:
+            raise
+        log.warning("register", trouble=error.message, cure="what is remembered counts")
+        return NO_FEED, error.message
+    return feed, None
+
+
+def is_long_since(last: LastRuns, moment: Moment) -> bool:
+    """Whether the last good pass lies so far back that the clock may have jumped since."""
+    return last.good_at is not None and moment.now - last.good_at > LONG_GAP
+
+
+def check_clock(last: LastRuns, moment: Moment, zone: ZoneInfo) -> None:
+    """See that the clock is not a day or more behind the latest pass over everyone.
+
+    Raises:
+        Untrustworthy: it is.
+    """
+    if last.started_at is not None and last.started_at - moment.now >= CLOCK_SLACK:
+        raise Untrustworthy(
+            f"the clock says {shown(moment.now, zone)}, but run {last.id} was made at "
+            f"{shown(last.started_at, zone)}",
+            "Set the clock right and run again; if it was wrong then, say so by "
+            f"`scolpass undo {last.id}`. Nothing was written.",
+        )
+
+
+def check_feed(feed: Feed, last: LastRuns, context: Context) -> None:
+    """See that the register has not shrunk by more than ``safety.max_feed_drop``.
+
+    Raises:
+        FeedRefused: it has.
+    """
+    reason = feed_drop(feed.distinct, last.students, context.rules.safety.max_feed_drop)
+    if reason is not None:
+        raise FeedRefused(
+            f"the register's feed is refused for its size: {reason}",
+            "If the register really is that much smaller, run "
+            "`scolpass sync --accept-feed --reason ...` once",
+        )
+
+
+def _rejected(feed: Feed, scope: Sequence[str] | None) -> Sequence[Rejection]:
+    """The rows refused alone; in a pass over a few, those that name one of the few."""
+    if scope is None:
+        return feed.rejected
+    return [row for number in scope for row in feed.spoiled.get(number, ())]
+
+
+def _notices(feed: Feed, scope: Sequence[str] | None) -> Iterator[str]:
+    """What there is to know of the rows of everyone, or of a few, by ascending number."""
+    wanted = feed.notices if scope is None else set(scope) & feed.notices.keys()
+    for number in sorted(wanted, key=serving_order):
+        yield from feed.notices[number]
+
+
+def approve(context: Context, plan: Plan, given: str | None) -> tuple[bool, bool, datetime | None]:
+    """Whether the plan is approved, whether its approval is refused, and since when it stands if
+    it is too old to be approved unread (``safety.approval_days``).
+
+    The digest may be that of this plan, or of a run that left exactly this plan undone.
+    """
+    if given is None:
+        return False, False, None
+    given = given.strip().lower()
+    if given != plan.digest and context.journal.remaining_digest(given) != plan.digest:
+        return False, True, None
+    first = context.journal.first_computed(plan.digest)
+    if first is not None and context.moment.now - first > timedelta(
+        days=context.rules.safety.approval_days
+    ):
+        return False, True, first
+    return True, False, None
