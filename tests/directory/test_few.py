@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connector.walk import reconcile
+from connector.walk import planning
 from connector.walk.register import Listing, read_feed
 from tests.support.walk import Walk, student
 
@@ -38,6 +38,6 @@ def test_a_register_of_a_few_never_passes_for_the_whole(walk: Walk) -> None:
     with walk.context() as opened:
         feed = read_feed(opened, [NUMBER], walk.today)
         with pytest.raises(ValueError, match="says nothing of everyone"):
-            reconcile.prepare(opened, feed=feed)
+            planning.prepare(opened, planning.Scope(feed=feed))
         with pytest.raises(ValueError, match="says nothing of everyone"):
-            reconcile.prepare(opened, [NUMBER], feed=feed, managed=4)
+            planning.prepare(opened, planning.Scope([NUMBER], feed=feed, of=4))
