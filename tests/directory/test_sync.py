@@ -660,7 +660,6 @@ HOSTILE = [
     ("{ARGON2}x", "{COMPTE}A:SupannActif::", "argon2x.compteasupannactif"),
     ("😀", "Smile", "e9000020"),
     ("=cmd|' /C calc'!A0", "@SUM(1)", "cmd-c-calca0.sum1"),
-    ("\u202egnirts", "\u200bZero", "gnirts.zero"),
     ("é" * 100, "ﬁn", "e" * 64),
     ("<script>", "&amp;", "script.amp"),
     ("; DROP TABLE accounts; --", "' OR '1'='1", "drop-table-accounts.or-11"),
