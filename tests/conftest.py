@@ -110,6 +110,12 @@ def _stocks(
         stock.close()
 
 
+@pytest.fixture(scope="session")
+def _private_stock(_stocks: dict[Way, Stock]) -> Stock:
+    """Private slapds, for what many tests share."""
+    return _stocks["local"]
+
+
 @pytest.fixture
 def _stock(request: pytest.FixtureRequest, _stocks: dict[Way, Stock]) -> Stock:
     decides = request.node.get_closest_marker("image") is not None

@@ -71,7 +71,9 @@ def _seen(value: Any) -> Any:
         return seen(value)
     if isinstance(value, dict):
         return {name: _seen(inner) for name, inner in value.items()}
-    return [_seen(inner) for inner in value]
+    if isinstance(value, list | tuple):
+        return [_seen(inner) for inner in value]
+    return value
 
 
 def _steps(rows: Iterable[Enrolment]) -> list[dict[str, str]]:

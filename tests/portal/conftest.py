@@ -91,15 +91,15 @@ def browsers(chromium: Browser) -> Iterator[Browsers]:
 
 
 @pytest.fixture(scope="session")
-def site(_stock: Stock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(_private_stock: Stock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A university that tests share, each with students of its own; nobody breaks it."""
-    directory = _stock.make()
+    directory = _private_stock.make()
     folder = tmp_path_factory.mktemp("university") / "workspace"
     try:
         with open_site(folder, directory, students(EVERYBODY)) as opened:
             yield opened
     finally:
-        _stock.take_back(directory)
+        _private_stock.take_back(directory)
 
 
 @pytest.fixture
