@@ -79,48 +79,88 @@ def carry_out(
     overtaken = context.journal.touched_since(prepared.mark)
     if overtaken:
         prepared = _without(prepared, overtaken)
-    plan, verdict = prepared.plan, prepared.verdict
     if not prepared.refused_approval:
-        _check_policies(context, verdict)
+        _check_policies(context, prepared.verdict)
     if prepared.whole:
         _warn_of_guessing(context)
+    run = _begin(context, prepared, command, reason)
+    applied = Applied()
+    if not prepared.refused_approval:
+        try:
+            _remember(context, prepared)
+            if prepared.verdict.go:
+                applied = Applier(context, run=run).apply(prepared.verdict.go, progress)
+        except JournalUntrusted:
+            log.error(  # noqa: TRY400 - the command says the cause; no traceback for it
+                "the journal failed during the run; the next sync settles what was left open"
+            )
+            raise
+    _settle(context, prepared)
+    outcomes = _outcomes(prepared, applied)
+    status = _end(context, prepared, run, command, outcomes)
+    return Report(
+        run=run,
+        command=command,
+        prepared=prepared,
+        outcomes=outcomes,
+        exit_status=status,
+        passwords=applied.passwords,
+        overtaken=overtaken | {o.change.student_number for o in outcomes if o.error == OVERTAKEN},
+    )
+
+
+def _few(prepared: Prepared) -> set[str]:
+    """The students whom a run over a few is about."""
+    return prepared.facts.keys() | {change.student_number for change in prepared.plan.changes}
+
+
+def _begin(context: Context, prepared: Prepared, command: str, reason: str) -> int:
+    """Record that a run begins, and what somebody has approved; its number."""
     journal = context.journal
     assert context.preflight is not None
     journal.remember_directory(context.preflight.identity)
-    few = prepared.facts.keys() | {change.student_number for change in plan.changes}
-    scope = None if prepared.whole else sorted(few)
+    scope = None if prepared.whole else sorted(_few(prepared))
     run = journal.begin_run(command, context.actor, reason, scope=scope, at=context.moment.now)
     structlog.contextvars.bind_contextvars(run=run)
     if prepared.approved:
-        journal.record(
-            run, "approve", f"{plan.digest}: {reason}", actor=context.actor, at=instant()
-        )
-    applied = Applied()
-    go = () if prepared.refused_approval else verdict.go
-    try:
-        if not prepared.refused_approval:
-            _remember(context, prepared)
-        if go:
-            applied = Applier(context, run=run).apply(go, progress)
-    except JournalUntrusted:
-        log.error(  # noqa: TRY400 - the command says the cause; no traceback for it
-            "the journal failed during the run; the next sync settles what was left open"
-        )
-        raise
-    if not prepared.refused_approval:
-        if prepared.whole:
-            journal.settle_events(forget_before=context.moment.now - WAITING)
-        else:
-            journal.settle_events(few)
+        digest_and_reason = f"{prepared.plan.digest}: {reason}"
+        journal.record(run, "approve", digest_and_reason, actor=context.actor, at=instant())
+    return run
+
+
+def _settle(context: Context, prepared: Prepared) -> None:
+    """Events whose evidence is in the directory are done; what is kept too long is forgotten."""
+    journal = context.journal
     if prepared.whole:
+        if not prepared.refused_approval:
+            journal.settle_events(forget_before=context.moment.now - WAITING)
         kept = timedelta(days=context.rules.lifecycle.archive_days)
         journal.forget_archived(context.moment.today - kept)
-    gone = {id(change) for change in go}
+    elif not prepared.refused_approval:
+        journal.settle_events(_few(prepared))
+
+
+def _outcomes(prepared: Prepared, applied: Applied) -> tuple[Outcome, ...]:
+    """What became of each planned change, in the order of the plan."""
+    plan = prepared.plan
+    went = () if prepared.refused_approval else prepared.verdict.go
+    gone = {id(change) for change in went}
     held = tuple(Outcome(c, "held") for c in plan.changes if id(c) not in gone)
-    outcomes = _in_order(plan, (*applied.outcomes, *held))
+    return _in_order(plan, (*applied.outcomes, *held))
+
+
+def _end(
+    context: Context,
+    prepared: Prepared,
+    run: int,
+    command: str,
+    outcomes: tuple[Outcome, ...],
+) -> int:
+    """Record how a run ended; its exit status."""
+    plan, verdict = prepared.plan, prepared.verdict
     status = _exit_status(plan, verdict, outcomes, refused=prepared.refused_approval)
     left = tuple(o.change for o in outcomes if o.outcome != "applied")
-    journal.end_run(
+    context.journal.end_run(
         run,
         at=instant(),
         exit_status=status,
@@ -142,15 +182,7 @@ def carry_out(
         held=[h.action.value for h in verdict.held],
         rejected=len(plan.rejected),
     )
-    return Report(
-        run=run,
-        command=command,
-        prepared=prepared,
-        outcomes=outcomes,
-        exit_status=status,
-        passwords=applied.passwords,
-        overtaken=overtaken | {o.change.student_number for o in outcomes if o.error == OVERTAKEN},
-    )
+    return status
 
 
 def _remember(context: Context, prepared: Prepared) -> None:
