@@ -278,7 +278,7 @@ DAMAGES: dict[str, tuple[Damage, int, str, tuple[str, ...]]] = {
             d, DATABASE, "add", "olcAccess",
             f'{{0}}to attrs=pwdEndTime,displayName by dn.exact="{d.service_dn}" read by * break',
         ),
-        2, "rights", ("may not change pwdEndTime, displayName (",),
+        2, "rights", ("may not change displayName, pwdEndTime (",),
     ),
     "the service account may do everything": (
         lambda d: change(
