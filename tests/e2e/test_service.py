@@ -337,8 +337,15 @@ def test_probes_on_a_listener_of_their_own_are_told_there_and_nowhere_else(walk:
         httpx.Client(base_url=f"http://{inside}", timeout=15) as probes,
     ):
         daemon.wait_up()
-        wait_until(lambda: probes.get("/readyz").status_code == 200, "ready", 30)
-        wait_until(lambda: len(walk.people()) == 2, "both have entries", 30)
+
+        def is_ready() -> bool:
+            try:
+                return probes.get("/readyz").status_code == 200
+            except httpx.TransportError:  # it listens a moment after the other one
+                return False
+
+        wait_until(is_ready, "ready", 60)
+        wait_until(lambda: len(walk.people()) == 2, "both have entries", 60)
         assert probes.get("/healthz").json() == {"status": "ok"}
         assert {"directory", "journal", "role"} <= probes.get("/readyz").json()["checks"].keys()
         metrics = probes.get("/metrics")
