@@ -43,7 +43,9 @@ def on_terminal(
         screen = _read(ours, prompt, seconds)
         assert prompt in screen, screen
         os.write(ours, answer.encode())
-        screen += _read(ours, None, seconds)
+        # Python looks for signals before it reads, and not while it does: one that comes in
+        # between is heard with the next key. A person presses again.
+        screen += _read(ours, None, seconds, again=answer if answer == CTRL_C else "")
         return Typed(process.wait(seconds), screen)
     except subprocess.TimeoutExpired:
         raise AssertionError(f"{' '.join(args)} does not end after {answer!r}") from None
@@ -52,12 +54,19 @@ def on_terminal(
         os.close(ours)
 
 
-def _read(terminal: int, until: str | None, seconds: float) -> str:
-    """What comes on a terminal until a text stands there, or until nobody holds it any more."""
+def _read(terminal: int, until: str | None, seconds: float, again: str = "") -> str:
+    """What comes on a terminal until a text stands there, or until nobody holds it any more.
+
+    ``again`` is typed each time that nothing has come for a second.
+    """
     found = b""
     over = time.monotonic() + seconds
     while until is None or until.encode() not in found:
-        ready, _, _ = select.select([terminal], [], [], max(over - time.monotonic(), 0))
+        left = max(over - time.monotonic(), 0)
+        ready, _, _ = select.select([terminal], [], [], min(left, 1.0) if again else left)
+        if again and not ready and left:
+            os.write(terminal, again.encode())
+            continue
         assert ready, f"nothing more came; so far: {found.decode(errors='replace')}"
         try:
             part = os.read(terminal, 65536)
