@@ -248,8 +248,8 @@ def submit(
     identifiers: list[str] = []
     numbers: list[str] = []
     for one, row in zip(taken, _rows(context, taken), strict=True):
-        if row["status"] != "waiting":
-            continue
+        if row["status"] != "waiting" and one.identifier is None:
+            continue  # done, or rejected whole: of one that is rejected in part the rest counts
         if row["student_number"] is not None:  # a pass has noted whom it names
             numbers.append(row["student_number"])
         else:
