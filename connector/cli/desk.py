@@ -18,7 +18,7 @@ from connector.cli.options import (
     YesOption,
     example,
 )
-from connector.cli.shared import end_with, is_confirmed, opened_context, print_json, writing
+from connector.cli.shared import end_with, is_confirmed, opened_context, print_json
 from connector.desk import account as desk
 from connector.desk import undo as undoing
 from connector.errors import UsageError
@@ -44,7 +44,7 @@ def _account_command(
     """One command on one account: name a reason, hold the lock, act, tell."""
     if not reason.strip():
         raise UsageError("--reason is empty", "Say why; it is kept in the history")
-    with opened_context(context, config) as opened, writing(opened, name):
+    with opened_context(context, config) as opened, opened.locked(name, whole=False):
         number = resolving.resolve(opened, student)
         report = act(opened, number, reason.strip())
     if as_json:
@@ -144,7 +144,7 @@ def undo(
             raise UsageError(f"run {run} is not undone", "Nothing was changed.")
         return True
 
-    with opened_context(context, config) as opened, writing(opened, "undo"):
+    with opened_context(context, config) as opened, opened.locked("undo", whole=False):
         zone = opened.rules.institution.zone
         found = undoing.undo(opened, run, reason.strip(), approve=approve, confirm=confirm)
     report = found.report

@@ -9,7 +9,7 @@ import typer
 
 from connector.cli.console import stdout
 from connector.cli.options import ConfigOption, JsonOption, ReasonOption, example
-from connector.cli.shared import end_with, opened_context, print_json, writing
+from connector.cli.shared import end_with, opened_context, print_json
 from connector.errors import UsageError
 from connector.inbox import events
 from connector.render import machine as render
@@ -38,7 +38,7 @@ def events_submit(
     if isinstance(body, events.Garbled):
         raise UsageError(f"{file}: {body.reason}", "Name a file with one event, or a list of them.")
     bodies = [(file.name, one) for one in (body if isinstance(body, list) else [body])]
-    with opened_context(context, config) as opened, writing(opened, "events"):
+    with opened_context(context, config) as opened, opened.locked("events", whole=False):
         rows, report = events.submit(opened, bodies)
         zone = opened.rules.institution.zone
     if as_json:
@@ -75,7 +75,7 @@ def events_retry(
     config: ConfigOption = None,
 ) -> None:
     """Look at one event again, by the rules of today; it keeps the time of its arrival."""
-    with opened_context(context, config) as opened, writing(opened, "events"):
+    with opened_context(context, config) as opened, opened.locked("events", whole=False):
         row = events.retry(opened, event, reason)
     if as_json:
         print_json(render.event_json(row))

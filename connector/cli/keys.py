@@ -6,7 +6,7 @@ import typer
 
 from connector.cli.console import stdout
 from connector.cli.options import ConfigOption, JsonOption, ReasonOption, example
-from connector.cli.shared import end_with, opened_context, print_json, writing
+from connector.cli.shared import end_with, opened_context, print_json
 from connector.desk import keys
 from connector.render import machine as render
 
@@ -34,7 +34,7 @@ def keys_rotate(
 
     The earlier keys stay in the file. Cut short, it can be run again.
     """
-    with opened_context(context, config) as opened, writing(opened, "keys rotate"):
+    with opened_context(context, config) as opened, opened.locked("keys rotate", whole=False):
         rotated = keys.rotate(opened, reason)
     if as_json:
         print_json(render.rotated_json(rotated))

@@ -19,7 +19,6 @@ from connector.cli.shared import (
     opened_context,
     print_json,
     progress_bar,
-    writing,
 )
 from connector.core.dates import shown
 from connector.desk import account as desk
@@ -57,7 +56,7 @@ def reissue(
         _reissue_many(context, config, names, reason.strip(), yes=yes, as_json=as_json)
         return
     assert student is not None
-    with opened_context(context, config) as opened, writing(opened, "reissue"):
+    with opened_context(context, config) as opened, opened.locked("reissue", whole=False):
         number = resolving.resolve(opened, student)
         report, password, last_day = desk.reissue(opened, number, reason.strip())
     if as_json:
@@ -95,7 +94,7 @@ def _reissue_many(
             opened,
             names,
             reason,
-            lambda: writing(opened, "reissue"),
+            lambda: opened.locked("reissue", whole=False),
             done,
             printable=not as_json,
         )
@@ -141,7 +140,7 @@ def letters_command(
                 chosen,
                 printer,
                 sys.stdout.buffer if to_stdout else out,
-                turn=lambda: writing(opened, "letters"),
+                turn=lambda: opened.locked("letters", whole=False),
                 progress=done,
             )
     shown = len(printed.refused) if students else render.SHOWN

@@ -10,7 +10,7 @@ import typer
 from connector import resources
 from connector.cli.console import stdout
 from connector.cli.options import ConfigOption, JsonOption, ReasonOption, example
-from connector.cli.shared import end_with, opened_context, passing, print_json
+from connector.cli.shared import end_with, opened_context, print_json
 from connector.core.peers import LOOPBACK
 from connector.openldap import names
 
@@ -31,7 +31,7 @@ def rebuild(
     """Restore to the journal what the directory knows. It only adds."""
     from connector.desk import account as desk
 
-    with opened_context(context, config) as opened, passing(opened, "rebuild"):
+    with opened_context(context, config) as opened, opened.locked("rebuild", whole=True):
         added = desk.rebuild(opened, reason, reservations)
     if as_json:
         print_json({"added": added})

@@ -8,7 +8,6 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -53,16 +52,6 @@ def opened_context(context: typer.Context, config: Path | None) -> Iterator[Cont
     """What a command works with, from its configuration; closed when the command is done."""
     with open_context(read_settings(context, config), _actor()) as opened:
         yield opened
-
-
-def writing(opened: Context, command: str) -> AbstractContextManager[None]:
-    """The write lock for a run over a few; those who wait for it are told which command has it."""
-    return opened.writing(f"{command} by {opened.actor}")
-
-
-def passing(opened: Context, command: str) -> AbstractContextManager[None]:
-    """The write lock for a run over everyone."""
-    return opened.passing(f"{command} by {opened.actor}")
 
 
 @contextlib.contextmanager

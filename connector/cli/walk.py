@@ -13,11 +13,9 @@ from connector.cli.options import ConfigOption, JsonOption, ReasonOption, Studen
 from connector.cli.shared import (
     end_with,
     opened_context,
-    passing,
     print_json,
     progress_bar,
     read_settings,
-    writing,
 )
 from connector.errors import UsageError
 from connector.log import setup as logs
@@ -82,7 +80,7 @@ def sync_command(
             raise UsageError(f"{option} wants to know why", "Add --reason '...'")
     with (
         opened_context(context, config) as opened,
-        passing(opened, "sync"),
+        opened.locked("sync", whole=True),
         progress_bar("applying") as (read, written),
     ):
         refused = [one for one in events.take_spool(opened) if one.reason is not None]
@@ -121,7 +119,7 @@ def resync(
     from connector.desk import account as desk
     from connector.render import person
 
-    with opened_context(context, config) as opened, writing(opened, "resync"):
+    with opened_context(context, config) as opened, opened.locked("resync", whole=False):
         numbers = [resolving.resolve(opened, one) for one in students]
         results = [desk.resync(opened, n, force=force, reason=reason) for n in numbers]
         rules = opened.rules
