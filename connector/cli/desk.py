@@ -10,6 +10,7 @@ import typer
 
 from connector.cli.console import stdout
 from connector.cli.options import (
+    ApproveOption,
     ConfigOption,
     JsonOption,
     ReasonOption,
@@ -121,9 +122,7 @@ def erase(
 def undo(
     context: typer.Context,
     run: Annotated[int, typer.Argument(help="The run's number, as in the history.")],
-    approve: Annotated[
-        str | None, typer.Option(help="Apply exactly the held plan with this digest.")
-    ] = None,
+    approve: ApproveOption = None,
     reason: ReasonOption = "",
     yes: YesOption = False,
     as_json: JsonOption = False,

@@ -12,7 +12,14 @@ import typer
 
 from connector import resources
 from connector.cli.console import stderr, stdout
-from connector.cli.options import ConfigOption, JsonOption, NamesOption, StudentsArgument, example
+from connector.cli.options import (
+    ConfigOption,
+    JsonOption,
+    NamesOption,
+    RequiredReason,
+    StudentsArgument,
+    example,
+)
 from connector.cli.shared import (
     end_with,
     is_confirmed,
@@ -34,7 +41,7 @@ commands = typer.Typer(rich_markup_mode="rich", no_args_is_help=True)
 @commands.command(epilog=example("scolpass reissue 22300001 --reason 'lost the letter'"))
 def reissue(
     context: typer.Context,
-    reason: Annotated[str, typer.Option("--reason", help="Why; it is kept in the history.")],
+    reason: RequiredReason,
     student: Annotated[
         str | None, typer.Argument(help="Student number, uid, login or address.")
     ] = None,

@@ -17,6 +17,9 @@ ConfigOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+ApproveOption = Annotated[
+    str | None, typer.Option("--approve", help="Apply exactly the held plan with this digest.")
+]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is kept in the history.")]
 RequiredReason = Annotated[
     str, typer.Option("--reason", help="Why; it is kept in the history.", show_default=False)

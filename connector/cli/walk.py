@@ -9,7 +9,14 @@ from typing import Annotated
 import typer
 
 from connector.cli.console import stdout
-from connector.cli.options import ConfigOption, JsonOption, ReasonOption, StudentsArgument, example
+from connector.cli.options import (
+    ApproveOption,
+    ConfigOption,
+    JsonOption,
+    ReasonOption,
+    StudentsArgument,
+    example,
+)
 from connector.cli.shared import (
     end_with,
     opened_context,
@@ -62,9 +69,7 @@ def plan(
 )
 def sync_command(
     context: typer.Context,
-    approve: Annotated[
-        str | None, typer.Option(help="Apply exactly the held plan with this digest.")
-    ] = None,
+    approve: ApproveOption = None,
     accept_feed: Annotated[
         bool, typer.Option("--accept-feed", help="Take a feed refused for its size, once.")
     ] = False,
