@@ -28,13 +28,13 @@ from connector.core.evidence import (
 )
 from connector.core.model import Feed
 from connector.core.spelling import folded
-from connector.edges.register import read_register
 from connector.edges.transports.spool import LARGEST, Arrival, arrivals
 from connector.errors import UnknownStudent, UsageError
 from connector.walk.context import Context
 from connector.walk.execution import Report
 from connector.walk.planning import Scope
 from connector.walk.reconcile import reconcile
+from connector.walk.register import read_feed
 from connector.walk.resolving import resolve
 
 SECOND_LOOK = 1.0  # seconds after which a file that does not parse is read once more
@@ -280,9 +280,7 @@ def apply_to(
     scope = list(dict.fromkeys(numbers))
     if not named and not scope:
         return None
-    feed = read_register(
-        context.settings.source, today=context.moment.today, institution=context.rules.institution
-    )
+    feed = read_feed(context, None, context.moment.today)
     scope = list(dict.fromkeys([*scope, *named_by(context, named, feed)]))
     if not scope:
         return None

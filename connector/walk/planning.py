@@ -32,10 +32,7 @@ from connector.core.model import (
 from connector.core.plan import make_plan
 from connector.core.safety import judge
 from connector.edges.journal import LastRuns
-from connector.errors import (
-    FeedRefused,
-    Untrustworthy,
-)
+from connector.errors import FeedRefused, Untrustworthy
 from connector.walk.context import Context
 from connector.walk.gather import Gathering
 from connector.walk.register import Listing, read_feed
@@ -143,12 +140,7 @@ def prepare(
         )
     approved, refused, late = approve(context, plan, approval.digest)
     gap = scope.at is None and is_long_since(last, context.moment)
-    verdict = Verdict(go=plan.changes, held=())
-    if scope.judged:
-        counted = plan if scope.of is None else replace(plan, managed=scope.of)
-        verdict = judge(counted, context.rules.safety, approved=approved, after_long_gap=gap)
-    if not scope.endings:
-        verdict = replace(verdict, go=tuple(c for c in verdict.go if c.action not in _ENDINGS))
+    verdict = _judged(context, scope, plan, approved=approved, gap=gap)
     gathering.assign_made(verdict.go)
     return Prepared(
         plan=plan,
@@ -173,6 +165,17 @@ def prepare(
 
 
 _ENDINGS = frozenset({Action.EXPIRE, Action.PURGE})
+
+
+def _judged(context: Context, scope: Scope, plan: Plan, *, approved: bool, gap: bool) -> Verdict:
+    """What of a plan may go; ``gap``: the clock may have jumped since the last good run."""
+    verdict = Verdict(go=plan.changes, held=())
+    if scope.judged:
+        counted = plan if scope.of is None else replace(plan, managed=scope.of)
+        verdict = judge(counted, context.rules.safety, approved=approved, after_long_gap=gap)
+    if not scope.endings:
+        verdict = replace(verdict, go=tuple(c for c in verdict.go if c.action not in _ENDINGS))
+    return verdict
 
 
 def feed_for(context: Context, scope: Scope) -> tuple[Feed, str | None]:
