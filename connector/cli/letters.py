@@ -20,13 +20,7 @@ from connector.cli.options import (
     StudentsArgument,
     example,
 )
-from connector.cli.shared import (
-    end_with,
-    is_confirmed,
-    opened_context,
-    print_json,
-    progress_bar,
-)
+from connector.cli.shared import end_with, is_confirmed, opened_context, print_json, progress_bar
 from connector.core.dates import shown
 from connector.desk import account as desk
 from connector.desk import letter_text, letters, recipients, reissuing

@@ -17,13 +17,7 @@ from connector.cli.options import (
     StudentsArgument,
     example,
 )
-from connector.cli.shared import (
-    end_with,
-    opened_context,
-    print_json,
-    progress_bar,
-    read_settings,
-)
+from connector.cli.shared import end_with, opened_context, print_json, progress_bar, read_settings
 from connector.errors import UsageError
 from connector.log import setup as logs
 from connector.render import machine as render

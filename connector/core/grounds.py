@@ -6,10 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from connector.core import catalogue
 from connector.core.dates import shown
-from connector.core.model import (
-    Decision,
-    Facts,
-)
+from connector.core.model import Decision, Facts
 from connector.core.supann import Values
 
 

@@ -15,10 +15,7 @@ from itertools import count
 
 from anyascii import anyascii
 
-from connector.core.model import (
-    Gift,
-    Rejection,
-)
+from connector.core.model import Gift, Rejection
 
 
 @dataclass(slots=True)

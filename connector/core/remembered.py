@@ -8,13 +8,7 @@ from datetime import date
 
 from connector.core import catalogue, supann
 from connector.core.lifecycle import directory_year
-from connector.core.model import (
-    Action,
-    Decision,
-    Facts,
-    Known,
-    State,
-)
+from connector.core.model import Action, Decision, Facts, Known, State
 from connector.core.rules import Rules
 from connector.core.supann import Values
 

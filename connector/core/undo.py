@@ -11,14 +11,7 @@ from connector.core.calendar import year_of_cutoff
 from connector.core.catalogue import MARKS, PASSWORDS
 from connector.core.comparison import Difference
 from connector.core.dates import shown
-from connector.core.model import (
-    Account,
-    Action,
-    Change,
-    Fate,
-    Known,
-    State,
-)
+from connector.core.model import Account, Action, Change, Fate, Known, State
 from connector.core.rules import Rules
 from connector.core.supann import Values
 

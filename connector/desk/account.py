@@ -17,16 +17,7 @@ from connector.core.dates import shown
 from connector.core.dn import below, is_below
 from connector.core.feed import rows_of
 from connector.core.lifecycle import decide
-from connector.core.model import (
-    IN_USE,
-    Account,
-    Action,
-    Decision,
-    Facts,
-    Known,
-    Override,
-    State,
-)
+from connector.core.model import IN_USE, Account, Action, Decision, Facts, Known, Override, State
 from connector.desk.view import Portrait, over, portrait, sign_in_of
 from connector.errors import ScolpassError, UsageError
 from connector.walk.context import Context

@@ -11,10 +11,7 @@ from connector.core import supann
 from connector.core.feed import identity, rows_of
 from connector.core.letter_words import address_lines, grouped, known
 from connector.core.lifecycle import decide
-from connector.core.model import (
-    Enrolment,
-    Facts,
-)
+from connector.core.model import Enrolment, Facts
 from connector.core.rules import Rules
 from connector.core.signs import seen
 from connector.desk.recipients import last_day

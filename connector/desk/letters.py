@@ -16,11 +16,7 @@ from typing import Any, BinaryIO
 from connector.clock import instant
 from connector.core.dates import shown
 from connector.core.door import Shut, shut
-from connector.core.model import (
-    NO_FEED,
-    Account,
-    Moment,
-)
+from connector.core.model import NO_FEED, Account, Moment
 from connector.desk.doors import Doors
 from connector.desk.letter_text import letter, shown_password
 from connector.desk.recipients import Chosen, Refused, refusal

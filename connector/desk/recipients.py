@@ -11,12 +11,7 @@ from connector.core.dates import shown
 from connector.core.door import Answer, Shut
 from connector.core.feed import rows_of
 from connector.core.lifecycle import believed, decide, met_anew
-from connector.core.model import (
-    Account,
-    Facts,
-    Moment,
-    State,
-)
+from connector.core.model import Account, Facts, Moment, State
 from connector.core.rules import Rules
 from connector.errors import NotManaged, UnknownStudent, UsageError
 from connector.walk.context import Context

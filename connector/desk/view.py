@@ -16,14 +16,7 @@ import structlog
 from connector.core import catalogue, evidence, supann
 from connector.core.feed import rows_of
 from connector.core.lifecycle import decide
-from connector.core.model import (
-    Account,
-    Decision,
-    Enrolment,
-    Facts,
-    Feed,
-    Student,
-)
+from connector.core.model import Account, Decision, Enrolment, Facts, Feed, Student
 from connector.core.reasons import Reason, words
 from connector.core.why import (
     Decided,

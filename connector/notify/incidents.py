@@ -7,12 +7,7 @@ from dataclasses import dataclass
 
 from connector.core.model import Held
 from connector.edges.ldap.connection import BindRefused
-from connector.errors import (
-    DirectoryUntrusted,
-    FeedRefused,
-    JournalUntrusted,
-    ScolpassError,
-)
+from connector.errors import DirectoryUntrusted, FeedRefused, JournalUntrusted, ScolpassError
 
 LOCKING = "locking"
 _NAMED = 5  # of many entries

@@ -34,11 +34,7 @@ from tenacity import (
 
 from connector.clock import instant
 from connector.core.evidence import instant_of, zulu
-from connector.errors import (
-    JournalUntrusted,
-    ScolpassError,
-    Transient,
-)
+from connector.errors import JournalUntrusted, ScolpassError, Transient
 from connector.log.redaction import scrub
 from connector.notify.incidents import Incident
 from connector.notify.ways import Alert, Way, WouldSend

@@ -12,10 +12,7 @@ from pydantic import SecretStr
 from connector.core.evidence import zulu
 from connector.edges import smtp
 from connector.edges.http_post import post
-from connector.errors import (
-    ConfigurationError,
-    ScolpassError,
-)
+from connector.errors import ConfigurationError, ScolpassError
 from connector.log.redaction import guard_secret
 from connector.notify.incidents import Incident
 from connector.settings.sections import Mail

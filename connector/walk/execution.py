@@ -12,17 +12,10 @@ from pydantic import SecretStr
 
 from connector.clock import instant
 from connector.core.evidence import WAITING
-from connector.core.model import (
-    Outcome,
-    Plan,
-    Verdict,
-)
+from connector.core.model import Outcome, Plan, Verdict
 from connector.core.plan import digest
 from connector.edges.ldap import passwords
-from connector.errors import (
-    DirectoryUntrusted,
-    JournalUntrusted,
-)
+from connector.errors import DirectoryUntrusted, JournalUntrusted
 from connector.walk.apply import OVERTAKEN, Applied, Applier
 from connector.walk.context import Context
 from connector.walk.planning import Prepared

@@ -5,13 +5,9 @@ from __future__ import annotations
 import structlog
 
 from connector.core.aftermath import Left, left
-from connector.core.model import (
-    Change,
-)
+from connector.core.model import Change
 from connector.edges.ldap import passwords
-from connector.errors import (
-    Transient,
-)
+from connector.errors import Transient
 from connector.walk.apply import Applier
 from connector.walk.context import Context
 

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from connector.core import catalogue
-from connector.core.model import (
-    Feed,
-)
+from connector.core.model import Feed
 from connector.core.spelling import cleaned
-from connector.errors import (
-    NotManaged,
-    UnknownStudent,
-)
+from connector.errors import NotManaged, UnknownStudent
 from connector.walk.context import Context
 from connector.walk.register import read_few
 

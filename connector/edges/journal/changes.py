@@ -20,9 +20,7 @@ from connector.edges.journal.reservations import (
     keep_on_file,
     reserve,
 )
-from connector.edges.journal.rows import (
-    change as change_of,
-)
+from connector.edges.journal.rows import change as change_of
 from connector.edges.journal.rows import (
     change_values,
     history_entry,

@@ -12,13 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.core.feed import Row, assemble, disagreement, feed_drop, identity, rows_of
-from connector.core.model import (
-    Enrolment,
-    Feed,
-    Rejection,
-    Status,
-    Student,
-)
+from connector.core.model import Enrolment, Feed, Rejection, Status, Student
 from tests.unit.core.builders import (
     NUMBER,
     row,

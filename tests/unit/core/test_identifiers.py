@@ -10,13 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.core.identifiers import (
-    address,
-    in_place_order,
-    local_part,
-    serving_order,
-    uid_of,
-)
+from connector.core.identifiers import address, in_place_order, local_part, serving_order, uid_of
 from connector.core.model import Rejection
 
 ADDRESS = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?@etu\.umontpellier\.fr")
