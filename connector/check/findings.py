@@ -8,6 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from connector.core.guessing import Guessing
+from connector.openldap import definition
+from connector.resources import shipped_texts
 
 GRAVITY = (2, 4, 3, 1, 0)  # of exit statuses, the gravest first
 SHOWN = 10  # names that a person is shown; --json has them all
@@ -48,6 +50,18 @@ class Definition:
     # The access rules for people_dn, bind_dn, the provisional policy and first_connection_from.
     rules: Callable[[str, str, str, Sequence[str]], tuple[str, ...]]
     texts: Path  # the folder with the shipped letters, mails and charter
+
+    @classmethod
+    def shipped(cls) -> Definition:
+        """The definition that comes with scolpass."""
+        return cls(
+            indexes=definition.required_indexes(),
+            unique=definition.definition_values("olcUniqueURI"),
+            constraints=definition.definition_values("olcConstraintAttribute"),
+            schema=definition.schema_files(),
+            rules=definition.rules_of,
+            texts=shipped_texts(),
+        )
 
 
 @dataclass(slots=True)

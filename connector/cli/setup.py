@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from connector import resources
 from connector.cli.console import stdout
 from connector.cli.options import ConfigOption, JsonOption, ReasonOption, example
 from connector.cli.shared import end_with, opened_context, print_json
@@ -113,17 +112,8 @@ def check_command(
 ) -> None:
     """See whether configuration, directory, source and journal are sound, and how to mend them."""
     from connector import check as checking
-    from connector.openldap import definition
 
-    expected = checking.Definition(
-        indexes=definition.required_indexes(),
-        unique=definition.definition_values("olcUniqueURI"),
-        constraints=definition.definition_values("olcConstraintAttribute"),
-        schema=definition.schema_files(),
-        rules=definition.rules_of,
-        texts=resources.shipped_texts(),
-    )
-    checkup = checking.examine(config or context.obj, expected)
+    checkup = checking.examine(config or context.obj, checking.Definition.shipped())
     if as_json:
         print_json(checking.checkup_json(checkup))
     else:

@@ -50,21 +50,11 @@ def ready(workspace: Workspace) -> Workspace:
     return workspace
 
 
-DEFINITION = check.Definition(
-    indexes=definition.required_indexes(),
-    unique=definition.definition_values("olcUniqueURI"),
-    constraints=definition.definition_values("olcConstraintAttribute"),
-    schema=definition.schema_files(),
-    rules=definition.rules_of,
-    texts=resources.shipped_texts(),
-)
-
-
 def examined(
     workspace: Workspace, status: int = 0, environ: Mapping[str, str] | None = None
 ) -> Any:
     """What `check --json` prints, asked for in this process; and how it ends."""
-    checkup = check.examine(workspace.config, DEFINITION, environ or {})
+    checkup = check.examine(workspace.config, check.Definition.shipped(), environ or {})
     assert checkup.exit_status == status, checkup.findings
     return check.checkup_json(checkup)
 

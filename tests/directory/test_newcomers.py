@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from connector.check import examine
+from connector.check import Definition, examine
 from connector.errors import UnknownStudent
 from connector.walk.resolving import resolve
-from tests.directory.test_check import DEFINITION
 from tests.support.walk import Row, Walk, student
 
 LONG = [student(f"0160000{n}", f"P{n}", f"N{n}") for n in range(1, 6)]
@@ -118,7 +117,7 @@ def test_check_counts_the_rows_that_a_sync_refuses(walk: Walk) -> None:
     report = walk.sync()
     places = [(one.line, one.value) for one in report.plan.rejected]
     assert places == [(4, "1600001"), (5, "1600002"), (7, "I??l"), (8, "1/13/2000")]
-    checkup = examine(walk.workspace.config, DEFINITION, {})
+    checkup = examine(walk.workspace.config, Definition.shipped(), {})
     found = [one.seen for one in checkup.findings if one.area == "source"]
     assert found[0].endswith("read whole, 3 good rows of 3 students")
     assert found[1] == (
@@ -135,5 +134,5 @@ def test_check_counts_them_before_the_first_sync_and_without_a_directory(walk: W
         (5, "1600002"),
         (6, "I??l"),
     ]
-    found = [one.seen for one in examine(walk.workspace.config, DEFINITION, {}).findings]
+    found = [one.seen for one in examine(walk.workspace.config, Definition.shipped(), {}).findings]
     assert any(said.startswith("rejected: 3 rows;") for said in found)
