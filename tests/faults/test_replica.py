@@ -8,7 +8,6 @@ likes. What scolpass sends to either of them passes a proxy that sees it.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +19,7 @@ from tests.support.directory import Directory, LocalDirectory
 from tests.support.invariants import Invariants, differences
 from tests.support.ports import free_port
 from tests.support.proxy import Cut, Proxy, Request
+from tests.support.waiting import wait_until
 from tests.support.walk import Row, student, students
 from tests.support.workspace import Workspace
 
@@ -61,10 +61,9 @@ class Pair:
     def catch_up(self) -> None:
         """Wait until the consumer holds what the provider holds."""
         self.replication.forget()
-        give_up = time.monotonic() + 30
-        while self.provider.csns() != self.consumer.csns():
-            assert time.monotonic() < give_up, "the consumer does not catch up"
-            time.sleep(0.1)
+        wait_until(
+            lambda: self.provider.csns() == self.consumer.csns(), "the consumer has caught up"
+        )
 
     def promote(self) -> None:
         """The consumer takes writes from now on."""

@@ -15,7 +15,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -35,6 +35,7 @@ from pydantic import SecretStr
 
 from tests.support.ports import free_port
 from tests.support.processes import started
+from tests.support.waiting import wait_until
 
 SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the broker's own, without Debian's wrapper
 _READY_SECONDS = 90.0
@@ -180,7 +181,7 @@ class Broker:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-        _until(lambda: _listens(self._epmd_port), "epmd does not listen")
+        wait_until(lambda: _listens(self._epmd_port), "epmd listens")
         with (self.folder / "log" / "startup").open("ab") as said:
             self._process = started(
                 [str(SCRIPT)],
@@ -263,7 +264,7 @@ class Broker:
             process.wait()
             self._process = None
         # erl_child_setup ends by itself, as its pipe is broken.
-        _until(lambda: not any(map(_lives, children)), f"{children} of the broker live on")
+        wait_until(lambda: not any(map(_lives, children)), f"the broker's {children} have ended")
 
     def _ready(self) -> bool:
         if not _listens(self.port):
@@ -342,9 +343,9 @@ class Broker:
         in it does not start again, though its messages were confirmed.
         """
         registers = list((self.folder / "data").rglob("names.dets"))
-        _until(
+        wait_until(
             lambda: any(queue.encode() in register.read_bytes() for register in registers),
-            f"{queue} is not on the disk",
+            f"{queue} is on the disk",
         )
 
     def delete(self, queue: str) -> None:
@@ -434,10 +435,3 @@ def _lives(pid: int) -> bool:
     except OSError:
         return False
     return status.rpartition(")")[2].split()[0] != "Z"
-
-
-def _until(condition: Callable[[], bool], otherwise: str) -> None:
-    give_up = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < give_up, otherwise
-        time.sleep(0.02)
