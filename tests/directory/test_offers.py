@@ -17,27 +17,24 @@ from connector.activation.portal import Portal
 from connector.activation.visits import Step, Visit
 from connector.desk import account as desk
 from connector.errors import LinkOver
-from tests.directory.test_visits import (
+from tests.support.desk import activate, binds, states, take
+from tests.support.events import NUMBER, Inbox, activation
+from tests.support.visits import (
+    FINDER,
     NEW,
+    OWN,
     Opening,
     again,
     begin,
     change_own,
     enter,
-    open_portal,
     sent,
     settle,
     sql,
 )
-from tests.support.desk import activate, binds, states, take
-from tests.support.events import NUMBER, Inbox, activation
 from tests.support.walk import Walk
 
-FINDER = "finder@example.com"
-OWN = "lea@laposte.net"
 BEFORE = "before@example.org"
-
-__all__ = ["open_portal"]  # the fixture
 
 
 def step_by_step(portal: Portal, visit: Visit, address: str) -> Visit:

@@ -24,26 +24,22 @@ from connector.desk import account as desk
 from connector.edges.journal.holders import FORGOTTEN
 from connector.errors import InvalidInput, LinkOver, SessionOver
 from connector.inbox import events
-from tests.directory.test_visits import (
+from tests.support.desk import activate, binds, states, take
+from tests.support.events import CHARTER, NUMBER, PASSWORD, Inbox, activation, event
+from tests.support.visits import (
+    FINDER,
     NEW,
+    OWN,
     Opening,
     again,
     begin,
     change_own,
     enter,
-    open_portal,
     sent,
     settle,
     sql,
 )
-from tests.support.desk import activate, binds, states, take
-from tests.support.events import CHARTER, NUMBER, PASSWORD, Inbox, activation, event
 from tests.support.walk import Walk, students
-
-FINDER = "finder@example.com"
-OWN = "lea@laposte.net"
-
-__all__ = ["open_portal"]  # the fixture
 
 
 @pytest.fixture(params=["inactive", "active"])

@@ -2,119 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from pydantic import SecretStr
 
 from connector.activation import guard, links, visits
 from connector.activation.links import CONFIRM, RESET
-from connector.activation.portal import Portal
-from connector.activation.signing import SignedIn
-from connector.activation.visits import IDLE, LONGEST, Step, Visit
+from connector.activation.visits import IDLE, LONGEST, Step
 from connector.clock import instant
 from connector.desk import account as desk
 from connector.edges.ldap import student
-from connector.edges.ldap.reading import Directory
 from connector.edges.tokens import draw_token, fingerprint
 from connector.errors import DirectoryUntrusted, InvalidInput, LinkOver, SessionOver
-from connector.inbox.events import apply_to
-from connector.inbox.intake import Intake
-from connector.settings.loading import load_settings
-from connector.walk.context import open_context
 from tests.support.desk import activate, binds, recorded, states, take
 from tests.support.events import NUMBER, PASSWORD
+from tests.support.visits import (
+    NEW,
+    Opening,
+    again,
+    begin,
+    change_own,
+    confirmed,
+    enter,
+    give_all,
+    sent,
+    settle,
+    sql,
+)
 from tests.support.waiting import wait_for_the_next_second
 from tests.support.walk import Walk, students
-
-NEW = "Grenouille-bleue-1912"
-Opening = Callable[..., Portal]
-
-
-@pytest.fixture
-def open_portal(walk: Walk) -> Iterator[Opening]:
-    """Opens the portal of a workspace with two students, with keys of its configuration set."""
-    walk.synced(students(2))
-    opened: list[Callable[[], None]] = []
-
-    def open_it(**activation: object) -> Portal:
-        walk.workspace.configure(
-            {
-                "activation": activation,
-                "http": {"public_url": "https://ent.example.org"},
-            }
-        )
-        settings = load_settings(walk.workspace.config)
-        context = open_context(settings, "daemon").__enter__()
-        intake = Intake(context, lambda taken: None).__enter__()
-        portal = Portal(settings, intake.stored)
-        opened.extend([portal.__exit__, intake.__exit__, context.__exit__])
-        return portal
-
-    yield open_it
-    for close in opened:
-        close()
-
-
-def begin(portal: Portal, walk: Walk, number: str = NUMBER) -> Visit:
-    password = SecretStr(walk.password(number))
-    return again(portal, enter(portal, walk, password, number))
-
-
-def enter(portal: Portal, walk: Walk, password: SecretStr, number: str = NUMBER) -> str:
-    """Sign in; what the browser holds."""
-    with portal.directory() as directory:
-        account, changed = directory.held_at(walk.people()[number]["dn"][0])
-        assert account is not None
-        assert student.lets_in(directory, account.dn, password)
-    signed = SignedIn(number, account.dn, account, account.must_change, changed)
-    return visits.open_visit(portal, signed, password)
-
-
-def again(portal: Portal, token: str) -> Visit:
-    found = visits.visit(portal, token)
-    assert found is not None
-    return found
-
-
-def sql(portal: Portal, statement: str, **values: str) -> list[Any]:
-    """What stands in the journal, or is put there."""
-    with portal.journal._writing("testing") as connection:
-        found = connection.execute(sa.text(statement), values)
-        return list(found.scalars()) if found.returns_rows else []
-
-
-def change_own(walk: Walk, old: str, new: str) -> None:
-    """She changes her password on another portal."""
-    settings = load_settings(walk.workspace.config)
-    edge = Directory(settings.directory, settings.directory_password())
-    student.change_password(edge, walk.people()[NUMBER]["dn"][0], SecretStr(old), SecretStr(new))
-
-
-def settle(walk: Walk) -> None:
-    """What the daemon does with events that have come."""
-    with walk.context() as context:
-        apply_to(context, [NUMBER])
-
-
-def confirmed(portal: Portal, token: str) -> Visit:
-    """Before the new password: the charter accepted, and mail left where it is."""
-    visits.accept_charter(portal, again(portal, token))
-    visits.give_forwarding(portal, again(portal, token), "", keep_copy=False)
-    return again(portal, token)
-
-
-def give_all(portal: Portal, visit: Visit) -> str:
-    """All steps; the token after the last."""
-    visits.give_backup_mail(portal, visit, "lea@laposte.net")
-    visits.accept_charter(portal, visit)
-    visits.give_forwarding(portal, visit, "lea@gmail.com", keep_copy=True)
-    return visits.change_password(portal, again(portal, visit.token), NEW, NEW)
-
 
 # --- the steps ------------------------------------------------------------------------------------
 
@@ -351,12 +269,6 @@ def test_the_journal_alone_neither_opens_a_session_nor_shows_a_password(
 
 
 # --- links ----------------------------------------------------------------------------------------
-
-
-def sent(portal: Portal, purpose: str) -> str:
-    """The link that a mail would carry."""
-    [identity] = sql(portal, "SELECT id FROM links WHERE purpose = :purpose", purpose=purpose)
-    return f"{identity}.{portal.signer('link').sign(identity)}"
 
 
 def test_a_backup_mail_counts_once_its_link_has_been_followed(
