@@ -62,8 +62,8 @@ def the_register(story: Story) -> None:
     story.say(
         f"""The register exports {len(story.rows)} rows about {students} students: names with
         Ø, ß, Œ and ı, combining accents, apostrophes of seven kinds, ten scripts, a name of 200
-        characters, signs that mean something to LDAP, SQL, shells and spreadsheets, homonyms, and
-        twins."""
+        letters, characters that mean something to LDAP, SQL, shells and spreadsheets, homonyms,
+        and twins."""
     )
     story.register(
         "first-day.csv", export(story.rows, story.year), shows="head -n 9 enrolments.csv"
@@ -159,7 +159,7 @@ def _named_lines(ran: Ran) -> list[str]:
         if entry["supannEtuId"][0] in shown:
             first, last, mail = (entry.get(n, [""])[0] for n in ("givenName", "sn", "mail"))
             last = last if len(last) <= 40 else f"{last[:24]}... ({len(last)} characters)"
-            lines.append(f"{first} {last}: {mail.partition('@')[0]}@")
+            lines.append(f"{first} {last}".lstrip() + f": {mail.partition('@')[0]}@")
     return [*lines, f"and {len(ran.entries) - len(lines)} more"]
 
 
