@@ -1,6 +1,6 @@
 """The one place that reads the clock.
 
-A pass reads it once, as a :class:`Moment`, and hands the value down; the journal stamps its
+A run reads it once, as a :class:`Moment`, and hands the value down; the journal stamps its
 records with :func:`instant`. Everything else computes with what it was given.
 """
 

@@ -81,7 +81,7 @@ class Guard:
         Args:
             journal: shared by all hosts.
             throttle: the limits.
-            sign: what stands in the journal for an identifier that was typed: it may be a
+            character: what stands in the journal for an identifier that was typed: it may be a
                 password in the wrong field.
             longest: what an attempt may take; who takes longer is taken for dead.
         """

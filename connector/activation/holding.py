@@ -71,10 +71,10 @@ def vouched_backup(portal: Portal, number: str, account: Account) -> str | None:
         return backup
     if holder.backup is not None and holder.backup.lower() == backup.lower():
         return backup
-    for gift in portal.journal.gifts([number]).get(number, ()):
-        elsewhere = gift.field == Given.BACKUP_MAIL and gift.source != PAGES
-        since = holder.since is None or gift.time > holder.since
-        if elsewhere and since and gift.value.lower() == backup.lower():
+    for evidence_item in portal.journal.evidence_items([number]).get(number, ()):
+        elsewhere = evidence_item.field == Given.BACKUP_MAIL and evidence_item.source != PAGES
+        since = holder.since is None or evidence_item.time > holder.since
+        if elsewhere and since and evidence_item.value.lower() == backup.lower():
             return backup
     return None
 

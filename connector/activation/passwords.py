@@ -36,7 +36,7 @@ def typed(portal: Portal, password: str) -> SecretStr:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """How a new password fares."""
+    """What a new password is worth."""
 
     checks: Mapping[str, bool]  # whether each rule is kept, by its name
     strength: int  # 0 to 4, by zxcvbn
@@ -50,7 +50,7 @@ def read_ahead() -> None:
 def judged(
     portal: Portal, account: Account, new: str, provisional: SecretStr | None = None
 ) -> Judged:
-    """How a new password fares for one student.
+    """What a new password is worth for one student.
 
     ``provisional``: the password in whose place it comes; None where it is not known.
     """

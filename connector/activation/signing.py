@@ -163,7 +163,7 @@ def look_up(portal: Portal, directory: Directory, identifier: str) -> Found:
         return Found(number, closed="ambiguous")
     account = accounts[0]
     theirs = same_dn(account.dn, known.dn) and not supann.is_shared_person(account)
-    opens = account.password and supann.standing(account).state in OPEN
+    opens = account.password and supann.current_state(account).state in OPEN
     return Found(number, account, "" if theirs and opens else "closed")
 
 

@@ -31,7 +31,7 @@ from connector.activation.signing import OPEN, SignedIn
 from connector.core import evidence, supann
 from connector.core.catalogue import GIVEN, Given
 from connector.core.holding import redirection
-from connector.core.model import IN_USE, Account, Gift
+from connector.core.model import IN_USE, Account, EvidenceItem
 from connector.core.rules import Rules
 from connector.edges.journal import Journal, Session
 from connector.edges.ldap import student
@@ -89,13 +89,13 @@ class Visit:
     @property
     def active(self) -> bool:
         """Whether the directory has the account as active, or in grace."""
-        return supann.standing(self.account).state in IN_USE
+        return supann.current_state(self.account).state in IN_USE
 
     def may_see(self, step: Step) -> bool:
         """Whether the student may make a step, now or again."""
         return step in self.steps and self.steps.index(step) <= self.steps.index(self.next)
 
-    def standing(self, name: str) -> str:
+    def current(self, name: str) -> str:
         """What holds of one kind: given in this session, or before; "" where nothing was."""
         kept = self.session.kept.get(name)
         return kept if isinstance(kept, str) else self.stood.get(name, "")
@@ -161,15 +161,15 @@ def visit(portal: Portal, token: str) -> Visit | None:
         return None
     if now - session.used_at > TOUCHED:
         portal.journal.keep_in_session(session.id, now)
-    gifts = portal.journal.gifts([session.number]).get(session.number, ())
-    stood = _stood(account, gifts, portal.rules)
+    evidence_items = portal.journal.evidence_items([session.number]).get(session.number, ())
+    stood = _stood(account, evidence_items, portal.rules)
     if account.must_change:
         stood |= offered(portal, session)
     doubted = account.must_change or "doubted" in session.kept
     if not doubted and account.backup_mails:
         doubted = vouched_backup(portal, session.number, account) is None
-    steps, given = steps_of(session, account, stood, gifts, portal.rules, doubted=doubted)
-    lacking = evidence.missing(account, gifts, portal.rules.activation)
+    steps, given = steps_of(session, account, stood, evidence_items, portal.rules, doubted=doubted)
+    lacking = evidence.missing(account, evidence_items, portal.rules.activation)
     if not portal.rules.activation.verify_backup_mail:
         lacking = tuple(name for name in lacking if name not in session.kept)
     return Visit(token, now, session, account, stood, steps, given, lacking, doubted)
@@ -179,7 +179,7 @@ def _held(portal: Portal, token: str, session: Session, now: datetime) -> Accoun
     """The entry, if its account is open and has the password that the session began with."""
     with portal.directory() as directory:
         account, changed = directory.held_at(session.kept["dn"])
-        if account is None or supann.standing(account).state not in OPEN:
+        if account is None or supann.current_state(account).state not in OPEN:
             return None
         if not holds(session, account, changed):
             log.info("session over: another password stands", student_number=session.number)
@@ -203,9 +203,11 @@ def forget(journal: Journal, now: datetime) -> None:
     journal.forget_sessions(now - IDLE, now - LONGEST, now)
 
 
-def _stood(account: Account, gifts: Sequence[Gift], rules: Rules) -> dict[str, str]:
+def _stood(
+    account: Account, evidence_items: Sequence[EvidenceItem], rules: Rules
+) -> dict[str, str]:
     """What holds by entry and events: what is still to be written before what is written."""
-    given = {gift.field: gift for gift in gifts}
+    given = {evidence_item.field: evidence_item for evidence_item in evidence_items}
     found: dict[str, str] = {}
     backup, forwarding = given.get(Given.BACKUP_MAIL), given.get(Given.FORWARDING)
     if backup is not None and not (backup.applied and account.backup_mails):
@@ -216,12 +218,12 @@ def _stood(account: Account, gifts: Sequence[Gift], rules: Rules) -> dict[str, s
         found[Given.CHARTER] = given[Given.CHARTER].value
     elif charter := account.first(GIVEN[Given.CHARTER].shown_by):
         found[Given.CHARTER] = charter
-    standing = account.values(GIVEN[Given.FORWARDING].shown_by)
-    if forwarding is not None and not (forwarding.applied and standing):
+    current = account.values(GIVEN[Given.FORWARDING].shown_by)
+    if forwarding is not None and not (forwarding.applied and current):
         found[Given.FORWARDING] = forwarding.value
         found["keep_copy"] = "on" if forwarding.keep_copy else ""
-    elif standing:
-        elsewhere, keep_copy = redirection(standing, account, rules)
+    elif current:
+        elsewhere, keep_copy = redirection(current, account, rules)
         found[Given.FORWARDING] = ", ".join(elsewhere)
         found["keep_copy"] = "on" if keep_copy else ""
     return found
@@ -231,7 +233,7 @@ def steps_of(
     session: Session,
     account: Account,
     stood: Mapping[str, str],
-    gifts: Sequence[Gift],
+    evidence_items: Sequence[EvidenceItem],
     rules: Rules,
     *,
     doubted: bool,
@@ -242,7 +244,7 @@ def steps_of(
     of its steps: so that the pages count 1, 2, 3 and leave no number out.
     """
     required = rules.activation.require
-    found = evidence.found(account, gifts).keys() | session.kept.keys()
+    found = evidence.found(account, evidence_items).keys() | session.kept.keys()
     asked = {
         Step.BACKUP_MAIL: Given.BACKUP_MAIL in required
         or (doubted and bool(stood.get(Given.BACKUP_MAIL))),
@@ -256,7 +258,8 @@ def steps_of(
         Step.CHARTER: Given.CHARTER in found,
         Step.FORWARDING: Given.FORWARDING in session.kept
         or (
-            not doubted and (Given.FORWARDING in stood or supann.standing(account).state in IN_USE)
+            not doubted
+            and (Given.FORWARDING in stood or supann.current_state(account).state in IN_USE)
         ),
         Step.PASSWORD: not account.must_change,
     }

@@ -89,7 +89,7 @@ def _count_accounts(case: Case) -> Census:
         if census.example is None and is_below(account.dn, people):
             census.example = account.dn
         if account.must_change:
-            state = supann.standing(account).state
+            state = supann.current_state(account).state
             if state is not State.EXPIRED:  # of which no letter is printed any more
                 census.must_change.add(numbers[0])
             if state is State.INACTIVE and not supann.has_policy(account, provisional):

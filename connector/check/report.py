@@ -40,7 +40,7 @@ def checkup_json(checkup: Checkup) -> dict[str, Any]:
             "lockout_duration": guessing.lock.seconds,
             "threads": guessing.threads,
             "length": guessing.length,
-            "alphabet": guessing.signs,
+            "alphabet": guessing.characters,
             "length_needed": guessing.length_needed,
         },
     }

@@ -29,7 +29,7 @@ class Commands(LazyGroup):
             _WALK, "Show what a sync would do, with reasons and differences. Writes nothing."
         ),
         "sync": Entry(
-            _WALK, "Make one pass: read the register and the directory, plan, judge, apply."
+            _WALK, "Make one run: read the register and the directory, plan, judge, apply."
         ),
         "resync": Entry(_WALK, "Bring one student up to date now, step by step."),
         "run": Entry(

@@ -141,7 +141,7 @@ def letters_command(
                 chosen,
                 printer,
                 sys.stdout.buffer if to_stdout else out,
-                turn=lambda: opened.locked("letters", whole=False),
+                locked=lambda: opened.locked("letters", whole=False),
                 progress=done,
             )
     shown = len(printed.refused) if students else render.SHOWN

@@ -30,14 +30,14 @@ def show(
     """Say whether a student can sign in, and if not, why and what helps; then all that is known."""
     with opened_context(context, config) as opened:
         try:
-            found = view.portrait(opened, resolving.resolve(opened, student))
+            found = view.account_view(opened, resolving.resolve(opened, student))
         except NotManaged as error:
-            found = view.portrait_of_others(opened, error)
+            found = view.view_of_others(opened, error)
         rules = opened.rules
     if as_json:
-        print_json(person.portrait_json(found, rules))
+        print_json(person.account_json(found, rules))
     else:
-        person.show_portrait(stdout, found, rules)
+        person.show_account(stdout, found, rules)
 
 
 @commands.command(epilog=example("scolpass find martin léa --born 10/10/2006"))

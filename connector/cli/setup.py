@@ -86,7 +86,7 @@ def init_command(
     """Write a configuration, a key, and what the directory needs as LDIF. Overwrites nothing."""
     from connector.openldap import init
 
-    wishes = init.Wishes(
+    requested = init.Requested(
         suffix,
         name,
         uai,
@@ -99,7 +99,7 @@ def init_command(
         tuple(first_connection_from or LOOPBACK),
         server_config,
     )
-    made = init.make(folder, wishes)
+    made = init.make(folder, requested)
     if as_json:
         print_json(init.made_json(made))
     else:

@@ -1,7 +1,7 @@
 """Standard output, told apart from every other file: what fails there is the answer alone.
 
 A reader that has gone (``| head``) or a full disk behind ``>`` undoes nothing of what a command
-did, so its error is another one than that of any other file. And a sign that the terminal's
+did, so its error is another one than that of any other file. And a character that the terminal's
 encoding lacks ends no command: it is printed as its escape.
 """
 
@@ -34,17 +34,17 @@ class _Descriptor(io.FileIO):
 
 def tell_apart() -> None:
     """Put a stream in place of ``sys.stdout`` that tells its errors from all others."""
-    standing = sys.stdout
+    current = sys.stdout
     try:
-        number = standing.fileno()
+        number = current.fileno()
     except (AttributeError, OSError, ValueError):
         return  # closed, or in memory
     raw = _Descriptor(number, "wb", closefd=False)
     sys.stdout = io.TextIOWrapper(
         io.BufferedWriter(raw),
-        encoding=standing.encoding,
+        encoding=current.encoding,
         errors="backslashreplace",
-        line_buffering=standing.isatty(),
+        line_buffering=current.isatty(),
     )
 
 

@@ -71,7 +71,7 @@ def sync_command(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Make one pass: read the register and the directory, plan, judge, apply."""
+    """Make one run: read the register and the directory, plan, judge, apply."""
     from connector.inbox import events
 
     for asked, option in ((approve is not None, "--approve"), (accept_feed, "--accept-feed")):

@@ -15,8 +15,8 @@ from connector.core.model import (
     Account,
     Decision,
     Enrolment,
+    EvidenceItem,
     Facts,
-    Gift,
     Known,
     Reservation,
     State,
@@ -136,33 +136,35 @@ def give(
     if facts.override.reissue and decision.draws_password and decision.state is State.INACTIVE:
         return ()  # it was given by whoever held the account until now
     given = []
-    for gift in facts.gifts:
-        if gift.applied and account is not None:
+    for evidence_item in facts.evidence_items:
+        if evidence_item.applied and account is not None:
             continue
-        if gift.field == Given.BACKUP_MAIL:
-            shared.update(supann.desired_backup_mail(account, gift.value))
-        elif gift.field == Given.CHARTER:
-            whole["scolpassCharter"] = (gift.value,)
+        if evidence_item.field == Given.BACKUP_MAIL:
+            shared.update(supann.desired_backup_mail(account, evidence_item.value))
+        elif evidence_item.field == Given.CHARTER:
+            whole["scolpassCharter"] = (evidence_item.value,)
         elif decision.state in IN_USE and account is not None:
-            whole["mailForwardingAddress"] = _forwarding(gift, account, whole, rules)
+            whole["mailForwardingAddress"] = _forwarding(evidence_item, account, whole, rules)
         else:
             continue
-        given.append(gift.field)
+        given.append(evidence_item.field)
     return tuple(given)
 
 
-def _forwarding(gift: Gift, account: Account, whole: Mapping[str, Values], rules: Rules) -> Values:
+def _forwarding(
+    evidence_item: EvidenceItem, account: Account, whole: Mapping[str, Values], rules: Rules
+) -> Values:
     """Where mail goes: the address given and, with a copy, the local mailbox; nothing if taken
     back."""
-    if not gift.value:
+    if not evidence_item.value:
         return ()
-    if not gift.keep_copy:
-        return (gift.value,)
+    if not evidence_item.keep_copy:
+        return (evidence_item.value,)
     mail, uid = (whole.get(name, account.values(name))[0] for name in ("mail", "uid"))
     copy = rules.forwarding.local_copy.format(
         local=mail.partition("@")[0], uid=uid, mail_domain=rules.institution.mail_domain
     )
-    return (gift.value, copy)
+    return (evidence_item.value, copy)
 
 
 def rename(
@@ -173,7 +175,7 @@ def rename(
     whole: dict[str, Values],
     shared: dict[str, tuple[Values, Values]],
 ) -> None:
-    """Login and address by the name of today; the old address stays hers, as a former one."""
+    """Login and address by the name of today; the old one is kept as a former address."""
     old = account.first("mail") or ""
     mine = {folded(v) for name in catalogue.ADDRESSES for v in account.all_values(name)}
     row = identity_row(facts)
@@ -228,8 +230,8 @@ def _missing_identifiers(
     lacking = [name for name in names if not account.values(name)]
     if lacking:
         domain = "@" + rules.institution.mail_domain
-        standing = (value for name in names for value in account.all_values(name))
-        own = next((v for v in standing if v and v.lower().endswith(domain)), None)
+        current = (value for name in names for value in account.all_values(name))
+        own = next((v for v in current if v and v.lower().endswith(domain)), None)
         for given_once in (facts.known, facts.reservation):
             own = own or (given_once.address if given_once else None)
         own = (own or new_address(identity_row(facts), uid, taken, rules)).lower()

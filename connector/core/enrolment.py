@@ -189,7 +189,7 @@ def read_row(
 def number_in(value: object) -> str:
     """The student number that ``value`` holds, or ``""`` where it holds none.
 
-    For rows that were rejected: whose they are decides which student keeps what she has.
+    For rows that were rejected: whose they are decides which student keeps what they have.
     """
     try:
         return _number(value)
@@ -287,7 +287,11 @@ def _ine(values: Mapping[str, object]) -> str | None:
         return None
     if control_character(text) is None:
         return text
-    return clean("".join(sign for sign in text if unicodedata.category(sign) not in ("Cc", "Cs")))
+    return clean(
+        "".join(
+            character for character in text if unicodedata.category(character) not in ("Cc", "Cs")
+        )
+    )
 
 
 def _date(field: str, value: object, date_format: str, institution: Institution) -> date | None:
@@ -319,7 +323,7 @@ def _parsed(text: str, date_format: str) -> date | str | None:
     if not cleaned:
         return None
     # strptime would read digits of every script.
-    if not any(sign.isdigit() and not sign.isascii() for sign in cleaned):
+    if not any(character.isdigit() and not character.isascii() for character in cleaned):
         try:
             return datetime.strptime(cleaned, date_format).date()  # noqa: DTZ007 a day, no instant
         except ValueError:
@@ -383,7 +387,7 @@ def _status(value: object) -> Status:
 def _known_status(text: str) -> Status | None:
     """The status that a word of the register stands for; case and accents do not matter."""
     apart = unicodedata.normalize("NFD", clean(text))
-    bare = "".join(sign for sign in apart if not unicodedata.combining(sign))
+    bare = "".join(character for character in apart if not unicodedata.combining(character))
     return STATUSES.get(bare.lower())
 
 
@@ -397,7 +401,9 @@ def _shown(value: object) -> str:
     text = clean(text[: 4 * _SHOWN])
     if not text.isprintable():
         text = "".join(
-            sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii")
-            for sign in text
+            character
+            if character.isprintable()
+            else character.encode("unicode_escape").decode("ascii")
+            for character in text
         )
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

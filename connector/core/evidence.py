@@ -25,7 +25,7 @@ from connector.core.catalogue import (
     Given,
     GivenRow,
 )
-from connector.core.model import Account, Gift
+from connector.core.model import Account, EvidenceItem
 from connector.core.rules import Activation
 from connector.core.spelling import cleaned
 
@@ -56,7 +56,7 @@ class Event:
     type: str
     time: datetime
     identifier: str
-    gifts: tuple[Gift, ...]
+    evidence_items: tuple[EvidenceItem, ...]
     trouble: str | None = None  # why it is rejected, though its good part counts
 
 
@@ -99,17 +99,19 @@ def read_event(body: object, arrived: datetime, own_domains: Iterable[str]) -> E
     if not identifier:
         raise BadEvent("data.identifier: expected a login, address, uid or student number")
     reader = _Reader(kind, data, time, source, identity, tuple(own_domains))
-    gifts, troubles = reader.read()
-    if not gifts and not troubles:
+    evidence_items, troubles = reader.read()
+    if not evidence_items and not troubles:
         raise BadEvent("data: it holds nothing to do")
-    return Event(identity, source, kind, time, identifier, gifts, "; ".join(troubles) or None)
+    return Event(
+        identity, source, kind, time, identifier, evidence_items, "; ".join(troubles) or None
+    )
 
 
 def _text(table: Mapping[str, Any], name: str, prefix: str = "") -> str:
     value = table.get(name)
     if not isinstance(value, str) or not value:
         raise BadEvent(f"{prefix}{name}: expected text")
-    # Octets, not signs: it stands in an index, and no database takes one at any length.
+    # Octets, not characters: it stands in an index, and no database takes one at any length.
     if not value.isprintable() or len(value.encode()) > LONGEST:
         raise BadEvent(f"{prefix}{name}: expected at most {LONGEST} octets of printable signs")
     return value
@@ -153,23 +155,23 @@ class _Reader:
     id: str
     own_domains: tuple[str, ...]
 
-    def read(self) -> tuple[tuple[Gift, ...], list[str]]:
+    def read(self) -> tuple[tuple[EvidenceItem, ...], list[str]]:
         """What is given, and what is wrong."""
-        gifts: list[Gift] = []
+        evidence_items: list[EvidenceItem] = []
         troubles: list[str] = []
         for row in GIVEN.values():
             if self.kind not in row.events:
                 continue
             try:
-                gift = self._read_one(row.name)
+                evidence_item = self._read_one(row.name)
             except BadEvent as error:
                 troubles.append(str(error))
                 continue
-            if gift is not None:
-                gifts.append(gift)
-        return tuple(gifts), troubles
+            if evidence_item is not None:
+                evidence_items.append(evidence_item)
+        return tuple(evidence_items), troubles
 
-    def _read_one(self, name: Given) -> Gift | None:
+    def _read_one(self, name: Given) -> EvidenceItem | None:
         match name:
             case Given.BACKUP_MAIL:
                 return self._backup_mail()
@@ -180,15 +182,15 @@ class _Reader:
             case Given.PASSWORD_CHANGED:
                 return None  # no event gives it
 
-    def _gift(self, field: Given, value: str, *, keep_copy: bool = False) -> Gift:
-        return Gift(field.value, value, self.time, self.source, self.id, keep_copy)
+    def _evidence_item(self, field: Given, value: str, *, keep_copy: bool = False) -> EvidenceItem:
+        return EvidenceItem(field.value, value, self.time, self.source, self.id, keep_copy)
 
-    def _backup_mail(self) -> Gift | None:
+    def _backup_mail(self) -> EvidenceItem | None:
         if self.kind == ACTIVATED and self.data.get("backup_mail") is None:
             return None
-        return self._gift(Given.BACKUP_MAIL, self._address("backup_mail"))
+        return self._evidence_item(Given.BACKUP_MAIL, self._address("backup_mail"))
 
-    def _charter(self) -> Gift | None:
+    def _charter(self) -> EvidenceItem | None:
         charter = self.data.get("charter")
         if charter is None:
             return None
@@ -200,9 +202,11 @@ class _Reader:
         accepted = instant_of(charter.get("accepted_at"))
         if accepted is None:
             raise BadEvent("data.charter.accepted_at: expected RFC 3339")
-        return self._gift(Given.CHARTER, f"{version} {zulu(accepted.replace(microsecond=0))}")
+        return self._evidence_item(
+            Given.CHARTER, f"{version} {zulu(accepted.replace(microsecond=0))}"
+        )
 
-    def _forwarding(self) -> Gift | None:
+    def _forwarding(self) -> EvidenceItem | None:
         if "forward_to" not in self.data:
             if self.kind == FORWARDING_CHANGED:
                 raise BadEvent("data.forward_to: expected an address or null")
@@ -211,8 +215,10 @@ class _Reader:
         if not isinstance(keep_copy, bool):
             raise BadEvent("data.keep_copy: expected true or false")
         if self.data["forward_to"] is None:
-            return self._gift(Given.FORWARDING, "")
-        return self._gift(Given.FORWARDING, self._address("forward_to"), keep_copy=keep_copy)
+            return self._evidence_item(Given.FORWARDING, "")
+        return self._evidence_item(
+            Given.FORWARDING, self._address("forward_to"), keep_copy=keep_copy
+        )
 
     def _address(self, name: str) -> str:
         reason = refused_address(self.data.get(name), self.own_domains)
@@ -224,13 +230,15 @@ class _Reader:
 # --- folding --------------------------------------------------------------------------------------
 
 
-def fold(standing: Sequence[Gift], given: Sequence[Gift]) -> tuple[Gift, ...]:
-    """The latest gift of each field, whatever the order in which they came."""
-    latest: dict[str, Gift] = {}
-    for gift in (*standing, *given):
-        other = latest.get(gift.field)
-        if other is None or gift.rank > other.rank:
-            latest[gift.field] = gift
+def fold(
+    current: Sequence[EvidenceItem], given: Sequence[EvidenceItem]
+) -> tuple[EvidenceItem, ...]:
+    """The latest evidence item of each field, whatever the order in which they came."""
+    latest: dict[str, EvidenceItem] = {}
+    for evidence_item in (*current, *given):
+        other = latest.get(evidence_item.field)
+        if other is None or evidence_item.rank > other.rank:
+            latest[evidence_item.field] = evidence_item
     return tuple(latest[name] for name in sorted(latest))
 
 
@@ -242,17 +250,19 @@ def password_changed(account: Account) -> bool:
     return account.password and not account.must_change
 
 
-def given(account: Account, gifts: Sequence[Gift]) -> bool:
+def given(account: Account, evidence_items: Sequence[EvidenceItem]) -> bool:
     """Whether anything was given by somebody who had the password, here or in the entry."""
-    return bool(gifts) or any(_shows(account, row) for row in GIVEN.values() if row.events)
+    return bool(evidence_items) or any(_shows(account, row) for row in GIVEN.values() if row.events)
 
 
-def found(account: Account | None, gifts: Sequence[Gift]) -> dict[str, datetime | None]:
+def found(
+    account: Account | None, evidence_items: Sequence[EvidenceItem]
+) -> dict[str, datetime | None]:
     """The evidence that entry and journal hold, with its time where one is known."""
     evidence: dict[str, datetime | None] = {}
-    for gift in gifts:
-        if gift.field in EVIDENCE:
-            evidence[gift.field] = gift.time
+    for evidence_item in evidence_items:
+        if evidence_item.field in EVIDENCE:
+            evidence[evidence_item.field] = evidence_item.time
     if account is not None:
         for kind in EVIDENCE:
             if _shows(account, GIVEN[kind]):
@@ -274,8 +284,8 @@ def _shows(account: Account, row: GivenRow) -> bool:
 
 
 def missing(
-    account: Account | None, gifts: Sequence[Gift], activation: Activation
+    account: Account | None, evidence_items: Sequence[EvidenceItem], activation: Activation
 ) -> tuple[str, ...]:
     """The required evidence that neither the entry nor the journal holds, in order."""
-    there = found(account, gifts)
+    there = found(account, evidence_items)
     return tuple(name for name in activation.require if name not in there)

@@ -33,7 +33,7 @@ class Row(NamedTuple):
 
 
 def assemble(rows: Iterable[Row]) -> Feed:
-    """A feed of rows, in one pass over them; they need not be held anywhere else.
+    """A feed of rows, in one run over them; they need not be held anywhere else.
 
     - A student with one bad row is left out whole, and keeps what they have.
     - Names that have lost letters are noted: they reject a student who has no entry yet.
@@ -193,7 +193,7 @@ def identity(rows: Iterable[Enrolment]) -> Enrolment:
 
 
 def disagreement(rows: Sequence[Enrolment]) -> bool:
-    """Whether the rows of one student differ in who she is, which is worth a notice."""
+    """Whether the rows of one student differ in who the student is, which is worth a notice."""
     return any(len({getattr(row, name) for row in rows}) > 1 for name in IDENTITY)
 
 

@@ -1,4 +1,4 @@
-"""What guessing could open: provisional passwords reckoned against the policy that guards them.
+"""What guessing could open: provisional passwords held against the policy that guards them.
 
 Six digits are an activation code, no password: they hold only as long as the directory counts
 the wrong ones. This is the figure of the contract ("The provisional password"), from the policy
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from connector.core.rules import Provisional
 
 LIMIT = 0.01  # accounts a day that guessing may open
-LONGEST = 64  # signs that a provisional password may have
+LONGEST = 64  # characters that a provisional password may have
 DEFAULT_THREADS = 16  # of slapd, where cn=config cannot be read
 ALARM_SHARE, ALARM_LEAST = 100, 5  # one in so many inactive accounts, and no fewer than these
 _DAY = 86_400
@@ -52,7 +52,7 @@ class Guessing:
     lock: Lock
     threads: int
     length: int
-    signs: int  # in the alphabet
+    characters: int  # in the alphabet
     figure: float  # accounts a day; infinite without a lock
     length_needed: int | None  # the shortest length that stays within the limit
 
@@ -71,8 +71,9 @@ class Guessing:
         kind = "a lock for good" if self.lock.for_good else f"a lock of {self.lock.seconds} s"
         return (
             f"guessing could open {number(self.figure)} accounts a day "
-            f"(at most {LIMIT} may be): {self._accounts}, {self.length} signs of {self.signs}, "
-            f"{kind} after {self.lock.failures} failures, which lets up to "
+            f"(at most {LIMIT} may be): {self._accounts}, "
+            f"{self.length} characters of {self.characters}, {kind} after "
+            f"{self.lock.failures} failures, which lets up to "
             f"{max(self.lock.failures, 2 * self.threads)} through at once"
         )
 
@@ -90,7 +91,7 @@ class Guessing:
         elif self.lock.window:
             cures.append("give the provisional policy pwdFailureCountInterval 0")
         if self.length_needed is not None:
-            digits = "digits" if self.signs == 10 else f"signs of these {self.signs}"
+            digits = "digits" if self.characters == 10 else f"characters of these {self.characters}"
             cures.append(
                 f"set password.provisional.length = {self.length_needed}: under the policy as it "
                 f"is {self.length_needed} {digits} would do (accounts that stand keep theirs "
@@ -160,14 +161,14 @@ def is_alarming(tried: int, inactive: int) -> bool:
     return tried >= ALARM_LEAST and ALARM_SHARE * tried >= inactive
 
 
-def reckon(inactive: int, lock: Lock, threads: int, rules: Provisional) -> Guessing:
+def compute(inactive: int, lock: Lock, threads: int, rules: Provisional) -> Guessing:
     """How many accounts a day guessing could open, and which length would do."""
-    signs = len(rules.alphabet)
+    characters = len(rules.alphabet)
     rate = guesses_a_day(lock, threads, rules.valid_days)
 
     def opened(length: int) -> float:
         # Without a lock even a directory that is still empty is not safe to fill.
-        return rate if math.isinf(rate) else inactive * rate / signs**length
+        return rate if math.isinf(rate) else inactive * rate / characters**length
 
     needed = next((n for n in range(1, LONGEST + 1) if opened(n) <= LIMIT), None)
     return Guessing(
@@ -175,7 +176,7 @@ def reckon(inactive: int, lock: Lock, threads: int, rules: Provisional) -> Guess
         lock=lock,
         threads=threads,
         length=rules.length,
-        signs=signs,
+        characters=characters,
         figure=opened(rules.length),
         length_needed=needed,
     )

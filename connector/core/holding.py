@@ -12,7 +12,7 @@ from datetime import datetime
 
 from connector.core import supann
 from connector.core.evidence import PAGES
-from connector.core.model import Account, Change, Gift, Holder, State
+from connector.core.model import Account, Change, EvidenceItem, Holder, State
 from connector.core.rules import Rules
 
 
@@ -22,11 +22,13 @@ def ends_visits(change: Change) -> bool:
     if change.draws_password or change.deletes:
         return True
     _, states = change.attributes.get("supannRessourceEtatDate", ((), ()))
-    state = supann.standing(Account(change.dn, {"supannRessourceEtatDate": states})).state
+    state = supann.current_state(Account(change.dn, {"supannRessourceEtatDate": states})).state
     return state in (State.EXPIRED, State.SUSPENDED)
 
 
-def counting(gifts: Sequence[Gift], event: int, holder: Holder | None) -> tuple[Gift, ...]:
+def counting(
+    evidence_items: Sequence[EvidenceItem], event: int, holder: Holder | None
+) -> tuple[EvidenceItem, ...]:
     """What an event gives to whoever holds the account now.
 
     Of an account that was taken back before it was activated, what was given until then counts
@@ -35,25 +37,38 @@ def counting(gifts: Sequence[Gift], event: int, holder: Holder | None) -> tuple[
     nothing where it was let in before then, and stored after.
 
     Args:
-        gifts: what is in the event.
+        evidence items: what is in the event.
         event: its number in the inbox, by the order of arrival.
         holder: since when the account is held; None: since it was made.
     """
     if holder is None or holder.since is None:
-        return tuple(gifts)
+        return tuple(evidence_items)
     had_come, since = event <= holder.event, holder.since
     if holder.forgets:
-        return () if had_come else tuple(gift for gift in gifts if _is_later(gift, since))
+        return (
+            ()
+            if had_come
+            else tuple(
+                evidence_item for evidence_item in evidence_items if _is_later(evidence_item, since)
+            )
+        )
     if not had_come:
-        return tuple(gift for gift in gifts if gift.source != PAGES or _is_later(gift, since))
-    return tuple(replace(gift, time=since) if gift.time > since else gift for gift in gifts)
+        return tuple(
+            evidence_item
+            for evidence_item in evidence_items
+            if evidence_item.source != PAGES or _is_later(evidence_item, since)
+        )
+    return tuple(
+        replace(evidence_item, time=since) if evidence_item.time > since else evidence_item
+        for evidence_item in evidence_items
+    )
 
 
-def _is_later(gift: Gift, since: datetime) -> bool:
-    """Whether a gift is later; one that is told to the second may be of that very second."""
-    if gift.time.microsecond == 0:
-        return gift.time >= since.replace(microsecond=0)
-    return gift.time > since
+def _is_later(evidence_item: EvidenceItem, since: datetime) -> bool:
+    """Whether it is later; a time that is told to the second may be of that very second."""
+    if evidence_item.time.microsecond == 0:
+        return evidence_item.time >= since.replace(microsecond=0)
+    return evidence_item.time > since
 
 
 def redirection(values: Sequence[str], account: Account, rules: Rules) -> tuple[list[str], bool]:

@@ -15,7 +15,7 @@ from itertools import count
 
 from anyascii import anyascii
 
-from connector.core.model import Gift, Rejection
+from connector.core.model import EvidenceItem, Rejection
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class Taken:
     reserved: dict[str, str] = field(default_factory=dict)  # uid or address to student number
     managed: dict[str, str] = field(default_factory=dict)  # DN to the student that it is known of
     # ... and what events give to whoever is given an identifier: by it, in lower case
-    waiting: dict[str, tuple[Gift, ...]] = field(default_factory=dict)
+    waiting: dict[str, tuple[EvidenceItem, ...]] = field(default_factory=dict)
 
 
 _LONGEST = 64  # RFC 5321, 4.5.3.1.1: octets of a local part
@@ -67,7 +67,7 @@ def in_place_order(rejected: Iterable[Rejection]) -> tuple[Rejection, ...]:
 
 
 def uid_of(number: str, template: str) -> str:
-    """The uid of a student: her number set into the template of ``identifiers.uid``."""
+    """The uid of a student: the number set into the template of ``identifiers.uid``."""
     return template.replace("{student_number}", number)
 
 
@@ -127,17 +127,17 @@ def is_refused(address: str, error: str) -> bool:
 
 
 def _transliterated(name: str) -> str:
-    signs = "".join(map(_sign, unicodedata.normalize("NFC", name)))
-    return _HYPHENS.sub("-", signs).strip("-")
+    characters = "".join(map(_character, unicodedata.normalize("NFC", name)))
+    return _HYPHENS.sub("-", characters).strip("-")
 
 
 @lru_cache(maxsize=4096)
-def _sign(character: str) -> str:
+def _character(character: str) -> str:
     """What one character of a name leaves in an address."""
     category = unicodedata.category(character)
     if category[0] in "LMN":
         # Some letters are apostrophes (U+02BC): their ASCII is dropped like any apostrophe.
-        return "".join(sign for sign in anyascii(character).lower() if sign in _KEPT)
+        return "".join(character for character in anyascii(character).lower() if character in _KEPT)
     if category == "Pd" or category[0] == "Z" or character.isspace():
         return "-"
     return ""

@@ -29,7 +29,7 @@ from connector.core.model import (
     Status,
 )
 from connector.core.rules import Lifecycle, Rules
-from connector.core.supann import Standing
+from connector.core.supann import CurrentState
 from connector.core.transitions import Draw, Holds, Start, transition
 
 
@@ -51,7 +51,7 @@ def _counting_year(rows: Iterable[Enrolment], from_directory: int | None) -> int
 
 def decide(facts: Facts, rules: Rules, today: date) -> Decision:
     """What the account of one student is to be on ``today``, and why."""
-    facts = met_anew(facts)
+    facts = matched_again(facts)
     force = facts.override.force
     rows = rows_of(facts.student, force=force)
     year = _counting_year(rows, None if force else directory_year(facts, rules.lifecycle))
@@ -62,8 +62,8 @@ def decide(facts: Facts, rules: Rules, today: date) -> Decision:
     account = facts.account
     if account is None:
         return _without_entry(facts, rows, rules, today, base)
-    standing = believed(facts, account)
-    unknown = cutoff is None and not _ended(facts, rows, standing.end)
+    current = believed(facts, account)
+    unknown = cutoff is None and not _ended(facts, rows, current.end)
     if supann.is_shared_person(account):
         return replace(
             base,
@@ -71,8 +71,8 @@ def decide(facts: Facts, rules: Rules, today: date) -> Decision:
             enrolled=live or (unknown and supann.is_student(account)),
             shared_person=True,
         )
-    base = replace(base, missing=evidence.missing(account, facts.gifts, rules.activation))
-    if standing.state is State.EXPIRED and (not live or _clock_went_back(facts, standing, today)):
+    base = replace(base, missing=evidence.missing(account, facts.evidence_items, rules.activation))
+    if current.state is State.EXPIRED and (not live or _clock_went_back(facts, current, today)):
         return _still_expired(facts, account, rules, today, base)
     if live:
         return _live(facts, account, rules, today, base)
@@ -85,35 +85,35 @@ def decide(facts: Facts, rules: Rules, today: date) -> Decision:
     return _expire(facts, account, rules, today, base)
 
 
-def met_anew(facts: Facts) -> Facts:
+def matched_again(facts: Facts) -> Facts:
     """The facts, without what was remembered of an entry that was gone and is there again."""
     if facts.account is not None and facts.known is not None and facts.known.gone:
         return replace(facts, known=None)
     return facts
 
 
-def believed(facts: Facts, account: Account) -> Standing:
+def believed(facts: Facts, account: Account) -> CurrentState:
     """The state that holds: the journal's where it knows the account, else the entry's.
 
     So a state that was changed by hand, or came back from a backup, is mended.
     """
-    standing = supann.standing(account)
+    current = supann.current_state(account)
     known = facts.known
     if known is None or known.state is None:
-        return standing
-    return replace(standing, state=known.state, start=known.since)
+        return current
+    return replace(current, state=known.state, start=known.since)
 
 
-def _clock_went_back(facts: Facts, standing: Standing, today: date) -> bool:
+def _clock_went_back(facts: Facts, current: CurrentState, today: date) -> bool:
     """Whether the state was written on a later day: what midnight brought is not undone."""
-    return facts.known is not None and standing.start is not None and today < standing.start
+    return facts.known is not None and current.start is not None and today < current.start
 
 
 def directory_year(facts: Facts, lifecycle: Lifecycle) -> int | None:
     """The academic year that END stands for, where the journal does not know the account."""
     if facts.known is not None:
         return facts.known.directory_year
-    if facts.account is None or (end := supann.standing(facts.account).end) is None:
+    if facts.account is None or (end := supann.current_state(facts.account).end) is None:
         return None
     return year_of_cutoff(end, lifecycle)
 
@@ -172,12 +172,12 @@ def _live(facts: Facts, account: Account, rules: Rules, today: date, base: Decis
     """The account while its cutoff has not passed: the table of transitions, and what an undo, an
     adoption and a reissue make of it."""
     assert base.year is not None
-    standing = believed(facts, account)
+    current = believed(facts, account)
     holds = _holding(facts, account, rules, today, base)
     row = transition(holds)
     state = row.leads_to(holds)
     began = first_day(base.year + 1, rules.institution) if state is State.GRACE else today
-    starts = {Start.TODAY: today, Start.BEGAN: began, Start.STANDING: standing.start}
+    starts = {Start.TODAY: today, Start.BEGAN: began, Start.UNCHANGED: current.start}
     asked = facts.override.reason
     decision = replace(
         base,
@@ -193,7 +193,7 @@ def _live(facts: Facts, account: Account, rules: Rules, today: date, base: Decis
         adopted_active=row.adopted_active,
     )
     if _was_undone(facts, decision.action) and holds.now is not None:
-        decision = replace(decision, state=holds.now, action=None, start=standing.start)
+        decision = replace(decision, state=holds.now, action=None, start=current.start)
     if facts.known is None and holds.now is not State.EXPIRED:
         decision = _adopted(account, decision, holds)
     reissued = facts.override.reissue and decision.state in (State.INACTIVE, *IN_USE)
@@ -201,14 +201,14 @@ def _live(facts: Facts, account: Account, rules: Rules, today: date, base: Decis
         decision = _reissued(facts, account, decision)
     if reissued or _draws(row.draw, facts, account):
         return _with_password(decision, rules, today)
-    return _with_standing_password(facts, account, rules, decision)
+    return _with_old_password(facts, account, rules, decision)
 
 
 def _holding(facts: Facts, account: Account, rules: Rules, today: date, base: Decision) -> Holds:
     """What holds of an account, as the table of transitions asks."""
     assert base.year is not None
-    standing = believed(facts, account)
-    now = standing.state
+    current = believed(facts, account)
+    now = current.state
     own_password = evidence.password_changed(account)
     adopted = facts.known is not None and facts.known.adopted_active
     complete = not base.missing or (adopted and own_password)
@@ -223,9 +223,9 @@ def _holding(facts: Facts, account: Account, rules: Rules, today: date, base: De
         is_complete=complete,
         is_suspended=met_suspended or is_suspended(facts),
         has_own_password=own_password,
-        has_mail=now is State.SUSPENDED and supann.standing(account, "MAIL").state in IN_USE,
+        has_mail=now is State.SUSPENDED and supann.current_state(account, "MAIL").state in IN_USE,
         is_back_in_time=now is State.EXPIRED and _undone_cancellation(facts, account, rules, today),
-        is_clock_back=_clock_went_back(facts, standing, today),
+        is_clock_back=_clock_went_back(facts, current, today),
     )
 
 
@@ -271,7 +271,7 @@ def _reissued(facts: Facts, account: Account, decision: Decision) -> Decision:
     """The decision, with a new provisional password that was asked for."""
     reason = f"new provisional password: {facts.override.reason}"
     forgets = decision.state is State.INACTIVE and not supann.was_active(account)
-    if forgets and evidence.given(account, facts.gifts):
+    if forgets and evidence.given(account, facts.evidence_items):
         reason += "; what was given before is forgotten"
     action = decision.action or Action.REISSUE
     return replace(decision, action=action, reason=reason, forgets=forgets)
@@ -285,11 +285,15 @@ def _was_undone(facts: Facts, action: Action | None) -> bool:
     override = facts.override
     if not override.undone or action not in override.not_again:
         return False
-    news = any(not gift.applied for gift in facts.gifts if gift.field in EVIDENCE)
+    news = any(
+        not evidence_item.applied
+        for evidence_item in facts.evidence_items
+        if evidence_item.field in EVIDENCE
+    )
     return action is Action.GRACE or (action is Action.ACTIVATE and not news)
 
 
-def _with_standing_password(
+def _with_old_password(
     facts: Facts, account: Account, rules: Rules, decision: Decision
 ) -> Decision:
     """Last usable day and policy, by whether the provisional password still stands."""
@@ -315,8 +319,8 @@ def _with_standing_password(
 
 def _expire(facts: Facts, account: Account, rules: Rules, today: date, base: Decision) -> Decision:
     """The cutoff has passed, or nothing counts any more."""
-    standing = supann.standing(account)
-    old = facts.known.cutoff if facts.known and facts.known.cutoff else standing.end
+    current = supann.current_state(account)
+    old = facts.known.cutoff if facts.known and facts.known.cutoff else current.end
     ends = [end for end in (old, base.end) if end is not None]
     by_calendar = bool(ends) and all(end < today for end in ends)
     if by_calendar:
@@ -335,10 +339,10 @@ def _expire(facts: Facts, account: Account, rules: Rules, today: date, base: Dec
         by_calendar
         and known is not None
         and known.announced_on is not None
-        and known.announced_end == standing.end
+        and known.announced_end == current.end
         and known.announced_on < today
-        and standing.end is not None
-        and standing.end < today
+        and current.end is not None
+        and current.end < today
     )
     return replace(
         base,
@@ -358,12 +362,12 @@ def _still_expired(
     facts: Facts, account: Account, rules: Rules, today: date, base: Decision
 ) -> Decision:
     """An expired account stays closed, until the retention is over."""
-    standing = believed(facts, account)
+    current = believed(facts, account)
     known = facts.known
     written = known.expiry_written_on if known else None
-    since = standing.start or written
+    since = current.start or written
     retention = timedelta(days=rules.lifecycle.retention_days)
-    decision = replace(base, state=State.EXPIRED, start=standing.start, end=None, enrolled=False)
+    decision = replace(base, state=State.EXPIRED, start=current.start, end=None, enrolled=False)
     over = since is not None and today - since > retention
     if over and written is not None and written < today and not facts.override.undone:
         return replace(
@@ -372,12 +376,12 @@ def _still_expired(
             action=Action.PURGE,
             reason=f"expired since {_shown(since)}; the retention is over",
         )
-    closed_since = (standing.start or today) - ONE_DAY
+    closed_since = (current.start or today) - ONE_DAY
     last_day = None if _ends_by(account, closed_since, rules) else closed_since
     return replace(
         decision,
         last_day=last_day,
-        reason=f"since {_shown(standing.start)}, {_cause(facts, account, rules)}",
+        reason=f"since {_shown(current.start)}, {_cause(facts, account, rules)}",
     )
 
 

@@ -46,14 +46,14 @@ def _state(value: str, *, dated: bool) -> str:
     """One state in SUPANN's words, as a sentence's end."""
     for resource, what in _RESOURCES.items():
         account = Account("", {"supannRessourceEtatDate": (value,)})
-        standing = supann.standing(account, resource)
-        if standing.state is None:
+        current = supann.current_state(account, resource)
+        if current.state is None:
             continue
-        said = f"{what} {_STATES[standing.state]}"
-        if dated and standing.start:
-            said += f" since {shown(standing.start)}"
-        if dated and standing.end:
-            said += f", through {shown(standing.end)}"
+        said = f"{what} {_STATES[current.state]}"
+        if dated and current.start:
+            said += f" since {shown(current.start)}"
+        if dated and current.end:
+            said += f", through {shown(current.end)}"
         return said
     return ""
 

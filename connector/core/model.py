@@ -38,7 +38,7 @@ class State(StrEnum):
     PURGED = "purged"
 
 
-IN_USE = frozenset({State.ACTIVE, State.GRACE})  # in normal use: she gets in, and gets her mail
+IN_USE = frozenset({State.ACTIVE, State.GRACE})  # in normal use: the student signs in and gets mail
 
 
 class Action(StrEnum):
@@ -243,8 +243,8 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True)
-class Gift:
-    """What a student gave by an event: her backup mail, her charter, or her forwarding."""
+class EvidenceItem:
+    """What a student gave by an event: backup mail, charter or forwarding."""
 
     field: str  # a name of core.catalogue.GIVEN
     value: str  # the address; "" takes a redirection back; the charter's version and time
@@ -256,7 +256,7 @@ class Gift:
 
     @property
     def rank(self) -> tuple[datetime, str, str]:
-        """By which the gifts of one field are ordered."""
+        """By which the evidence items of one field are ordered."""
         return (self.time, self.source, self.id)
 
 
@@ -281,7 +281,7 @@ class Facts:
     sealed: Sealed | None = None
     reservation: Reservation | None = None
     override: Override = field(default_factory=Override)
-    gifts: tuple[Gift, ...] = ()  # the latest of each field
+    evidence_items: tuple[EvidenceItem, ...] = ()  # the latest of each field
     conflict: str | None = None  # why this student cannot be matched to one entry
     # Of an entry that left pwdReset behind under the provisional policy: whether the provisional
     # password still opens it, as a second value; None: it cannot be known.
@@ -291,7 +291,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The one reading of the clock that a pass works with."""
+    """The one reading of the clock that a run works with."""
 
     now: datetime  # aware, UTC
     today: date  # the institution's
@@ -344,7 +344,7 @@ class Change:
     after: Known | None = None  # what the journal remembers once the change is applied
     # As read back after a crash: pwdChangedTime of the password to be replaced; "": it had none
     password_since: str | None = None
-    gifts: tuple[str, ...] = ()  # the fields of gifts that this change writes
+    evidence_items: tuple[str, ...] = ()  # the fields of evidence items that this change writes
 
     @property
     def adds(self) -> bool:
@@ -377,17 +377,19 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a pass would do: sorted, counted, with a digest."""
+    """What a run would do: sorted, counted, with a digest."""
 
     changes: tuple[Change, ...]
     rejected: tuple[Rejection, ...]
     notices: tuple[str, ...]
-    managed: int  # managed entries read in this pass
+    managed: int  # managed entries read in this run
     digest: str
     counts: Mapping[str, int]
     memory: Mapping[str, Known]  # by number: what to remember though nothing is written
     unsealed: frozenset[str]  # numbers whose sealed password no longer opens anything
-    given: Mapping[str, tuple[str, ...]]  # by number: gifts that stand in the entry already
+    given: Mapping[
+        str, tuple[str, ...]
+    ]  # by number: evidence items that stand in the entry already
 
 
 @dataclass(frozen=True, slots=True)

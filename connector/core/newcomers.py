@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from connector.core.characters import misleading
 from connector.core.model import Enrolment
-from connector.core.signs import misleading
 
 _LONGEST = 32  # a student number
 # Letters of UTF-8 read as cp1252 or latin-1: an octet that begins one, then one that goes on.
@@ -34,9 +34,13 @@ def damaged(row: Enrolment) -> tuple[str, str, str] | None:
     for field in ("family_name", "first_name", "usual_name"):
         name = getattr(row, field) or ""
         if "?" in name or "\ufffd" in name:
-            return field, name, "has lost letters: a sign stands for what could not be written"
-        if (sign := misleading(name)) is not None:
-            return field, name, f"holds {sign}, which nobody sees and which changes how it is read"
+            return field, name, "has lost letters: a character stands for what could not be written"
+        if (character := misleading(name)) is not None:
+            return (
+                field,
+                name,
+                f"holds {character}, which nobody sees and which changes how it is read",
+            )
         if not name.isascii() and _MISREAD.search(name):
             return field, name, "was written in UTF-8 and read in another encoding"
     return None

@@ -1,16 +1,16 @@
 """What is asked of the password that a student chooses herself.
 
-The rule is the institution's, as its SCOL'PASS prints it: at least 8 signs, a letter and a digit,
-none of ``< > " ' $``, no word of a dictionary. To it come the demands of OWASP ASVS 5.0 (V6.2.1,
-V6.2.4, V6.2.9, V6.2.11, V6.4.1): 64 signs and more are accepted and never cut, the most used
-passwords are refused, so are the student's own data and the provisional password. The part on
-letters, digits and signs deviates from V6.2.5; it is the institution's and can be switched off
-(:class:`connector.core.rules.OwnPassword`).
+The rule is the institution's, as its SCOL'PASS prints it: at least 8 characters, a letter and a
+digit, none of ``< > " ' $``, no word of a dictionary. To it come the demands of OWASP ASVS 5.0
+(V6.2.1, V6.2.4, V6.2.9, V6.2.11, V6.4.1): 64 characters and more are accepted and never cut, the
+most used passwords are refused, so are the student's own data and the provisional password. The
+part on letters, digits and characters deviates from V6.2.5; it is the institution's and can be
+switched off (:class:`connector.core.rules.OwnPassword`).
 
 Words are compared by their *skeleton*: without case and accents, in Latin letters, and with the
-digits and signs that stand for letters read as such (``P@ssw0rd``). As a digit is demanded, a
-bare word never passes; what the dictionary refuses is one word with digits or signs in or around
-it, while several words together are a good password.
+digits and characters that stand for letters read as such (``P@ssw0rd``). As a digit is demanded, a
+bare word never passes; what the dictionary refuses is one word with digits or characters in or
+around it, while several words together are a good password.
 
 Neither a password nor what belongs to a student is in the repr of anything here.
 """
@@ -34,15 +34,15 @@ from connector.core.catalogue import TELLING
 from connector.core.model import Account
 from connector.core.rules import Institution, OwnPassword
 
-LONGEST = 128  # signs after NFC, thus at most 512 octets of UTF-8
-_NORMALISED = 1024  # signs as they come: NFC makes no password of longer ones
+LONGEST = 128  # characters after NFC, thus at most 512 octets of UTF-8
+_NORMALISED = 1024  # characters as they come: NFC makes no password of longer ones
 _ANYWHERE = 4  # letters from which a word is refused wherever it is contained
 _SHORTEST = 3  # letters that a word must have to be looked for at all
 
-# Each sign stands for one letter, and what may stand for both i and l makes one letter of them,
-# so that a password has a single skeleton.
+# Each character stands for one letter, and what may stand for both i and l makes one letter of
+# them, so that a password has a single skeleton.
 _LEET = str.maketrans("0123456789@$€£!¡|+([{<%l", "oizeasgtbgaseiiiitccccxi")
-_EDGE = 2  # signs before the first letter or after the last that may be letters of a word
+_EDGE = 2  # characters before the first letter or after the last that may be letters of a word
 # Shorter names and what links them are words of any sentence.
 _PARTICLES = frozenset(
     {"aux", "das", "del", "den", "der", "des", "dos", "ibn", "les", "van", "von"}
@@ -67,12 +67,12 @@ class Rule(StrEnum):
     LETTER = "letter"  # of any script
     DIGIT = "digit"  # of any script
     SIGNS = "signs"  # none that the institution forbids
-    WELL_FORMED = "well_formed"  # only signs that can be seen and typed again
+    WELL_FORMED = "well_formed"  # only characters that can be seen and typed again
     BLANKS = "blanks"  # none at either end, where they are lost in copying
-    DICTIONARY = "dictionary"  # not one word with digits or signs in or around it
+    DICTIONARY = "dictionary"  # not one word with digits or characters in or around it
     COMMON = "common"  # not one of the most used
     PERSONAL = "personal"  # nothing of the student or the institution in it
-    PROVISIONAL = "provisional"  # nor the password that she had been handed
+    PROVISIONAL = "provisional"  # nor the password that was handed out
 
 
 class Check(NamedTuple):
@@ -102,7 +102,7 @@ class Words:
 def normal(password: str) -> str:
     """A password as it is compared and sent to the directory: NFC, and nothing else is changed.
 
-    The same sign typed on two keyboards is then the same password (NIST SP 800-63B, 3.1.1.2).
+    The same character typed on two keyboards is then the same password (NIST SP 800-63B, 3.1.1.2).
     What is too long to be a password is returned as it came, so that it costs nothing.
     """
     return password if len(password) > _NORMALISED else unicodedata.normalize("NFC", password)
@@ -153,12 +153,12 @@ def passes(checks: Iterable[Check]) -> bool:
 def context_of(
     account: Account, institution: Institution, provisional: SecretStr | None = None
 ) -> Context:
-    """The context of a student: what her entry tells, and what everybody knows of her university.
+    """The context of a student: what the entry tells, and what everybody knows of the university.
 
     Args:
-        account: her entry, with names, identifiers, birth date and INE.
+        account: the entry, with names, identifiers, birth date and INE.
         institution: whose name and domains are refused.
-        provisional: the password that she was handed, if it was just given.
+        provisional: the password that was handed out, if it was just given.
     """
     born = account.first("supannOIDCDateDeNaissance")
     try:
@@ -190,9 +190,9 @@ def spellings(who: Context) -> Iterator[str]:
 
 
 def fold(text: str) -> str:
-    """A text in lower case, without accents, its letters and digits Latin; other signs stay."""
+    """A text in lower case, without accents, letters and digits in Latin; others stay."""
     text = normal(text)
-    return text.lower() if text.isascii() else "".join(map(_fold_sign, text))
+    return text.lower() if text.isascii() else "".join(map(_fold_character, text))
 
 
 def skeleton(text: str) -> str:
@@ -206,9 +206,9 @@ def skeleton(text: str) -> str:
 class _Seen(NamedTuple):
     """A password as words are looked for in it."""
 
-    folded: str  # lower case ASCII letters and digits, and the signs between them
-    skeleton: str  # sign by sign the same, with leet read as letters
-    readings: tuple[str, ...]  # letters alone: signs and digits read; digits read; neither
+    folded: str  # lower case ASCII letters and digits, and the characters between them
+    skeleton: str  # character by character the same, with leet read as letters
+    readings: tuple[str, ...]  # letters alone: characters and digits read; digits read; neither
 
 
 def _see(text: str) -> _Seen:
@@ -224,26 +224,26 @@ def _letters(text: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _fold_sign(sign: str) -> str:
-    category = unicodedata.category(sign)
-    plain = anyascii(sign).lower()
+def _fold_character(character: str) -> str:
+    category = unicodedata.category(character)
+    plain = anyascii(character).lower()
     if category[0] in "LMN":  # marks leave nothing
         return "".join(filter(str.isalnum, plain))
     if category == "Cf":
         return ""
-    return plain if len(plain) == 1 and not plain.isalnum() else sign
+    return plain if len(plain) == 1 and not plain.isalnum() else character
 
 
-def _is_plain(sign: str) -> bool:
-    """Whether a sign can be seen, and typed again on another keyboard.
+def _is_plain(character: str) -> bool:
+    """Whether a character can be seen, and typed again on another keyboard.
 
     Refused is what RFC 8264 (4.3, FreeformClass) refuses: controls, lone surrogates, what
     is private or not assigned, invisible formatting; and every blank but U+0020, which looks like
     it and is none.
     """
-    category = unicodedata.category(sign)
+    category = unicodedata.category(character)
     if category in ("Zs", "Cf"):
-        return sign == " " or sign in _JOINERS
+        return character == " " or character in _JOINERS
     return category[0] != "C" and category[0] != "Z"
 
 
@@ -257,7 +257,7 @@ def _is_no_word(seen: _Seen, known: Words) -> bool:
 def _candidates(seen: _Seen) -> Iterator[str]:
     """The words that the whole password might be, when what is around and between is left out."""
     folded = seen.folded
-    places = [place for place, sign in enumerate(folded) if sign.isalpha()]
+    places = [place for place, character in enumerate(folded) if character.isalpha()]
     if not places:
         return
     first, end = places[0], places[-1] + 1

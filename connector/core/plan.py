@@ -1,4 +1,4 @@
-"""The plan: what a pass would do, computed from facts alone; the same facts give the same plan."""
+"""The plan: what a run would do, computed from facts alone; the same facts give the same plan."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from connector.core.feed import disagreement, identity
 from connector.core.grounds import grounds_of
 from connector.core.identifiers import Taken, in_place_order, serving_order, uid_of
 from connector.core.ldap_filter import holds
-from connector.core.lifecycle import decide, met_anew
+from connector.core.lifecycle import decide, matched_again
 from connector.core.model import (
     Account,
     Action,
@@ -160,7 +160,7 @@ def plan_one(facts: Facts, taken: Taken, rules: Rules, today: date) -> Planned:
     """What one student's entry needs, if anything."""
     if facts.conflict is not None:
         return _refuse(facts, facts.conflict)
-    facts = met_anew(facts)
+    facts = matched_again(facts)
     decision = decide(facts, rules, today)
     account = facts.account
     if account is None:
@@ -207,7 +207,7 @@ def plan_one(facts: Facts, taken: Taken, rules: Rules, today: date) -> Planned:
         sealed=sealed,
         password_last_day=decision.password_last_day,
         after=known,
-        gifts=given,
+        evidence_items=given,
     )
     return Planned(change=change, notices=(*notices, *_renaming(facts, account, changed, whole)))
 
@@ -308,7 +308,9 @@ def _plan_without_entry(
     if isinstance(given, str):
         return _refuse(facts, given)
     taken.addresses.add(given.address)
-    facts = replace(facts, gifts=fold(facts.gifts, taken.waiting.get(given.address, ())))
+    facts = replace(
+        facts, evidence_items=fold(facts.evidence_items, taken.waiting.get(given.address, ()))
+    )
     change, notices = _creation(facts, decision, row, given, rules, today)
     return Planned(change=change, notices=(*_disagreement(facts), *notices))
 
@@ -367,7 +369,7 @@ def _creation(
         sealed=Fate.DRAWN,
         password_last_day=decision.password_last_day,
         after=remember(replace(facts, known=begun), decision, whole, rules, today, written=True),
-        gifts=given,
+        evidence_items=given,
     )
     return change, notices
 

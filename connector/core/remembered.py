@@ -31,10 +31,10 @@ def remember(
             dn=account.dn,
             uid=account.first("uid") or (whole.get("uid") or ("",))[0],
             address=(account.first("mail") or (whole.get("mail") or ("",))[0]).lower(),
-            cutoff=supann.standing(account).end,
+            cutoff=supann.current_state(account).end,
         )
-    standing = account.values("mail") if account else ()
-    mail = [value.lower() for value in whole.get("mail", standing)]
+    current = account.values("mail") if account else ()
+    mail = [value.lower() for value in whole.get("mail", current)]
     named = catalogue.OPTIONAL & whole.keys()
     wrote = (known.wrote - named) | {name for name in named if whole[name]}
     known = replace(
@@ -49,7 +49,7 @@ def remember(
     expired = decision.state is State.EXPIRED
     end = decision.end
     if not written and account is not None:
-        end = supann.standing(account).end
+        end = supann.current_state(account).end
     announced = known.announced_on if end == known.announced_end else today
     restarted = decision.action is Action.RESTORE and decision.draws_password
     written_on = None if decision.action is Action.EXPIRE else known.expiry_written_on

@@ -169,9 +169,9 @@ class Provisional(Section):
     @model_validator(mode="after")
     def _distinct_signs(self) -> Provisional:
         if len(self.alphabet) < 2 or len(set(self.alphabet)) != len(self.alphabet):
-            raise ValueError("alphabet: expected at least two different signs, each once")
-        if not all(33 <= ord(sign) <= 126 for sign in self.alphabet):
-            raise ValueError("alphabet: expected printable ASCII signs without blanks")
+            raise ValueError("alphabet: expected at least two different characters, each once")
+        if not all(33 <= ord(character) <= 126 for character in self.alphabet):
+            raise ValueError("alphabet: expected printable ASCII characters without blanks")
         return self
 
 
@@ -183,7 +183,7 @@ class OwnPassword(Section):
     ``letter_and_digit = false`` and ``forbidden = ""`` the rule is that of the standard.
     """
 
-    min_length: int = Field(default=8, ge=8, le=64)  # signs; V6.2.1
+    min_length: int = Field(default=8, ge=8, le=64)  # characters; V6.2.1
     recommended_length: int = Field(default=12, ge=8, le=64)  # said, not enforced
     letter_and_digit: bool = True
     forbidden: str = "<>\"'$"
@@ -194,8 +194,8 @@ class OwnPassword(Section):
     def _possible(self) -> OwnPassword:
         if self.recommended_length < self.min_length:
             raise ValueError("recommended_length: expected at least min_length")
-        if any(sign.isalnum() or not sign.isprintable() for sign in self.forbidden):
-            raise ValueError("forbidden: expected signs that are neither letters nor digits")
+        if any(character.isalnum() or not character.isprintable() for character in self.forbidden):
+            raise ValueError("forbidden: expected characters that are neither letters nor digits")
         if any(sum(map(str.isalnum, word)) < 3 for word in self.words):
             raise ValueError("words: expected words of three letters or more")
         return self
@@ -274,7 +274,7 @@ BudgetKey = Literal[
 
 
 class Safety(Section):
-    """Budgets: the most a pass may do without somebody's approval."""
+    """Budgets: the most a run may do without somebody's approval."""
 
     max_feed_drop: Budget = "10%"
     max_create: Budget | None = None

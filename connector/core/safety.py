@@ -27,7 +27,7 @@ def effect(change: Change) -> Action:
     if change.adds:
         return Action.CREATE
     was, now = (
-        supann.standing(Account(change.dn, {"supannRessourceEtatDate": values})).state
+        supann.current_state(Account(change.dn, {"supannRessourceEtatDate": values})).state
         for values in change.attributes.get("supannRessourceEtatDate", ((), ()))
     )
     if was is not now and State.EXPIRED in (was, now):
@@ -83,4 +83,4 @@ def _budget_said(budget: str, managed: int) -> str:
 
 def _is_given(change: Change) -> bool:
     """Whether a change only writes what the student gave by events."""
-    return bool(change.gifts) and change.attributes.keys() <= SPENDS_NOTHING
+    return bool(change.evidence_items) and change.attributes.keys() <= SPENDS_NOTHING

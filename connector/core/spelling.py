@@ -21,8 +21,8 @@ _NOTHING = re.compile(
 def cleaned(identifier: str) -> str:
     """A number, uid, login or address as it is looked up; upper and lower case stay.
 
-    Compatibility forms are made the plain ones (NFKC), signs that nobody sees are left out, and
-    runs of blanks are one.
+    Compatibility forms are made the plain ones (NFKC), characters that nobody sees are left out,
+    and runs of blanks are one.
     """
     text = _NOTHING.sub("", unicodedata.normalize("NFKC", identifier))
     return " ".join(unicodedata.normalize("NFKC", text).split())
@@ -31,8 +31,8 @@ def cleaned(identifier: str) -> str:
 def folded(identifier: str) -> str:
     """A number, uid, login or address as it is counted and remembered.
 
-    Two spellings that slapd takes for one value have the same. Case is folded sign by sign, as
-    slapd does it: ``İ`` is its first sign in lower case.
+    Two spellings that slapd takes for one value have the same. Case is folded character by
+    character, as slapd does it: ``İ`` is its first sign in lower case.
     """
     return cleaned("".join(sign.lower()[:1] for sign in cleaned(identifier)))
 

@@ -59,7 +59,7 @@ def _compact(day: date | None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CurrentState:
     """One resource's state as it stands in the entry; ``state`` None: none stands there."""
 
     state: State | None = None
@@ -69,7 +69,7 @@ class Standing:
 
 
 @lru_cache(maxsize=8192)
-def _parse_state(value: str) -> tuple[str, Standing] | None:
+def _parse_state(value: str) -> tuple[str, CurrentState] | None:
     found = _STATE_DATE.fullmatch(value)
     if not found:
         return None
@@ -85,12 +85,12 @@ def _parse_state(value: str) -> tuple[str, Standing] | None:
         state = State.INACTIVE if inactive else State.EXPIRED
     else:
         return None
-    return resource.upper(), Standing(state, _day(start), _day(end), word)
+    return resource.upper(), CurrentState(state, _day(start), _day(end), word)
 
 
-def standing(account: Account, resource: str = "COMPTE") -> Standing:
+def current_state(account: Account, resource: str = "COMPTE") -> CurrentState:
     """What ``supannRessourceEtatDate`` says of one resource of this entry."""
-    best = Standing()
+    best = CurrentState()
     for value in account.values("supannRessourceEtatDate"):
         parsed = _parse_state(value)
         if (
@@ -133,7 +133,7 @@ def ours_of(values: Values) -> Values:
 
 def was_active(account: Account) -> bool:
     """Whether an account was ever activated: its mail has had a state since."""
-    return standing(account, "MAIL").state is not None
+    return current_state(account, "MAIL").state is not None
 
 
 def is_ours(account: Account) -> bool:
@@ -271,16 +271,16 @@ def keep_rdn(whole: dict[str, Values], account: Account) -> None:
 def desired_state(
     account: Account | None, state: State, start: date | None, end: date | None
 ) -> dict[str, tuple[Values, Values]]:
-    """Values of ours in the two SUPANN state attributes, as (standing, wanted).
+    """Values of ours in the two SUPANN state attributes, as (current, wanted).
 
     {MAIL} follows the account where it is active, in grace or expired (if there was one); a
     suspension leaves it as it was, but for a cutoff that moves.
     """
-    standing_dates = ours_of(account.values("supannRessourceEtatDate")) if account else ()
-    standing_plain = ours_of(account.values("supannRessourceEtat")) if account else ()
+    current_dates = ours_of(account.values("supannRessourceEtatDate")) if account else ()
+    current_plain = ours_of(account.values("supannRessourceEtat")) if account else ()
     wanted = [state_value("COMPTE", state, start, end)]
-    mail = standing(account, "MAIL") if account else Standing()
-    kept_mail = [v for v in standing_dates if v[:6].upper() == "{MAIL}"]
+    mail = current_state(account, "MAIL") if account else CurrentState()
+    kept_mail = [v for v in current_dates if v[:6].upper() == "{MAIL}"]
     if state in IN_USE:
         mail_start = mail.start if mail.state is state else start
         wanted.append(state_value("MAIL", state, mail_start, end))
@@ -293,22 +293,22 @@ def desired_state(
         wanted.extend(kept_mail)
     dates = tuple(wanted)
     return {
-        "supannRessourceEtatDate": (standing_dates, dates),
-        "supannRessourceEtat": (standing_plain, tuple(_undated(v) for v in dates)),
+        "supannRessourceEtatDate": (current_dates, dates),
+        "supannRessourceEtat": (current_plain, tuple(_undated(v) for v in dates)),
     }
 
 
 def desired_affiliation(
     account: Account | None, enrolled: bool, shared_person: bool
 ) -> tuple[Values, Values]:
-    """Values of ours in ``eduPersonAffiliation``, as (standing, wanted)."""
+    """Values of ours in ``eduPersonAffiliation``, as (current, wanted)."""
     ours = ("student",) if shared_person else OUR_AFFILIATIONS
     values = account.values("eduPersonAffiliation") if account else ()
     return tuple(v for v in values if v.lower() in ours), ours if enrolled else ()
 
 
 def desired_classes(account: Account | None, wanted: Sequence[str]) -> tuple[Values, Values]:
-    """Object classes of ours, as (standing, wanted); those of others are not named."""
+    """Object classes of ours, as (current, wanted); those of others are not named."""
     folded = {name.lower() for name in wanted}
     values = account.values("objectClass") if account else ()
     return tuple(v for v in values if v.lower() in folded), tuple(wanted)
@@ -318,7 +318,7 @@ def desired_classes(account: Account | None, wanted: Sequence[str]) -> tuple[Val
 
 
 def desired_backup_mail(account: Account | None, address: str) -> dict[str, tuple[Values, Values]]:
-    """The backup mail, as (standing, wanted): the labelled value, and the plain one that was it."""
+    """The backup mail, as (current, wanted): the labelled value, and the plain one that was it."""
     labelled: Values = ()
     plain: Values = ()
     if account is not None:
@@ -334,7 +334,7 @@ def desired_backup_mail(account: Account | None, address: str) -> dict[str, tupl
 
 
 def without_backup_mail(account: Account) -> dict[str, tuple[Values, Values]]:
-    """The backup mail taken out, as (standing, wanted); other private addresses stay."""
+    """The backup mail taken out, as (current, wanted); other private addresses stay."""
     labelled = tuple(
         v for v in account.values("supannMailPrive") if v.upper().startswith(BACKUP_LABEL)
     )

@@ -44,7 +44,7 @@ class Start(Enum):
 
     TODAY = auto()
     BEGAN = auto()  # of an active account today; of grace the first day of the next year
-    STANDING = auto()  # as it stands
+    UNCHANGED = auto()  # as it stands
 
 
 class Draw(Enum):
@@ -110,7 +110,7 @@ TABLE = (
     Transition(_S.EXPIRED, lambda h: h.is_back_in_time, _S.INACTIVE, _A.RESTORE, _T.TODAY, _BACK, _D.IF_LOST),
     Transition(_S.EXPIRED, _always, _S.INACTIVE, _A.RESTORE, _T.TODAY, _LATE, _D.ALWAYS),
 
-    Transition(_S.SUSPENDED, _suspended, _S.SUSPENDED, None, _T.STANDING, "{why}; {enrolled}"),
+    Transition(_S.SUSPENDED, _suspended, _S.SUSPENDED, None, _T.UNCHANGED, "{why}; {enrolled}"),
     Transition(_ANY, _suspended, _S.SUSPENDED, _A.SUSPEND, _T.TODAY, "suspended: {why}"),
     Transition(_S.SUSPENDED, lambda h: h.is_complete or h.has_mail, To.WORKING, _A.RESUME, _T.BEGAN, _RESUMED),
     Transition(_S.SUSPENDED, _always, _S.INACTIVE, _A.RESUME, _T.TODAY, _RESUMED),
@@ -120,10 +120,10 @@ TABLE = (
 
     Transition(_S.INACTIVE, lambda h: h.is_complete and h.is_year_over, To.WORKING, _A.ACTIVATE, _T.BEGAN, _FULL + "; {finished}"),
     Transition(_S.INACTIVE, _complete, To.WORKING, _A.ACTIVATE, _T.BEGAN, _FULL),
-    Transition(_S.INACTIVE, _always, _S.INACTIVE, None, _T.STANDING, "{enrolled}", _D.IF_NEW),
+    Transition(_S.INACTIVE, _always, _S.INACTIVE, None, _T.UNCHANGED, "{enrolled}", _D.IF_NEW),
 
-    Transition(_S.ACTIVE, lambda h: not h.is_year_over, _S.ACTIVE, None, _T.STANDING, "{enrolled}"),
-    Transition(_S.GRACE, lambda h: h.is_year_over or h.is_clock_back, _S.GRACE, None, _T.STANDING, "{finished}"),
+    Transition(_S.ACTIVE, lambda h: not h.is_year_over, _S.ACTIVE, None, _T.UNCHANGED, "{enrolled}"),
+    Transition(_S.GRACE, lambda h: h.is_year_over or h.is_clock_back, _S.GRACE, None, _T.UNCHANGED, "{finished}"),
     Transition(_ANY, lambda h: h.is_year_over, _S.GRACE, _A.GRACE, _T.BEGAN, "{finished} and no later one counts"),
     Transition(_ANY, _always, _S.ACTIVE, _A.RESTORE, _T.TODAY, "{enrolled} again"),
 )

@@ -50,7 +50,7 @@ def reverse(done: Change, traces: Traces, rules: Rules, today: date, reason: str
     if not comparison.is_done(done, account):
         return "something newer stands on it"
     swapped = {name: (new, old) for name, (old, new) in done.attributes.items()}
-    restored = _standing_after(account, swapped)
+    restored = _state_after(account, swapped)
     if restored.state is not State.EXPIRED and restored.end and restored.end < today:
         return f"the cutoff {shown(restored.end)} has passed"
     fate = {Fate.HIDDEN: Fate.SHOWN, Fate.SHOWN: Fate.HIDDEN}.get(done.sealed, Fate.KEPT)
@@ -76,13 +76,13 @@ def reverse(done: Change, traces: Traces, rules: Rules, today: date, reason: str
         comparison.guard(account, swapped, lifecycle=not supann.is_shared_person(account)),
         sealed=fate,
         after=_known_again(done, before, rules),
-        gifts=() if done.action is Action.UNDO else done.gifts,
+        evidence_items=() if done.action is Action.UNDO else done.evidence_items,
     )
 
 
 def _reversed_creation(done: Change, account: Account, reason: str) -> Change | str:
     """The deletion of an entry that was made, if nobody has used it."""
-    state = supann.standing(account).state
+    state = supann.current_state(account).state
     if state in (State.EXPIRED, State.SUSPENDED):
         return f"the account is {state.value}"
     if state is not State.INACTIVE or not account.must_change:
@@ -101,11 +101,11 @@ def _reversed_creation(done: Change, account: Account, reason: str) -> Change | 
     )
 
 
-def _standing_after(account: Account, changed: Difference) -> supann.Standing:
+def _state_after(account: Account, changed: Difference) -> supann.CurrentState:
     """The account's state once these attributes are changed."""
     name = "supannRessourceEtatDate"
     states = changed[name][1] if name in changed else account.values(name)
-    return supann.standing(replace(account, attributes={name: states}))
+    return supann.current_state(replace(account, attributes={name: states}))
 
 
 def _known_again(done: Change, before: Known | None, rules: Rules) -> Known | None:

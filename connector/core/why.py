@@ -18,7 +18,7 @@ from connector.core.calendar import ONE_DAY, cutoff_of
 from connector.core.dn import is_below
 from connector.core.door import Answer, Marks, Policy, Shut, shut
 from connector.core.generalized_time import end_of_day, instant
-from connector.core.lifecycle import ending_of, is_suspended, met_anew
+from connector.core.lifecycle import ending_of, is_suspended, matched_again
 from connector.core.model import (
     IN_USE,
     Account,
@@ -79,8 +79,8 @@ class Seen:
     others: tuple[Stands, ...] = ()  # entries of this number that scolpass leaves alone
     rows: tuple[Enrolment, ...] = ()  # all there are, also while an undo keeps them from counting
     rejected: tuple[Rejection, ...] = ()  # of the register and of the plan
-    change: Change | None = None  # what a pass would do now
-    held: bool = False  # the latest pass over everyone was held for approval
+    change: Change | None = None  # what a run would do now
+    held: bool = False  # the latest full run was held for approval
     last: Mapping[str, Decided] = field(default_factory=dict)  # the latest of each action
     waiting: tuple[Waiting, ...] = ()
     register_trouble: str | None = None
@@ -120,7 +120,7 @@ class SignIn:
 
 def sign_in(seen: Seen, rules: Rules) -> SignIn:
     """The verdict on one student."""
-    facts = met_anew(seen.facts)
+    facts = matched_again(seen.facts)
     number = facts.number
     notes = _notes(seen)
     if facts.conflict is not None:
@@ -227,49 +227,49 @@ _NEEDS_REISSUE = (Reason.LETTER_OVER, Reason.LETTER_LOCKED, Reason.NO_PASSWORD)
 
 def _open(seen: Seen, account: Account) -> _Pair:
     """The directory lets the student in: into which kind of account."""
-    standing, decision = supann.standing(account), seen.decision
-    if decision.shared_person or standing.state is None:
+    current, decision = supann.current_state(account), seen.decision
+    if decision.shared_person or current.state is None:
         return Reason.OPEN_OTHERWISE, {}
-    if standing.state is State.ACTIVE:
-        return Reason.OPEN, {"until": standing.end or decision.end}
-    if standing.state is State.GRACE:
-        return Reason.OPEN_IN_GRACE, {"until": standing.end or decision.end}
-    if standing.state is State.INACTIVE:
+    if current.state is State.ACTIVE:
+        return Reason.OPEN, {"until": current.end or decision.end}
+    if current.state is State.GRACE:
+        return Reason.OPEN_IN_GRACE, {"until": current.end or decision.end}
+    if current.state is State.INACTIVE:
         if not decision.missing:
             return Reason.OPEN_COMPLETE, {}
         return Reason.OPEN_NOT_ACTIVE, {"missing": ", ".join(decision.missing)}
-    return Reason.OPEN_STILL, {"state": standing.state.value}
+    return Reason.OPEN_STILL, {"state": current.state.value}
 
 
 def _not_begun(seen: Seen, facts: Facts, account: Account, door: Shut) -> _Pair:
-    suspended = supann.standing(account).state is State.SUSPENDED
+    suspended = supann.current_state(account).state is State.SUSPENDED
     if not suspended and not is_suspended(facts):
         return Reason.NOT_BEGUN, {"until": door.until}
     if not facts.override.suspended and (facts.known is None or facts.known.adopted_suspended):
-        return Reason.SUSPENDED_BEFORE, {"since": supann.standing(account).start}
+        return Reason.SUSPENDED_BEFORE, {"since": supann.current_state(account).start}
     last = seen.last.get(Action.SUSPEND)
     return Reason.SUSPENDED, {
-        "since": last.at if last else supann.standing(account).start,
+        "since": last.at if last else supann.current_state(account).start,
         "who": last.actor if last else None,
         "why": last.reason.removeprefix("suspended: ") if last else facts.override.reason,
     }
 
 
 def _ended(seen: Seen, facts: Facts, account: Account, door: Shut, rules: Rules) -> _Pair:
-    standing, decision = supann.standing(account), seen.decision
-    if standing.state is State.EXPIRED:
+    current, decision = supann.current_state(account), seen.decision
+    if current.state is State.EXPIRED:
         ending = ending_of(facts, account, rules)
         if ending is Ending.CALENDAR:
             assert door.since is not None
             return Reason.EXPIRED_CALENDAR, {
-                "at": standing.start,
+                "at": current.start,
                 "day": facts.known.cutoff if facts.known else _last_day(door.since, rules),
             }
         if ending is Ending.CANCELLATION:
             last = seen.last.get(Action.EXPIRE)
             why = last.reason if last else "the enrolment was cancelled in the register"
-            return Reason.EXPIRED_CANCELLED, {"at": standing.start, "why": why}
-        return Reason.EXPIRED, {"at": standing.start}
+            return Reason.EXPIRED_CANCELLED, {"at": current.start, "why": why}
+        return Reason.EXPIRED, {"at": current.start}
     assert door.since is not None
     if decision.action is Action.EXPIRE and decision.ending is Ending.CALENDAR:
         return Reason.ENDED, {"day": _last_day(door.since, rules)}
@@ -308,7 +308,7 @@ def _first_only(seen: Seen, facts: Facts, account: Account, rules: Rules) -> _Pa
     """``pwdReset`` stands: the password opens nothing but its own change."""
     end = instant(account.first("pwdEndTime") or "")
     until = _last_day(end, rules) if end is not None else None
-    if supann.standing(account).state in IN_USE:
+    if supann.current_state(account).state in IN_USE:
         if facts.sealed is None:
             return Reason.RESET_BY_OTHERS, {}
         last = seen.last.get(Action.REISSUE)
@@ -401,7 +401,7 @@ def why(facts: Facts, decision: Decision, rules: Rules, today: date) -> str:
         return f"No entry yet: {decision.reason}; the next sync makes it."
     if account is None or decision.shared_person:
         return f"{decision.reason[:1].upper()}{decision.reason[1:]}{undone}."
-    state = supann.standing(account).state
+    state = supann.current_state(account).state
     words = {
         State.INACTIVE: "Inactive",
         State.ACTIVE: "Active",

@@ -2,7 +2,7 @@
 
 ::
 
-    register watch ─┐                       ┌─ whole lane: incremental and whole passes
+    register watch ─┐                       ┌─ whole lane: incremental and full runs
     spool watch ────┤                       │
     web, broker ────┴─► intake ─► journal ──┴─ event lane: events, password changes
 

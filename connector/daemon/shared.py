@@ -1,4 +1,4 @@
-"""What the lanes share: the register as last read, work left over, and how each part fares."""
+"""What the lanes share: the register as last read, work left over, and the health of each part."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Register:
         self._institution = institution
         self._read_as: object = None  # the files' marks and the day when they were read
         self.latest = NO_FEED  # as it was read last, and found fit
-        self.processed = NO_FEED  # a pass has been made with it
+        self.processed = NO_FEED  # a run has been made with it
         self.accepted = NO_FEED  # ... and nothing of that was held
         self.tried = False
 
@@ -53,7 +53,7 @@ class Register:
         return frozenset(rows | (new.spoiled.keys() ^ old.spoiled.keys()))
 
     def note(self, feed: Feed, *, accepted: bool) -> None:
-        """A pass was made with this feed."""
+        """A run was made with this feed."""
         self.processed = feed
         if accepted:
             self.accepted = feed
@@ -86,7 +86,7 @@ class Leftovers:
         self._lock = threading.Lock()
 
     def note(self, outcomes: Iterable[Outcome], seen_to: Iterable[str]) -> None:
-        """After a pass over ``seen_to``: what became of its changes."""
+        """After a run over ``seen_to``: what became of its changes."""
         errors = {o.change.student_number: o.error or "" for o in outcomes if o.outcome == "failed"}
         with self._lock:
             if self._left:
@@ -142,14 +142,14 @@ class Shared:
     _moved: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def fares(self, part: str, trouble: str | None) -> bool:
+    def note_health(self, part: str, trouble: str | None) -> bool:
         """Note that a part works (None), or what is wrong with it; whether that is news."""
         before = self.parts.get(part, _UNTRIED)
         self.parts[part] = Part(trouble is None, time.monotonic(), trouble or "")
         return before.well is not (trouble is None)
 
     def add_moved(self, numbers: Iterable[str]) -> None:
-        """Students whose entry was written by whomever, to be looked at with the next pass."""
+        """Students whose entry was written by whomever, to be looked at with the next run."""
         with self._lock:
             self._moved.update(numbers)
 

@@ -159,7 +159,7 @@ class Work:
         return [one.reason for one in taken]
 
     def _broker_state(self, trouble: str | None) -> None:
-        if self.shared.fares("broker", trouble):
+        if self.shared.note_health("broker", trouble):
             if trouble is None:
                 self._means.alerts.close("broker")
             else:

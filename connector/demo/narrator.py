@@ -1,4 +1,4 @@
-"""The narrator: puts the story on the terminal, in signs that it can show."""
+"""The narrator: puts the story on the terminal, in characters that it can show."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _WIDEST = 96  # columns: longer lines of prose are hard to read
 
 
 class Narrator:
-    """Puts the story on the terminal, in signs that it can show."""
+    """Puts the story on the terminal, in characters that it can show."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -79,7 +79,7 @@ class Narrator:
             self._console.print(Text.assemble((ahead, style if mark else ""), line), soft_wrap=True)
 
     def _fit(self, text: str) -> str:
-        """What the terminal can show; what it would obey (bidi, control signs) is spelt out."""
+        """What the terminal can show; bidi and control characters are spelt out."""
         text = "".join(s if s.isprintable() else f"\\u{ord(s):04x}" for s in text)
         for encoding in self._encodings:
             text = text.encode(encoding, "backslashreplace").decode(encoding)

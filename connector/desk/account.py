@@ -18,7 +18,7 @@ from connector.core.dn import below, is_below
 from connector.core.feed import rows_of
 from connector.core.lifecycle import decide
 from connector.core.model import IN_USE, Account, Action, Decision, Facts, Known, Override, State
-from connector.desk.view import Portrait, over, portrait, sign_in_of
+from connector.desk.view import AccountView, account_view, over, sign_in_of
 from connector.errors import ScolpassError, UsageError
 from connector.walk.context import Context
 from connector.walk.execution import Report
@@ -37,7 +37,7 @@ class Resynced:
     report: Report
     facts: Facts
     decision: Decision
-    now: Portrait  # as it is once all was done
+    now: AccountView  # as it is once all was done
 
     @property
     def refused(self) -> str | None:
@@ -50,7 +50,7 @@ class Resynced:
         """The state that the account is to have; of who is refused, the one that it has."""
         if self.refused is None:
             return self.decision.state
-        return supann.standing(self.facts.account).state if self.facts.account else None
+        return supann.current_state(self.facts.account).state if self.facts.account else None
 
 
 # --- one walk -------------------------------------------------------------------------------------
@@ -64,8 +64,8 @@ def resync(context: Context, number: str, *, force: bool, reason: str) -> Resync
     """
     overrides = {}
     if force:
-        standing = context.journal.overrides([number]).get(number, Override())
-        overrides[number] = replace(standing, force=True)
+        current = context.journal.overrides([number]).get(number, Override())
+        overrides[number] = replace(current, force=True)
     scope = Scope([number], overrides=overrides)
     feed, _ = feed_for(context, scope)
     if force and number in feed.spoiled:
@@ -77,7 +77,7 @@ def resync(context: Context, number: str, *, force: bool, reason: str) -> Resync
     report = reconcile(context, replace(scope, feed=feed), "resync", reason=reason)
     facts = report.prepared.facts[number]
     decision = decide(facts, context.rules, context.moment.today)
-    now = portrait(context, number, feed=feed)
+    now = account_view(context, number, feed=feed)
     return Resynced(report.prepared, report, facts, decision, now)
 
 
@@ -87,14 +87,14 @@ def resync(context: Context, number: str, *, force: bool, reason: str) -> Resync
 def reissue(context: Context, number: str, reason: str) -> tuple[Report, SecretStr, date]:
     """A new provisional password for one account, and its last usable day.
 
-    The wish is recorded first, so that a crash between journal and directory is finished by
+    The request is recorded first, so that a crash between journal and directory is finished by
     the next run with the very password that was drawn.
 
     Raises:
         ScolpassError: the account may not be given one, or the directory refused it.
     """
     doing = f"no new password for {number}"
-    _, decision = _standing(context, number, doing)
+    _, decision = _current(context, number, doing)
     if decision.state not in (State.INACTIVE, State.ACTIVE, State.GRACE):
         state = decision.state.value if decision.state else "without a state"
         raise ScolpassError(f"{doing}: the account is {state}", "See `scolpass show`.")
@@ -120,7 +120,7 @@ def suspend(context: Context, number: str, reason: str) -> Report:
         ScolpassError: there is no entry, it is also somebody else's, or the directory refused.
     """
     doing = f"{number} is not suspended"
-    facts, decision = _standing(context, number, doing)
+    facts, decision = _current(context, number, doing)
     if decision.state is None:
         raise ScolpassError(f"{doing}: {decision.reason}", "See `scolpass show`.")
     context.journal.override(number, "suspended", reason, context.actor, instant())
@@ -139,7 +139,7 @@ def resume(context: Context, number: str, reason: str) -> Report:
         ScolpassError: the account is not suspended, or the directory refused.
     """
     doing = f"{number} is not resumed"
-    facts, _ = _standing(context, number, doing)
+    facts, _ = _current(context, number, doing)
     adopted = facts.known is not None and facts.known.adopted_suspended
     if not (facts.override.suspended or adopted):
         raise ScolpassError(f"{doing}: no suspension stands", "See `scolpass show`.")
@@ -154,7 +154,7 @@ def rename(context: Context, number: str, reason: str) -> Report:
         ScolpassError: there is no entry, it is also somebody else's, or the directory refused.
     """
     doing = f"{number} is not renamed"
-    facts, decision = _standing(context, number, doing)
+    facts, decision = _current(context, number, doing)
     if decision.state in (State.EXPIRED, State.PURGED):
         raise ScolpassError(f"{doing}: the account has expired", "See `scolpass show`.")
     if decision.state is None or not rows_of(facts.student):
@@ -173,9 +173,9 @@ def whom_to_erase(context: Context, number: str) -> str:
     if account is None:
         state = known.state.value if known and known.state else "unknown"
         return f"{number}: no entry any more ({state}); what the journal keeps would be erased"
-    standing = supann.standing(account)
-    words = standing.state.value if standing.state else "without a state"
-    since = f" since {shown(standing.start)}" if standing.start else ""
+    current = supann.current_state(account)
+    words = current.state.value if current.state else "without a state"
+    since = f" since {shown(current.start)}" if current.start else ""
     name = account.first("displayName") or account.first("cn") or "without a name"
     return f"{number}: {name}, {words}{since}, {account.dn}"
 
@@ -200,7 +200,7 @@ def erase(context: Context, number: str, reason: str) -> Report | None:
         )
         context.journal.end_run(run, at=instant(), exit_status=0)
         return None
-    _, decision = _standing(context, number, doing)
+    _, decision = _current(context, number, doing)
     due = decision.action is Action.EXPIRE
     if due or decision.state not in (State.EXPIRED, State.PURGED):
         if due:
@@ -218,7 +218,7 @@ def _may_be_made(context: Context, number: str) -> bool:
     return any(one.change.student_number == number for one in left)
 
 
-def _standing(context: Context, number: str, doing: str) -> tuple[Facts, Decision]:
+def _current(context: Context, number: str, doing: str) -> tuple[Facts, Decision]:
     """One student's account and what it is to be today, if it may be acted on at all."""
     recover(context)
     prepared = prepare(context, over(number))
@@ -248,8 +248,8 @@ def _walk(
     erase: bool = False,
 ) -> Report:
     """The walk over one student, after its fact was recorded; a change that fails raises."""
-    standing = context.journal.overrides([number]).get(number, Override())
-    override = replace(standing, rename=rename, erase=erase, reason=reason)
+    current = context.journal.overrides([number]).get(number, Override())
+    override = replace(current, rename=rename, erase=erase, reason=reason)
     scope = replace(over(number), overrides={number: override})
     report = reconcile(context, scope, command, reason=reason)
     for outcome in report.outcomes:
@@ -320,22 +320,22 @@ def _purged(given: Iterable[tuple[str, str, str]], people_dn: str) -> dict[str, 
 def _known(account: Account, context: Context) -> Known:
     """An account as the journal would remember it, from its entry alone."""
     today = context.moment.today
-    standing = supann.standing(account)
-    expired = standing.state is State.EXPIRED
+    current = supann.current_state(account)
+    expired = current.state is State.EXPIRED
     lifecycle = context.rules.lifecycle
     return Known(
         dn=account.dn,
         uid=account.first("uid") or "",
         address=(account.first("mail") or "").lower(),
-        state=standing.state,
-        since=standing.start,
-        cutoff=standing.end,
-        directory_year=year_of_cutoff(standing.end, lifecycle) if standing.end else None,
-        adopted_active=standing.state in IN_USE,
-        adopted_suspended=standing.state is State.SUSPENDED,
+        state=current.state,
+        since=current.start,
+        cutoff=current.end,
+        directory_year=year_of_cutoff(current.end, lifecycle) if current.end else None,
+        adopted_active=current.state in IN_USE,
+        adopted_suspended=current.state is State.SUSPENDED,
         expiry_written_on=today if expired else None,
-        announced_end=standing.end,
-        announced_on=today if standing.end else None,
+        announced_end=current.end,
+        announced_on=today if current.end else None,
     )
 
 

@@ -63,7 +63,7 @@ def _with_rows(journal: Journal) -> Iterator[tuple[str, Known, list[Enrolment]]]
     """Accounts that have not ended, each with its remembered rows; both flow in the same order."""
     by_student = groupby(journal.enrolments(), key=lambda row: row.student_number)
     latest: tuple[str, list[Enrolment]] | None = None
-    for number, known in journal.standing_accounts():
+    for number, known in journal.live_accounts():
         while latest is None or latest[0] < number:
             found = next(by_student, None)
             if found is None:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from connector.core import supann
+from connector.core.characters import seen
 from connector.core.feed import identity, rows_of
 from connector.core.letter_words import address_lines, grouped, known
 from connector.core.lifecycle import decide
 from connector.core.model import Enrolment, Facts
 from connector.core.rules import Rules
-from connector.core.signs import seen
 from connector.desk.recipients import last_day
 from connector.edges.pdf.typesetting import Press
 from connector.errors import ConfigurationError
@@ -63,7 +63,7 @@ def letter(facts: Facts, rules: Rules, today: date) -> dict[str, Any]:
 
 
 def _seen(value: Any) -> Any:
-    """A value of a letter without signs that nobody sees."""
+    """A value of a letter without characters that nobody sees."""
     if isinstance(value, str):
         return seen(value)
     if isinstance(value, dict):

@@ -57,13 +57,14 @@ def print_letters(
     printer: Press,
     target: Path | BinaryIO,
     *,
-    turn: Callable[[], AbstractContextManager[None]],
+    locked: Callable[[], AbstractContextManager[None]],
     progress: Callable[[int], None] = lambda _: None,
 ) -> Printed:
     """Compose, record, and write the letters, a few at a time.
 
-    The turn is taken for each few, so that somebody else's command need not wait for thousands. A
-    letter says what was true in its turn. No PDF gets its name before its letters are on record.
+    the write lock is taken for each few, so that somebody else's command need not wait for
+    thousands. A letter says what was true in its turn. No PDF gets its name before its letters are
+    on record.
 
     Args:
         target: the PDF's name, or a stream that it is written to.
@@ -79,12 +80,12 @@ def print_letters(
 
     def record() -> None:
         nonlocal run
-        run = _record(context, printed, 1 if refused else 0, turn)
+        run = _record(context, printed, 1 if refused else 0, locked)
 
     with finished(target, record) as write:
         binder = Binder(write)
         for few in chunks(chosen.numbers, TOGETHER):
-            with turn():
+            with locked():
                 recover(context)
                 data, no = _compose(context, few, printer)
                 with ExitStack() as guarded:
@@ -145,14 +146,14 @@ def _record(
     context: Context,
     printed: Iterable[tuple[str, date]],
     status: int,
-    turn: Callable[[], AbstractContextManager[None]],
+    locked: Callable[[], AbstractContextManager[None]],
 ) -> int:
     """Put the printing into the history; the run's number."""
     reasons = {
         number: f"letter; the password is good through {shown(last)}" for number, last in printed
     }
-    with turn():
-        # Nobody's account is touched: a pass that goes on meanwhile need not leave them out.
+    with locked():
+        # Nobody's account is touched: a run that goes on meanwhile need not leave them out.
         run = context.journal.begin_run(
             "letters", context.actor, "", scope=(), at=context.moment.now
         )

@@ -10,7 +10,7 @@ from connector.core import generalized_time, supann
 from connector.core.dates import shown
 from connector.core.door import Answer, Shut
 from connector.core.feed import rows_of
-from connector.core.lifecycle import believed, decide, met_anew
+from connector.core.lifecycle import believed, decide, matched_again
 from connector.core.model import Account, Facts, Moment, State
 from connector.core.rules import Rules
 from connector.errors import NotManaged, UnknownStudent, UsageError
@@ -24,7 +24,7 @@ _REISSUE = "`scolpass reissue` gives a new one"
 class Refused:
     """A letter that is not printed, and why."""
 
-    student: str  # her number; of somebody unknown, what was asked for
+    student: str  # the number; of somebody unknown, what was asked for
     reason: str
     unknown: bool = False  # nobody has that number, uid, login or address
     inactive: bool = True  # False: the account is no longer, or not, one that waits for its letter
@@ -79,7 +79,7 @@ def refusal(
     def no(reason: str, *, inactive: bool = True) -> Refused:
         return Refused(facts.number, reason, inactive=inactive)
 
-    facts = met_anew(facts)
+    facts = matched_again(facts)
     account = facts.account
     if facts.conflict is not None:
         return no(facts.conflict)
@@ -88,9 +88,9 @@ def refusal(
     if supann.is_shared_person(account):
         return no(f"{account.dn} is also somebody else's", inactive=False)
     decision = decide(facts, rules, moment.today)
-    standing = believed(facts, account).state
-    if standing is not State.INACTIVE:
-        return no(f"the account is {standing.value if standing else 'new'}", inactive=False)
+    current = believed(facts, account).state
+    if current is not State.INACTIVE:
+        return no(f"the account is {current.value if current else 'new'}", inactive=False)
     if decision.state not in (State.INACTIVE, None):
         return no(f"the account is {decision.state.value} with the next sync", inactive=False)
     if not account.must_change:

@@ -84,7 +84,7 @@ def reissue(
     context: Context,
     names: Sequence[Named],
     reason: str,
-    turn: Callable[[], AbstractContextManager[object]],
+    locked: Callable[[], AbstractContextManager[object]],
     progress: Callable[[int], None],
     *,
     printable: bool,
@@ -98,7 +98,7 @@ def reissue(
         context: what the desk works with.
         names: as `read_names` has them.
         reason: goes into the history of each.
-        turn: holds the lock for one account.
+        locked: holds the lock for one account.
         progress: is told how many are done.
         printable: only those for whom a letter is printed, as nobody sees their passwords.
     """
@@ -106,7 +106,7 @@ def reissue(
     met: dict[str, int] = {}
     for named in names:
         try:
-            done.append(_reissue(context, named, reason, turn, met, printable=printable))
+            done.append(_reissue(context, named, reason, locked, met, printable=printable))
         except Untrustworthy as error:
             left = names[len(done) :]
             done += [Reissued(one, trouble="left out: see the error at the end") for one in left]
@@ -121,12 +121,12 @@ def _reissue(
     context: Context,
     named: Named,
     reason: str,
-    turn: Callable[[], AbstractContextManager[object]],
+    locked: Callable[[], AbstractContextManager[object]],
     met: dict[str, int],
     *,
     printable: bool,
 ) -> Reissued:
-    with turn():
+    with locked():
         number = resolve(context, named.text)
         if number in met:
             return Reissued(named, number, trouble=f"line {met[number]} names this student already")
@@ -151,7 +151,7 @@ def told(many: Many) -> Iterator[str]:
 
 
 def _shown(line: str) -> str:
-    """A line without its ends, where no sign of it can harm a terminal."""
+    """A line without its ends, where no character of it can harm a terminal."""
     text = line.strip()[:200]
     return "".join(sign if unicodedata.category(sign)[0] != "C" else "?" for sign in text)
 

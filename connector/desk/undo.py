@@ -181,11 +181,11 @@ def _wish(context: Context, prepared: Prepared, undone: Mapping[str, Change]) ->
             continue
         rows = rows_digest(prepared.feed.students.get(number, ()))
         not_again: set[Action] = {undone[number].action}
-        standing = prepared.facts[number].override
-        if standing.undone:
-            not_again |= standing.not_again
+        current = prepared.facts[number].override
+        if current.undone:
+            not_again |= current.not_again
         stand[number] = " ".join([rows, *sorted(action.value for action in not_again)])
-    context.journal.wish_undone(stand, again, context.actor, instant())
+    context.journal.record_undo(stand, again, context.actor, instant())
 
 
 def _reversed(

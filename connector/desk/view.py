@@ -1,6 +1,6 @@
 """One student as a whole: register, entry, evidence, decisions, and the verdict on all of it.
 
-Nothing is written. A register that cannot be read is said in the portrait, which then rests on
+Nothing is written. A register that cannot be read is said in the view, which then rests on
 what was remembered.
 """
 
@@ -41,7 +41,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Portrait:
+class AccountView:
     """All that is known of one student, for ``show``."""
 
     number: str  # "": of an entry without one, which scolpass does not manage
@@ -68,7 +68,7 @@ def over(number: str, feed: Feed | None = None) -> Scope:
     return Scope([number], feed=feed, lenient=True)
 
 
-def portrait(context: Context, number: str, *, feed: Feed | None = None) -> Portrait:
+def account_view(context: Context, number: str, *, feed: Feed | None = None) -> AccountView:
     """What register, directory and journal say of one student, and why.
 
     Args:
@@ -86,14 +86,14 @@ def portrait(context: Context, number: str, *, feed: Feed | None = None) -> Port
     seen = _seen(context, prepared, number, history)
     verdict = sign_in(seen, context.rules)
     account = facts.account
-    found = evidence.found(account, facts.gifts)
+    found = evidence.found(account, facts.evidence_items)
     if facts.known is not None and facts.known.adopted_active:
         found["adopted"] = None
     sentence = why(facts, decision, context.rules, today)
     told = (Reason.ROW_REJECTED, Reason.REFUSED)
     if account is None and facts.conflict is None and (seen.others or verdict.first.reason in told):
         sentence = verdict.said(context.rules)[0].because
-    return Portrait(
+    return AccountView(
         number=number,
         facts=facts,
         decision=decision,
@@ -101,7 +101,7 @@ def portrait(context: Context, number: str, *, feed: Feed | None = None) -> Port
         why=sentence,
         rows=seen.rows,
         evidence=found,
-        until=supann.standing(account).end if account else None,
+        until=supann.current_state(account).end if account else None,
         password_until=facts.sealed.last_day if facts.sealed else None,
         password_printable=facts.sealed is not None and facts.sealed.printable,
         history=history,
@@ -110,7 +110,7 @@ def portrait(context: Context, number: str, *, feed: Feed | None = None) -> Port
     )
 
 
-def portrait_of_others(context: Context, error: NotManaged) -> Portrait:
+def view_of_others(context: Context, error: NotManaged) -> AccountView:
     """What stands under a name that means entries without a student of ours.
 
     Raises:
@@ -123,7 +123,7 @@ def portrait_of_others(context: Context, error: NotManaged) -> Portrait:
         raise error
     first, *also = (Found(reason, fields) for reason, fields in found)
     verdict = SignIn(first, tuple(also))
-    return Portrait(
+    return AccountView(
         number="",
         facts=Facts("", Student("")),
         decision=Decision(None, "not managed"),
@@ -151,7 +151,7 @@ def others_named(context: Context, number: str) -> str:
 
 
 def sign_in_of(context: Context, prepared: Prepared, number: str) -> SignIn:
-    """The verdict on one student, from a pass over a few that was prepared.
+    """The verdict on one student, from a run over a few that was prepared.
 
     Raises:
         Untrustworthy: directory or journal cannot be read.

@@ -13,7 +13,7 @@ from threading import Lock
 
 from connector.core.own_password import LONGEST, Context, Words, fold, skeleton, spellings
 
-# The time of zxcvbn grows steeply with what could be leet: 40 such signs cost 0.4 s, 72 1.5 s.
+# The time of zxcvbn grows steeply with what could be leet: 40 such characters cost 0.4 s, 72 1.5 s.
 # What follows can only make a password stronger than is said.
 _WEIGHED = 40
 _COMMON = 6  # letters of a skeleton; shorter ones cannot be all of a password that is long enough

@@ -30,7 +30,7 @@ _CURE = (
 
 
 def draw(length: int, alphabet: str) -> SecretStr:
-    """A new password of ``length`` signs, each drawn uniformly from ``alphabet``."""
+    """A new password of ``length`` characters, each drawn uniformly from ``alphabet``."""
     return SecretStr("".join(secrets.choice(alphabet) for _ in range(length)))
 
 
@@ -57,7 +57,7 @@ def hash_argon2id(
     Args:
         password: what is hashed, as UTF-8.
         memory_cost: KiB, at least 8.
-        time_cost: passes over that memory, at least 1.
+        time_cost: runs over that memory, at least 1.
         salt: 16 bytes; None: drawn.
     """
     encoded = hash_secret(
@@ -110,7 +110,7 @@ class Sealer:
             except ValueError:
                 raise ConfigurationError(
                     f"key {position} of the key file is no key",
-                    "A key is a line of 44 signs, as `scolpass init` makes it; restore the line "
+                    "A key is a line of 44 characters, made by `scolpass init`; restore the line "
                     "from your copy: without it sealed passwords cannot be printed",
                 ) from None
         self._keys = tuple(keys)

@@ -20,7 +20,7 @@ from connector.log.redaction import guarded_secret, scrub
 from connector.settings.sections import Mail
 
 TIMEOUT = 10.0  # seconds without a sign of the server
-LONGEST_SUBJECT = 200  # signs
+LONGEST_SUBJECT = 200  # characters
 _CURE = "See mail.host and mail.port, and the mail server's log."
 _CURE_TLS = "See mail.starttls, and that this machine trusts the server's certificate."
 _CURE_LOGIN = "See mail.user and mail.password_file."

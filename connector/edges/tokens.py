@@ -24,7 +24,7 @@ _BITS = 256  # of what is drawn
 
 
 def draw_token() -> str:
-    """256 bits from the operating system, in 43 signs that a URL takes."""
+    """256 bits from the operating system, in 43 characters that a URL takes."""
     return secrets.token_urlsafe(_BITS // 8)
 
 
@@ -43,7 +43,7 @@ class Signer:
         self._keys = [_derived(key.get_secret_value().encode(), purpose) for key in keys]
 
     def sign(self, text: str) -> str:
-        """The signature of a text, in 43 signs that a URL takes."""
+        """The signature of a text, in 43 characters that a URL takes."""
         return _mac(self._keys[0], text)
 
     def verify(self, text: str, signature: str) -> bool:

@@ -238,11 +238,11 @@ def submit(
 ) -> tuple[list[dict[str, Any]], Report | None]:
     """Store events and bring those whom they name up to date at once; their rows afterwards.
 
-    One that was here already and still waits is no exception: it may be in the hands of a pass
+    One that was here already and still waits is no exception: it may be in the hands of a run
     that has read it and made room, or was killed.
 
     Raises:
-        Untrustworthy: the events are stored; a later pass applies them.
+        Untrustworthy: the events are stored; a later run applies them.
     """
     taken = accept(context, bodies)
     identifiers: list[str] = []
@@ -250,7 +250,7 @@ def submit(
     for one, row in zip(taken, _rows(context, taken), strict=True):
         if row["status"] != "waiting" and one.identifier is None:
             continue  # done, or rejected whole: of one that is rejected in part the rest counts
-        if row["student_number"] is not None:  # a pass has noted whom it names
+        if row["student_number"] is not None:  # a run has noted whom it names
             numbers.append(row["student_number"])
         else:
             identifiers.append(one.identifier or row["identifier"])

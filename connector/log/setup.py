@@ -216,7 +216,7 @@ _UNPRINTABLE = re.compile(
 def _escape_text(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
-    return _UNPRINTABLE.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
+    return _UNPRINTABLE.sub(lambda character: f"\\u{ord(character[0]):04x}", text)
 
 
 def _escape_value(value: Any) -> Any:

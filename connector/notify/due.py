@@ -148,7 +148,7 @@ def notice_due(known: Known, today: date) -> int | None:
 def note_closings(context: Context, since: datetime) -> bool:
     """Put into the outbox the notices that are due today, once each; False: it is too early.
 
-    Too early is before a good pass over everyone was made today, and since ``since``: the register
+    Too early is before a good full run was made today, and since ``since``: the register
     may have students who enrolled again meanwhile. While a plan is held, nobody is told either.
 
     Raises:
@@ -192,7 +192,7 @@ def _notices(context: Context, due: Mapping[str, tuple[date, int]]) -> Iterator[
     morning = datetime.combine(moment.today, FROM, rules.institution.zone).astimezone(UTC)
     for number, account in _entries(context, due.keys() - rescued).items():
         end, days = due[number]
-        if not _works(account) or supann.standing(account).end != end:
+        if not _works(account) or supann.current_state(account).end != end:
             continue
         for address in _addresses(account):
             key = f"closes:{number}:{end.isoformat()}:{days}:{address}"
@@ -215,12 +215,12 @@ def _entries(context: Context, numbers: Collection[str]) -> dict[str, Account]:
 
 def _works(account: Account) -> bool:
     """Whether an account is a student's alone, and in normal use."""
-    return supann.standing(account).state in IN_USE and not supann.is_shared_person(account)
+    return supann.current_state(account).state in IN_USE and not supann.is_shared_person(account)
 
 
 def _is_open(account: Account) -> bool:
     """Whether an account is a student's alone, and may be signed in to."""
-    state = supann.standing(account).state
+    state = supann.current_state(account).state
     return (state in IN_USE or state is State.INACTIVE) and not supann.is_shared_person(account)
 
 

@@ -37,7 +37,7 @@ def held(digest: str, actions: Sequence[Held]) -> Incident:
 
 
 def untrusted(error: ScolpassError) -> Incident:
-    """What stopped a whole pass: feed, directory, journal, service password or clock."""
+    """What stopped a full run: feed, directory, journal, service password or clock."""
     if isinstance(error, FeedRefused):
         return Incident("feed", error.message, error.cure)
     if isinstance(error, BindRefused):

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import structlog
 
+from connector.core.characters import seen
 from connector.core.feed import identity
-from connector.core.signs import seen
 from connector.edges import smtp
 from connector.edges.journal import Queued
 from connector.edges.templates import Templates, Value

@@ -134,15 +134,15 @@ def _modify(dn: str, how: str, attribute: str, lines: list[str]) -> str:
 
 
 def _tree_additions(names: Names, service_hash: str) -> str:
-    standing = {"@SUFFIX@", "@PEOPLE_DN@"}
+    current = {"@SUFFIX@", "@PEOPLE_DN@"}
     # Another kind of entry than ou=... above policies or account is the directory's own business.
     for key, dn in (("@SERVICES_DN@", names.services_dn), ("@POLICIES_DN@", names.policies_dn)):
         if not dn.lower().startswith("ou="):
-            standing.add(key)
+            current.add(key)
     kept = [
         "\n".join(line.text for line in record)
         for record in records(template("tree.ldif"))
-        if record[0].value not in standing
+        if record[0].value not in current
     ]
     values = names.values() | {"SERVICE_HASH": service_hash}
     return _TREE_HEADER + "\n" + fill("\n\n".join(kept) + "\n", values)

@@ -54,7 +54,7 @@ _GROUP = "scolpass"
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class Requested:
     """What the command line says; what it leaves out is the example's, or follows from it."""
 
     suffix: str = DEFAULT_SUFFIX
@@ -81,7 +81,7 @@ class Made:
     commands: tuple[str, ...]  # what to type next
 
 
-def make(folder: Path, wishes: Wishes) -> Made:
+def make(folder: Path, requested: Requested) -> Made:
     """Write into ``folder`` what an installation begins with.
 
     Raises:
@@ -89,12 +89,12 @@ def make(folder: Path, wishes: Wishes) -> Made:
             nothing was written then.
     """
     folder = folder.absolute()
-    wishes = replace(wishes, uris=wishes.uris or _HERE)
-    names = _names(wishes)
-    origins = _origins(wishes)
-    text = configuration(wishes, folder)
+    requested = replace(requested, uris=requested.uris or _HERE)
+    names = _names(requested)
+    origins = _origins(requested)
+    text = configuration(requested, folder)
     _see_that_it_loads(text, folder / CONFIGURATION)
-    key, password = _standing_secret(folder / KEY), _standing_secret(folder / PASSWORD)
+    key, password = _secret_there(folder / KEY), _secret_there(folder / PASSWORD)
     secret = password or SecretStr(secrets.token_urlsafe(32))
     wanted: dict[Path, tuple[str, int]] = {folder / CONFIGURATION: (text, 0o640)}
     if key is None:
@@ -103,15 +103,15 @@ def make(folder: Path, wishes: Wishes) -> Made:
         wanted[folder / PASSWORD] = (secret.get_secret_value(), _CLOSED)
     ldif_files = existing_directory_ldif(
         names,
-        service_hash=_standing_hash(folder / LDIF / _TREE, secret)
+        service_hash=_hash_there(folder / LDIF / _TREE, secret)
         or hash_secret(secret.get_secret_value()),
-        database=wishes.database,
+        database=requested.database,
         origins=origins,
-        complete=wishes.server_config is not None,
+        complete=requested.server_config is not None,
     )
-    if wishes.server_config is not None:
+    if requested.server_config is not None:
         ldif_files = tailored(
-            ldif_files, _read(wishes.server_config), names.suffix, names.service_dn
+            ldif_files, _read(requested.server_config), names.suffix, names.service_dn
         )
     for name, ldif in ldif_files.items():
         wanted[folder / LDIF / name] = (ldif, _CLOSED if name == _TREE else _OPEN)
@@ -132,31 +132,31 @@ def make(folder: Path, wishes: Wishes) -> Made:
         kept=tuple(kept),
         example=tuple(
             f"institution.{key}"
-            for key, value in (("name", wishes.name), ("uai", wishes.uai))
+            for key, value in (("name", requested.name), ("uai", requested.uai))
             if value is None
         ),
         commands=_commands(folder),
     )
 
 
-def configuration(wishes: Wishes, folder: Path) -> str:
+def configuration(requested: Requested, folder: Path) -> str:
     """The configuration that `make` writes into a folder."""
-    return _configuration(wishes, _names(wishes), _origins(wishes), folder)
+    return _configuration(requested, _names(requested), _origins(requested), folder)
 
 
-def _names(wishes: Wishes) -> Names:
-    usual = Names.under(wishes.suffix)
+def _names(requested: Requested) -> Names:
+    usual = Names.under(requested.suffix)
     return Names(
-        suffix=wishes.suffix,
-        people_dn=wishes.people_dn or usual.people_dn,
-        service_dn=wishes.service_dn or usual.service_dn,
-        provisional_dn=wishes.policy_dn or usual.provisional_dn,
+        suffix=requested.suffix,
+        people_dn=requested.people_dn or usual.people_dn,
+        service_dn=requested.service_dn or usual.service_dn,
+        provisional_dn=requested.policy_dn or usual.provisional_dn,
     )
 
 
-def _origins(wishes: Wishes) -> tuple[str, ...]:
+def _origins(requested: Requested) -> tuple[str, ...]:
     try:
-        return tuple(dict.fromkeys(spelled(one) for one in wishes.first_connection_from))
+        return tuple(dict.fromkeys(spelled(one) for one in requested.first_connection_from))
     except ValueError as error:
         raise UsageError(
             f"--first-connection-from: {error}", "Mend that option; nothing was written"
@@ -166,19 +166,19 @@ def _origins(wishes: Wishes) -> tuple[str, ...]:
 # --- the configuration ----------------------------------------------------------------------------
 
 
-def _configuration(wishes: Wishes, names: Names, origins: Sequence[str], folder: Path) -> str:
+def _configuration(requested: Requested, names: Names, origins: Sequence[str], folder: Path) -> str:
     """The example with this institution's values, and every comment of it."""
-    domain = ".".join(re.findall(r"(?i)(?:^|,)dc=([^,]+)", wishes.suffix)).lower()
-    domain = domain or wishes.mail_domain or _EXAMPLE_DOMAIN
-    mail_domain = wishes.mail_domain or f"etu.{domain}"
+    domain = ".".join(re.findall(r"(?i)(?:^|,)dc=([^,]+)", requested.suffix)).lower()
+    domain = domain or requested.mail_domain or _EXAMPLE_DOMAIN
+    mail_domain = requested.mail_domain or f"etu.{domain}"
     text = example_configuration()
     # Addresses of the example that are nobody's business here: mail sender, alerts, public URL.
     text = text.replace(_EXAMPLE_DOMAIN, domain)
-    clear = [uri for uri in wishes.uris if urlsplit(uri).scheme.lower() == "ldap"]
+    clear = [uri for uri in requested.uris if urlsplit(uri).scheme.lower() == "ldap"]
     values: dict[tuple[str, str], Any] = {
         ("institution", "mail_domain"): mail_domain,
         ("institution", "own_domains"): list(dict.fromkeys((domain, mail_domain))),
-        ("directory", "uris"): list(wishes.uris or _HERE),
+        ("directory", "uris"): list(requested.uris or _HERE),
         ("directory", "starttls"): any(not _is_here(uri) for uri in clear),
         ("directory", "bind_dn"): names.service_dn,
         ("directory", "bind_password_file"): PASSWORD,
@@ -191,10 +191,10 @@ def _configuration(wishes: Wishes, names: Names, origins: Sequence[str], folder:
     if folder == _SYSTEM:  # which the service can only read
         values["events.spool", "path"] = str(_STATE / SPOOL)
         values["journal", "url"] = f"sqlite:///{_STATE}/journal.db"
-    if wishes.name is not None:
-        values["institution", "name"] = wishes.name
-    if wishes.uai is not None:
-        values["institution", "uai"] = wishes.uai
+    if requested.name is not None:
+        values["institution", "name"] = requested.name
+    if requested.uai is not None:
+        values["institution", "uai"] = requested.uai
     return with_values(text, values)
 
 
@@ -232,12 +232,12 @@ def with_values(text: str, values: Mapping[tuple[str, str], Any]) -> str:
 
 def _comment(line: str, start: int, length: int) -> str:
     """The comment behind the value that begins at ``start``, in its old column if it fits."""
-    for sign in re.finditer("#", line[start:]):
-        stop = start + sign.start()
+    for character in re.finditer("#", line[start:]):
+        stop = start + character.start()
         try:
             tomllib.loads("key = " + line[start:stop])
         except tomllib.TOMLDecodeError:
-            continue  # a sign within the value
+            continue  # a character within the value
         return " " * max(1, stop - start - length) + line[stop:]
     return ""
 
@@ -268,12 +268,12 @@ def _read(path: Path) -> str:
 # --- files ----------------------------------------------------------------------------------------
 
 
-def _standing_secret(path: Path) -> SecretStr | None:
+def _secret_there(path: Path) -> SecretStr | None:
     """The secret that stands there, or None; one that is open to others is not taken over."""
     return read_secret(path) if os.path.lexists(path) else None
 
 
-def _standing_hash(tree: Path, secret: SecretStr) -> str | None:
+def _hash_there(tree: Path, secret: SecretStr) -> str | None:
     """The hash in a tree file of an earlier `init`, if it is this password's: salts differ."""
     try:
         text = read_plain(tree).decode()

@@ -11,8 +11,8 @@ from connector.errors import UsageError
 DEFAULT_SUFFIX = "dc=umontpellier,dc=fr"
 
 
-# One part of a DN as the definition takes it: no sign that LDIF, an ACL's quotes, sed or RFC 4514
-# would read as more than itself. Letters of any script are fine.
+# One part of a DN as the definition takes it: no character that LDIF, an ACL's quotes, sed or RFC
+# 4514 would read as more than itself. Letters of any script are fine.
 _RDN = re.compile(r"[A-Za-z][A-Za-z0-9-]*=[\w'()./:-]+(?: [\w'()./:-]+)*")
 
 

@@ -93,17 +93,17 @@ class Sandbox:
                 "Choose a folder of yours, or one that is not there yet",
             )
         with _lock(folder):
-            standing = _standing_suffix(folder)
-            if standing and suffix and standing.casefold() != suffix.casefold():
+            current = _suffix_there(folder)
+            if current and suffix and current.casefold() != suffix.casefold():
                 raise UsageError(
-                    f"{folder} holds a directory of {standing}, not of {suffix}",
+                    f"{folder} holds a directory of {current}, not of {suffix}",
                     "Choose another folder",
                 )
             sandbox = cls(
-                folder, port or _free_port(), Names.under(standing or suffix or DEFAULT_SUFFIX)
+                folder, port or _free_port(), Names.under(current or suffix or DEFAULT_SUFFIX)
             )
             sandbox._make_secrets()
-            if not standing:
+            if not current:
                 sandbox._make_database(origins)
             (folder / "spool").mkdir(mode=0o700, exist_ok=True)
             sandbox._make_configuration()
@@ -345,7 +345,7 @@ def with_uris(text: str, uris: list[str]) -> str:
     raise UsageError("directory.uris is not a list", 'Write uris = ["ldap://..."]')
 
 
-def _standing_suffix(folder: Path) -> str | None:
+def _suffix_there(folder: Path) -> str | None:
     """The suffix of the database that stands in the folder, if one does."""
     file = folder / "directory/slapd.d/cn=config/olcDatabase={1}mdb.ldif"
     if not file.exists():

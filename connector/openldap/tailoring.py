@@ -113,7 +113,7 @@ class _Server:
     def schema(self, text: str) -> str:
         """The schema whole, what the one that stands lacks of it, or nothing."""
         (ours,) = records(text)
-        standing = {
+        current = {
             name: (record, value)
             for record in self._all
             if "olcSchemaConfig" in record.values("objectClass")
@@ -124,18 +124,18 @@ class _Server:
         types = {value: _names(value) for value in ours.values(_TYPES)}
         classes = {value: _names(value) for value in ours.values(_CLASSES)}
         everything = [name for names in (*types.values(), *classes.values()) for name in names]
-        here = [name for name in everything if name in standing]
+        here = [name for name in everything if name in current]
         if not here:
             return _change(ours.dn, ours.lines)
-        new_types = [v for v, names in types.items() if not any(n in standing for n in names)]
-        new_classes = [v for v, names in classes.items() if not any(n in standing for n in names)]
+        new_types = [v for v, names in types.items() if not any(n in current for n in names)]
+        new_classes = [v for v, names in classes.items() if not any(n in current for n in names)]
         wider: dict[str, list[tuple[str, str]]] = {}
         for value, names in classes.items():
-            found = next((standing[name] for name in names if name in standing), None)
+            found = next((current[name] for name in names if name in current), None)
             if found is not None and (better := _widened(found[1], value)):
                 wider.setdefault(found[0].dn, []).append((found[1], better))
         # New ones go where most of the schema stands.
-        homes = [standing[name][0].dn for name in here]
+        homes = [current[name][0].dn for name in here]
         home = max(dict.fromkeys(homes), key=homes.count)
         parts = []
         for dn in dict.fromkeys([home, *wider]):
@@ -176,8 +176,8 @@ class _Server:
                 loaded = {_module(one) for one in self._values("olcModuleLoad")}
                 values = [value for value in values if _module(value) not in loaded]
             elif attribute == "olcAccess":
-                standing = {_plain(one) for one in live}
-                values = [value for value in values if _plain(value) not in standing]
+                current = {_plain(one) for one in live}
+                values = [value for value in values if _plain(value) not in current]
             elif (
                 attribute == "olcLimits" and any(names_account(one, service_dn) for one in live)
             ) or (how == "replace" and live == values):
@@ -230,12 +230,12 @@ class _Server:
         for attribute in dict.fromkeys(one for one, _ in record.lines):
             if attribute in ("changetype", "objectClass", "olcOverlay"):
                 continue
-            standing = {_plain(value) for value in live.values(attribute)}
-            values = [v for v in record.values(attribute) if _plain(v) not in standing]
+            current = {_plain(value) for value in live.values(attribute)}
+            values = [v for v in record.values(attribute) if _plain(v) not in current]
             if attribute == "olcUniqueURI":
-                guarded = " ".join(standing)
+                guarded = " ".join(current)
                 values = [v for v in values if f"?{v.split('?')[1]}?" not in guarded]
-            elif standing and attribute != "olcConstraintAttribute":
+            elif current and attribute != "olcConstraintAttribute":
                 values = []  # one value, which is theirs
             lines += _part("add", attribute, values)
         return _change(live.dn, [("changetype", "modify"), *lines[:-1]]) if lines else None
@@ -270,15 +270,15 @@ def _names(definition: str) -> list[str]:
     return [name.lower() for name in re.findall(r"[A-Za-z][\w-]*", found[1] or found[2])]
 
 
-def _widened(standing: str, ours: str) -> str | None:
+def _widened(current: str, ours: str) -> str | None:
     """The class that stands, taking in the attributes that ours may have; None: it has them all."""
-    have = {name.lower() for kind in ("MUST", "MAY") for name in _attributes(standing, kind)}
+    have = {name.lower() for kind in ("MUST", "MAY") for name in _attributes(current, kind)}
     more = [name for kind in ("MUST", "MAY") for name in _attributes(ours, kind)]
     more = [name for name in more if name.lower() not in have]
     if not more:
         return None
-    may = " $ ".join([*_attributes(standing, "MAY"), *more])
-    without = re.sub(r"\s*\bMAY\s+(?:\([^)]*\)|[\w;.-]+)", "", standing)
+    may = " $ ".join([*_attributes(current, "MAY"), *more])
+    without = re.sub(r"\s*\bMAY\s+(?:\([^)]*\)|[\w;.-]+)", "", current)
     return re.sub(r"\s*\)\s*$", f" MAY ( {may} ) )", without)
 
 

@@ -137,11 +137,11 @@ def _difference(
 ) -> str:
     if len(before) < 2 and len(after) < 2:
         return f"{_told(name, before, zone)} → {_told(name, after, zone)}"
-    standing, wanted = ({value.lower(): value for value in side} for side in (before, after))
-    if standing.keys() == wanted.keys():  # the case of a value, or their order
+    current, wanted = ({value.lower(): value for value in side} for side in (before, after))
+    if current.keys() == wanted.keys():  # the case of a value, or their order
         return f"{_told(name, before, zone)} → {_told(name, after, zone)}"
-    gone = [value for key, value in standing.items() if key not in wanted]
-    new = [value for key, value in wanted.items() if key not in standing]
+    gone = [value for key, value in current.items() if key not in wanted]
+    new = [value for key, value in wanted.items() if key not in current]
     sides = ((gone, "without"), (new, "with"))
     return ", ".join(f"{word} {_told(name, values, zone)}" for values, word in sides if values)
 
@@ -169,7 +169,7 @@ def show_events(console: Console, rows: Sequence[Mapping[str, Any]], zone: ZoneI
 
 
 def show_refused_events(console: Console, refused: Sequence[Accepted]) -> None:
-    """Those of a pass's events that were refused, and why."""
+    """Those of a run's events that were refused, and why."""
     if refused:
         what = "1 event is" if len(refused) == 1 else f"{len(refused):,} events are"
         console.print(f"[magenta]{what} refused[/magenta]:")

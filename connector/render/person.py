@@ -1,4 +1,4 @@
-"""One student, as a person reads it and as a machine does: portrait, walk, history, search."""
+"""One student, for a person and for a machine: the account view, walk, history, search."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from connector.render.terminal import hang, printable
 if TYPE_CHECKING:
     from connector.desk.account import Resynced
     from connector.desk.finding import Found
-    from connector.desk.view import Portrait
+    from connector.desk.view import AccountView
 
 # --- for machines ---------------------------------------------------------------------------------
 
@@ -46,30 +46,30 @@ def sign_in_json(verdict: SignIn, rules: Rules) -> dict[str, Any]:
     return {"possible": verdict.possible, "because": said.because, "cure": said.cure}
 
 
-def portrait_json(portrait: Portrait, rules: Rules) -> dict[str, Any]:
+def account_json(seen: AccountView, rules: Rules) -> dict[str, Any]:
     """One student, as ``show --json`` prints it."""
-    account = portrait.facts.account
-    if account is None and len(portrait.others) == 1:
-        account = portrait.others[0]
-    known = portrait.facts.known
-    standing = supann.standing(account) if account else supann.Standing()
-    state: str | None = standing.state.value if standing.state else None
+    account = seen.facts.account
+    if account is None and len(seen.others) == 1:
+        account = seen.others[0]
+    known = seen.facts.known
+    current = supann.current_state(account) if account else supann.CurrentState()
+    state: str | None = current.state.value if current.state else None
     if account is None and known is not None and known.state is State.PURGED:
         state = State.PURGED.value
     return {
-        "sign_in": sign_in_json(portrait.sign_in, rules),
-        "student_number": portrait.number or None,
+        "sign_in": sign_in_json(seen.sign_in, rules),
+        "student_number": seen.number or None,
         "uid": account.first("uid") if account else (known.uid if known else None),
         "mail": account.first("mail") if account else (known.address if known else None),
         "dn": account.dn if account else None,
         "state": state,
-        "since": _iso(standing.start),
-        "until": _iso(standing.end),
-        "why": portrait.why,
-        "missing": list(portrait.decision.missing),
-        "evidence": {name: _iso(at) for name, at in portrait.evidence.items()},
-        "enrolments": [_enrolment_json(row) for row in portrait.rows],
-        "history": history_json(portrait.history),
+        "since": _iso(current.start),
+        "until": _iso(current.end),
+        "why": seen.why,
+        "missing": list(seen.decision.missing),
+        "evidence": {name: _iso(at) for name, at in seen.evidence.items()},
+        "enrolments": [_enrolment_json(row) for row in seen.rows],
+        "history": history_json(seen.history),
     }
 
 
@@ -140,36 +140,36 @@ def show_found(console: Console, found: Sequence[Found]) -> None:
     console.print(table)
 
 
-def show_portrait(console: Console, portrait: Portrait, rules: Rules) -> None:
+def show_account(console: Console, seen: AccountView, rules: Rules) -> None:
     """One student for the person at the desk: the verdict first, then what it rests on."""
     zone = rules.institution.zone
-    _say_who(console, portrait)
-    _say_verdict(console, portrait.sign_in, rules)
+    _say_who(console, seen)
+    _say_verdict(console, seen.sign_in, rules)
     console.print()
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, text in _lines(portrait, zone):
+    for name, text in _lines(seen, zone):
         table.add_row(name, Text(printable(text)))
     console.print(table)
-    if portrait.history:
+    if seen.history:
         console.print()
-        show_history(console, portrait.history, zone, student=False)
+        show_history(console, seen.history, zone, student=False)
 
 
-def _say_who(console: Console, portrait: Portrait) -> None:
+def _say_who(console: Console, seen: AccountView) -> None:
     """Number, name and birth date, login: by which the right person is known."""
-    account, rows = portrait.facts.account, portrait.rows
+    account, rows = seen.facts.account, seen.rows
     who = identity(rows) if rows else None
-    if account is None and len(portrait.others) == 1:
-        account = portrait.others[0]
-    parts = [portrait.number or "no student number"]
+    if account is None and len(seen.others) == 1:
+        account = seen.others[0]
+    parts = [seen.number or "no student number"]
     if who is not None:
         usual = f" ({who.usual_name})" if who.usual_name else ""
         parts.append(f"{who.family_name}{usual} {who.first_name}, born {shown(who.birth_date)}")
     elif account is not None:
         parts.append(account.first("displayName") or account.first("cn") or "")
-    known = portrait.facts.known
+    known = seen.facts.known
     if account is not None:
         parts.append(account.first("mail") or account.first("uid") or "")
     elif known is not None:
@@ -217,56 +217,56 @@ def _say(console: Console, lead: Text, text: str) -> None:
 _WHOLE_WORDS: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
 
 
-def _lines(portrait: Portrait, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
+def _lines(seen: AccountView, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
     """What the verdict rests on, line by line."""
-    account, known = portrait.facts.account, portrait.facts.known
-    for one in (account,) if account is not None else portrait.others:
+    account, known = seen.facts.account, seen.facts.known
+    for one in (account,) if account is not None else seen.others:
         yield "entry", one.dn
-    if account is None and not portrait.others:
+    if account is None and not seen.others:
         yield "entry", "none"
-    for one in (account,) if account is not None else portrait.others:
-        standing = supann.standing(one)
-        if standing.state is not None:
-            said = standing.state.value
-            said += f" since {shown(standing.start)}" if standing.start else ""
-            said += f", last day {shown(standing.end)}" if standing.end else ""
+    for one in (account,) if account is not None else seen.others:
+        current = supann.current_state(one)
+        if current.state is not None:
+            said = current.state.value
+            said += f" since {shown(current.start)}" if current.start else ""
+            said += f", last day {shown(current.end)}" if current.end else ""
             yield "state", said
         else:
             yield "state", "the entry has none"
     if account is None and known is not None and known.state is State.PURGED:
         yield "state", "purged; uid and addresses stay reserved"
     if account is not None:
-        yield "why", portrait.why
-    if account is not None and not portrait.decision.shared_person:
-        if supann.standing(account).state is not State.EXPIRED:
-            yield "missing", ", ".join(portrait.decision.missing) or "nothing"
-        yield "provisional password", _password_line(portrait)
-    for name, at in portrait.evidence.items():
+        yield "why", seen.why
+    if account is not None and not seen.decision.shared_person:
+        if supann.current_state(account).state is not State.EXPIRED:
+            yield "missing", ", ".join(seen.decision.missing) or "nothing"
+        yield "provisional password", _password_line(seen)
+    for name, at in seen.evidence.items():
         yield "evidence", f"{name}{f', {shown(at, zone)}' if at else ''}"
-    for row in sorted(portrait.rows, key=lambda row: row.key, reverse=True):
+    for row in sorted(seen.rows, key=lambda row: row.key, reverse=True):
         year = f"{row.academic_year}/{row.academic_year + 1}"
         name = " ".join(part for part in (row.step_code, row.step_name) if part)
         yield "enrolment", f"{year} {row.status.value} {name}"
-    if not portrait.rows and portrait.number:
+    if not seen.rows and seen.number:
         yield "enrolment", "no row of the register is known"
 
 
-def _password_line(portrait: Portrait) -> str:
-    account = portrait.facts.account
+def _password_line(seen: AccountView) -> str:
+    account = seen.facts.account
     if account is None or not account.must_change:
         return "none stands"
-    if supann.standing(account).state is State.EXPIRED:
+    if supann.current_state(account).state is State.EXPIRED:
         return "opens nothing: the account has expired"
-    shut = {found.reason for found in (portrait.sign_in.first, *portrait.sign_in.also)}
+    shut = {found.reason for found in (seen.sign_in.first, *seen.sign_in.also)}
     if Reason.LETTER_LOCKED in shut:
         return "locked: only a reissue gives one that opens"
     if Reason.LETTER_OVER in shut:
         return "over: only a reissue gives one that opens"
     if Reason.NO_PASSWORD in shut:
         return "deleted: only a reissue gives one"
-    if portrait.facts.sealed is None:
+    if seen.facts.sealed is None:
         return "stands, but the journal does not know it: only a reissue gives one to print"
-    until = portrait.password_until or portrait.until
+    until = seen.password_until or seen.until
     return f"stands, good through {shown(until)}" if until else "stands"
 
 

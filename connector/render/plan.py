@@ -1,4 +1,4 @@
-"""What a person reads of a plan and of a pass: the sum first, then a sample of every kind."""
+"""What a person reads of a plan and of a run: the sum first, then a sample of every kind."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def show_plan(
 
 
 def show_report(console: Console, report: Report, zone: ZoneInfo) -> None:
-    """What a pass did: first in sentences, then a sample of every kind of change."""
+    """What a run did: first in sentences, then a sample of every kind of change."""
     plan, held = report.plan, report.verdict.held
     _say_refused_approval(console, report, zone)
     if plan.changes:

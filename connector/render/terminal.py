@@ -8,7 +8,7 @@ from rich.text import Text
 
 
 def printable(text: str, *, lines: bool = False) -> str:
-    """Text that cannot play with the terminal: control and bidi signs are shown, not obeyed.
+    """Text that cannot play with the terminal: control and bidi characters are shown, not obeyed.
 
     Args:
         lines: whether line breaks are ours, and kept; else one in a value would forge a line.
@@ -16,12 +16,15 @@ def printable(text: str, *, lines: bool = False) -> str:
     if text.isprintable():
         return text
     return "".join(
-        sign if sign.isprintable() or (lines and sign == "\n") else _escaped(sign) for sign in text
+        character
+        if character.isprintable() or (lines and character == "\n")
+        else _escaped(character)
+        for character in text
     )
 
 
-def _escaped(sign: str) -> str:
-    code = ord(sign)
+def _escaped(character: str) -> str:
+    code = ord(character)
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 

@@ -48,7 +48,7 @@ def beside(value: object) -> object:
 
 
 def checked_pattern(value: str) -> str:
-    """Like :func:`beside` for a glob: signs of the folder's own name are no wildcards."""
+    """Like :func:`beside` for a glob: characters of the folder's own name are no wildcards."""
     absolute = str(beside(value))
     if Path(value).is_absolute() or not glob.has_magic(value):
         return absolute
@@ -88,10 +88,10 @@ def checked_encoding(value: str) -> str:
 
 
 def checked_delimiter(value: str) -> str:
-    sign = "\t" if value == r"\t" else value
-    if len(sign) != 1 or sign.isalnum() or sign in '"\r\n\0':
-        raise ValueError(r'expected one sign, such as ";", "," or "\t"')
-    return sign
+    character = "\t" if value == r"\t" else value
+    if len(character) != 1 or character.isalnum() or character in '"\r\n\0':
+        raise ValueError(r'expected one character, such as ";", "," or "\t"')
+    return character
 
 
 # The directives of strptime that tell a day, and those that tell something else or nothing.

@@ -44,7 +44,7 @@ BATCH_SECONDS = 0.25
 ATTEMPTS = 4
 LOST_AFTER = 3  # entries in a row without any answer: the directory is away
 FEW = 8  # changes for which one connection is enough
-OVERTAKEN = "another pass saw to this student meanwhile"
+OVERTAKEN = "another run saw to this student meanwhile"
 STOPPED = "stopped before it was made; the next sync makes it"
 
 log = structlog.get_logger()
@@ -89,7 +89,7 @@ class Applier:
         self._run = run
         self._actor = context.actor
         self._connections = context.settings.directory.connections
-        self._turn = context.turn
+        self._write_lock = context.write_lock
         self._tree = context.tree
         self.stop = context.stop
         self._local = threading.local()
@@ -121,7 +121,7 @@ class Applier:
             DirectoryUntrusted: likewise.
             JournalUntrusted: the journal failed.
         """
-        self._turn.check()
+        self._write_lock.check()
         error = None
         try:
             write(self._directory.bound, change, None)
@@ -174,7 +174,7 @@ class Applier:
     ) -> None:
         """One batch, by this thread and on the connection that the run has read from."""
         self._local.directory = self._directory
-        self._turn.check()
+        self._write_lock.check()
         intended = self._intend(self._next(deque(changes), FEW, applied), hashing)
         errors = [self._write(change, intended.drawn) for change in intended.batch]
         self._conclude(_Written(intended, errors), applied)
@@ -196,12 +196,12 @@ class Applier:
             if ahead is None and self.stop.is_set():
                 self._leave(left, applied)
                 break
-            self._turn.check()
+            self._write_lock.check()
             began = monotonic()
             intended = ahead or self._intend(self._next(left, size, applied), hashing)
             writes = [writing.submit(self._write, c, intended.drawn) for c in intended.batch]
             ahead = None
-            if left and not self.stop.is_set() and not self._turn.wanted():
+            if left and not self.stop.is_set() and not self._write_lock.wanted():
                 ahead = self._intend(self._next(left, size, applied), hashing)
             if behind is not None:
                 self._conclude(behind, applied)
@@ -211,14 +211,14 @@ class Applier:
             if ahead is None:  # nothing is left open: whoever waits may write now
                 self._conclude(behind, applied)
                 behind = None
-                self._turn.give_way()
+                self._write_lock.give_way()
 
     def _leave(self, changes: Iterable[Change], applied: Applied) -> None:
         """Stopped: the journal does not even hear of these."""
         applied.outcomes += [Outcome(change, "failed", STOPPED) for change in changes]
 
     def _next(self, left: deque[Change], size: int, applied: Applied) -> Sequence[Change]:
-        """The next batch, without the changes of those whom another pass saw to meanwhile."""
+        """The next batch, without the changes of those whom another run saw to meanwhile."""
         batch = [left.popleft() for _ in range(min(size, len(left)))]
         touched = self._journal.touched_since(self._run)
         if not touched:

@@ -1,7 +1,7 @@
-"""What a pass works with: settings, journal, directory, keys, and one reading of the clock.
+"""What a run works with: settings, journal, directory, keys, and one reading of the clock.
 
 A command builds a :class:`Context` once; the daemon keeps one for each of its lanes and takes a
-new :class:`Moment` for every pass.
+new :class:`Moment` for every run.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from connector.core.rules import Rules
 from connector.edges.journal import Journal, open_journal
 from connector.edges.ldap.preflight import Preflight, preflight
 from connector.edges.ldap.reading import Directory
-from connector.edges.locks import NO_TURN, Turn, turn, whole_pass
+from connector.edges.locks import NO_LOCK, WriteLock, full_run, write_lock
 from connector.edges.sealing import Sealer
 from connector.errors import DirectoryUntrusted
 from connector.log.redaction import guard_secret
 from connector.settings.sections import Settings
 
-WAIT_FOR_TURN = 60.0  # seconds
-PREFLIGHT_HOLDS = timedelta(seconds=60)  # for the daemon, whose connections outlive a pass
+WAIT_FOR_LOCK = 60.0  # seconds
+PREFLIGHT_HOLDS = timedelta(seconds=60)  # for the daemon, whose connections outlive a run
 
 log = structlog.get_logger()
 
@@ -47,8 +47,8 @@ class Context:
     actor: str
     tree: str = ""  # the naming context
     preflight: Preflight | None = None
-    stop: threading.Event = field(default_factory=threading.Event)  # ends a pass at an entry
-    turn: Turn = NO_TURN  # the right to write, where a lock gave it
+    stop: threading.Event = field(default_factory=threading.Event)  # ends a run at an entry
+    write_lock: WriteLock = NO_LOCK  # the right to write, where a lock gave it
     patience: float = 0.0  # seconds to wait for the end of another run over everyone
     _looked_at: Moment | None = None  # when the preflight was made
 
@@ -96,28 +96,28 @@ class Context:
         )
 
     def writing(self, holder: str) -> AbstractContextManager[None]:
-        """Hold the turn for a pass over a few: a pass over everyone makes room for it.
+        """Hold the write lock for a run over a few: a full run makes room for it.
 
         ``holder`` is what those are told who wait meanwhile.
 
         Raises:
-            UnderWay: somebody else kept the turn for too long.
+            UnderWay: somebody else kept the write lock for too long.
         """
-        return self._holding(turn(self._journal_url, self._said(holder), wait=WAIT_FOR_TURN))
+        return self._holding(write_lock(self._journal_url, self._said(holder), wait=WAIT_FOR_LOCK))
 
-    def passing(self, holder: str, *, wait: float = 0) -> AbstractContextManager[None]:
-        """Hold the turn for a pass over everyone, of which there is one at a time.
+    def full_run(self, holder: str, *, wait: float = 0) -> AbstractContextManager[None]:
+        """Hold the write lock for a full run, of which there is one at a time.
 
         ``wait``: the seconds to wait for the end of another one.
 
         Raises:
-            UnderWay: another one is under way, or somebody else kept the turn for too long.
+            UnderWay: another one is under way, or somebody else kept the write lock for too long.
         """
-        locks = whole_pass(
+        locks = full_run(
             self._journal_url,
             self._said(holder),
-            wait=WAIT_FOR_TURN,
-            pass_wait=wait,
+            wait=WAIT_FOR_LOCK,
+            run_wait=wait,
             stop=self.stop,
         )
         return self._holding(locks)
@@ -128,19 +128,19 @@ class Context:
         Raises:
             UnderWay: somebody else kept it for too long, or another run over everyone is under way.
         """
-        if self.turn is not NO_TURN:
+        if self.write_lock is not NO_LOCK:
             return nullcontext()
         holder = f"{command} by {self.actor}"
-        return self.passing(holder, wait=self.patience) if whole else self.writing(holder)
+        return self.full_run(holder, wait=self.patience) if whole else self.writing(holder)
 
     @contextmanager
-    def _holding(self, locks: AbstractContextManager[Turn]) -> Iterator[None]:
+    def _holding(self, locks: AbstractContextManager[WriteLock]) -> Iterator[None]:
         with locks as held:
-            self.turn = held
+            self.write_lock = held
             try:
                 yield
             finally:
-                self.turn = NO_TURN
+                self.write_lock = NO_LOCK
 
     @property
     def _journal_url(self) -> str:

@@ -189,15 +189,15 @@ def _remember(context: Context, prepared: Prepared) -> None:
         journal.remember_enrolments(rows, prepared.forget)
     for number in prepared.lifted:
         journal.take_back(number, "undone")
-    journal.assign_events(prepared.assigned, prepared.gifts, prepared.forgotten)
+    journal.assign_events(prepared.assigned, prepared.evidence_items, prepared.forgotten)
     if plan.memory or plan.unsealed or plan.given:
         journal.remember_accounts(plan.memory, _changed(context, plan), plan.given)
 
 
 def _without(prepared: Prepared, touched: frozenset[str]) -> Prepared:
-    """Without those whom another pass has brought up to date since this one began to read."""
+    """Without those whom another run has brought up to date since this one began to read."""
     plan, verdict = prepared.plan, prepared.verdict
-    log.info("left to a later pass", students=len(touched))
+    log.info("left to a later run", students=len(touched))
 
     def others(table: Mapping[str, Any]) -> dict[str, Any]:
         return {number: value for number, value in table.items() if number not in touched}
@@ -216,7 +216,7 @@ def _without(prepared: Prepared, touched: frozenset[str]) -> Prepared:
         rows=[row for row in prepared.rows if row.student_number not in touched],
         assigned={e: number for e, number in prepared.assigned.items() if number not in touched},
         forgotten=tuple(e for e in prepared.forgotten if prepared.assigned[e] not in touched),
-        gifts=others(prepared.gifts),
+        evidence_items=others(prepared.evidence_items),
         lifted=tuple(number for number in prepared.lifted if number not in touched),
         forget=tuple(number for number in prepared.forget if number not in touched),
     )

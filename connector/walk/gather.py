@@ -19,9 +19,9 @@ from connector.core.model import (
     Account,
     Change,
     Enrolment,
+    EvidenceItem,
     Facts,
     Feed,
-    Gift,
     Known,
     Override,
     Plan,
@@ -77,11 +77,11 @@ class Gathering:
         self._sealed: dict[str, Sealed] = journal.sealed(numbers)
         self._overrides = {**journal.overrides(numbers), **overrides}
         self._reservations = self._reserved_only(journal.reservations(numbers) if scope else None)
-        self._gifts = journal.gifts(numbers)
+        self._evidence_items = journal.evidence_items(numbers)
         self._holders = journal.holders(numbers)
-        self._unassigned: dict[str, list[tuple[int, tuple[Gift, ...]]]] = {}
+        self._unassigned: dict[str, list[tuple[int, tuple[EvidenceItem, ...]]]] = {}
         self.assigned: dict[int, str] = {}
-        self.given: dict[str, tuple[Gift, ...]] = {}
+        self.given: dict[str, tuple[EvidenceItem, ...]] = {}
         self.forgotten: list[int] = []  # events that an earlier holder of the account gave
         self.lifted: list[str] = []
         self._lift_what_changed()
@@ -107,10 +107,12 @@ class Gathering:
                 event = read_event(json.loads(row["body"]), arrived, domains)
             except BadEvent:  # by rules that have changed since: it waits until it is forgotten
                 continue
-            one = (row["number"], event.gifts)
+            one = (row["number"], event.evidence_items)
             self._unassigned.setdefault(row["identifier"], []).append(one)
         self.taken.waiting = {
-            name: tuple(gift for _, gifts in events for gift in gifts)
+            name: tuple(
+                evidence_item for _, evidence_items in events for evidence_item in evidence_items
+            )
             for name, events in self._unassigned.items()
         }
 
@@ -124,15 +126,15 @@ class Gathering:
                 self._overrides[number] = replace(override, undone=False)
                 self.lifted.append(number)
 
-    def _gifts_of(self, number: str, account: Account | None) -> tuple[Gift, ...]:
+    def _evidence_of(self, number: str, account: Account | None) -> tuple[EvidenceItem, ...]:
         """What the student gave, with what the events that name her give now."""
-        standing = self._gifts.get(number, ())
+        current = self._evidence_items.get(number, ())
         if not self._unassigned:
-            return standing
-        return self._assign(number, standing, self._names_of(number, account))
+            return current
+        return self._assign(number, current, self._names_of(number, account))
 
     def _names_of(self, number: str, account: Account | None) -> tuple[str, ...]:
-        """By what an event may name a student: her number, and her identifiers now and before."""
+        """What an event may name a student by: number, and identifiers of now and before."""
         names = {uid_of(number, self._context.rules.identifiers.uid)}
         for one in (self._known.get(number), self._reservations.get(number)):
             if one is not None:
@@ -144,21 +146,21 @@ class Gathering:
         return (number, *others)
 
     def _assign(
-        self, number: str, standing: tuple[Gift, ...], names: Iterable[str]
-    ) -> tuple[Gift, ...]:
-        """Give a student the events that name her so; each names one student."""
+        self, number: str, current: tuple[EvidenceItem, ...], names: Iterable[str]
+    ) -> tuple[EvidenceItem, ...]:
+        """Give a student the events that name them so; each names one student."""
         found = [one for name in names if name for one in self._unassigned.pop(folded(name), ())]
         if not found:
-            return standing
+            return current
         self.assigned.update((event, number) for event, _ in found)
         holder = self._holders.get(number)
-        counted: list[Gift] = []
-        for event, gifts in found:
-            still = counting(gifts, event, holder)
-            if gifts and not still:
+        counted: list[EvidenceItem] = []
+        for event, evidence_items in found:
+            still = counting(evidence_items, event, holder)
+            if evidence_items and not still:
                 self.forgotten.append(event)
             counted += still
-        given = fold(standing, counted)
+        given = fold(current, counted)
         self.given[number] = given
         return given
 
@@ -167,8 +169,8 @@ class Gathering:
         for change in changes:
             if change.adds and change.after is not None:
                 number = change.student_number
-                standing = self.given.get(number) or self._gifts.get(number, ())
-                self._assign(number, standing, (change.after.address,))
+                current = self.given.get(number) or self._evidence_items.get(number, ())
+                self._assign(number, current, (change.after.address,))
 
     def _reserved_only(self, found: dict[str, Reservation] | None) -> dict[str, Reservation]:
         """Identifiers of students whose account the journal no longer keeps as present."""
@@ -198,7 +200,7 @@ class Gathering:
         """The rows of this feed that the journal does not hold as they are.
 
         Of somebody whose entry is gone and not to be made again nothing is remembered anew: what
-        was erased stays erased, though the register may still list her.
+        was erased stays erased, though the register may still list them.
         """
         found: list[Enrolment] = []
         gone = {number for number, known in self._known.items() if known.gone}
@@ -228,7 +230,7 @@ class Gathering:
             sealed=self._sealed.get(number),
             reservation=self._reservations.get(number),
             override=self._overrides.get(number) or _NO_OVERRIDE,
-            gifts=self._gifts_of(number, account),
+            evidence_items=self._evidence_of(number, account),
             conflict=conflict,
             provisional_stands=self._provisional_stands(number, account),
             news=number in self._changed or number in self._overrides,
@@ -282,13 +284,13 @@ class Gathering:
                 self.taken.addresses.update(map(folded, account.all_values(name)))
             for uid in account.all_values("uid"):
                 self.taken.uids.setdefault(uid.lower(), account.dn)
-            standing = dict.fromkeys(account.all_values("supannEtuId"))
-            self._newcomers.met(standing, account.first(BORN))
-            numbers = [n for n in standing if self._is_managed(n)]
+            current = dict.fromkeys(account.all_values("supannEtuId"))
+            self._newcomers.met(current, account.first(BORN))
+            numbers = [n for n in current if self._is_managed(n)]
             if not numbers:
                 continue
             outside = not is_below(account.dn, people_dn)
-            unclear = len(standing) > 1 or len(account.values("supannEtuId")) != 1
+            unclear = len(current) > 1 or len(account.values("supannEtuId")) != 1
             for number in numbers:
                 if outside or unclear or number in seen:
                     conflicts.setdefault(number, [seen.get(number, "")]).append(account.dn)
@@ -319,7 +321,7 @@ class Gathering:
         yield from found
 
     def _look_up_around(self, found: Sequence[Account]) -> None:
-        """In a pass over a few: the events that name them, and, for those who are to be given
+        """In a run over a few: the events that name them, and, for those who are to be given
         identifiers, which of these are taken."""
         journal = self._context.journal
         entries: dict[str, list[Account]] = {}
@@ -339,7 +341,7 @@ class Gathering:
         self._take_in(journal.unassigned_events(names, sorted(starts)))
 
     def _is_complete(self, number: str, own: Sequence[Account]) -> bool:
-        """Whether a student has all her identifiers and is to keep them."""
+        """Whether a student has all identifiers and is to keep them."""
         if len(own) != 1 or self._overrides.get(number, _NO_OVERRIDE).rename:
             return False
         return all(own[0].values(name) for name in ("uid", *catalogue.LOGINS))
@@ -365,7 +367,7 @@ class Gathering:
         return starts
 
     def _note_whose(self, dn: str) -> None:
-        """In a pass over a few: whether an entry in their way is one that is managed."""
+        """In a run over a few: whether an entry in their way is one that is managed."""
         account = self._context.directory.account_at(dn)
         numbers = account.all_values("supannEtuId") if account is not None else ()
         known = self._context.journal.accounts(numbers) if numbers else {}

@@ -13,7 +13,7 @@ BORN = "supannOIDCDateDeNaissance"
 
 
 class Newcomers:
-    """Whom a pass refuses to make an account for; complete once all entries have been met."""
+    """Whom a run refuses to make an account for; complete once all entries have been met."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Newcomers:
             self._entries[number] = born
 
     def look_up(self, context: Context, scope: Sequence[str], own: Iterable[Account]) -> None:
-        """In a pass over a few: who else has a number like that of a newcomer among them."""
+        """In a run over a few: who else has a number like that of a newcomer among them."""
         there = {number for account in own for number in account.all_values("supannEtuId")}
         new = [n for n in scope if n not in there and n in self._feed.students]
         others = [other for number in new for other in spellings(number)]
@@ -66,7 +66,7 @@ class Newcomers:
         return (*twins, *self._feed.doubtful.get(number, ()))
 
     def left_out(self) -> dict[str, tuple[Rejection, ...]]:
-        """All whom a pass over everyone makes no account for, each with the rows refused."""
+        """All whom a full run makes no account for, each with the rows refused."""
         found = ((number, self.refused(number)) for number in self._feed.students)
         return {number: rows for number, rows in found if rows}
 

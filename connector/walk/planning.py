@@ -20,9 +20,9 @@ from connector.core.model import (
     NO_FEED,
     Action,
     Enrolment,
+    EvidenceItem,
     Facts,
     Feed,
-    Gift,
     Moment,
     Override,
     Plan,
@@ -86,16 +86,18 @@ class Prepared:
 
     plan: Plan
     verdict: Verdict
-    facts: dict[str, Facts]  # of a pass over a few
+    facts: dict[str, Facts]  # of a run over a few
     feed: Feed
     rows: list[Enrolment]  # to be remembered
     forget: tuple[str, ...]  # numbers whose remembered rows give way to these
     distinct: int | None  # students in the feed, where the feed itself was judged
-    whole: bool  # a pass over everyone
-    mark: int  # the latest run when this pass began
+    whole: bool  # a full run
+    mark: int  # the latest run when this run began
     assigned: dict[int, str] = field(default_factory=dict)  # events, to whom they name
     forgotten: tuple[int, ...] = ()  # those of them that an earlier holder of the account gave
-    gifts: dict[str, tuple[Gift, ...]] = field(default_factory=dict)  # what is newly given
+    evidence_items: dict[str, tuple[EvidenceItem, ...]] = field(
+        default_factory=dict
+    )  # what is newly given
     lifted: tuple[str, ...] = ()  # numbers whose rows have changed since an undo
     approved: bool = False
     refused_approval: bool = False
@@ -123,7 +125,7 @@ def prepare(
     if scope.judged and scope.at is None:
         check_clock(last, context.moment, context.rules.institution.zone)
     mark = context.journal.latest_run_id()
-    with context.turn.aside():
+    with context.write_lock.aside():
         feed, trouble = feed_for(context, scope)
         if scope.judged and not approval.accept_feed:
             check_feed(feed, last, context)
@@ -150,7 +152,7 @@ def prepare(
         rows=gathering.rows_to_remember(plan),
         assigned=gathering.assigned,
         forgotten=tuple(gathering.forgotten),
-        gifts=gathering.given,
+        evidence_items=gathering.given,
         lifted=tuple(gathering.lifted),
         forget=gathering.forget,
         distinct=feed.distinct if scope.judged else None,
@@ -200,12 +202,12 @@ def feed_for(context: Context, scope: Scope) -> tuple[Feed, str | None]:
 
 
 def is_long_since(last: LastRuns, moment: Moment) -> bool:
-    """Whether the last good pass lies so far back that the clock may have jumped since."""
+    """Whether the last good run lies so far back that the clock may have jumped since."""
     return last.good_at is not None and moment.now - last.good_at > LONG_GAP
 
 
 def check_clock(last: LastRuns, moment: Moment, zone: ZoneInfo) -> None:
-    """See that the clock is not a day or more behind the latest pass over everyone.
+    """See that the clock is not a day or more behind the latest full run.
 
     Raises:
         Untrustworthy: it is.
@@ -235,7 +237,7 @@ def check_feed(feed: Feed, last: LastRuns, context: Context) -> None:
 
 
 def _rejected(feed: Feed, scope: Sequence[str] | None) -> Sequence[Rejection]:
-    """The rows refused alone; in a pass over a few, those that name one of the few."""
+    """The rows refused alone; in a run over a few, those that name one of the few."""
     if scope is None:
         return feed.rejected
     return [row for number in scope for row in feed.spoiled.get(number, ())]

@@ -54,7 +54,7 @@ def make_app(
         secrets: what requests are signed with, none where there is no file; asked for every
             request to POST /events (`Settings.webhook_secrets`).
         trusted: proxies whose X-Forwarded-For is believed.
-        audience: who is told how the daemon fares.
+        audience: who is told the daemon's health.
     """
     served: list[BaseRoute] = [
         *events.routes(service, Keyring(secrets), trusted),

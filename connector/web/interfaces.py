@@ -30,7 +30,7 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """How one thing that the daemon needs fares."""
+    """The health of one thing that the daemon needs."""
 
     ok: bool
     detail: str = ""  # what is wrong; secrets are taken out when it is shown

@@ -109,13 +109,13 @@ class Metrics:
         )
         self._runs = Counter(
             "scolpass_runs",
-            "Passes of this process, by command and exit status.",
+            "Runs of this process, by command and exit status.",
             ("command", "exit_status"),
             registry=self.registry,
         )
         self._good = Gauge(
             "scolpass_last_good_run_timestamp_seconds",
-            "When the last good pass over everyone began, in seconds since 1970; 0: none known.",
+            "When the last good full run began, in seconds since 1970; 0: none known.",
             registry=self.registry,
         )
         self._events = Counter(
@@ -231,7 +231,7 @@ class Metrics:
         self._held.replace({(action,): number for action, number in by_action.items()})
 
     def good_run(self, at: datetime | None) -> None:
-        """When the last good pass over everyone began (aware); None: never."""
+        """When the last good full run began (aware); None: never."""
         self._good.set(at.timestamp() if at else 0)
 
     def oldest_waiting(self, arrived: datetime | None, now: datetime) -> None:
@@ -257,7 +257,7 @@ class Metrics:
         self._changes.replace({(action, outcome): n for (action, outcome), n in totals.items()})
 
     def run(self, command: str, exit_status: int) -> None:
-        """A pass ended."""
+        """A run ended."""
         self._runs.labels(command, str(exit_status)).inc()
 
     def arrived(self, way: str, taken: Iterable[Accepted]) -> None:

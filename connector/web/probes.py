@@ -1,4 +1,4 @@
-"""/healthz, /readyz and /metrics: how the daemon fares, for whoever watches over it.
+"""/healthz, /readyz and /metrics: the health of the daemon, for whoever watches it.
 
 What a stranger may know of it is whether it is well, and no more. The whole is told on the
 listener of `http.probes_listen`, which is kept inside; without one, to who asks from this machine.

@@ -684,7 +684,7 @@ def test_a_reissue_is_refused_where_it_would_open_what_is_closed_or_not_ours(
         assert word in done.stderr
         assert done.stdout == ""
     assert directory.csns() == before
-    walk.writes_nothing()  # and no wish is left behind that a sync would fulfil
+    walk.writes_nothing()  # and no request is left behind that a sync would fulfil
     assert answer(command, "history", "--action", "reissue") == []
 
 

@@ -133,7 +133,7 @@ def test_an_event_names_its_student_by_number_uid_login_or_address(
 
 
 def test_evidence_counts_in_every_order(walk: Walk) -> None:
-    """The entry, the password, the backup mail and the charter, each in a pass of its own."""
+    """The entry, the password, the backup mail and the charter, each in a run of its own."""
     inbox = Inbox(walk)
     orders = list(permutations(("entry", "mail", "charter", "password")))
     possible = [order for order in orders if order.index("entry") < order.index("password")]
@@ -819,11 +819,11 @@ def test_any_order_with_passes_anywhere_ends_as_the_fold_of_all(walk: Walk, data
             inbox.pass_()
     inbox.passed()
     now = datetime.now(UTC)
-    gifts = fold((), [
-        gift for body in bodies if body["id"] != "a11"
-        for gift in read_event(body, now, ["umontpellier.fr"]).gifts
+    evidence_items = fold((), [
+        evidence_item for body in bodies if body["id"] != "a11"
+        for evidence_item in read_event(body, now, ["umontpellier.fr"]).evidence_items
     ])  # fmt: skip
-    wanted = {gift.field: gift.value for gift in gifts}
+    wanted = {evidence_item.field: evidence_item.value for evidence_item in evidence_items}
     entry = walk.people()[number]
     assert entry["supannMailPrive"] == ["{SECOURS}" + wanted["backup_mail"]]
     assert entry["scolpassCharter"] == [wanted["charter"]]

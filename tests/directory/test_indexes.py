@@ -28,15 +28,15 @@ def test_the_cure_works_on_that_server_and_takes_no_index_away(
     directory: Directory, name: str
 ) -> None:
     change(directory, DATABASE, "replace", "olcDbIndex", *STANDING[name])
-    standing = _indexes(directory)
-    cure = indexes.mending(DATABASE, standing, WANTED)
+    current = _indexes(directory)
+    cure = indexes.mending(DATABASE, current, WANTED)
     assert bool(cure) is (name != "ours")
     if cure:
         directory.modify(cure + "\n")
     after = _indexes(directory)
     assert indexes.lacking(after, WANTED) == {}
     assert indexes.mending(DATABASE, after, WANTED) == ""
-    before, now = indexes.parse(standing), indexes.parse(after)
+    before, now = indexes.parse(current), indexes.parse(after)
     assert all(kinds <= now[attribute] for attribute, kinds in before.items())
 
 
@@ -55,13 +55,13 @@ lines = st.builds(
 
 
 @given(st.lists(lines, max_size=3))
-def test_nothing_is_named_twice_that_slapd_would_refuse(standing: list[str]) -> None:
-    seen = [n.lower() for line in standing for n in line.split()[0].split(",")]
+def test_nothing_is_named_twice_that_slapd_would_refuse(current: list[str]) -> None:
+    seen = [n.lower() for line in current for n in line.split()[0].split(",")]
     if len(seen) != len(set(seen)):
         return  # no server has that
-    cure = indexes.mending(DATABASE, standing, WANTED)
+    cure = indexes.mending(DATABASE, current, WANTED)
     out = cure.partition("\n-\n")[0] if "\n-\n" in cure else ""
-    kept = [line for line in standing if f"olcDbIndex: {line}\n" not in out + "\n"]
+    kept = [line for line in current if f"olcDbIndex: {line}\n" not in out + "\n"]
     put = cure.partition("add: olcDbIndex\n")[2].splitlines()
     after = kept + [line.removeprefix("olcDbIndex: ") for line in put]
     named = [n.lower() for line in after for n in line.split()[0].split(",")]

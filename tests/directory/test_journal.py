@@ -22,8 +22,8 @@ from connector.core.model import (
     Action,
     Change,
     Enrolment,
+    EvidenceItem,
     Fate,
-    Gift,
     Known,
     Override,
     Reservation,
@@ -32,7 +32,7 @@ from connector.core.model import (
     Status,
 )
 from connector.edges.journal import SCHEMA_VERSION, Journal, Outgoing, open_journal
-from connector.edges.locks import turn
+from connector.edges.locks import write_lock
 from connector.errors import ConfigurationError, JournalUntrusted
 from tests.support import postgres as support
 
@@ -107,8 +107,8 @@ def event(id: str, identifier: str | None = None, **values: object) -> dict[str,
     return row | values
 
 
-def gift(field: str, id: str, **values: object) -> Gift:
-    return replace(Gift(field, "lea@example.org", AT, "portal", id), **values)  # type: ignore[arg-type]
+def evidence_item(field: str, id: str, **values: object) -> EvidenceItem:
+    return replace(EvidenceItem(field, "lea@example.org", AT, "portal", id), **values)  # type: ignore[arg-type]
 
 
 def in_parallel(*tasks: Callable[[], None]) -> None:
@@ -349,7 +349,7 @@ def test_a_password_is_in_no_message_wherever_it_stands_in_the_url(
     wrong = right.replace(server.password, "not-this-one")
     with pytest.raises(JournalUntrusted, match="password authentication failed") as refused:
         open_journal(f"postgresql+psycopg://{wrong}", tmp_path)
-    taking = turn(f"postgresql+psycopg://{wrong}", "a test", wait=0)
+    taking = write_lock(f"postgresql+psycopg://{wrong}", "a test", wait=0)
     with pytest.raises(JournalUntrusted, match="password authentication failed") as unlocked:
         taking.__enter__()
     said = " ".join(str(one.value) for one in (failed, refused, unlocked))
@@ -379,8 +379,8 @@ def test_two_journals_in_one_database_are_kept_apart_by_their_schema(
     with (
         closing(open_journal(postgres.url, tmp_path)) as first,
         closing(open_journal(other, tmp_path)) as second,
-        turn(postgres.url, "first", wait=0),
-        turn(other, "second", wait=0),
+        write_lock(postgres.url, "first", wait=0),
+        write_lock(other, "second", wait=0),
     ):
         applied(first, change(number(1)))
         assert second.accounts() == {}
@@ -464,14 +464,14 @@ def test_lists_longer_than_a_statement_takes_are_looked_up_whole(journal: Journa
     few = [numbers[n] for n in (0, 499, 500, 20_000, 32_999)]
     applied(journal, *(change(one) for one in few))
     journal.remember_enrolments([enrolment(one) for one in few])
-    journal.assign_events({}, {one: [gift("charter", "e")] for one in few})
+    journal.assign_events({}, {one: [evidence_item("charter", "e")] for one in few})
     journal.override(few[0], "suspended", "asked", "a test", AT)
     journal.add_events([event("one", f"lea.{few[3]}@{DOMAIN}")])
     assert list(journal.accounts(numbers)) == few
     assert list(journal.sealed(numbers)) == few
     assert list(journal.ciphertexts(numbers, "live")) == few
     assert sorted(journal.reservations(numbers)) == few
-    assert sorted(journal.gifts(numbers)) == few
+    assert sorted(journal.evidence_items(numbers)) == few
     assert list(journal.overrides(numbers)) == few[:1]
     assert [row.student_number for row in journal.enrolments(reversed(numbers))] == few  # type: ignore[arg-type]
     addresses = [f"lea.{one}@{DOMAIN}" for one in numbers]
@@ -643,7 +643,7 @@ def test_a_sealed_password_is_pending_live_hidden_shown_and_destroyed(journal: J
 
 def test_a_change_that_is_not_concluded_is_found_as_it_was_intended(journal: Journal) -> None:
     journal.remember_accounts({number(1): known(number(1))})
-    update = change(number(1), Action.UPDATE, gifts=("charter",))
+    update = change(number(1), Action.UPDATE, evidence_items=("charter",))
     ids = intended(journal, update, change(number(2)), run=7)
     left = journal.interrupted()
     assert [one.id for one in left] == ids
@@ -680,7 +680,8 @@ def test_a_purge_leaves_a_copy_a_line_on_file_and_the_identifiers(
     student = number(1)
     applied(journal, change(student))
     journal.assign_events(
-        {}, {student: [gift("charter", "a", applied=True), gift("forwarding", "b")]}
+        {},
+        {student: [evidence_item("charter", "a", applied=True), evidence_item("forwarding", "b")]},
     )
     gone = known(student, state=State.PURGED, gone=True, since=date(2026, 10, 1))
     purge = change(student, Action.PURGE, after=gone)
@@ -690,7 +691,7 @@ def test_a_purge_leaves_a_copy_a_line_on_file_and_the_identifiers(
     assert journal.archived(student) is None
     applied(journal, purge)
     assert journal.archived(student) == (dn_of(student), {"sn": ["Martin"]})
-    assert [one.field for one in journal.gifts()[student]] == ["forwarding"]
+    assert [one.field for one in journal.evidence_items()[student]] == ["forwarding"]
     name = "journal.db.reservations" if url.startswith("sqlite") else "journal.reservations"
     assert journal.reservations_file == tmp_path / name
     lines = [f"{student}\tuid\te{student}", f"{student}\taddress\tlea.{student}@{DOMAIN}"]
@@ -702,7 +703,7 @@ def test_a_purge_leaves_a_copy_a_line_on_file_and_the_identifiers(
     assert journal.archived(student) is not None
     journal.forget_archived(date(2026, 10, 2))
     assert journal.archived(student) is None
-    assert journal.gifts() == {}
+    assert journal.evidence_items() == {}
     assert [row["attributes"] for row in journal.history()] == [{}, {}, {}]
     assert journal.reservations().keys() == {student}
 
@@ -730,11 +731,11 @@ def test_a_person_who_is_forgotten_keeps_her_number_and_identifiers_and_no_more(
     journal.remember_enrolments([enrolment(student), enrolment(number(2))])
     journal.add_events([event("hers", "lea", body='{"secret": 1}'), event("other", "zoe")])
     rows = {row["id"]: row["number"] for row in journal.events()}
-    journal.assign_events({rows["hers"]: student}, {student: [gift("charter", "hers")]})
+    journal.assign_events({rows["hers"]: student}, {student: [evidence_item("charter", "hers")]})
     journal.override(student, "suspended", "asked", "a test", AT)
     journal.forget(student)
     assert [row.student_number for row in journal.enrolments()] == [number(2)]
-    assert journal.gifts() == {}
+    assert journal.evidence_items() == {}
     assert journal.sealed().keys() == {number(2)}
     assert journal.overrides() == {}
     hers, other = journal.events()
@@ -778,7 +779,7 @@ def test_an_event_is_applied_once_nothing_it_gave_is_pending(journal: Journal) -
     one, two, old = (row["number"] for row in journal.events())
     journal.update_event(old, received_at="2026-08-01T00:00:00Z")
     assert journal.oldest_waiting() == datetime(2026, 8, 1, tzinfo=UTC)
-    journal.assign_events({one: "1", two: "2"}, {"1": [gift("charter", "one")]})
+    journal.assign_events({one: "1", two: "2"}, {"1": [evidence_item("charter", "one")]})
 
     def statuses() -> list[str]:
         return [row["status"] for row in journal.events()]
@@ -788,7 +789,7 @@ def test_an_event_is_applied_once_nothing_it_gave_is_pending(journal: Journal) -
     journal.settle_events()
     assert statuses() == ["waiting", "applied", "waiting"]
     journal.remember_accounts({}, given={"1": ("charter",), "2": ()})
-    assert journal.gifts() == {"1": (gift("charter", "one", applied=True),)}
+    assert journal.evidence_items() == {"1": (evidence_item("charter", "one", applied=True),)}
     journal.settle_events(["2"], forget_before=AT - DAY)
     assert statuses() == ["waiting", "applied", "rejected"]
     assert "30 days" in journal.events(1)[0]["reason"]
@@ -798,19 +799,22 @@ def test_an_event_is_applied_once_nothing_it_gave_is_pending(journal: Journal) -
     assert journal.unassigned_events() == []
 
 
-def test_of_each_field_the_latest_gift_is_kept_and_taken_back_by_an_undo(
+def test_of_each_field_the_latest_evidence_item_is_kept_and_taken_back_by_an_undo(
     journal: Journal,
 ) -> None:
-    earlier, later = gift("forwarding", "a"), gift("forwarding", "b", time=AT + HOUR / 7)
-    journal.assign_events({}, {"1": [earlier, gift("charter", "a")]})
+    earlier, later = (
+        evidence_item("forwarding", "a"),
+        evidence_item("forwarding", "b", time=AT + HOUR / 7),
+    )
+    journal.assign_events({}, {"1": [earlier, evidence_item("charter", "a")]})
     journal.assign_events({}, {"1": [later]})
-    assert journal.gifts(["1"]) == {"1": (gift("charter", "a"), later)}
-    applied(journal, change("1", Action.ACTIVATE, gifts=("charter", "forwarding")))
-    assert [one.applied for one in journal.gifts()["1"]] == [True, True]
+    assert journal.evidence_items(["1"]) == {"1": (evidence_item("charter", "a"), later)}
+    applied(journal, change("1", Action.ACTIVATE, evidence_items=("charter", "forwarding")))
+    assert [one.applied for one in journal.evidence_items()["1"]] == [True, True]
     applied(journal, change("1"))  # the entry is made anew: forwarding waits
-    assert [one.applied for one in journal.gifts()["1"]] == [True, False]
-    applied(journal, change("1", Action.UNDO, gifts=("charter",)))
-    assert [one.field for one in journal.gifts()["1"]] == ["forwarding"]
+    assert [one.applied for one in journal.evidence_items()["1"]] == [True, False]
+    applied(journal, change("1", Action.UNDO, evidence_items=("charter",)))
+    assert [one.field for one in journal.evidence_items()["1"]] == ["forwarding"]
 
 
 def test_signatures_are_kept_with_their_events_or_not_at_all(journal: Journal) -> None:

@@ -728,7 +728,7 @@ def test_the_service_tells_of_the_end_after_its_first_good_pass(
         daemon.restart()
         daemon.wait_ready()
         passes = {"command": "run", "exit_status": "0"}
-        wait_until(lambda: daemon.metric("scolpass_runs_total", **passes), "a pass again")
+        wait_until(lambda: daemon.metric("scolpass_runs_total", **passes), "a run again")
     assert to(leaving.take()) == sorted([BACKUP, UNIVERSITY])
     with leaving.walk.context() as opened:
         assert len(opened.journal.mail_keys("account_closes")) == 2

@@ -235,7 +235,7 @@ def test_what_was_proven_once_is_not_asked_for_again(open_portal: Opening, walk:
     links.confirm(portal, sent(portal, CONFIRM))
     visit = begin(portal, walk)  # the browser was closed
     assert visit.to_confirm == (Step.BACKUP_MAIL, Step.FORWARDING)
-    assert (visit.standing("backup_mail"), visit.standing("forwarding")) == (OWN, OWN)
+    assert (visit.current("backup_mail"), visit.current("forwarding")) == (OWN, OWN)
     on_the_pages(portal, walk, visit, "")
     assert sql(portal, "SELECT count(*) FROM links WHERE purpose = :p", p=CONFIRM) == [1]
     settle(walk)
@@ -248,7 +248,7 @@ def test_offers_go_with_the_password_that_they_came_with(
 ) -> None:
     portal = open_portal()
     a_finder(portal, walk, walk.password(NUMBER))
-    offered = "SELECT count(*) FROM gifts WHERE field LIKE 'offered%'"
+    offered = "SELECT count(*) FROM evidence_items WHERE field LIKE 'offered%'"
     assert sql(portal, offered) == [2]
     take(walk, end)
     assert sql(portal, offered) == [0]

@@ -282,7 +282,7 @@ def test_what_stands_below_an_entry_that_is_to_go_is_named(
         bench.directory.modify(
             f"dn: cn=device{number},{bench.dn}\nobjectClass: device\ncn: device{number}\n"
         )
-    standing = bench.directory.entry(bench.dn)
+    current = bench.directory.entry(bench.dn)
     purge = Change(
         action=Action.PURGE,
         student_number=NUMBER,
@@ -301,4 +301,4 @@ def test_what_stands_below_an_entry_that_is_to_go_is_named(
     assert told.value.message.count("cn=device") == min(below, 5)
     assert ("..." in told.value.message) == (below > 5)
     assert f"-b {bench.dn} -s children" in told.value.cure
-    assert bench.directory.entry(bench.dn) == standing
+    assert bench.directory.entry(bench.dn) == current

@@ -40,11 +40,11 @@ def guess(walk: Walk, number: str, times: int) -> None:
         assert walk.directory.bind_result(dn, "wrong") == 49
 
 
-def looked_at(walk: Walk, *numbers: str) -> dict[str, view.Portrait]:
-    """Portraits by the clock that slapd has, too."""
+def looked_at(walk: Walk, *numbers: str) -> dict[str, view.AccountView]:
+    """Account views by the clock that slapd has, too."""
     with walk.context() as opened:
         opened.moment = read_moment(opened.settings.institution)
-        return {number: view.portrait(opened, number) for number in numbers}
+        return {number: view.account_view(opened, number) for number in numbers}
 
 
 DAMAGES: dict[str, str | int] = {
@@ -137,7 +137,7 @@ def test_a_locked_letter_is_not_printed_and_show_check_and_metrics_see_each_lock
         out = opened.settings.file.parent / "letters.pdf"
         chosen = recipients.choose(opened, (guessed, by_hand, gone, free), None)
         printed = letters.print_letters(
-            opened, chosen, printer, out, turn=lambda: opened.writing("letters")
+            opened, chosen, printer, out, locked=lambda: opened.writing("letters")
         )
     assert [number for number, _ in printed.letters] == [free]
     refused = {one.student: one.reason for one in printed.refused}

@@ -15,7 +15,7 @@ AT_ONCE = 1000
 
 
 def test_no_sign_is_one_of_ours_for_slapd_and_not_for_us(directory: Directory) -> None:
-    """Every assigned sign, in the place of each of ours, of a blank, and of nothing."""
+    """Every assigned character, in the place of each of ours, of a blank, and of nothing."""
     values = [f"a{sign}b" for sign in SIGNS] + ["ab", "a b"]
     directory.modify(
         "\n".join(

@@ -53,17 +53,17 @@ def spelled(draw: st.DrawFn, avas: Avas, base: str) -> str:
         kind = draw(st.sampled_from([name, name.upper(), name.title(), OIDS[name]]))
         text = unicodedata.normalize("NFD" if draw(st.booleans()) else "NFC", value)
         cased = "".join(draw(st.sampled_from([s, _other_case(s)])) for s in text)
-        signs = []
-        for place, sign in enumerate(cased):
-            octets = "".join(f"\\{octet:02x}" for octet in sign.encode())
+        characters = []
+        for place, character in enumerate(cased):
+            octets = "".join(f"\\{octet:02x}" for octet in character.encode())
             edge = place in (0, len(cased) - 1)
             ways = [octets, octets.upper()]
-            if sign in ',+"\\<>;=' or (sign in "# " and edge):
-                ways.append("\\" + sign)
+            if character in ',+"\\<>;=' or (character in "# " and edge):
+                ways.append("\\" + character)
             else:
-                ways += [sign] * 4
-            signs.append(draw(st.sampled_from(ways)))
-        return f"{kind}{draw(blank)}={draw(blank)}{''.join(signs)}"
+                ways += [character] * 4
+            characters.append(draw(st.sampled_from(ways)))
+        return f"{kind}{draw(blank)}={draw(blank)}{''.join(characters)}"
 
     order = draw(st.permutations(avas))
     rdns = ["+".join(ava(*one) for one in order)]
@@ -73,9 +73,9 @@ def spelled(draw: st.DrawFn, avas: Avas, base: str) -> str:
     return ",".join(draw(blank) + rdn + draw(blank) for rdn in rdns).strip()
 
 
-def _other_case(sign: str) -> str:
-    swapped = sign.swapcase()
-    return swapped if len(swapped) == 1 and swapped.lower() == sign.lower() else sign
+def _other_case(character: str) -> str:
+    swapped = character.swapcase()
+    return swapped if len(swapped) == 1 and swapped.lower() == character.lower() else character
 
 
 @contextmanager

@@ -1,6 +1,6 @@
-"""`events submit` answers with the event's true end, wherever another pass stands with it.
+"""`events submit` answers with the event's true end, wherever another run stands with it.
 
-The same event may have come by another way, and be in the hands of a pass that is under way or was
+The same event may have come by another way, and be in the hands of a run that is under way or was
 killed: it was stored and nobody has looked, it was read, it was noted whom it names, or it was
 written and not concluded. Whoever submits it meanwhile brings the student up to date, and says so.
 """
@@ -75,7 +75,7 @@ def test_one_that_a_pass_has_read_and_not_yet_applied(inbox: Inbox) -> None:
         assert row["status"] == "applied"
         turned.append(managed)
 
-    with inbox.walk.context() as opened, opened.passing("sync"):
+    with inbox.walk.context() as opened, opened.full_run("sync"):
         events.take_spool(opened)
         prepared = planning.prepare(opened, progress=meanwhile)
         assert turned == [1]
@@ -87,7 +87,7 @@ def test_one_that_a_pass_has_read_and_not_yet_applied(inbox: Inbox) -> None:
 def test_one_whose_pass_makes_room_between_two_batches(
     inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The pass holds the turn until somebody waits for it, and has this student still to come."""
+    """The run holds the lock until somebody waits for it; this student is still to come."""
     for name in ("FEW", "FIRST_BATCH", "LEAST_BATCH", "BATCH"):
         monkeypatch.setattr(apply, name, 1)
     latest = "22699999"
@@ -103,14 +103,14 @@ def test_one_whose_pass_makes_room_between_two_batches(
 
     waiting = threading.Thread(target=submit)
 
-    with inbox.walk.context() as opened, opened.passing("sync"):
+    with inbox.walk.context() as opened, opened.full_run("sync"):
         events.take_spool(opened)
         prepared = planning.prepare(opened)
 
         def let_it_wait(_: int) -> None:
             if not waiting.ident:
                 waiting.start()
-                wait_until(opened.turn.wanted)
+                wait_until(opened.write_lock.wanted)
 
         report = execution.carry_out(opened, prepared, command="sync", progress=let_it_wait)
     waiting.join()

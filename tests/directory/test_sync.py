@@ -14,7 +14,7 @@ from connector.core.catalogue import OBJECT_CLASSES
 from connector.errors import DirectoryUntrusted, UnknownStudent
 from connector.walk import resolving
 from tests.support.directory import Directory
-from tests.support.invariants import standing
+from tests.support.invariants import current
 from tests.support.walk import TODAY, YEAR, Row, Walk, actions, student, students
 
 pytestmark = pytest.mark.image
@@ -235,7 +235,7 @@ def test_a_password_of_ones_own_takes_the_policy_off_and_leaves_the_account_inac
     entry = walk.people()[NUMBER]
     assert "pwdPolicySubentry" not in entry
     assert entry["pwdEndTime"] == [f"{YEAR + 1}1231230000Z"]
-    found = standing(entry)
+    found = current(entry)
     assert found is not None
     assert (found.letter, found.word) == ("I", "SupannCree")
     with pytest.raises(KeyError):
@@ -696,19 +696,20 @@ def test_hostile_names_are_stored_exactly_as_the_register_writes_them(walk: Walk
 
 def test_a_control_character_rejects_its_row_alone(walk: Walk) -> None:
     places = [
-        (field, sign)
+        (field, character)
         for field in ("family_name", "first_name", "usual_name", "birth_place")
-        for sign in ("\x00", "\x1b", "\x7f", "\x0b")
+        for character in ("\x00", "\x1b", "\x7f", "\x0b")
     ]
     rows = [
-        {**student(str(n), "Zoé"), field: f"A{sign}B"} for n, (field, sign) in enumerate(places, 1)
+        {**student(str(n), "Zoé"), field: f"A{character}B"}
+        for n, (field, character) in enumerate(places, 1)
     ]
     report = walk.sync([*rows, student("99")])
     assert report.exit_status == 1
     refused = [(row.line, row.field) for row in report.plan.rejected]
     assert refused == [(n, field) for n, (field, _) in enumerate(places, 2)]
-    for row, (_, sign) in zip(report.plan.rejected, places, strict=True):
-        assert f"U+{ord(sign):04X}" in row.reason
+    for row, (_, character) in zip(report.plan.rejected, places, strict=True):
+        assert f"U+{ord(character):04X}" in row.reason
     assert set(walk.people()) == {"99"}
 
 

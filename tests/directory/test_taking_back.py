@@ -286,7 +286,7 @@ def test_what_was_given_in_an_earlier_life_stands_and_is_asked_about(
     assert states(walk)[0].startswith("{COMPTE}A:SupannActif:")
     assert visit.next is Step.BACKUP_MAIL
     assert visit.to_confirm == (Step.BACKUP_MAIL, Step.FORWARDING)
-    assert (visit.standing("backup_mail"), visit.standing("forwarding"), visit.keeps_copy) == (
+    assert (visit.current("backup_mail"), visit.current("forwarding"), visit.keeps_copy) == (
         OWN,
         "old@example.net",
         True,

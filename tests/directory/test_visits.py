@@ -75,8 +75,8 @@ def test_who_signs_in_again_goes_on_where_she_was(open_portal: Opening, walk: Wa
     settle(walk)
     visit = begin(portal, walk)
     assert visit.next is Step.BACKUP_MAIL  # to be confirmed: anybody may have had the letter
-    assert visit.standing("backup_mail") == "lea@laposte.net"
-    visits.give_backup_mail(portal, visit, visit.standing("backup_mail"))
+    assert visit.current("backup_mail") == "lea@laposte.net"
+    visits.give_backup_mail(portal, visit, visit.current("backup_mail"))
     visit = again(portal, visit.token)
     assert visit.next is Step.CHARTER  # nobody accepts it for another
     visits.accept_charter(portal, visit)
@@ -128,7 +128,7 @@ def test_an_earlier_step_can_be_made_again_and_the_latest_stands(
     visit = begin(portal, walk)
     visits.give_backup_mail(portal, visit, "lea@laposte.net")
     visits.give_backup_mail(portal, again(portal, visit.token), "lea@orange.fr")
-    assert again(portal, visit.token).standing("backup_mail") == "lea@orange.fr"
+    assert again(portal, visit.token).current("backup_mail") == "lea@orange.fr"
     visits.change_password(portal, confirmed(portal, visit.token), NEW, NEW)
     settle(walk)
     assert walk.people()[NUMBER]["supannMailPrive"] == ["{SECOURS}lea@orange.fr"]

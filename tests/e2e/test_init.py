@@ -399,7 +399,7 @@ class TestTheFiles:
         assert "SCOLPASS_CONFIG=/etc/scolpass/scolpass.toml" in unit
         assert "WorkingDirectory=/var/lib/scolpass" in unit
         for folder, state in ((Path("/etc/scolpass"), "/var/lib/scolpass/"), (tmp_path, "")):
-            text = init.configuration(init.Wishes(), folder)
+            text = init.configuration(init.Requested(), folder)
             made = tomllib.loads(text)
             assert made["journal"]["url"] == f"sqlite:///{state}journal.db"
             assert made["events"]["spool"]["path"] == f"{state}spool"

@@ -51,7 +51,7 @@ from tests.support.reference import (
     SUSPENDED,
     Entry,
     Event,
-    Gift,
+    EvidenceItem,
     Person,
     Reference,
     Row,
@@ -169,7 +169,7 @@ class Lives(RuleBasedStateMachine):
         self.last = Done(report.run, before, changes)
 
     def sync(self) -> Report:
-        """A pass over everyone; one that is held is read and approved."""
+        """A full run; one that is held is read and approved."""
         report = self.walk.sync()
         if report.verdict.held:
             assert report.exit_status == 3
@@ -371,12 +371,14 @@ class Lives(RuleBasedStateMachine):
         if self.people[number].forgets and at % 2 == 0:  # after the reissue, else before it
             body["time"], rank = instant().isoformat(), (SINCE, identity)
         if "charter" in content:
-            given["charter"] = Gift(rank, f"2026 {content['charter']['accepted_at']}")
+            given["charter"] = EvidenceItem(rank, f"2026 {content['charter']['accepted_at']}")
         if "backup_mail" in content:
-            given["backup_mail"] = Gift(rank, content["backup_mail"])
+            given["backup_mail"] = EvidenceItem(rank, content["backup_mail"])
         to = content.get("forward_to")
         if "forward_to" in content and to != INSIDE:
-            given["forwarding"] = Gift(rank, to or "", copy=bool(to) and content["keep_copy"])
+            given["forwarding"] = EvidenceItem(
+                rank, to or "", copy=bool(to) and content["keep_copy"]
+            )
         arrived = noon(self.walk.today)
         event = Event(identity, number, content["identifier"], given, arrived, bad=to == INSIDE)
         self.world.accept(event)
@@ -411,7 +413,7 @@ class Lives(RuleBasedStateMachine):
 
     # --- the service desk ---
 
-    def standing(self, *states: str) -> list[str]:
+    def current(self, *states: str) -> list[str]:
         """Students whose account is in one of these states, as a settled directory has it."""
         return self.those(lambda p: p.entry and p.entry.state in states and p.met)
 
@@ -433,7 +435,7 @@ class Lives(RuleBasedStateMachine):
     def suspend(self, data: st.DataObject) -> None:
         """An admin suspends an account, also one that has expired."""
         self.catch_up()
-        able = self.standing(INACTIVE, ACTIVE, GRACE, EXPIRED)
+        able = self.current(INACTIVE, ACTIVE, GRACE, EXPIRED)
         assume(able)
         number = data.draw(st.sampled_from(able))
         self.people[number].suspended = True
@@ -454,7 +456,7 @@ class Lives(RuleBasedStateMachine):
     def reissue(self, data: st.DataObject) -> None:
         """The student has lost her password."""
         self.catch_up()
-        able = self.standing(INACTIVE, ACTIVE, GRACE)
+        able = self.current(INACTIVE, ACTIVE, GRACE)
         assume(able)
         number = data.draw(st.sampled_from(able))
         self.people[number].reissue = True
@@ -472,7 +474,7 @@ class Lives(RuleBasedStateMachine):
     def rename(self, data: st.DataObject) -> None:
         """Login and address by the name of today."""
         self.catch_up()
-        able = self.standing(INACTIVE, ACTIVE, GRACE, SUSPENDED)
+        able = self.current(INACTIVE, ACTIVE, GRACE, SUSPENDED)
         able = [n for n in able if self.people[n].rows and self.people[n].undone is None]
         assume(able)
         number = data.draw(st.sampled_from(able))
@@ -507,7 +509,7 @@ class Lives(RuleBasedStateMachine):
             self.world.take_back(
                 number, action, copy.deepcopy(last.before.get(number, Person(number)))
             )
-        if not self.signed_in:  # else a pass has to see first who has another password
+        if not self.signed_in:  # else a run has to see first who has another password
             self.compare(since)
         self.settle()
 
@@ -540,7 +542,7 @@ class Lives(RuleBasedStateMachine):
         able: list[str] = []
         if data.draw(st.booleans(), "a command"):
             self.catch_up()
-            able = self.standing(INACTIVE, ACTIVE, GRACE)
+            able = self.current(INACTIVE, ACTIVE, GRACE)
             acts = ["reissue", "suspend"] if able else acts
         act = data.draw(st.sampled_from(acts))
         number = data.draw(st.sampled_from(able)) if able else ""

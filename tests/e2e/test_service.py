@@ -16,7 +16,7 @@ import httpx
 import pytest
 from ldap3 import MODIFY_REPLACE
 
-from connector.edges.locks import turn
+from connector.edges.locks import write_lock
 from tests.support.clock import faked
 from tests.support.daemon import Daemon, incidents, new_webhook_secret, running, states
 from tests.support.events import PASSWORD, activation, change_password, drop, event, forwarding
@@ -178,15 +178,15 @@ def test_a_whole_pass_makes_room_for_one_account(walk: Walk) -> None:
     url = f"sqlite:///{workspace.journal}"
     with running(workspace):
         workspace.write_register(students(3_000))
-        wait_until(lambda: len(walk.people()) > 200, "the pass writes", 60)
+        wait_until(lambda: len(walk.people()) > 200, "the run writes", 60)
         waited = []
         while len(walk.people()) < 2_500:
             began = time.monotonic()
-            with turn(url, "a command for one account", wait=60):
+            with write_lock(url, "a command for one account", wait=60):
                 waited.append(time.monotonic() - began)
         assert len(waited) > 1
         assert median(waited) < 1.0
-        wait_until(lambda: len(walk.people()) == 3_000, "the pass ends", 90)
+        wait_until(lambda: len(walk.people()) == 3_000, "the run ends", 90)
     walk.writes_nothing()
 
 
@@ -206,7 +206,7 @@ def test_a_second_daemon_on_the_same_journal_is_refused(walk: Walk) -> None:
 def test_sigterm_ends_it_with_the_entry_in_hand(walk: Walk) -> None:
     walk.workspace.write_register(students(1_500))
     with running(walk.workspace, wait=False) as daemon:
-        wait_until(lambda: len(walk.people()) > 50, "the pass writes", 60)
+        wait_until(lambda: len(walk.people()) > 50, "the run writes", 60)
         assert daemon.terminate() == 0
     made = len(walk.people())
     assert made < 1_500

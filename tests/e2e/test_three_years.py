@@ -28,7 +28,7 @@ from tests.support.reference import (
     GRACE,
     INACTIVE,
     Event,
-    Gift,
+    EvidenceItem,
     Reference,
     Row,
     cutoff,
@@ -179,9 +179,9 @@ class University:
         }
         rank = (len(self.world.events) % 24, str(body["id"]))
         given = {
-            "backup_mail": Gift(rank, f"{number}@example.org"),
-            "charter": Gift(rank, f"2026 {charter}"),
-            "forwarding": Gift(rank, to or "", copy=to is not None),
+            "backup_mail": EvidenceItem(rank, f"{number}@example.org"),
+            "charter": EvidenceItem(rank, f"2026 {charter}"),
+            "forwarding": EvidenceItem(rank, to or "", copy=to is not None),
         }
         self.inbox.append((str(body["id"]), body))
         self.world.accept(Event(str(body["id"]), number, number, given, noon(self.walk.today)))
@@ -220,7 +220,7 @@ class University:
         assert report.exit_status == 0, (day, report.outcomes, report.plan.rejected)
 
     def sync(self) -> Report:
-        """A pass over everyone; purges are read and approved, and nothing else is ever held."""
+        """A full run; purges are read and approved, and nothing else is ever held."""
         self.write_register()
         with self.walk.context() as opened:
             taken = events.accept(opened, self.inbox)

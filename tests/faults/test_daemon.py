@@ -66,7 +66,7 @@ def test_a_directory_that_hangs_is_seen_and_waited_for(walk: Walk) -> None:
 def test_a_directory_that_is_killed_in_the_middle_of_a_pass(walk: Walk) -> None:
     walk.workspace.write_register(students(400))
     with running(walk.workspace, wait=False) as daemon:
-        wait_until(lambda: len(walk.people()) > 20, "the pass writes")
+        wait_until(lambda: len(walk.people()) > 20, "the run writes")
         walk.directory.kill()
         wait_until(lambda: not_ready(daemon, "directory"), "it is not ready")
         walk.directory.start()

@@ -82,7 +82,7 @@ def test_a_name_with_signs_that_nobody_sees_makes_no_account(walk: Walk, name: s
     assert all("which nobody sees" in one.reason for one in report.plan.rejected)
     assert set(walk.people()) == {"1003"}
     said = walk.workspace.scolpass("plan").stdout
-    assert all(sign.isprintable() or sign == "\n" for sign in said)
+    assert all(character.isprintable() or character == "\n" for character in said)
 
 
 @pytest.mark.parametrize(
@@ -109,9 +109,9 @@ def test_a_number_that_is_none_rejects_its_row_alone(walk: Walk, number: str) ->
     assert set(walk.people()) == {"1001", "1002"}
 
 
-@pytest.mark.parametrize("sign", ["\x00", "\x07", "\x1b[31m", "\x7f", "\x85\x9b31m"])
-def test_control_characters_reject_the_row(walk: Walk, sign: str) -> None:
-    report = walk.sync([student("1001", "Zoé"), student("1002", f"Lé{sign}a")])
+@pytest.mark.parametrize("character", ["\x00", "\x07", "\x1b[31m", "\x7f", "\x85\x9b31m"])
+def test_control_characters_reject_the_row(walk: Walk, character: str) -> None:
+    report = walk.sync([student("1001", "Zoé"), student("1002", f"Lé{character}a")])
     assert report.exit_status == 1
     assert [row.field for row in report.plan.rejected] == ["first_name"]
     assert "control character" in report.plan.rejected[0].reason
@@ -125,8 +125,8 @@ def test_nothing_in_a_row_plays_with_the_terminal(walk: Walk) -> None:
     for command in ("plan", "sync"):
         done = walk.workspace.scolpass(command)
         assert done.returncode == 1, done.stderr
-        for sign in done.stdout + done.stderr:
-            assert sign == "\n" or sign.isprintable(), repr(sign)
+        for character in done.stdout + done.stderr:
+            assert character == "\n" or character.isprintable(), repr(character)
 
 
 @pytest.mark.parametrize(

@@ -261,7 +261,7 @@ def seen(walk: Walk, number: str, action: str) -> dict[str, Any]:
         sealed = journal.sealed([number]).get(number)
         override = journal.overrides([number]).get(number)
         known = journal.accounts([number]).get(number)
-        gifts = journal.gifts([number]).get(number, ())
+        evidence_items = journal.evidence_items([number]).get(number, ())
         pending = journal.ciphertexts([number], "next")
         archived = journal.archived(number)
         history = journal.history(student_number=number, action=action)
@@ -275,7 +275,7 @@ def seen(walk: Walk, number: str, action: str) -> dict[str, Any]:
         "binds": binds,
         "decided": override and (override.suspended, override.reissue, override.undone),
         "known": known,
-        "gifts": [(one.field, one.applied) for one in gifts],
+        "gifts": [(one.field, one.applied) for one in evidence_items],
         "pending": len(pending),
         "archived": archived and sorted(archived[1]),
         "done": sum(one["outcome"] == "applied" for one in history),

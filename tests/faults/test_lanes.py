@@ -142,7 +142,7 @@ def test_who_fails_is_tried_again_after_pauses_that_double() -> None:
     assert leftovers.stubborn() == {}
     leftovers.note([failed], [NUMBER])
     assert leftovers.stubborn() == {NUMBER: "busy"}
-    leftovers.note([], ["22600002"])  # a pass in which she was not
+    leftovers.note([], ["22600002"])  # a run in which she was not
     assert leftovers.stubborn() == {NUMBER: "busy"}
     leftovers.note([], [NUMBER])
     assert leftovers.stubborn() == {}

@@ -21,7 +21,7 @@ import pytest
 from connector.core.model import Action, Change, Fate, Known, State
 from connector.edges.database import postgresql
 from connector.edges.journal import Journal, open_journal
-from connector.edges.locks import lead, turn, whole_pass
+from connector.edges.locks import full_run, lead, write_lock
 from connector.edges.locks.server import close_idle
 from connector.errors import JournalUntrusted
 from tests.support.postgres import Database, Wire
@@ -80,13 +80,13 @@ def test_a_restart_between_two_transactions_is_not_noticed(
     journal: Journal, postgres: Database
 ) -> None:
     assert len(journal.accounts()) == 2
-    with turn(postgres.url, "a pass", wait=0):
+    with write_lock(postgres.url, "a run", wait=0):
         pass
     for end in (postgres.server.stop, postgres.server.kill):
         end()
         postgres.server.start()
         assert len(journal.accounts()) == 2
-        with turn(postgres.url, "a pass", wait=0) as held:
+        with write_lock(postgres.url, "a run", wait=0) as held:
             held.check()
     works(journal)
 
@@ -100,7 +100,7 @@ def test_while_the_server_is_away_the_journal_says_so_and_works_on_after(
             journal.begin_run("sync", "a test", "", scope=None, at=AT)
         assert "See that its server is up" in told.value.cure
         with pytest.raises(JournalUntrusted, match="locks .* cannot be taken: .*refused"):
-            turn(postgres.url, "a pass", wait=0).__enter__()
+            write_lock(postgres.url, "a run", wait=0).__enter__()
         with pytest.raises(JournalUntrusted, match="cannot be opened: .*refused"):
             open_journal(postgres.url)
     finally:
@@ -310,15 +310,15 @@ def test_a_peer_that_is_gone_is_noticed_within_six_seconds_by_both_sides(
 def test_a_pass_whose_locks_the_server_gave_up_hears_so_and_another_goes_on(
     postgres: Database,
 ) -> None:
-    with whole_pass(postgres.url, "first") as first, lead(postgres.url, "daemon") as led:
+    with full_run(postgres.url, "first") as first, lead(postgres.url, "daemon") as led:
         first.check()
         assert postgres.terminate() == 2
         for use in (first.check, first.give_way, led.beat):
             with pytest.raises(JournalUntrusted, match="the locks of the journal .* are lost"):
                 use()
-        with whole_pass(postgres.url, "second") as second, lead(postgres.url, "other"):
+        with full_run(postgres.url, "second") as second, lead(postgres.url, "other"):
             second.check()
-    with turn(postgres.url, "third", wait=0) as third:
+    with write_lock(postgres.url, "third", wait=0) as third:
         third.check()
     close_idle()
 
@@ -327,11 +327,11 @@ _LEADS_AND_WRITES = """
 import os, sys
 from pathlib import Path
 from connector.edges.journal import open_journal
-from connector.edges.locks import lead, turn
+from connector.edges.locks import lead, write_lock
 from connector.errors import JournalUntrusted
 url = os.environ["URL"]
 journal = open_journal(url, Path(os.environ["BESIDE"]))
-with lead(url, "daemon") as led, turn(url, "events", wait=0) as held:
+with lead(url, "daemon") as led, write_lock(url, "events", wait=0) as held:
     try:
         with journal._writing("remembering accounts") as connection:
             connection.exec_driver_sql("DELETE FROM accounts")
@@ -364,7 +364,7 @@ def test_a_leader_that_is_stopped_amid_a_transaction_holds_nobody_up(
             os.kill(process.pid, signal.SIGSTOP)
             began = time.monotonic()
             wait_until(lambda: leads(postgres.url))
-            with turn(postgres.url, "the new leader", wait=1):
+            with write_lock(postgres.url, "the new leader", wait=1):
                 works(journal)
             assert time.monotonic() - began < 12
             os.kill(process.pid, signal.SIGCONT)

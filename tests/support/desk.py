@@ -28,7 +28,7 @@ def undo(
 
 
 def activate(walk: Walk, *numbers: str, **data: Any) -> None:
-    """These students change their passwords and activate; one pass."""
+    """These students change their passwords and activate; one run."""
     inbox = Inbox(walk)
     for number in numbers:
         change_password(walk, number)

@@ -91,7 +91,7 @@ class Inbox:
     def passed(
         self, *bodies: object, rows: list[Row] | None = None, since: Snapshot | None = None
     ) -> execution.Report:
-        """A pass that does all of its plan, after which another one writes nothing."""
+        """A run that does all of its plan, after which another one writes nothing."""
         report = self.pass_(*bodies, rows=rows)
         assert report.exit_status == 0, (report.verdict.held, report.outcomes)
         self.walk.invariants().check(since)

@@ -121,7 +121,7 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
-class Standing:
+class CurrentState:
     """An account's state as it stands in its entry."""
 
     letter: str
@@ -242,7 +242,7 @@ class Invariants:
         journal: _Journal,
         journal_lost: bool,
     ) -> Iterator[str]:
-        found = standing(entry)
+        found = current(entry)
         if found is None or found.letter != "I" or found.word.lower() == "supannexpire":
             return
         number = entry["supannEtuId"][0]
@@ -389,12 +389,12 @@ def _is_shared_person(entry: Attributes) -> bool:
 # --- until when ---------------------------------------------------------------------------------
 
 
-def standing(entry: Attributes, resource: str = "COMPTE") -> Standing | None:
+def current(entry: Attributes, resource: str = "COMPTE") -> CurrentState | None:
     """The state of one resource, parsed; None where there is none."""
     for value in entry.get("supannRessourceEtatDate", []):
         found = re.fullmatch(r"\{(\w+)\}([ASI]):([^:]*):(\d{8})?:(\d{8})?", value)
         if found and found[1].upper() == resource:
-            return Standing(found[2], found[3], _compact_day(found[4]), _compact_day(found[5]))
+            return CurrentState(found[2], found[3], _compact_day(found[4]), _compact_day(found[5]))
     return None
 
 
@@ -427,7 +427,7 @@ def _end_time(
     settled: bool,
 ) -> Iterator[str]:
     """4. pwdEndTime is the end of the last usable day; 10. nobody's access ends early."""
-    found = standing(entry)
+    found = current(entry)
     number = entry["supannEtuId"][0]
     stands = entry.get("pwdEndTime", [""])[0]
     year = journal.years.get(number)

@@ -100,7 +100,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Gift:
+class EvidenceItem:
     """One thing that an event gave."""
 
     rank: tuple[int, str]  # time and id of the event: the greatest counts
@@ -116,7 +116,7 @@ class Event:
     id: str
     number: str  # of whom it means
     identifier: str  # by which it names her
-    gifts: Mapping[str, Gift]
+    evidence_items: Mapping[str, EvidenceItem]
     received: datetime
     assigned: bool = False
     applied: bool = False
@@ -216,7 +216,7 @@ class Person:
     suspended: bool = False
     reissue: bool = False
     forgets: bool = False  # a reissue took the account back: what was given before is nothing
-    gifts: dict[str, Gift] = field(default_factory=dict)
+    evidence_items: dict[str, EvidenceItem] = field(default_factory=dict)
     undone: frozenset[Row] | None = None  # the rows that do not count while they stay as they are
     archived: date | None = None
     on_file: bool = False  # her identifiers stand in the file beside the journal
@@ -253,14 +253,14 @@ class Reference:
         return self._feed.get(number, [])
 
     def is_managed(self, person: Person) -> bool:
-        """Whether a pass over everyone looks at her."""
+        """Whether a full run looks at her."""
         listed = bool(person.rows) or bool(self.present(person.number))
         return listed or (person.met and not (person.gone and person.entry is None))
 
     # --- passes ---
 
     def sync(self, today: date, numbers: Iterable[str] | None = None) -> None:
-        """A pass over everyone, or over some."""
+        """A full run, or over some."""
         for number in self._feed:
             self.person(number)
         wanted = self.people if numbers is None else numbers
@@ -347,7 +347,9 @@ class Reference:
         person.met, person.gone = True, False
         person.cutoff, person.ending, person.expiry_written = cutoff(year), None, None
         person.archived = None
-        person.gifts = {n: replace(g, applied=False) for n, g in person.gifts.items()}
+        person.evidence_items = {
+            n: replace(g, applied=False) for n, g in person.evidence_items.items()
+        }
         self._draw(person, person.entry, today)
         self._give(person, person.entry)
 
@@ -355,7 +357,7 @@ class Reference:
         """Whoever held the account gave what is there; nobody knows yet whose it is now."""
         for event in self._events_of.get(person.number, ()):
             event.late = event.late or not event.applied
-        person.gifts, person.forgets = {}, True
+        person.evidence_items, person.forgets = {}, True
         if entry.mail is None:
             entry.backup = entry.charter = None
             entry.forward = ()
@@ -373,7 +375,7 @@ class Reference:
         since = begun if working == GRACE else today
         own = entry.password and not entry.reset
         given = all(
-            name in person.gifts or value
+            name in person.evidence_items or value
             for name, value in (("backup_mail", entry.backup), ("charter", entry.charter))
         )
         rightful = working if own and given else INACTIVE
@@ -455,14 +457,16 @@ class Reference:
             person.entry, person.gone, person.sealed = None, True, None
             person.archived, person.on_file = today, True
             # What she gave went with the entry; what never reached it waits on.
-            person.gifts = {n: g for n, g in person.gifts.items() if not g.applied}
+            person.evidence_items = {
+                n: g for n, g in person.evidence_items.items() if not g.applied
+            }
 
     def forget(self, person: Person) -> None:
         """The copy of a purged entry is erased, and all else but the identifiers."""
         for event in self._events_of.get(person.number, ()):
             event.late = event.late or (event.assigned and not event.applied)
         person.archived = None
-        person.rows, person.gifts = {}, {}
+        person.rows, person.evidence_items = {}, {}
         person.suspended = False
 
     def _own(self, person: Person, *addresses: str) -> None:
@@ -499,30 +503,32 @@ class Reference:
             if event.assigned or event.late:
                 continue
             event.assigned = True
-            if person.forgets and not all(g.rank[0] == SINCE for g in event.gifts.values()):
+            if person.forgets and not all(
+                g.rank[0] == SINCE for g in event.evidence_items.values()
+            ):
                 event.late = True
                 continue
-            for name, gift in event.gifts.items():
-                standing = person.gifts.get(name)
-                if standing is None or gift.rank > standing.rank:
-                    person.gifts[name] = gift
+            for name, evidence_item in event.evidence_items.items():
+                current = person.evidence_items.get(name)
+                if current is None or evidence_item.rank > current.rank:
+                    person.evidence_items[name] = evidence_item
 
     def _give(self, person: Person, entry: Entry) -> None:
-        for name, gift in person.gifts.items():
-            if gift.applied or entry.state == EXPIRED:
+        for name, evidence_item in person.evidence_items.items():
+            if evidence_item.applied or entry.state == EXPIRED:
                 continue
             if name == "backup_mail":
-                entry.backup = gift.value
+                entry.backup = evidence_item.value
             elif name == "charter":
-                entry.charter = gift.value
+                entry.charter = evidence_item.value
             elif entry.state in (ACTIVE, GRACE):
                 local = entry.address.partition("@")[0]
-                entry.forward = (gift.value,) if gift.value else ()
-                if gift.value and gift.copy:
+                entry.forward = (evidence_item.value,) if evidence_item.value else ()
+                if evidence_item.value and evidence_item.copy:
                     entry.forward += (f"{local}@mailbox.{DOMAIN}",)
             else:
                 continue
-            person.gifts[name] = replace(gift, applied=True)
+            person.evidence_items[name] = replace(evidence_item, applied=True)
 
     def _refuse_late_events(self, now: datetime) -> None:
         for event in self.events.values():
@@ -535,10 +541,11 @@ class Reference:
             return "rejected"
         person = self.person(event.number)
         pending = any(
-            person.gifts.get(name) == gift and not gift.applied
-            for name, gift in event.gifts.items()
+            person.evidence_items.get(name) == evidence_item and not evidence_item.applied
+            for name, evidence_item in event.evidence_items.items()
         )
-        # Once applied it stays so, also where the entry is made again and the gift waits again.
+        # Once applied it stays so, also where the entry is made again and the evidence item waits
+        # again.
         event.applied = event.applied or (event.assigned and not pending)
         return "applied" if event.applied else "waiting"
 

@@ -109,10 +109,10 @@ class Walk:
         with self.context() as opened:
             return desk.resync(opened, number, force=force, reason="tested")
 
-    def show(self, number: str) -> view.Portrait:
+    def show(self, number: str) -> view.AccountView:
         """What is known of one student."""
         with self.context() as opened:
-            return view.portrait(opened, number)
+            return view.account_view(opened, number)
 
     def history(self, **options: Any) -> list[dict[str, Any]]:
         """The journal's changes."""

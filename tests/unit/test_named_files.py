@@ -16,7 +16,7 @@ import tomli_w
 
 from connector.check.named_files import see_named_files
 from connector.errors import ConfigurationError, ScolpassError
-from connector.openldap.init import Wishes, make
+from connector.openldap.init import Requested, make
 from connector.resources import example_configuration
 from connector.settings.loading import load_settings
 from connector.settings.plain_files import read_plain
@@ -205,10 +205,10 @@ def test_init_writes_over_nothing_and_waits_for_nothing(
     folder = name in ("openldap", "spool") and thing is a_folder
     before = stat.S_IFMT(path.lstat().st_mode)
     if folder:
-        make(tmp_path, Wishes())
+        make(tmp_path, Requested())
     else:
         with pytest.raises(ScolpassError) as refused:
-            make(tmp_path, Wishes())
+            make(tmp_path, Requested())
         assert refused.value.exit_status == 2, refused.value
         assert path.name in str(refused.value)
         assert not (tmp_path / "scolpass.toml").exists() or name == "scolpass.toml"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from connector.edges.journal import open_journal
-from connector.edges.locks.held import TURN, _Files
+from connector.edges.locks.held import WRITE, _Files
 from connector.errors import ScolpassError, UsageError
 from connector.log import setup as log
 from connector.openldap import sandbox
@@ -60,7 +60,7 @@ def the_identifiers_of_the_purged(folder: Path) -> tuple[Path, Callable[[], obje
 
 def the_lock(folder: Path) -> tuple[Path, Callable[[], object]]:
     file = folder / "journal.db.lock"
-    return file, lambda: _Files(file, "a test").take(TURN)
+    return file, lambda: _Files(file, "a test").take(WRITE)
 
 
 def the_journal(folder: Path) -> tuple[Path, Callable[[], object]]:

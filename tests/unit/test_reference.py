@@ -33,4 +33,4 @@ def test_an_example_of_an_event_is_one(kind: str) -> None:
     event = json.loads(REFERENCE["event_example"](kind))
     read = evidence.read_event(event, datetime(2026, 10, 1, 8, tzinfo=UTC), ["univ.fr"])
     assert read.trouble is None
-    assert read.gifts
+    assert read.evidence_items

@@ -410,8 +410,8 @@ def with_key(table: str, line: str) -> str:
         ("source", 'query = "SELECT 1"', "query: no such key with this kind of source"),
         ("source", 'encoding = "utf-16"', 'encoding: expected "utf-8", "latin-1"'),
         ("source", 'encoding = "rot13"', 'encoding: expected "utf-8", "latin-1"'),
-        ("source", 'delimiter = ";;"', "delimiter: expected one sign"),
-        ("source", "delimiter = '\"'", "delimiter: expected one sign"),
+        ("source", 'delimiter = ";;"', "delimiter: expected one character"),
+        ("source", "delimiter = '\"'", "delimiter: expected one character"),
         ("source", 'date_format = "%d/%m/%y"', "date_format: expected a date format"),
         (
             "source",

@@ -153,7 +153,7 @@ def test_who_never_ends_a_head_is_cut_off(edge: Edge, monkeypatch: pytest.Monkey
 def test_who_dribbles_after_an_answer_is_cut_off(
     edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One sign every now and then would make uvicorn forget its own limit."""
+    """One character every now and then would make uvicorn forget its own limit."""
     monkeypatch.setattr(web, "HEAD", 0.5)
     with edge.connection() as connection:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")

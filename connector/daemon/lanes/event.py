@@ -18,7 +18,7 @@ from connector.walk.reconcile import reconcile
 from connector.web.metrics import Metrics
 
 POLL = 1.0  # seconds between two looks at what was written in the directory
-AT_ONCE = 200  # events taken on in one pass
+AT_ONCE = 200  # events taken on in one run
 LOOK_BACK = 1000  # numbers of events: another host's transaction may end after a later one's
 OVERLAP = timedelta(seconds=5)  # CSNs of several servers need not come in order
 
@@ -46,7 +46,7 @@ class EventLane(Lane):
         self.fine("journal")
         check_clock(last, self.context.moment, self.context.rules.institution.zone)
         if is_long_since(last, self.context.moment):
-            return POLL  # a pass over everyone tells first whether the clock is to be believed
+            return POLL  # a full run tells first whether the clock is to be believed
         rows = self._new_events()
         numbers = set(self._passwords)
         if not rows and not numbers:
@@ -58,7 +58,7 @@ class EventLane(Lane):
     def _new_events(self) -> list[dict[str, Any]]:
         """Events of which it is not known whom they name, and that were not looked at yet.
 
-        Those who name nobody wait in the journal: the pass that meets their student takes them.
+        Those who name nobody wait in the journal: the run that meets their student takes them.
         """
         latest = max(self._done, default=0)
         rows = self.context.journal.unassigned_events(
@@ -89,7 +89,7 @@ class EventLane(Lane):
         Polling on ``entryCSN``, which slapd indexes in order, was chosen over content
         synchronisation (RFC 4533): it needs no overlay on the server and no rights beyond those
         of a read, misses nothing after an outage, costs one indexed search a second, and the
-        answer holds exactly the entries to look at. Deletions do not show in it: a whole pass
+        answer holds exactly the entries to look at. Deletions do not show in it: a full run
         sees them.
         """
         context = self.context

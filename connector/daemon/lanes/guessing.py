@@ -30,7 +30,7 @@ class GuessingLane(Lane):
         inactive = context.journal.accounts_by_state().get(State.INACTIVE, 0)
         if is_alarming(tried, inactive):
             incident = incidents.guessing(tried, inactive)
-            self.shared.fares(incident.key, incident.what)
+            self.shared.note_health(incident.key, incident.what)
             self.alerts.raise_(incident)
         else:
             self.fine("guessing")

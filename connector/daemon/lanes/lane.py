@@ -32,7 +32,7 @@ from connector.walk.execution import Report
 from connector.web.metrics import Metrics
 
 LONGEST_SLEEP = 5.0  # seconds
-LASTS = 3  # failures in a row: it is no passing trouble, and people hear of it
+LASTS = 3  # failures in a row: it is no trouble that passes, and people hear of it
 FIRST_AGAIN = 30.0  # seconds after which the first of directory.uris is tried again
 
 
@@ -141,7 +141,7 @@ class Lane(ABC):
         if isinstance(error, BindRefused):
             self.shared.shut_out, self.shared.shut_out_at = error, time.monotonic()
         incident = self.incident(error)
-        self.shared.fares(incident.key, error.message)
+        self.shared.note_health(incident.key, error.message)
         if state.attempt_number == 1:
             log.error("tried again", part=incident.key, trouble=error.message, cure=error.cure)
         if state.attempt_number >= LASTS or isinstance(error, BindRefused):
@@ -152,13 +152,13 @@ class Lane(ABC):
         return incidents.untrusted(error)
 
     def note(self, report: Report, scope: Iterable[str]) -> None:
-        """Note who failed in a pass, to be tried again, and tell people when that goes on."""
+        """Note who failed in a run, to be tried again, and tell people when that goes on."""
         leftovers = self.shared.leftovers
         leftovers.note(report.outcomes, scope)
         self.metrics.run(report.command, report.exit_status)
         stubborn = leftovers.stubborn()
         if stubborn:
-            self.shared.fares("failing", f"{len(stubborn)} entries")
+            self.shared.note_health("failing", f"{len(stubborn)} entries")
             self.alerts.raise_(incidents.failing(stubborn, leftovers.STUBBORN))
         else:
             self.fine("failing")
@@ -166,5 +166,5 @@ class Lane(ABC):
     def fine(self, *parts: str) -> None:
         """Note that these work; an incident that there was is over."""
         for part in parts:
-            if self.shared.fares(part, None):
+            if self.shared.note_health(part, None):
                 self.alerts.close(part)

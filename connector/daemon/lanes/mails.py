@@ -62,7 +62,7 @@ class MailLane(Lane):
         if last is not None:
             self._failures = min(self._failures + 1, 16)
             incident = incidents.mail(last)
-            self.shared.fares(incident.key, last.message)
+            self.shared.note_health(incident.key, last.message)
             if self._failures >= LASTS:
                 self.alerts.raise_(incident)
         elif sent:

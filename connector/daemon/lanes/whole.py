@@ -24,7 +24,7 @@ from connector.walk.planning import Scope, check_feed
 from connector.walk.reconcile import reconcile, reconcile_revised
 from connector.web.metrics import Metrics
 
-WHOLE_FROM = 200  # students: for more, and a twentieth of all, a whole pass is cheaper
+WHOLE_FROM = 200  # students: for more, and a twentieth of all, a full run is cheaper
 LOCKED_EVERY = 60.0  # seconds between two counts of locked accounts
 WAIT_FOR_PASS = 60.0  # seconds; somebody's by hand, perhaps
 
@@ -41,7 +41,7 @@ class WholeLane(Lane):
     ) -> None:
         super().__init__("passes", context, shared, told, metrics)
         context.patience = WAIT_FOR_PASS
-        self._pending: set[str] = set()  # to be looked at with the next pass
+        self._pending: set[str] = set()  # to be looked at with the next run
         self._full_at: float | None = None  # when everyone was gone through, monotonic
         self._day = context.moment.today
         self._held_by: int | None = None  # the run that was held
@@ -55,7 +55,7 @@ class WholeLane(Lane):
         self.wake.set()
 
     def step(self) -> float:
-        """A pass, if one is due."""
+        """A run, if one is due."""
         register = self.shared.register
         full = self._is_full_due()
         due = self.shared.leftovers.due()
@@ -109,7 +109,7 @@ class WholeLane(Lane):
         return self.context.journal.last_runs().id != self._held_by
 
     def _incremental(self, feed: Feed) -> bool:
-        """A pass over those who may need something; False: it takes one over everyone.
+        """A run over those who may need something; False: it takes one over everyone.
 
         Because they are so many, or what it would do must be held.
         """
@@ -127,7 +127,7 @@ class WholeLane(Lane):
         return True
 
     def _whole(self, feed: Feed) -> None:
-        """A pass over everyone."""
+        """A full run."""
         day, began = self.context.moment.today, time.monotonic()
         report = reconcile(self.context, Scope(feed=feed), "run")
         self.context.journal.forget_signatures(self.context.moment.now - SIGNATURES_KEPT)

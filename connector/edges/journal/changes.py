@@ -148,8 +148,8 @@ class Changes(Store):
             settle_sealed(connection, applied)
             undone = [change for change in applied if change.action is Action.UNDO]
             given = [change for change in applied if change.action is not Action.UNDO]
-            mark_given(connection, {c.student_number: c.gifts for c in given})
-            take_back_given(connection, {c.student_number: c.gifts for c in undone})
+            mark_given(connection, {c.student_number: c.evidence_items for c in given})
+            take_back_given(connection, {c.student_number: c.evidence_items for c in undone})
             begin_anew(connection, applied)
             settle_undone(connection, results)
             for _, change, error in results:

@@ -9,10 +9,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector.clock import instant as now
-from connector.core.model import Gift
+from connector.core.model import EvidenceItem
 from connector.edges.journal.holders import FORGOTTEN
 from connector.edges.journal.offers import offers
-from connector.edges.journal.rows import gift, gift_values, instant, stamp
+from connector.edges.journal.rows import evidence_item, instant, item_values, stamp
 from connector.edges.journal.store import (
     Store,
     beginning_with,
@@ -21,7 +21,7 @@ from connector.edges.journal.store import (
     rows_of,
     upsert,
 )
-from connector.edges.journal.tables import events, gifts, unassigned
+from connector.edges.journal.tables import events, evidence_items, unassigned
 from connector.edges.journal.tables import signatures as taken
 
 
@@ -155,7 +155,7 @@ class Events(Store):
     def assign_events(
         self,
         assigned: Mapping[int, str],
-        given: Mapping[str, Sequence[Gift]],
+        given: Mapping[str, Sequence[EvidenceItem]],
         forgotten: Sequence[int] = (),
     ) -> None:
         """Note whom events name, and what their students thereby gave: the latest of each field.
@@ -164,7 +164,7 @@ class Events(Store):
         """
         if not assigned and not given:
             return
-        rows = [gift_values(student, one) for student, all_ in given.items() for one in all_]
+        rows = [item_values(student, one) for student, all_ in given.items() for one in all_]
         with self._writing("noting whom events name") as connection:
             if assigned:
                 connection.execute(
@@ -179,7 +179,7 @@ class Events(Store):
                     .where(events.c.number.in_(chunk))
                     .values(status="rejected", reason=FORGOTTEN)
                 )
-            upsert(connection, gifts, rows)
+            upsert(connection, evidence_items, rows)
 
     def settle_events(
         self,
@@ -191,12 +191,12 @@ class Events(Store):
         One for nobody waits until ``forget_before``; without it, for ever.
         """
         pending = (
-            sa.select(gifts.c.event)
+            sa.select(evidence_items.c.event)
             .where(
-                gifts.c.student_number == events.c.student_number,
-                gifts.c.source == events.c.source,
-                gifts.c.event == events.c.id,
-                sa.not_(gifts.c.applied),
+                evidence_items.c.student_number == events.c.student_number,
+                evidence_items.c.source == events.c.source,
+                evidence_items.c.event == events.c.id,
+                sa.not_(evidence_items.c.applied),
             )
             .exists()
         )
@@ -228,11 +228,13 @@ class Events(Store):
                     )
                 )
 
-    def gifts(self, numbers: Collection[str] | None = None) -> dict[str, tuple[Gift, ...]]:
+    def evidence_items(
+        self, numbers: Collection[str] | None = None
+    ) -> dict[str, tuple[EvidenceItem, ...]]:
         """What students gave by events, the latest of each field, by student number."""
-        found: dict[str, list[Gift]] = {}
-        query = sa.select(gifts).where(sa.not_(offers)).order_by(gifts.c.field)
+        found: dict[str, list[EvidenceItem]] = {}
+        query = sa.select(evidence_items).where(sa.not_(offers)).order_by(evidence_items.c.field)
         with self._reading("reading what students gave") as connection:
-            for row in rows_of(connection, query, gifts.c.student_number, numbers):
-                found.setdefault(row.student_number, []).append(gift(row))
+            for row in rows_of(connection, query, evidence_items.c.student_number, numbers):
+                found.setdefault(row.student_number, []).append(evidence_item(row))
         return {number: tuple(given) for number, given in found.items()}

@@ -13,7 +13,14 @@ from connector.core.model import Change, Holder, State
 from connector.edges.journal.offers import offers
 from connector.edges.journal.rows import exact
 from connector.edges.journal.store import Store, chunks, rows_of, upsert
-from connector.edges.journal.tables import events, gifts, holders, links, overrides, sessions
+from connector.edges.journal.tables import (
+    events,
+    evidence_items,
+    holders,
+    links,
+    overrides,
+    sessions,
+)
 
 FORGOTTEN = "given before a reissue took the account back: it counts no more"
 
@@ -65,7 +72,9 @@ def end_visits(connection: sa.Connection, changes: Sequence[Change]) -> None:
     numbers = [change.student_number for change in changes if ends_visits(change)]
     for chunk in chunks(numbers):
         connection.execute(sa.delete(sessions).where(sessions.c.student_number.in_(chunk)))
-        connection.execute(sa.delete(gifts).where(gifts.c.student_number.in_(chunk), offers))
+        connection.execute(
+            sa.delete(evidence_items).where(evidence_items.c.student_number.in_(chunk), offers)
+        )
         unused = sa.and_(links.c.student_number.in_(chunk), links.c.used_at.is_(None))
         connection.execute(sa.delete(links).where(unused))
 
@@ -73,7 +82,7 @@ def end_visits(connection: sa.Connection, changes: Sequence[Change]) -> None:
 def take_accounts_back(connection: sa.Connection, applied: Sequence[Change]) -> None:
     """Note that accounts have another holder, and forget what must be forgotten of the former.
 
-    To be called while the wish of a reissue is still recorded.
+    To be called while the request of a reissue is still recorded.
     """
     gone = [change.student_number for change in applied if change.adds or change.deletes]
     for chunk in chunks(gone):
@@ -82,14 +91,14 @@ def take_accounts_back(connection: sa.Connection, applied: Sequence[Change]) -> 
     if not drawn:
         return
     reissued = sa.select(overrides.c.student_number).where(overrides.c.kind == "reissue")
-    wished = {
+    asked = {
         row.student_number
         for row in rows_of(connection, reissued, overrides.c.student_number, drawn)
     }
     forgets = {
         number
         for number, change in drawn.items()
-        if number in wished and change.after is not None and change.after.state is State.INACTIVE
+        if number in asked and change.after is not None and change.after.state is State.INACTIVE
     }
     at = exact(now())
     last = connection.scalar(sa.select(sa.func.max(events.c.number))) or 0
@@ -108,10 +117,12 @@ def take_accounts_back(connection: sa.Connection, applied: Sequence[Change]) -> 
         ],
     )
     for chunk in chunks(sorted(drawn)):
-        ahead = sa.and_(gifts.c.student_number.in_(chunk), gifts.c.time > at)
-        connection.execute(sa.update(gifts).where(ahead).values(time=at))
+        ahead = sa.and_(evidence_items.c.student_number.in_(chunk), evidence_items.c.time > at)
+        connection.execute(sa.update(evidence_items).where(ahead).values(time=at))
     for chunk in chunks(sorted(forgets)):
-        connection.execute(sa.delete(gifts).where(gifts.c.student_number.in_(chunk)))
+        connection.execute(
+            sa.delete(evidence_items).where(evidence_items.c.student_number.in_(chunk))
+        )
         connection.execute(
             sa.update(events)
             .where(events.c.student_number.in_(chunk), events.c.status == "waiting")

@@ -13,10 +13,10 @@ import sqlalchemy as sa
 from connector.core.evidence import PAGES
 from connector.edges.journal.rows import exact
 from connector.edges.journal.store import Store, upsert
-from connector.edges.journal.tables import gifts
+from connector.edges.journal.tables import evidence_items
 
 _PREFIX = "offered "
-offers = gifts.c.field.startswith(_PREFIX)
+offers = evidence_items.c.field.startswith(_PREFIX)
 
 
 class Offers(Store):
@@ -37,12 +37,12 @@ class Offers(Store):
             "applied": True,  # nothing waits for it
         }
         with self._writing("keeping what was offered") as connection:
-            upsert(connection, gifts, [row])
+            upsert(connection, evidence_items, [row])
 
     def offered(self, number: str, mark: str) -> dict[str, tuple[str, bool]]:
         """By field, what was offered with the password of that mark, and whether with a copy."""
-        query = sa.select(gifts).where(
-            gifts.c.student_number == number, gifts.c.event == mark, offers
+        query = sa.select(evidence_items).where(
+            evidence_items.c.student_number == number, evidence_items.c.event == mark, offers
         )
         with self._reading("reading what was offered") as connection:
             return {
@@ -53,4 +53,6 @@ class Offers(Store):
     def forget_offers(self, number: str) -> None:
         """Forget what was offered, as it counts now or never will."""
         with self._writing("forgetting what was offered") as connection:
-            connection.execute(sa.delete(gifts).where(gifts.c.student_number == number, offers))
+            connection.execute(
+                sa.delete(evidence_items).where(evidence_items.c.student_number == number, offers)
+            )

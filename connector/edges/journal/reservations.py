@@ -27,7 +27,7 @@ from connector.edges.journal.tables import (
     changes,
     enrolments,
     events,
-    gifts,
+    evidence_items,
     holders,
     links,
     mails,
@@ -220,9 +220,9 @@ def keep_on_file(connection: sa.Connection, number: str, file: Path) -> None:
 
 
 def erase(connection: sa.Connection, number: str) -> None:
-    """Erase a person: rows, gifts, copies, events, and the values in the history."""
+    """Erase a person: rows, evidence items, copies, events, and the values in the history."""
     others = (archive, memberships, sessions, links, mails, holders)
-    for table in (enrolments, gifts, sealed, overrides, *others):
+    for table in (enrolments, evidence_items, sealed, overrides, *others):
         connection.execute(sa.delete(table).where(table.c.student_number == number))
     theirs = events.c.student_number == number
     connection.execute(sa.update(events).where(theirs).values(body=None, identifier=None))

@@ -12,8 +12,8 @@ from connector.core.model import (
     Change,
     Ending,
     Enrolment,
+    EvidenceItem,
     Fate,
-    Gift,
     Known,
     Reservation,
     State,
@@ -190,12 +190,12 @@ def reservations(rows: Any) -> dict[str, Reservation]:
     return {number: Reservation(uid, addresses.get(number, "")) for number, uid in uids.items()}
 
 
-# --- gifts ----------------------------------------------------------------------------------------
+# --- evidence items -------------------------------------------------------------------------------
 
 
-def gift(row: Any) -> Gift:
+def evidence_item(row: Any) -> EvidenceItem:
     """What a student gave by an event."""
-    return Gift(
+    return EvidenceItem(
         field=row.field,
         value=row.value,
         time=datetime.fromisoformat(row.time),
@@ -206,7 +206,7 @@ def gift(row: Any) -> Gift:
     )
 
 
-def gift_values(number: str, given: Gift) -> dict[str, Any]:
+def item_values(number: str, given: EvidenceItem) -> dict[str, Any]:
     """What a student gave by an event, to be kept."""
     return {
         "student_number": number,
@@ -238,7 +238,7 @@ def change_values(change: Change) -> dict[str, Any]:
         ),
         "after": known_text(change.after),
         "sealed": change.sealed.value,
-        "gifts": " ".join(change.gifts),
+        "gifts": " ".join(change.evidence_items),
         "guard": json.dumps(change.guard) if change.is_asked_once else None,
     }
 
@@ -257,7 +257,7 @@ def change(row: Any) -> Change:
         attributes=attributes,
         sealed=Fate(row.sealed),
         after=known_of_text(row.after),
-        gifts=tuple(row.gifts.split()),
+        evidence_items=tuple(row.gifts.split()),
         guard=tuple(json.loads(row.guard or "[]")),
         password_since=row.password_since,
     )

@@ -17,7 +17,7 @@ from connector.edges.journal.tables import runs
 
 @dataclass(frozen=True, slots=True)
 class LastRuns:
-    """What earlier passes over everyone left behind."""
+    """What earlier full runs left behind."""
 
     id: int | None  # of the latest run of any outcome, and when it began
     started_at: datetime | None
@@ -41,7 +41,7 @@ class Runs(Store):
     """The runs in the journal."""
 
     def last_runs(self) -> LastRuns:
-        """The latest pass over everyone, and the latest good one (exit 0, 1 or 3)."""
+        """The latest full run, and the latest good one (exit 0, 1 or 3)."""
         latest = sa.select(runs.c.id, runs.c.started_at).where(runs.c.whole)
         good = (
             sa.select(runs.c.started_at, runs.c.students)
@@ -51,7 +51,7 @@ class Runs(Store):
         )
         with self._reading("reading its runs") as connection:
             last = connection.execute(latest.order_by(runs.c.id.desc()).limit(1)).first()
-            # The feed is judged in passes over those whose rows have changed, too.
+            # The feed is judged in runs over those whose rows have changed, too.
             counted = connection.execute(good.where(runs.c.students.is_not(None))).first()
             sound = connection.execute(good.where(runs.c.whole, sa.not_(runs.c.after_gap))).first()
         return LastRuns(
@@ -77,7 +77,7 @@ class Runs(Store):
         )
 
     def last_pass_held(self) -> bool:
-        """Whether the latest pass over everyone that has ended was held for approval."""
+        """Whether the latest full run that has ended was held for approval."""
         query = (
             sa.select(runs.c.exit_status)
             .where(runs.c.whole, runs.c.ended_at.is_not(None))
@@ -93,7 +93,7 @@ class Runs(Store):
             return connection.scalar(sa.select(sa.func.max(runs.c.id))) or 0
 
     def touched_since(self, run: int) -> frozenset[str]:
-        """The student numbers that the passes over a few after this run were about."""
+        """The student numbers that the runs over a few after this run were about."""
         query = sa.select(runs.c.scope).where(
             runs.c.id > run, sa.not_(runs.c.whole), runs.c.scope.is_not(None)
         )
@@ -147,7 +147,7 @@ class Runs(Store):
     ) -> int:
         """Open a run and give its number.
 
-        ``scope`` holds the student numbers of a pass over a few; None: over everyone.
+        ``scope`` holds the student numbers of a run over a few; None: over everyone.
         """
         with self._writing("opening a run") as connection:
             result = connection.execute(
@@ -194,7 +194,7 @@ class Runs(Store):
             )
 
     def disown_runs_after(self, moment: datetime) -> None:
-        """Runs that began later were made by a wrong clock: no pass is measured by them."""
+        """Runs that began later were made by a wrong clock: no run is measured by them."""
         with self._writing("disowning the runs of a wrong clock") as connection:
             connection.execute(
                 sa.update(runs).where(runs.c.started_at > stamp(moment)).values(whole=False)

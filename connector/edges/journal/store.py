@@ -38,14 +38,14 @@ class Store:
         self._file = reservations_file
         if engine.dialect.name == "sqlite":
             # SQLite lets who waits sleep up to a tenth of a second; threads need not.
-            self._turn: Any = threading.Lock()
+            self._write_lock: Any = threading.Lock()
             self._readers = engine
             self._begin_reading, self._begin_writing = "BEGIN", "BEGIN IMMEDIATE"
             self._cure = (
                 "See that its disk has room and that no other program holds it, then run again."
             )
         else:
-            self._turn = nullcontext()
+            self._write_lock = nullcontext()
             self._readers = engine.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
@@ -66,7 +66,7 @@ class Store:
     @contextmanager
     def _writing(self, doing: str) -> Iterator[sa.Connection]:
         """A transaction that alone may write until it ends."""
-        with self._told(doing), self._turn, self._engine.begin() as connection:
+        with self._told(doing), self._write_lock, self._engine.begin() as connection:
             connection.exec_driver_sql(self._begin_writing)
             yield connection
 

@@ -21,7 +21,7 @@ from connector.edges.journal.rows import (
     stamp,
 )
 from connector.edges.journal.store import Store, chunks, rows_of, upsert
-from connector.edges.journal.tables import accounts, enrolments, gifts, overrides, sealed
+from connector.edges.journal.tables import accounts, enrolments, evidence_items, overrides, sealed
 from connector.edges.journal.undoing import UNDONE, WISHES
 
 
@@ -64,7 +64,7 @@ class Students(Store):
         with self._reading("reading the accounts") as connection:
             return known_accounts(connection, numbers)
 
-    def standing_accounts(self) -> Iterator[tuple[str, Known]]:
+    def live_accounts(self) -> Iterator[tuple[str, Known]]:
         """Accounts that are neither expired nor gone, in ascending order of student number."""
         ended = accounts.c.state.in_([State.EXPIRED.value, State.PURGED.value])
         query = (
@@ -96,7 +96,7 @@ class Students(Store):
         """Store what is known of accounts though nothing was written to the directory.
 
         ``unsealed``: numbers whose sealed password opens nothing any more. ``given``: by number,
-        the fields of gifts that stand in the entry already.
+        the fields of evidence items that stand in the entry already.
         """
         with self._writing("remembering accounts") as connection:
             remember(connection, known)
@@ -241,8 +241,8 @@ def mark_given(connection: sa.Connection, given: Mapping[str, tuple[str, ...]]) 
     """What was given stands in the entry now: it is the student's, and not written again."""
     for fields, chunk in _by_fields(given):
         connection.execute(
-            sa.update(gifts)
-            .where(gifts.c.student_number.in_(chunk), gifts.c.field.in_(fields))
+            sa.update(evidence_items)
+            .where(evidence_items.c.student_number.in_(chunk), evidence_items.c.field.in_(fields))
             .values(applied=True)
         )
 
@@ -251,7 +251,9 @@ def take_back_given(connection: sa.Connection, given: Mapping[str, tuple[str, ..
     """What was given and is undone is no evidence any more: it takes another event."""
     for fields, chunk in _by_fields(given):
         connection.execute(
-            sa.delete(gifts).where(gifts.c.student_number.in_(chunk), gifts.c.field.in_(fields))
+            sa.delete(evidence_items).where(
+                evidence_items.c.student_number.in_(chunk), evidence_items.c.field.in_(fields)
+            )
         )
 
 
@@ -262,13 +264,18 @@ def begin_anew(connection: sa.Connection, applied: Sequence[Change]) -> None:
     purged = [change.student_number for change in applied if change.action is Action.PURGE]
     for chunk in chunks(made):
         connection.execute(
-            sa.update(gifts)
-            .where(gifts.c.student_number.in_(chunk), gifts.c.field == Given.FORWARDING.value)
+            sa.update(evidence_items)
+            .where(
+                evidence_items.c.student_number.in_(chunk),
+                evidence_items.c.field == Given.FORWARDING.value,
+            )
             .values(applied=False)
         )
     for chunk in chunks(purged):
         connection.execute(
-            sa.delete(gifts).where(gifts.c.student_number.in_(chunk), gifts.c.applied)
+            sa.delete(evidence_items).where(
+                evidence_items.c.student_number.in_(chunk), evidence_items.c.applied
+            )
         )
 
 

@@ -136,7 +136,7 @@ unassigned = sa.and_(events.c.student_number.is_(None), events.c.identifier.is_n
 sa.Index(
     "ix_events_unassigned", events.c.number, sqlite_where=unassigned, postgresql_where=unassigned
 )
-gifts = sa.Table(
+evidence_items = sa.Table(
     "gifts",
     metadata,
     sa.Column("student_number", Key, primary_key=True),
@@ -155,8 +155,8 @@ runs = sa.Table(
     sa.Column("command", sa.String, nullable=False),
     sa.Column("actor", sa.String, nullable=False),
     sa.Column("reason", sa.String, nullable=False),
-    sa.Column("whole", sa.Boolean, nullable=False),  # a pass over everyone
-    sa.Column("scope", sa.String),  # JSON: the numbers of a pass over a few
+    sa.Column("whole", sa.Boolean, nullable=False),  # a full run
+    sa.Column("scope", sa.String),  # JSON: the numbers of a run over a few
     sa.Column("started_at", sa.String, nullable=False),
     sa.Column("ended_at", sa.String),
     sa.Column("exit_status", sa.Integer),
@@ -189,7 +189,7 @@ changes = sa.Table(
     sa.Column("gifts", sa.String, nullable=False),
     sa.Column("password_since", sa.String),  # pwdChangedTime of the one that was replaced
     sa.Column("guard", sa.String),  # JSON: its guard, where no plan would make the change anew
-    # What is open is looked for by every pass, and both are counted for the metrics.
+    # What is open is looked for by every run, and both are counted for the metrics.
     sa.Index("ix_changes_outcome_action", "outcome", "action"),
 )
 signatures = sa.Table(

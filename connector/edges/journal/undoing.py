@@ -1,8 +1,8 @@
 """What an undo decides, which holds for a student once their change was taken back, and not before.
 
-The wish is recorded before anything is written; what it decides is noted with the conclusion of the
-change, in one transaction. So a crash leaves a student as if the command had happened for them, or
-as if it had not.
+The request is recorded before anything is written; what it decides is noted with the conclusion of
+the change, in one transaction. So a crash leaves a student as if the command had happened for them,
+or as if it had not.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ WISHES = (_UNDOING, _AGAIN)
 class Undoing(Store):
     """What undos decide, in the journal."""
 
-    def wish_undone(
+    def record_undo(
         self, undone: Mapping[str, str], again: Collection[str], actor: str, at: datetime
     ) -> None:
         """Record what is to hold once changes were taken back; what earlier ones left is forgotten.
@@ -69,26 +69,26 @@ class Undoing(Store):
 def settle_undone(
     connection: sa.Connection, results: Sequence[tuple[int, Change, str | None]]
 ) -> None:
-    """Let decisions follow what was taken back, and forget the wishes. Comes after the accounts."""
+    """Let decisions follow what was undone, and forget the requests. After the accounts."""
     undone = {c.student_number: (c, error) for _, c, error in results if c.action is Action.UNDO}
     if not undone:
         return
     query = sa.select(overrides).where(overrides.c.kind.in_(WISHES))
-    wished = {
+    asked = {
         row.student_number: row
         for row in rows_of(connection, query, overrides.c.student_number, undone)
     }
     for number, (change, error) in undone.items():
-        wish = wished.get(number)
+        request = asked.get(number)
         this = overrides.c.student_number == number
         connection.execute(sa.delete(overrides).where(this, overrides.c.kind.in_(WISHES)))
-        if error is not None or wish is None:
+        if error is not None or request is None:
             continue
-        row = {"student_number": number, "actor": wish.actor, "at": wish.at}
-        if wish.kind == _AGAIN:
+        row = {"student_number": number, "actor": request.actor, "at": request.at}
+        if request.kind == _AGAIN:
             connection.execute(sa.delete(overrides).where(this, overrides.c.kind == UNDONE))
         else:
-            upsert(connection, overrides, [row | {"kind": UNDONE, "reason": wish.reason}])
+            upsert(connection, overrides, [row | {"kind": UNDONE, "reason": request.reason}])
         was, now = _states(change)
         if was is now or State.EXPIRED in (was, now):
             continue
@@ -102,7 +102,7 @@ def settle_undone(
 def _states(change: Change) -> tuple[State | None, State | None]:
     """The states that a change leads from, and to."""
     was, now = (
-        supann.standing(Account(change.dn, {"supannRessourceEtatDate": values})).state
+        supann.current_state(Account(change.dn, {"supannRessourceEtatDate": values})).state
         for values in change.attributes.get("supannRessourceEtatDate", ((), ()))
     )
     return was, now

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pydantic import SecretStr
 
 from connector.core import catalogue
-from connector.core.guessing import DEFAULT_THREADS, Guessing, lock_of, reckon
+from connector.core.guessing import DEFAULT_THREADS, Guessing, compute, lock_of
 from connector.core.ldap_filter import holds
 from connector.core.rules import Provisional
 from connector.edges.ldap import described
@@ -106,7 +106,7 @@ def guessing(directory: Connection, context: str, rules: Provisional) -> Guessin
     raw = policy_at(directory, rules.policy_dn)
     entries = described.configuration(directory, context) or []
     threads = [int(t) for attributes in entries for t in attributes.get("olcThreads", [])]
-    return reckon(
+    return compute(
         count_inactive(directory, context),
         lock_of(first_values(raw) if raw is not None else None),
         threads[0] if threads else DEFAULT_THREADS,

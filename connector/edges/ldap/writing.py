@@ -69,10 +69,10 @@ def _modifications(
         if name not in catalogue.SHARED:
             found[name] = [(ldap3.MODIFY_REPLACE, _encode(name, after, password_hash))]
             continue
-        standing = {value.lower() for value in before}
+        current = {value.lower() for value in before}
         wanted = {value.lower() for value in after}
         gone = tuple(value for value in before if value.lower() not in wanted)
-        new = tuple(value for value in after if value.lower() not in standing)
+        new = tuple(value for value in after if value.lower() not in current)
         operations: list[tuple[Any, list[bytes]]] = []
         if gone:
             operations.append((ldap3.MODIFY_DELETE, _encode(name, gone, None)))

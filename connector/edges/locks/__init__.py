@@ -5,6 +5,14 @@ The locks lie where the journal is: on a file beside SQLite's, or on its Postgre
 
 from __future__ import annotations
 
-from connector.edges.locks.turns import NO_TURN, Leadership, Pass, Turn, lead, turn, whole_pass
+from connector.edges.locks.write_lock import (
+    NO_LOCK,
+    FullRun,
+    Leadership,
+    WriteLock,
+    full_run,
+    lead,
+    write_lock,
+)
 
-__all__ = ["NO_TURN", "Leadership", "Pass", "Turn", "lead", "turn", "whole_pass"]
+__all__ = ["NO_LOCK", "FullRun", "Leadership", "WriteLock", "full_run", "lead", "write_lock"]

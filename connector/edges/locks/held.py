@@ -1,7 +1,7 @@
 """The two kinds of locks beneath a journal: on files beside it, and of its database server.
 
 Both are let go when their holder dies: by the kernel, and by the server once it sees that the
-connection has ended. What they are for is in `connector.edges.locks.turns`.
+connection has ended. What they are for is in `connector.edges.locks.write_lock`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from connector.edges.database.url import lock_file
 from connector.errors import JournalUntrusted
 from connector.settings.own_files import open_own
 
-TURN, WAITING, PASS, DAEMON = "turn", "waiting", "pass", "daemon"
+WRITE, WAITING, RUN, DAEMON = "turn", "waiting", "pass", "daemon"
 
 
 class Held(Protocol):
@@ -74,7 +74,7 @@ def held(url: str, who: str) -> Iterator[Held]:
 class _Files:
     """flock(2) on open files of this holder's own: it also keeps the threads of a process apart.
 
-    The file of the turn is the one that was named beside the journal; it tells who has it.
+    The file of the write lock is the one that was named beside the journal; it tells who has it.
     """
 
     poll = 0.01
@@ -138,7 +138,7 @@ class _Files:
         return self._handles[name]
 
     def _path(self, name: str) -> Path:
-        return self._file if name == TURN else self._file.with_name(f"{self._file.name}.{name}")
+        return self._file if name == WRITE else self._file.with_name(f"{self._file.name}.{name}")
 
     def _say(self, name: str, who: str) -> None:
         # A full disk leaves the name of the holder out, not the lock.

@@ -16,11 +16,11 @@ import sqlalchemy as sa
 
 from connector.edges.database import cause_of, postgresql
 from connector.edges.database.url import parsed, shown
-from connector.edges.locks.held import DAEMON, PASS, TURN, WAITING, Held
+from connector.edges.locks.held import DAEMON, RUN, WAITING, WRITE, Held
 from connector.errors import JournalUntrusted
 
 _IDLE = 4  # connections kept for the next locks
-_NUMBERS = {TURN: 2, WAITING: 3, PASS: 4, DAEMON: 5}  # 1: who writes, in store.py
+_NUMBERS = {WRITE: 2, WAITING: 3, RUN: 4, DAEMON: 5}  # 1: who writes, in store.py
 _SPACE = "hashtext('scolpass ' || current_schema())"  # of this journal, within its database
 _HOLDERS = f"""
     FROM pg_locks AS taken JOIN pg_stat_activity AS other USING (pid)
@@ -109,7 +109,7 @@ class _Server:
 
     def _rows(self, statement: str, values: Any = ()) -> list[tuple[Any, ...]]:
         try:
-            # The statement is ours; the comment holds no sign that could end it.
+            # The statement is ours; the comment holds no character that could end it.
             asked: Any = f"/* {self._who} */ {statement}"
             return self._connection.execute(asked, values).fetchall()
         except psycopg.Error as error:

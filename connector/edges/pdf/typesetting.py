@@ -25,7 +25,8 @@ from connector.settings.plain_files import read_plain
 
 BASE_FAMILY = "Noto Sans"  # what the templates are set in
 BASE_PACKAGE = "fonts-noto-core"
-# Debian's packages by the beginning of a sign's Unicode name; all other scripts are in the base's.
+# Debian's packages by the beginning of a character's Unicode name; all other scripts are in the
+# base's.
 _PACKAGES = {
     "CJK": "fonts-noto-cjk",
     "KANGXI": "fonts-noto-cjk",
@@ -81,7 +82,7 @@ class Press:
         for text in _texts(letter):
             for cluster in _clusters(text):
                 if not self._coverage.shows(cluster):
-                    named = " ".join(f"U+{ord(sign):04X}" for sign in cluster)
+                    named = " ".join(f"U+{ord(character):04X}" for character in cluster)
                     return f"no installed font shows {named}; {_package(cluster[0])}"
         return None
 
@@ -122,7 +123,7 @@ def _read(template: Path) -> str:
         ) from error
 
 
-# --- signs ----------------------------------------------------------------------------------------
+# --- characters -----------------------------------------------------------------------------------
 
 
 def _qr(url: str) -> str:
@@ -144,33 +145,33 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _clusters(text: str) -> Iterator[str]:
-    """The signs of a text with the marks that sit on them; without what is invisible."""
+    """The characters of a text with the marks that sit on them; without what is invisible."""
     cluster = ""
-    for sign in unicodedata.normalize("NFC", text):
-        kind = unicodedata.category(sign)
-        if kind == "Cf" or sign.isspace() or "\ufe00" <= sign <= "\ufe0f":
+    for character in unicodedata.normalize("NFC", text):
+        kind = unicodedata.category(character)
+        if kind == "Cf" or character.isspace() or "\ufe00" <= character <= "\ufe0f":
             continue
         if cluster and kind.startswith("M"):
-            cluster += sign
+            cluster += character
             continue
         if cluster:
             yield cluster
-        cluster = sign
+        cluster = character
     if cluster:
         yield cluster
 
 
-def _package(sign: str) -> str:
-    """What to install for a sign, in words."""
-    name = unicodedata.name(sign, "")
+def _package(character: str) -> str:
+    """What to install for a character, in words."""
+    name = unicodedata.name(character, "")
     if not name:
-        return "it is no sign of any script: correct it in the register"
+        return "it is no character of any script: correct it in the register"
     package = _PACKAGES.get(name.split()[0].partition("-")[0], BASE_PACKAGE)
     return f"install Debian's {package} (or, for rare scripts, fonts-noto-extra)"
 
 
 class _Coverage:
-    """Which signs the installed fonts have. A font's table is read when it is first needed."""
+    """Which characters the installed fonts have. A font's table is read when it is first needed."""
 
     def __init__(self, fonts: typst.Fonts) -> None:
         files: dict[tuple[str, int], bool] = {}
@@ -187,10 +188,10 @@ class _Coverage:
         self._shown: dict[str, bool] = {}
 
     def shows(self, cluster: str) -> bool:
-        """Whether one font has all the signs of a cluster: marks are not put on another's."""
+        """Whether one font has all the characters of a cluster: marks are not put on another's."""
         if cluster not in self._shown:
             self._shown[cluster] = any(
-                all(sign in self._table(key) for sign in cluster) for key in self._order
+                all(character in self._table(key) for character in cluster) for key in self._order
             )
         return self._shown[cluster]
 
@@ -212,9 +213,9 @@ class _Ranges:
         self._starts = [start for start, _ in ranges]
         self._ends = [end for _, end in ranges]
 
-    def __contains__(self, sign: str) -> bool:
-        place = bisect_right(self._starts, ord(sign)) - 1
-        return place >= 0 and ord(sign) <= self._ends[place]
+    def __contains__(self, character: str) -> bool:
+        place = bisect_right(self._starts, ord(character)) - 1
+        return place >= 0 and ord(character) <= self._ends[place]
 
 
 def _character_map(path: Path, index: int) -> list[tuple[int, int]]:

@@ -189,7 +189,7 @@ class _Text:
             self._read_ahead(_AHEAD)
         quote = self._block.find('"', self._at)
         end = sought.first(self._block, self._at, quote if quote >= 0 else len(self._block))
-        line_end = max(self._block.rfind(sign, self._at, end) for sign in "\r\n")
+        line_end = max(self._block.rfind(character, self._at, end) for character in "\r\n")
         return self._next(line_end + 1) if line_end >= 0 else ""
 
     def give_back(self, lines: Sequence[str]) -> None:
@@ -251,9 +251,9 @@ class _Quotes:
     def __init__(self, delimiter: str, most: int) -> None:
         self._delimiter = delimiter
         self._opening = delimiter + '"'
-        sign = re.escape(delimiter)
+        character = re.escape(delimiter)
         self._fields_whole = re.compile(
-            rf'(?>(?:"(?:[^"]++|"")*+"|[^"{sign}\r\n][^{sign}\r\n]*+)?{sign})++'
+            rf'(?>(?:"(?:[^"]++|"")*+"|[^"{character}\r\n][^{character}\r\n]*+)?{character})++'
         )
         self._most = most
         self._state = _State.START
@@ -302,9 +302,9 @@ class _Quotes:
                 case _:
                     at = self._to(piece, at, self._delimiter, _State.START)
 
-    def _to(self, piece: str, at: int, sign: str, then: _State) -> int:
-        """Read on to a sign, which changes the state, or to the end of the piece."""
-        found = piece.find(sign, at)
+    def _to(self, piece: str, at: int, character: str, then: _State) -> int:
+        """Read on to a character, which changes the state, or to the end of the piece."""
+        found = piece.find(character, at)
         self._keep(piece[at : found if found >= 0 else None])
         if found < 0:
             if then is _State.START:
@@ -316,17 +316,17 @@ class _Quotes:
         self._state = then
         return found + 1
 
-    def _behind(self, sign: str) -> None:
-        if sign == '"':  # doubled: a quote that belongs to the text
+    def _behind(self, character: str) -> None:
+        if character == '"':  # doubled: a quote that belongs to the text
             self._state = _State.QUOTED
-            self._keep(sign)
-        elif sign == self._delimiter:
+            self._keep(character)
+        elif character == self._delimiter:
             self._state = _State.START
             self._end_field()
-        elif sign not in "\r\n":
+        elif character not in "\r\n":
             self._state = _State.PLAIN
             self._broken = True
-            self._keep(sign)
+            self._keep(character)
 
     def _end_field(self) -> None:
         if len(self._fields) < self._most:

@@ -169,10 +169,10 @@ def _narrowed(
         connection.rollback()
         return None
     names = [clean(column).casefold() for column in columns]
-    standing = clean(source.columns.get("student_number", "student_number")).casefold()
+    current = clean(source.columns.get("student_number", "student_number")).casefold()
     # Where two columns could be meant, or SQLite has renamed one of two, reading it whole decides.
-    meant = [one for one in names if one in (standing, "student_number")]
-    if meant != [standing] or any(_RENAMED.search(column) for column in columns):
+    meant = [one for one in names if one in (current, "student_number")]
+    if meant != [current] or any(_RENAMED.search(column) for column in columns):
         return None
     return [(0, columns), *records] if records else None
 

@@ -64,7 +64,7 @@ def read_url(url: SecretStr) -> pika.ConnectionParameters:
 def _no_url(detail: str = "") -> ConfigurationError:
     return ConfigurationError(
         f"events.amqp.url_file: expected amqps://USER:PASSWORD@HOST:PORT/VHOST{detail}",
-        "Write signs that a URL reserves as %XX (the vhost / as %2f); amqp:// is without TLS",
+        "Write characters that a URL reserves as %XX (the vhost / as %2f); amqp:// is without TLS",
     )
 
 

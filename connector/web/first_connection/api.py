@@ -117,8 +117,8 @@ def _shown(asked: Reception, found: Visit) -> dict[str, Any]:
         "active": found.active,
         "next": found.next,
         "missing": list(found.missing),
-        "backup_mail": found.standing(Given.BACKUP_MAIL),
-        "forward_to": found.standing(Given.FORWARDING),
+        "backup_mail": found.current(Given.BACKUP_MAIL),
+        "forward_to": found.current(Given.FORWARDING),
         "keep_copy": found.keeps_copy,
         "to_confirm": list(found.to_confirm),
         "charter_version": asked.portal.rules.activation.charter_version,
@@ -200,7 +200,7 @@ async def forwarding(body: shapes.Forwarding, asked: Asked, found: Visiting) -> 
     return await _state(asked, found.token)
 
 
-@router.post("/password/check", summary="How a password would fare", responses=_SIGNED_IN)
+@router.post("/password/check", summary="What a password would be worth", responses=_SIGNED_IN)
 async def check(body: shapes.NewPassword, asked: Asked, found: Visiting) -> shapes.Judgement:
     """Nothing is changed or kept."""
     given = await asked.work(

@@ -46,7 +46,7 @@ def shown(settings: Settings) -> Mapping[str, str]:
 
 
 def routes(settings: Settings) -> list[BaseRoute]:
-    """Logo and favicon; those of the configuration, else a neutral sign.
+    """Logo and favicon; those of the configuration, else a neutral picture.
 
     Raises:
         ConfigurationError: a picture cannot be read, is too large, or is of no known kind.
@@ -75,7 +75,7 @@ def _read(name: str, file: Path) -> Picture:
     except OSError as error:
         raise ConfigurationError(
             f"institution.{name}: {file} cannot be read: {error.strerror}",
-            "Put the picture there, or take the key out for a neutral sign.",
+            "Put the picture there, or take the key out for a neutral picture.",
         ) from None
     if len(content) > LARGEST:
         raise ConfigurationError(

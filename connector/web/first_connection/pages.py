@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from starlette.responses import HTMLResponse, Response
 
-from connector.core.signs import seen
+from connector.core.characters import seen
 from connector.errors import ConfigurationError
 from connector.settings.plain_files import read_plain
 
@@ -30,7 +30,7 @@ def texts(language: str) -> Texts:
 
 
 def _seen(value: object) -> object:
-    """What a page shows, without signs that nobody sees; it is escaped after that."""
+    """What a page shows, without characters that nobody sees; it is escaped after that."""
     return seen(value) if type(value) is str else value
 
 

@@ -260,7 +260,7 @@ class FirstConnection:
         portal = self.reception.portal
         match step:
             case Step.BACKUP_MAIL:
-                before = {"backup_mail": visit.standing(Given.BACKUP_MAIL)}
+                before = {"backup_mail": visit.current(Given.BACKUP_MAIL)}
                 return {
                     "values": values(given or before),
                     "to_confirm": step in visit.to_confirm,
@@ -268,7 +268,7 @@ class FirstConnection:
                 }
             case Step.CHARTER:
                 charter = read_charter(self.charter, visitor.language)
-                before = {"charter": visit.standing(Given.CHARTER)}
+                before = {"charter": visit.current(Given.CHARTER)}
                 return {
                     "values": values(given if given is not None else before),
                     "charter_title": charter.title,
@@ -277,7 +277,7 @@ class FirstConnection:
                 }
             case Step.FORWARDING:
                 before = {
-                    "forward_to": visit.standing(Given.FORWARDING),
+                    "forward_to": visit.current(Given.FORWARDING),
                     "keep_copy": "on" if visit.keeps_copy else "",
                 }
                 return {
@@ -303,18 +303,18 @@ class FirstConnection:
                 )
                 return {
                     "active": visit.active,
-                    "confirm_at": visit.standing(Given.BACKUP_MAIL) if waits else "",
+                    "confirm_at": visit.current(Given.BACKUP_MAIL) if waits else "",
                     "login": _login(visit),
                     "mail": visit.account.first("mail") or "",
-                    "backup_mail": visit.standing(Given.BACKUP_MAIL),
-                    "forward_to": visit.standing(Given.FORWARDING),
+                    "backup_mail": visit.current(Given.BACKUP_MAIL),
+                    "forward_to": visit.current(Given.FORWARDING),
                     "backup_at": PATHS[Step.BACKUP_MAIL] if Step.BACKUP_MAIL in visit.steps else "",
                     "forwarding_at": PATHS[Step.FORWARDING],
                     "ent": portal.settings.http.public_url,
                 }
 
     async def check(self, request: Request) -> Response:
-        """How a password fares that is being typed; nothing of it is kept."""
+        """What a password that is being typed is worth; nothing of it is kept."""
         visitor = await self.reception.signed_in(request)
         fields = await self.reception.form(request, visitor)
         if visitor.visit is None:

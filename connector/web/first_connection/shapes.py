@@ -9,11 +9,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from connector.activation.visits import Step
 
-LONGEST = 1024  # signs of any text
+LONGEST = 1024  # characters of any text
 
 
 def _in_unicode(text: str) -> str:
-    """JSON can spell half a sign, which no other system takes (RFC 8259, 8.2)."""
+    """JSON can spell half a character, which no other system takes (RFC 8259, 8.2)."""
     if any("\ud800" <= sign <= "\udfff" for sign in text):
         raise ValueError("expected Unicode without lone surrogates")
     return text
@@ -110,7 +110,7 @@ class Opened(State):
 
 
 class Judgement(BaseModel):
-    """How a password fares that has not been set yet."""
+    """What a password that has not been set yet is worth."""
 
     checks: dict[str, bool]
     strength: int = Field(ge=0, le=4)

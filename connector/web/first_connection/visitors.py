@@ -91,10 +91,10 @@ class Reception:
         """The browser behind a request."""
         held = request.cookies.get(COOKIE, "")
         token = held if _is_token(held) else draw_token()
-        wished = request.query_params.get("langue", "")
-        chosen = wished in LANGUAGES
+        asked = request.query_params.get("langue", "")
+        chosen = asked in LANGUAGES
         kept = request.cookies.get(LANGUAGE_COOKIE, "")
-        language = wished if chosen else kept if kept in LANGUAGES else LANGUAGES[0]
+        language = asked if chosen else kept if kept in LANGUAGES else LANGUAGES[0]
         return Visitor(token, self._forms.sign(token), language, token != held, chosen)
 
     async def signed_in(self, request: Request) -> Visitor:

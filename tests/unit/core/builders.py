@@ -19,9 +19,9 @@ from connector.core.model import (
     Account,
     Change,
     Enrolment,
+    EvidenceItem,
     Facts,
     Fate,
-    Gift,
     Known,
     Override,
     Plan,
@@ -157,7 +157,7 @@ def facts(
     sealed: Sealed | None = None,
     reservation: Reservation | None = None,
     override: Override | None = None,
-    gifts: Iterable[Gift] = (),
+    evidence_items: Iterable[EvidenceItem] = (),
     conflict: str | None = None,
     absent: bool = False,
 ) -> Facts:
@@ -175,7 +175,7 @@ def facts(
         sealed=sealed,
         reservation=reservation,
         override=override or Override(),
-        gifts=tuple(gifts),
+        evidence_items=tuple(evidence_items),
         conflict=conflict,
     )
 
@@ -190,21 +190,21 @@ def having(entry_: Account, **attributes: str | Sequence[str]) -> Account:
 # --- what apply, directory and journal do, as a function of values ------------------------------
 
 
-def applied(change: Change, standing: Account | None) -> Account | None:
+def applied(change: Change, current: Account | None) -> Account | None:
     """The entry once the change is made: whole attributes replaced, shared ones value by value."""
     if change.deletes:
         return None
-    attributes = dict(standing.attributes) if standing else {}
-    password = standing is not None and standing.password
+    attributes = dict(current.attributes) if current else {}
+    password = current is not None and current.password
     for name, (before, after) in change.attributes.items():
         if name == "userPassword":
             password = bool(after)
             continue
         values = after
-        if name in catalogue.SHARED and standing is not None:
+        if name in catalogue.SHARED and current is not None:
             wanted = {value.lower() for value in after}
             gone = {value.lower() for value in before} - wanted
-            kept = [v for v in standing.values(name) if v.lower() not in gone]
+            kept = [v for v in current.values(name) if v.lower() not in gone]
             there = {value.lower() for value in kept}
             values = (*kept, *(v for v in after if v.lower() not in there))
         attributes[name] = values
@@ -227,13 +227,15 @@ def after(before: Facts, planned: Planned) -> Facts:
     rows = rows_of(before.student, force=before.override.force)
     present = before.student.present
     override = replace(before.override, force=False)
-    given = planned.change.gifts if planned.change else planned.given
+    given = planned.change.evidence_items if planned.change else planned.given
     found = replace(
         before,
         student=replace(before.student, remembered=tuple(r for r in rows if r not in present)),
         known=planned.known or before.known,
         sealed=None if planned.unsealed else before.sealed,
-        gifts=tuple(replace(g, applied=g.applied or g.field in given) for g in before.gifts),
+        evidence_items=tuple(
+            replace(g, applied=g.applied or g.field in given) for g in before.evidence_items
+        ),
     )
     if (change := planned.change) is not None:
         if change.draws_password:
@@ -256,14 +258,14 @@ class Life:
     last: Planned = field(default_factory=Planned)
 
     def on(self, *days: date) -> Life:
-        """A pass on each of these days."""
+        """A run on each of these days."""
         for day in days:
             self.last = plan_one(self.facts, Taken(), self.rules, day)
             self.facts = after(self.facts, self.last)
         return self
 
     def daily(self, first: date, last: date) -> Life:
-        """A pass on every day from ``first`` to ``last``."""
+        """A run on every day from ``first`` to ``last``."""
         days = (last - first).days
         return self.on(*(first + DAY * offset for offset in range(days + 1)))
 
@@ -296,9 +298,9 @@ class Life:
             scolpassCharter="2026 2026-10-01T07:00:00Z",
         )
 
-    def gives(self, *given: Gift) -> Life:
+    def gives(self, *given: EvidenceItem) -> Life:
         """Events of hers come in."""
-        self.facts = replace(self.facts, gifts=fold(self.facts.gifts, given))
+        self.facts = replace(self.facts, evidence_items=fold(self.facts.evidence_items, given))
         return self
 
     def admin(self, **override: bool | str) -> Life:
@@ -331,7 +333,7 @@ class Life:
 
     @property
     def change(self) -> Change:
-        """The change of the last pass, which must have made one."""
+        """The change of the last run, which must have made one."""
         assert self.last.change is not None
         return self.last.change
 
@@ -387,15 +389,17 @@ def plan(
     return make_plan(stream, taken or Taken(), rules, today)
 
 
-def gift(field: str, value: str, day: date = ENROLLED, *, keep_copy: bool = False) -> Gift:
+def evidence_item(
+    field: str, value: str, day: date = ENROLLED, *, keep_copy: bool = False
+) -> EvidenceItem:
     """What an event of that day gave."""
     time = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
-    return Gift(field, value, time, "portal", f"{field}-{value}-{day}", keep_copy)
+    return EvidenceItem(field, value, time, "portal", f"{field}-{value}-{day}", keep_copy)
 
 
-def gifts(day: date = ENROLLED) -> tuple[Gift, ...]:
+def evidence_items(day: date = ENROLLED) -> tuple[EvidenceItem, ...]:
     """All that an activation asks for but the password."""
     return (
-        gift("backup_mail", "lea@example.org", day),
-        gift("charter", "2026 2026-10-01T07:00:00Z", day),
+        evidence_item("backup_mail", "lea@example.org", day),
+        evidence_item("charter", "2026 2026-10-01T07:00:00Z", day),
     )

@@ -41,9 +41,9 @@ def test_values_differ_as_the_directory_compares_them(
 
 
 def test_the_difference_names_what_changes_and_nothing_else() -> None:
-    standing = account(sn="Martin", givenName="Lea", description="kept")
+    current = account(sn="Martin", givenName="Lea", description="kept")
     found = comparison.difference(
-        standing,
+        current,
         {"sn": ("Martin",), "givenName": ("Léa",), "supannCodeINE": ()},
         {"eduPersonAffiliation": (("student", "member"), ("student", "member"))},
     )
@@ -51,14 +51,14 @@ def test_the_difference_names_what_changes_and_nothing_else() -> None:
 
 
 def test_a_change_of_state_is_guarded_by_what_it_was_computed_from() -> None:
-    standing = account(
+    current = account(
         "{COMPTE}A:SupannActif:20260901:20271231",
         "{WIFI}A:SupannActif::",
         pwdEndTime="20271231230000Z",
         description="not ours",
     )
     changed: Difference = {"sn": (("Martin",), ("Durand",)), "supannCodeINE": ((), ("1",))}
-    filters = comparison.guard(standing, changed, lifecycle=True)
+    filters = comparison.guard(current, changed, lifecycle=True)
     assert set(filters) == {
         f"(supannEtuId={NUMBER})",
         "(sn=Martin)",
@@ -97,7 +97,7 @@ GONE = _change(Action.PURGE, supannEtuId=((NUMBER,), ()), sn=(("Martin",), ()))
 
 
 @pytest.mark.parametrize(
-    ("change", "standing", "done"),
+    ("change", "current", "done"),
     [
         pytest.param(NAME, account(sn="Durand"), True, id="the new value stands"),
         pytest.param(NAME, account(), False, id="the old value stands"),
@@ -115,6 +115,6 @@ GONE = _change(Action.PURGE, supannEtuId=((NUMBER,), ()), sn=(("Martin",), ()))
     ],
 )
 def test_whether_a_change_was_made_is_read_from_the_entry(
-    change: Change, standing: Account | None, done: bool
+    change: Change, current: Account | None, done: bool
 ) -> None:
-    assert comparison.is_done(change, standing) is done
+    assert comparison.is_done(change, current) is done

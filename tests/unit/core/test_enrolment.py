@@ -138,14 +138,14 @@ def test_names_are_stored_as_written_but_for_blanks_and_composition(
 def test_every_blank_of_unicode_is_one_blank_and_nothing_else_is() -> None:
     breaks = "\t\n\r\x85\u2028\u2029"
     for point in range(sys.maxunicode + 1):
-        sign = chr(point)
-        if sign in breaks or unicodedata.category(sign) == "Zs":
-            assert clean(f"a{sign}b") == "a b", hex(point)
-            assert control_character(sign) is None, hex(point)
+        character = chr(point)
+        if character in breaks or unicodedata.category(character) == "Zs":
+            assert clean(f"a{character}b") == "a b", hex(point)
+            assert control_character(character) is None, hex(point)
         else:
-            assert " " not in clean(f"a{sign}b"), hex(point)
-            refused = unicodedata.category(sign) in {"Cc", "Cs"}
-            assert (control_character(sign) is not None) == refused, hex(point)
+            assert " " not in clean(f"a{character}b"), hex(point)
+            refused = unicodedata.category(character) in {"Cc", "Cs"}
+            assert (control_character(character) is not None) == refused, hex(point)
 
 
 @given(st.text(st.characters(exclude_categories=[])))
@@ -159,7 +159,7 @@ def test_cleaning_twice_is_cleaning_once(text: str) -> None:
 
 @pytest.mark.parametrize("field", [*REQUIRED[:3], *OPTIONAL_TEXTS, "step_code"])
 @pytest.mark.parametrize(
-    ("sign", "named"),
+    ("character", "named"),
     [
         pytest.param("\0", "U+0000", id="NUL"),
         pytest.param("\x1b", "U+001B", id="escape"),
@@ -170,9 +170,9 @@ def test_cleaning_twice_is_cleaning_once(text: str) -> None:
     ],
 )
 def test_any_other_control_character_rejects_the_row_unless_it_is_in_the_ine(
-    field: str, sign: str, named: str
+    field: str, character: str, named: str
 ) -> None:
-    text = f"ab{sign}cd"
+    text = f"ab{character}cd"
     if field == "ine":
         assert good(ine=text).ine == "abcd"
         return

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from connector.core import evidence
 from connector.core.addresses import refused_address, trimmed
 from connector.core.evidence import BadEvent, fold, read_event
-from connector.core.model import Gift
+from connector.core.model import EvidenceItem
 from tests.support.examples import examples
 
 ARRIVED = datetime(2026, 10, 1, 8, tzinfo=UTC)
@@ -50,7 +50,10 @@ def _without_absent(table: dict[str, Any]) -> dict[str, Any]:
 
 def given_by(body: object) -> dict[str, str]:
     """Field to value of what an event gives."""
-    return {gift.field: gift.value for gift in read_event(body, ARRIVED, OURS).gifts}
+    return {
+        evidence_item.field: evidence_item.value
+        for evidence_item in read_event(body, ARRIVED, OURS).evidence_items
+    }
 
 
 # --- what an event gives ------------------------------------------------------------------------
@@ -62,10 +65,10 @@ def test_an_activation_gives_backup_mail_charter_and_forwarding() -> None:
     time = datetime(2026, 10, 1, 7, 30, tzinfo=UTC)
     assert found.identifier == "lea.martin@etu.umontpellier.fr"
     assert found.trouble is None
-    assert found.gifts == (
-        Gift("backup_mail", "lea@example.org", time, "portal", "1"),
-        Gift("charter", f"2026 {ACCEPTED}", time, "portal", "1"),
-        Gift("forwarding", "lea@example.net", time, "portal", "1", keep_copy=True),
+    assert found.evidence_items == (
+        EvidenceItem("backup_mail", "lea@example.org", time, "portal", "1"),
+        EvidenceItem("charter", f"2026 {ACCEPTED}", time, "portal", "1"),
+        EvidenceItem("forwarding", "lea@example.net", time, "portal", "1", keep_copy=True),
     )
 
 
@@ -157,7 +160,7 @@ def test_the_time_of_the_charter_is_written_in_utc(accepted_at: str, stored: str
 def test_a_time_ahead_counts_as_its_arrival(time: object, counts_as: datetime) -> None:
     found = read_event(event(time=time), ARRIVED, OURS)
     assert found.time == counts_as
-    assert {gift.time for gift in found.gifts} == {counts_as}
+    assert {evidence_item.time for evidence_item in found.evidence_items} == {counts_as}
 
 
 # --- an event of which nothing can be used ------------------------------------------------------
@@ -298,7 +301,7 @@ def test_a_bad_field_is_named_and_spoils_no_good_one(
     data: dict[str, Any], good: set[str], said: str
 ) -> None:
     found = read_event(event(data=data), ARRIVED, OURS)
-    assert {gift.field for gift in found.gifts} == good
+    assert {evidence_item.field for evidence_item in found.evidence_items} == good
     assert found.trouble is not None
     with pytest.raises(ValueError, match=said):
         raise ValueError(found.trouble)
@@ -315,7 +318,7 @@ def test_a_bad_field_is_named_and_spoils_no_good_one(
 )
 def test_a_change_must_say_what_it_changes(kind: str, data: dict[str, Any]) -> None:
     found = read_event(event(kind, data=data), ARRIVED, OURS)
-    assert not found.gifts
+    assert not found.evidence_items
     assert found.trouble
 
 
@@ -479,12 +482,12 @@ def test_an_address_is_taken_or_refused_and_never_breaks(address: str) -> None:
 # --- folding ------------------------------------------------------------------------------------
 
 
-def folded(events: Sequence[dict[str, Any]]) -> tuple[Gift, ...]:
-    """The gifts after events that arrive one by one."""
-    standing: tuple[Gift, ...] = ()
+def folded(events: Sequence[dict[str, Any]]) -> tuple[EvidenceItem, ...]:
+    """The evidence items after events that arrive one by one."""
+    current: tuple[EvidenceItem, ...] = ()
     for body in events:
-        standing = fold(standing, read_event(body, ARRIVED, OURS).gifts)
-    return standing
+        current = fold(current, read_event(body, ARRIVED, OURS).evidence_items)
+    return current
 
 
 def dozen() -> list[dict[str, Any]]:
@@ -508,7 +511,10 @@ def dozen() -> list[dict[str, Any]]:
 
 
 def test_of_each_field_the_greatest_time_source_and_id_wins() -> None:
-    assert {gift.field: (gift.id, gift.value) for gift in folded(dozen())} == {
+    assert {
+        evidence_item.field: (evidence_item.id, evidence_item.value)
+        for evidence_item in folded(dozen())
+    } == {
         "backup_mail": ("06", "6@x.org"),
         # It says twelve hours ahead, and counts as its arrival: that is still the latest of all.
         "charter": ("12", f"2027 {ACCEPTED}"),
@@ -518,25 +524,25 @@ def test_of_each_field_the_greatest_time_source_and_id_wins() -> None:
 
 @settings(max_examples=examples(300))
 @given(st.permutations(range(12)), st.lists(st.integers(0, 11), max_size=12))
-def test_every_order_and_repetition_of_a_dozen_events_folds_to_the_same_gifts(
+def test_every_order_and_repetition_of_a_dozen_events_folds_to_the_same_evidence_items(
     order: list[int], again: list[int]
 ) -> None:
     events = dozen()
     assert folded([events[n] for n in (*order, *again)]) == folded(events)
 
 
-def test_every_order_of_five_gifts_of_one_field_ends_with_the_same() -> None:
+def test_every_order_of_five_evidence_items_of_one_field_ends_with_the_same() -> None:
     time = datetime(2026, 10, 1, tzinfo=UTC)
     of = "backup_mail"
     given_ = [
-        Gift(of, "a@example.org", time, "portal", "1"),
-        Gift(of, "b@example.org", time, "portal", "2"),
-        Gift(of, "c@example.org", time, "desk", "9"),
-        Gift(of, "d@example.org", time - timedelta(seconds=1), "portal", "9"),
-        Gift("charter", f"2026 {ACCEPTED}", time, "portal", "1"),
+        EvidenceItem(of, "a@example.org", time, "portal", "1"),
+        EvidenceItem(of, "b@example.org", time, "portal", "2"),
+        EvidenceItem(of, "c@example.org", time, "desk", "9"),
+        EvidenceItem(of, "d@example.org", time - timedelta(seconds=1), "portal", "9"),
+        EvidenceItem("charter", f"2026 {ACCEPTED}", time, "portal", "1"),
     ]
     for order in permutations(given_):
-        one_by_one: tuple[Gift, ...] = ()
+        one_by_one: tuple[EvidenceItem, ...] = ()
         for one in order:
             one_by_one = fold(one_by_one, [one])
         assert one_by_one == fold((), order) == (given_[1], given_[4])
@@ -544,8 +550,8 @@ def test_every_order_of_five_gifts_of_one_field_ends_with_the_same() -> None:
 
 def test_what_stands_stays_applied_when_its_event_comes_again() -> None:
     time = datetime(2026, 10, 1, tzinfo=UTC)
-    given_ = Gift("backup_mail", "a@example.org", time, "portal", "1")
-    applied = Gift("backup_mail", "a@example.org", time, "portal", "1", applied=True)
+    given_ = EvidenceItem("backup_mail", "a@example.org", time, "portal", "1")
+    applied = EvidenceItem("backup_mail", "a@example.org", time, "portal", "1", applied=True)
     assert fold([applied], [given_]) == (applied,)
 
 

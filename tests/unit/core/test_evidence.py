@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from connector.core import evidence
-from connector.core.model import Account, Gift
+from connector.core.model import Account, EvidenceItem
 from connector.core.rules import Activation
-from tests.unit.core.builders import account, gift, having
+from tests.unit.core.builders import account, evidence_item, having
 
-BACKUP = gift("backup_mail", "lea@example.org")
-CHARTER = gift("charter", "2026 2026-10-01T07:00:00Z")
+BACKUP = evidence_item("backup_mail", "lea@example.org")
+CHARTER = evidence_item("charter", "2026 2026-10-01T07:00:00Z")
 WITH_MAIL = account(supannMailPrive="{SECOURS}lea@example.org")
 WITH_CHARTER = account(scolpassCharter="2026 2026-10-01T07:00:00Z")
 WITH_BOTH = having(WITH_MAIL, scolpassCharter="2026 2026-10-01T07:00:00Z")
@@ -20,7 +20,7 @@ WITH_BOTH = having(WITH_MAIL, scolpassCharter="2026 2026-10-01T07:00:00Z")
 
 
 @pytest.mark.parametrize(
-    ("standing", "changed"),
+    ("current", "changed"),
     [
         (account(), True),
         (account(pwdReset="FALSE"), True),
@@ -29,12 +29,12 @@ WITH_BOTH = having(WITH_MAIL, scolpassCharter="2026 2026-10-01T07:00:00Z")
         (account(password=False), False),
     ],
 )
-def test_a_password_is_her_own_once_pwdreset_is_not_true(standing: Account, changed: bool) -> None:
-    assert evidence.password_changed(standing) is changed
+def test_a_password_is_her_own_once_pwdreset_is_not_true(current: Account, changed: bool) -> None:
+    assert evidence.password_changed(current) is changed
 
 
 @pytest.mark.parametrize(
-    ("standing", "gifts", "missing"),
+    ("current", "evidence_items", "missing"),
     [
         pytest.param(WITH_BOTH, [], [], id="all in the entry"),
         pytest.param(account(), [BACKUP, CHARTER], [], id="stored"),
@@ -63,7 +63,7 @@ def test_a_password_is_her_own_once_pwdreset_is_not_true(standing: Account, chan
         ),
         pytest.param(
             account(),
-            [gift("forwarding", "lea@example.org")],
+            [evidence_item("forwarding", "lea@example.org")],
             ["backup_mail", "charter"],
             id="forwarding is no evidence",
         ),
@@ -73,9 +73,9 @@ def test_a_password_is_her_own_once_pwdreset_is_not_true(standing: Account, chan
     ],
 )
 def test_what_is_missing_is_what_neither_entry_nor_journal_holds(
-    standing: Account | None, gifts: list[Gift], missing: list[str]
+    current: Account | None, evidence_items: list[EvidenceItem], missing: list[str]
 ) -> None:
-    assert evidence.missing(standing, gifts, Activation()) == tuple(missing)
+    assert evidence.missing(current, evidence_items, Activation()) == tuple(missing)
 
 
 @pytest.mark.parametrize("require", [("password_changed",), ("charter", "password_changed"), ()])

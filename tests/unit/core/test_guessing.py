@@ -11,11 +11,11 @@ from connector.core.guessing import (
     LIMIT,
     Guessing,
     Lock,
+    compute,
     guesses_a_day,
     is_alarming,
     lock_of,
     number,
-    reckon,
 )
 from connector.core.rules import Provisional
 
@@ -28,7 +28,7 @@ def rules(**changes: object) -> Provisional:
 
 
 def opened(inactive: int, lock: Lock, threads: int = 16, **changes: Any) -> Guessing:
-    return reckon(inactive, lock, threads, rules(**changes))
+    return compute(inactive, lock, threads, rules(**changes))
 
 
 class TestTheFigure:

@@ -8,7 +8,7 @@ import pytest
 
 from connector.core.evidence import PAGES
 from connector.core.holding import counting
-from connector.core.model import Gift, Holder
+from connector.core.model import EvidenceItem, Holder
 
 SINCE = datetime(2026, 10, 1, 7, 0, 0, 400_000, tzinfo=UTC)
 SECOND = SINCE.replace(microsecond=0)
@@ -30,9 +30,9 @@ EVENT = 7  # the last that had arrived when the account was taken back
 def test_of_an_account_taken_back_only_what_came_later_counts(
     time: datetime, event: int, counts: bool
 ) -> None:
-    gift = Gift("backup_mail", "a@example.org", time, "portal", "1")
+    evidence_item = EvidenceItem("backup_mail", "a@example.org", time, "portal", "1")
     holder = Holder(since=SINCE, event=EVENT, forgets=True)
-    assert counting([gift], event, holder) == ((gift,) if counts else ())
+    assert counting([evidence_item], event, holder) == ((evidence_item,) if counts else ())
 
 
 @pytest.mark.parametrize("source", [PAGES, "portal"])
@@ -42,7 +42,9 @@ def test_a_request_that_was_being_sent_as_an_account_in_use_was_taken_back_gives
     source: str, event: int, seconds: int
 ) -> None:
     """What had come before stands, and is asked about; what comes after is the former holder's."""
-    gift = Gift("forwarding", "a@example.org", SINCE + timedelta(seconds=seconds), source, "1")
-    found = counting([gift], event, Holder(since=SINCE, event=EVENT))
+    evidence_item = EvidenceItem(
+        "forwarding", "a@example.org", SINCE + timedelta(seconds=seconds), source, "1"
+    )
+    found = counting([evidence_item], event, Holder(since=SINCE, event=EVENT))
     late = source == PAGES and event > EVENT and seconds < 0
     assert [one.value for one in found] == ([] if late else ["a@example.org"])

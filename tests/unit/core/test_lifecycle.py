@@ -18,8 +18,8 @@ from connector.core.model import (
     Action,
     Ending,
     Enrolment,
+    EvidenceItem,
     Fate,
-    Gift,
     Sealed,
     State,
     Status,
@@ -40,10 +40,10 @@ from tests.unit.core.builders import (
     account,
     active,
     cancelled,
+    evidence_item,
+    evidence_items,
     expired,
     facts,
-    gift,
-    gifts,
     grace,
     having,
     inactive,
@@ -763,7 +763,7 @@ def test_a_clock_that_goes_back_over_midnight_undoes_nothing(
 
 
 @pytest.mark.parametrize(
-    ("standing", "today", "state"),
+    ("current", "today", "state"),
     [
         pytest.param(
             ("{COMPTE}A:SupannActif:20240905:20271231",),
@@ -828,10 +828,8 @@ def test_a_clock_that_goes_back_over_midnight_undoes_nothing(
         ),
     ],
 )
-def test_a_state_that_stands_is_believed(
-    standing: tuple[str, ...], today: date, state: str
-) -> None:
-    life = Life(facts(row(), account=account(None, *standing, pwdReset=()))).on(today)
+def test_a_state_that_stands_is_believed(current: tuple[str, ...], today: date, state: str) -> None:
+    life = Life(facts(row(), account=account(None, *current, pwdReset=()))).on(today)
     assert life.change.action is Action.UPDATE
     assert not life.change.draws_password
     assert life.states[0] == state
@@ -861,7 +859,7 @@ def test_an_adopted_expired_account_of_an_enrolled_student_is_restored() -> None
 
 
 @pytest.mark.parametrize(
-    ("standing", "today"),
+    ("current", "today"),
     [
         pytest.param("{COMPTE}A:SupannActif:20260901:20271231", date(2027, 9, 5), id="grace"),
         pytest.param("{COMPTE}A:SupannSursis:20260901:20261231", ENROLLED, id="enrolled again"),
@@ -869,9 +867,9 @@ def test_an_adopted_expired_account_of_an_enrolled_student_is_restored() -> None
     ],
 )
 def test_adoption_counts_as_update_whatever_the_calendar_makes_of_the_state(
-    standing: str, today: date
+    current: str, today: date
 ) -> None:
-    met = account(standing, supannMailPrive="{SECOURS}a@b.fr", scolpassCharter="2026 x")
+    met = account(current, supannMailPrive="{SECOURS}a@b.fr", scolpassCharter="2026 x")
     life = Life(facts(row(), account=met)).on(today)
     assert life.change.action is Action.UPDATE
     assert life.change.reason.startswith("adopted")
@@ -1371,7 +1369,7 @@ def test_a_cancellation_is_told_from_the_calendar() -> None:
 
 
 def test_stored_evidence_counts_like_that_in_the_entry() -> None:
-    life = inactive(of=facts(gifts=gifts()))
+    life = inactive(of=facts(evidence_items=evidence_items()))
     assert decide(life.facts, RULES, NOVEMBER).missing == ("password_changed",)
     life.own_password().on(NOVEMBER)
     assert life.change.action is Action.ACTIVATE
@@ -1387,13 +1385,13 @@ def test_one_students_conflict_touches_nothing_of_hers() -> None:
 # --- what the student gives by events -----------------------------------------------------------
 
 CHARTER = "2026 2026-10-01T07:00:00Z"
-FORWARD = gift("forwarding", "lea@example.net")
-COPIED = gift("forwarding", "lea@example.net", keep_copy=True)
+FORWARD = evidence_item("forwarding", "lea@example.net")
+COPIED = evidence_item("forwarding", "lea@example.net", keep_copy=True)
 BOTH = ("lea@example.net", "lea.martin@mailbox.etu.umontpellier.fr")
 
 
 def test_events_before_the_entry_exists_are_folded_in_as_it_is_made() -> None:
-    life = Life(facts(gifts=(*gifts(), FORWARD))).on(ENROLLED)
+    life = Life(facts(evidence_items=(*evidence_items(), FORWARD))).on(ENROLLED)
     assert life.change.action is Action.CREATE
     assert life.account.values("supannMailPrive") == ("{SECOURS}lea@example.org",)
     assert life.account.values("supannMailPerso") == ("lea@example.org",)
@@ -1403,8 +1401,10 @@ def test_events_before_the_entry_exists_are_folded_in_as_it_is_made() -> None:
 
 
 @pytest.mark.parametrize(("given_", "forwards"), [(FORWARD, ("lea@example.net",)), (COPIED, BOTH)])
-def test_forwarding_is_written_at_activation(given_: Gift, forwards: tuple[str, ...]) -> None:
-    life = inactive(of=facts(gifts=(*gifts(), given_))).on(NOVEMBER)
+def test_forwarding_is_written_at_activation(
+    given_: EvidenceItem, forwards: tuple[str, ...]
+) -> None:
+    life = inactive(of=facts(evidence_items=(*evidence_items(), given_))).on(NOVEMBER)
     assert life.last.change is None
     life.own_password().on(NOVEMBER)
     assert life.change.action is Action.ACTIVATE
@@ -1416,14 +1416,14 @@ def test_forwarding_is_written_at_activation(given_: Gift, forwards: tuple[str, 
 def test_forwarding_changed_and_taken_back() -> None:
     life = active().gives(COPIED).on(NOVEMBER)
     assert life.account.values("mailForwardingAddress") == BOTH
-    life.gives(gift("forwarding", "lea@example.com", NOVEMBER)).on(NOVEMBER)
+    life.gives(evidence_item("forwarding", "lea@example.com", NOVEMBER)).on(NOVEMBER)
     assert life.account.values("mailForwardingAddress") == ("lea@example.com",)
-    life.gives(gift("forwarding", "", NOVEMBER + DAY)).on(NOVEMBER + DAY)
+    life.gives(evidence_item("forwarding", "", NOVEMBER + DAY)).on(NOVEMBER + DAY)
     assert life.account.values("mailForwardingAddress") == ()
 
 
 def test_what_the_student_changed_elsewhere_is_not_written_twice() -> None:
-    life = active().gives(*gifts(), FORWARD).on(NOVEMBER)
+    life = active().gives(*evidence_items(), FORWARD).on(NOVEMBER)
     life.entry(mailForwardingAddress="other@example.com", supannMailPrive=()).on(NOVEMBER + DAY)
     assert life.last.change is None
 
@@ -1433,7 +1433,7 @@ def test_only_the_personal_mail_that_was_the_backup_is_replaced() -> None:
         supannMailPerso=("theirs@example.org", "Lea@example.org"),
         supannMailPrive=("{PERSO}theirs@example.org", "{SECOURS}lea@example.org"),
     )
-    life.gives(gift("backup_mail", "new@example.org")).on(NOVEMBER)
+    life.gives(evidence_item("backup_mail", "new@example.org")).on(NOVEMBER)
     assert life.account.values("supannMailPerso") == ("theirs@example.org", "new@example.org")
     assert life.account.values("supannMailPrive") == (
         "{PERSO}theirs@example.org",
@@ -1442,7 +1442,7 @@ def test_only_the_personal_mail_that_was_the_backup_is_replaced() -> None:
 
 
 def test_an_event_for_an_expired_account_waits_and_is_applied_if_she_returns() -> None:
-    life = expired().gives(gift("backup_mail", "new@example.org"), FORWARD).on(RETURN)
+    life = expired().gives(evidence_item("backup_mail", "new@example.org"), FORWARD).on(RETURN)
     assert life.last.change is None
     life.feed(row(2027)).on(RETURN)
     assert life.account.values("supannMailPrive") == ("{SECOURS}new@example.org",)
@@ -1460,13 +1460,15 @@ def test_forwarding_of_a_suspended_account_is_applied_at_its_resume() -> None:
 
 
 def test_what_she_had_given_is_in_the_entry_that_is_made_again() -> None:
-    life = inactive(of=facts(gifts=gifts())).deleted_by_hand().on(NOVEMBER)
+    life = inactive(of=facts(evidence_items=evidence_items())).deleted_by_hand().on(NOVEMBER)
     assert life.account.values("supannMailPrive") == ("{SECOURS}lea@example.org",)
     assert life.account.values("scolpassCharter") == (CHARTER,)
 
 
 def test_an_event_gives_nothing_to_somebody_elses_entry() -> None:
-    life = Life(facts(row(), account=STAFF, gifts=(*gifts(), FORWARD))).on(ENROLLED)
+    life = Life(facts(row(), account=STAFF, evidence_items=(*evidence_items(), FORWARD))).on(
+        ENROLLED
+    )
     for name in ("supannMailPrive", "scolpassCharter", "mailForwardingAddress"):
         assert name not in life.account.attributes
 
@@ -1475,14 +1477,14 @@ def test_an_event_gives_nothing_to_somebody_elses_entry() -> None:
 @given(
     events=st.lists(
         st.builds(
-            gift,
+            evidence_item,
             st.just("backup_mail") | st.just("forwarding"),
             st.sampled_from(["a@example.org", "b@example.org", "c@example.org"]),
             st.dates(ENROLLED, ENROLLED + 5 * DAY),
             keep_copy=st.booleans(),
         )
         | st.builds(
-            gift,
+            evidence_item,
             st.just("charter"),
             st.sampled_from(["2025 2026-10-01T07:00:00Z", CHARTER]),
             st.dates(ENROLLED, ENROLLED + 5 * DAY),
@@ -1494,7 +1496,7 @@ def test_an_event_gives_nothing_to_somebody_elses_entry() -> None:
     passes=st.integers(0, 3),
 )
 def test_every_order_of_events_ends_in_the_same_directory(
-    events: list[Gift], seed: int, passes: int
+    events: list[EvidenceItem], seed: int, passes: int
 ) -> None:
     at_once = inactive().own_password().gives(*events).on(NOVEMBER)
     one_by_one = inactive().own_password()

@@ -95,13 +95,13 @@ def test_a_good_password_passes(password: str) -> None:
 
 def test_random_passwords_pass_nearly_always() -> None:
     chance = random.Random(20_261_001)
-    signs = string.ascii_letters + string.digits
-    drawn = ["".join(chance.choices(signs, k=12)) for _ in range(3000)]
+    characters = string.ascii_letters + string.digits
+    drawn = ["".join(chance.choices(characters, k=12)) for _ in range(3000)]
     mixed = [p for p in drawn if not p.isalpha() and not p.isdigit()]
     assert sum(bool(failed(password)) for password in mixed) < len(mixed) / 200
 
 
-# --- length and signs ---------------------------------------------------------------------------
+# --- length and characters ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_random_passwords_pass_nearly_always() -> None:
         ("2718-2818_28!", Rule.LETTER),
         ("cigale-chante", Rule.DIGIT),
         ("cigale-chante-²", Rule.DIGIT),
-        *((f"cigale{sign}chante 9", Rule.SIGNS) for sign in "<>\"'$"),
+        *((f"cigale{character}chante 9", Rule.SIGNS) for character in "<>\"'$"),
         ("cigale\tchante 9", Rule.WELL_FORMED),
         ("cigale\0chante 9", Rule.WELL_FORMED),
         ("cigale\x7fchante 9", Rule.WELL_FORMED),

@@ -718,8 +718,8 @@ def test_the_order_of_rows_does_not_matter(
     other = Life(facts_of(*shuffled)).on(today)
     assert life.last == other.last
     again = chance.sample(rows, len(rows)), rows_of(life.facts.student)
-    standing = replace(life.facts, student=facts_of(*again).student)
-    assert Life(standing).on(today).last.change is None
+    current = replace(life.facts, student=facts_of(*again).student)
+    assert Life(current).on(today).last.change is None
 
 
 @settings(max_examples=examples(150), deadline=None)

@@ -17,7 +17,7 @@ from connector.core.model import Change, Override, Rejection, State, Status
 from connector.core.rules import Rules
 from connector.render.machine import differences
 from tests.support.examples import examples
-from tests.unit.core.builders import ENROLLED, Life, facts, gift, inactive, row, rules
+from tests.unit.core.builders import ENROLLED, Life, evidence_item, facts, inactive, row, rules
 
 # In English, as a plan, the history and notices say it.
 _NOBODY = re.compile(r"another hand|deleted by hand|somebody else|other tool")
@@ -56,7 +56,7 @@ STEPS = st.sampled_from(
 
 
 def told_well(life: Life, zone: ZoneInfo) -> None:
-    """What the last pass said."""
+    """What the last run said."""
     said = [*life.last.notices]
     change: Change | None = life.last.change
     rejection: Rejection | None = life.last.rejection
@@ -74,19 +74,19 @@ def told_well(life: Life, zone: ZoneInfo) -> None:
 
 def step(life: Life, what: str, day: date, year: int) -> int:
     """One thing that the student, the register or the desk does; the latest year enrolled in."""
-    state = supann.standing(life.account).state if life.facts.account is not None else None
+    state = supann.current_state(life.account).state if life.facts.account is not None else None
     match what:
         case "password":
             if life.facts.account is not None and life.account.must_change:
                 life.own_password()
         case "backup mail":
-            life.gives(gift("backup_mail", f"lea{day.day}@example.org", day))
+            life.gives(evidence_item("backup_mail", f"lea{day.day}@example.org", day))
         case "charter":
-            life.gives(gift("charter", f"2026 {day}T07:00:00Z", day))
+            life.gives(evidence_item("charter", f"2026 {day}T07:00:00Z", day))
         case "forwarding":
-            life.gives(gift("forwarding", f"f{day.day}@example.org", day, keep_copy=True))
+            life.gives(evidence_item("forwarding", f"f{day.day}@example.org", day, keep_copy=True))
         case "no forwarding":
-            life.gives(gift("forwarding", "", day))
+            life.gives(evidence_item("forwarding", "", day))
         case "enrolled again":
             life.feed(row(year + 1))
             return year + 1
@@ -131,13 +131,13 @@ def test_a_life_of_the_student_alone_is_told_as_such(
         day += timedelta(days=days)
         before = life.facts.student
         year = step(life, what, day, year)
-        # As the pass that gathers the facts finds it.
+        # As the run that gathers the facts finds it.
         news = life.facts.student != before or life.facts.override != Override()
         life.facts = replace(life.facts, news=news)
         life.on(day)
         told_well(life, zone)
         life.facts = replace(life.facts, news=life.facts.override != Override())
-        life.on(day)  # a second pass of the day has nothing left to say
+        life.on(day)  # a second run of the day has nothing left to say
         assert life.last.change is None, life.last.change
         told_well(life, zone)
         life.admin(rename=False)

@@ -154,14 +154,21 @@ def test_what_goes_keeps_the_order_of_the_plan() -> None:
     assert judge(plan, Safety()).go == plan.changes
 
 
-def _update(number: int, gifts: tuple[str, ...], *names: str) -> Change:
+def _update(number: int, evidence_items: tuple[str, ...], *names: str) -> Change:
     added: tuple[tuple[str, ...], tuple[str, ...]] = ((), ("x",))
     attributes = dict.fromkeys(names, added)
-    return Change(Action.UPDATE, str(number), f"uid={number}", "because", attributes, gifts=gifts)
+    return Change(
+        Action.UPDATE,
+        str(number),
+        f"uid={number}",
+        "because",
+        attributes,
+        evidence_items=evidence_items,
+    )
 
 
 @pytest.mark.parametrize(
-    ("gifts", "names", "held"),
+    ("evidence_items", "names", "held"),
     [
         (("backup_mail",), ("supannMailPrive", "supannMailPerso"), False),
         (("charter", "forwarding"), ("scolpassCharter", "mailForwardingAddress"), False),
@@ -173,9 +180,9 @@ def _update(number: int, gifts: tuple[str, ...], *names: str) -> Change:
     ],
 )
 def test_what_students_give_by_events_spends_no_budget(
-    gifts: tuple[str, ...], names: tuple[str, ...], held: bool
+    evidence_items: tuple[str, ...], names: tuple[str, ...], held: bool
 ) -> None:
-    plan = _plan(10, *(_update(n, gifts, *names) for n in range(10)))
+    plan = _plan(10, *(_update(n, evidence_items, *names) for n in range(10)))
     assert bool(judge(plan, Safety()).held) is held
 
 

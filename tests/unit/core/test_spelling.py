@@ -41,7 +41,7 @@ def test_folding_once_is_enough_and_cleaning_leaves_case_alone(text: str) -> Non
 
 @given(NAMES, st.data())
 def test_every_form_of_every_sign_is_the_sign(name: str, data: st.DataObject) -> None:
-    """By the Unicode database: whatever has a sign as its compatibility form, in either case."""
+    """By the Unicode database: what has a character as its compatibility form, in either case."""
     forms = [data.draw(st.sampled_from(FORMS[sign])) for sign in name]
     hidden = data.draw(st.sampled_from(["", "\u00ad", "\u200b", "\ufeff", "\u2060"]))
     assert folded(f" {hidden.join(forms)} ") == name

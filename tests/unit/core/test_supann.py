@@ -10,7 +10,7 @@ import pytest
 from connector.core import catalogue, supann
 from connector.core.dn import is_below, same_dn
 from connector.core.model import Enrolment, State, Status
-from connector.core.supann import Standing, Values
+from connector.core.supann import CurrentState, Values
 from tests.unit.core.builders import DN, NUMBER, POLICY, RULES, account, having, row
 
 START, END = date(2026, 9, 1), date(2027, 12, 31)
@@ -23,35 +23,35 @@ PARIS = ZoneInfo("Europe/Paris")
 
 
 @pytest.mark.parametrize(
-    ("value", "standing"),
+    ("value", "current"),
     [
-        ("{COMPTE}A:SupannActif:20260901:20271231", Standing(State.ACTIVE, START, END)),
-        ("{COMPTE}A:SupannSursis:20260901:20271231", Standing(State.GRACE, START, END)),
-        ("{COMPTE}A:SupannAnticipe:20260901:", Standing(State.ACTIVE, START)),
-        ("{COMPTE}A:::", Standing(State.ACTIVE)),
-        ("{COMPTE}I:SupannCree:20260901:20271231", Standing(State.INACTIVE, START, END)),
-        ("{COMPTE}I:SupannPrecree::", Standing(State.INACTIVE)),
-        ("{COMPTE}I:SupannExpire:20260901:", Standing(State.EXPIRED, START)),
-        ("{COMPTE}I:SupannInactif::", Standing(State.EXPIRED)),
-        ("{COMPTE}I:::", Standing(State.EXPIRED)),
-        ("{COMPTE}S:SupannVerrouille:20260901:20271231", Standing(State.SUSPENDED, START, END)),
-        ("{compte}i:supanncree:20260901:20271231", Standing(State.INACTIVE, START, END)),
-        ("{COMPTE}A:SupannActif:20261301:2027", Standing(State.ACTIVE)),
-        ("{COMPTE}X:SupannActif:20260901:20271231", Standing()),
-        ("{COMPTE}A", Standing()),
-        ("{WIFI}A:SupannActif:20260901:20271231", Standing()),
-        ("{MAIL}A:SupannActif:20260901:20271231", Standing()),
+        ("{COMPTE}A:SupannActif:20260901:20271231", CurrentState(State.ACTIVE, START, END)),
+        ("{COMPTE}A:SupannSursis:20260901:20271231", CurrentState(State.GRACE, START, END)),
+        ("{COMPTE}A:SupannAnticipe:20260901:", CurrentState(State.ACTIVE, START)),
+        ("{COMPTE}A:::", CurrentState(State.ACTIVE)),
+        ("{COMPTE}I:SupannCree:20260901:20271231", CurrentState(State.INACTIVE, START, END)),
+        ("{COMPTE}I:SupannPrecree::", CurrentState(State.INACTIVE)),
+        ("{COMPTE}I:SupannExpire:20260901:", CurrentState(State.EXPIRED, START)),
+        ("{COMPTE}I:SupannInactif::", CurrentState(State.EXPIRED)),
+        ("{COMPTE}I:::", CurrentState(State.EXPIRED)),
+        ("{COMPTE}S:SupannVerrouille:20260901:20271231", CurrentState(State.SUSPENDED, START, END)),
+        ("{compte}i:supanncree:20260901:20271231", CurrentState(State.INACTIVE, START, END)),
+        ("{COMPTE}A:SupannActif:20261301:2027", CurrentState(State.ACTIVE)),
+        ("{COMPTE}X:SupannActif:20260901:20271231", CurrentState()),
+        ("{COMPTE}A", CurrentState()),
+        ("{WIFI}A:SupannActif:20260901:20271231", CurrentState()),
+        ("{MAIL}A:SupannActif:20260901:20271231", CurrentState()),
     ],
 )
-def test_a_state_is_read_in_supanns_words(value: str, standing: Standing) -> None:
-    found = supann.standing(account(value))
-    assert (found.state, found.start, found.end) == (standing.state, standing.start, standing.end)
+def test_a_state_is_read_in_supanns_words(value: str, current: CurrentState) -> None:
+    found = supann.current_state(account(value))
+    assert (found.state, found.start, found.end) == (current.state, current.start, current.end)
 
 
 def test_a_suspension_beside_another_value_is_believed() -> None:
     two = ("{COMPTE}A:SupannActif:20260901:", "{COMPTE}S:SupannVerrouille:20261001:")
-    assert supann.standing(account(*two)).state is State.SUSPENDED
-    assert supann.standing(account(*two[::-1])).state is State.SUSPENDED
+    assert supann.current_state(account(*two)).state is State.SUSPENDED
+    assert supann.current_state(account(*two[::-1])).state is State.SUSPENDED
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_suspension_beside_another_value_is_believed() -> None:
 )
 def test_a_state_is_written_in_supanns_words_and_read_back(state: State, value: str) -> None:
     assert supann.state_value("COMPTE", state, START, END) == value
-    assert supann.standing(account(value)).state is state
+    assert supann.current_state(account(value)).state is state
     assert supann.state_value("COMPTE", State.EXPIRED, START, None) == (
         "{COMPTE}I:SupannExpire:20260901:"
     )
@@ -115,26 +115,26 @@ def test_a_state_is_written_in_supanns_words_and_read_back(state: State, value: 
 def test_the_mails_state_follows_the_accounts(
     state: State, mail: str | None, wanted: str | None
 ) -> None:
-    standing = account("{COMPTE}A:SupannActif:20250905:20261231", *([mail] if mail else []))
+    current = account("{COMPTE}A:SupannActif:20250905:20261231", *([mail] if mail else []))
     end = None if state is State.EXPIRED else END
-    wish = supann.desired_state(standing, state, START, end)["supannRessourceEtatDate"]
-    assert [value for value in wish[1] if value.startswith("{MAIL}")] == (
+    desired = supann.desired_state(current, state, START, end)["supannRessourceEtatDate"]
+    assert [value for value in desired[1] if value.startswith("{MAIL}")] == (
         [wanted] if wanted else []
     )
 
 
 def test_the_undated_state_is_the_dated_one_without_its_dates() -> None:
-    standing = account("{COMPTE}A:::", "{WIFI}A:SupannActif::")
-    wish = supann.desired_state(standing, State.ACTIVE, START, END)
-    assert wish["supannRessourceEtat"] == (
+    current = account("{COMPTE}A:::", "{WIFI}A:SupannActif::")
+    desired = supann.desired_state(current, State.ACTIVE, START, END)
+    assert desired["supannRessourceEtat"] == (
         ("{COMPTE}A:",),
         ("{COMPTE}A:SupannActif", "{MAIL}A:SupannActif"),
     )
 
 
 def test_states_of_other_resources_are_not_named() -> None:
-    wish = supann.desired_state(account(None, "{WIFI}A:SupannActif::"), State.ACTIVE, START, END)
-    assert wish["supannRessourceEtatDate"][0] == ()
+    desired = supann.desired_state(account(None, "{WIFI}A:SupannActif::"), State.ACTIVE, START, END)
+    assert desired["supannRessourceEtatDate"][0] == ()
 
 
 # --- whose entry is it --------------------------------------------------------------------------
@@ -183,8 +183,8 @@ def test_a_dn_is_below_its_base_and_no_other() -> None:
 
 
 def test_identity_is_the_registers() -> None:
-    wish, notices = supann.desired_identity(NUMBER, row(family="Martin", first="Léa"))
-    assert wish == {
+    desired, notices = supann.desired_identity(NUMBER, row(family="Martin", first="Léa"))
+    assert desired == {
         "sn": ("Martin",),
         "givenName": ("Léa",),
         "cn": ("Martin Léa",),
@@ -201,10 +201,10 @@ def test_identity_is_the_registers() -> None:
     ("usual", "last"), [(None, "Martin"), ("", "Martin"), ("Durand", "Durand")]
 )
 def test_the_usual_name_stands_if_there_is_one(usual: str | None, last: str) -> None:
-    wish, _ = supann.desired_identity(NUMBER, row(family="Martin", usual=usual))
-    assert (wish["sn"], wish["supannNomDeNaissance"]) == ((last,), ("Martin",))
-    assert wish["cn"] == (f"{last} Léa",)
-    assert wish["displayName"] == (f"Léa {last}",)
+    desired, _ = supann.desired_identity(NUMBER, row(family="Martin", usual=usual))
+    assert (desired["sn"], desired["supannNomDeNaissance"]) == ((last,), ("Martin",))
+    assert desired["cn"] == (f"{last} Léa",)
+    assert desired["displayName"] == (f"Léa {last}",)
 
 
 @pytest.mark.parametrize(
@@ -218,8 +218,8 @@ def test_the_usual_name_stands_if_there_is_one(usual: str | None, last: str) -> 
     ],
 )
 def test_a_civility_is_one_of_two_or_none(written: str, value: Values, notices: int) -> None:
-    wish, said = supann.desired_identity(NUMBER, row(civility=written))
-    assert wish["supannCivilite"] == value
+    desired, said = supann.desired_identity(NUMBER, row(civility=written))
+    assert desired["supannCivilite"] == value
     assert len(said) == notices
 
 
@@ -237,18 +237,18 @@ def test_a_civility_is_one_of_two_or_none(written: str, value: Values, notices: 
 def test_the_ine_stands_as_written_where_printable_string_takes_it(
     written: str, value: Values, notices: int
 ) -> None:
-    wish, said = supann.desired_identity(NUMBER, row(ine=written))
-    assert wish["supannCodeINE"] == value
+    desired, said = supann.desired_identity(NUMBER, row(ine=written))
+    assert desired["supannCodeINE"] == value
     assert len(said) == notices
 
 
 def test_a_column_that_is_not_mapped_asks_for_nothing() -> None:
-    wish, _ = supann.desired_identity(NUMBER, row(civility=None, ine=None))
-    assert not {"supannCivilite", "supannCodeINE"} & wish.keys()
-    wish, _ = supann.desired_enrolment(
+    desired, _ = supann.desired_identity(NUMBER, row(civility=None, ine=None))
+    assert not {"supannCivilite", "supannCodeINE"} & desired.keys()
+    desired, _ = supann.desired_enrolment(
         NUMBER, 2026, [row(component=None, step="", step_mapped=False)], RULES.institution
     )
-    assert wish.keys() == {"supannEtuAnneeInscription", "supannEtuInscription"}
+    assert desired.keys() == {"supannEtuAnneeInscription", "supannEtuInscription"}
 
 
 # --- enrolment ----------------------------------------------------------------------------------
@@ -260,7 +260,7 @@ HEAD = (
 
 
 @pytest.mark.parametrize(
-    ("rows", "wish"),
+    ("rows", "desired"),
     [
         pytest.param(
             [row()],
@@ -315,11 +315,11 @@ HEAD = (
     ],
 )
 def test_enrolment_is_that_of_the_counted_rows(
-    rows: list[Enrolment], wish: dict[str, Values]
+    rows: list[Enrolment], desired: dict[str, Values]
 ) -> None:
     for order in (rows, rows[::-1]):
         found, notices = supann.desired_enrolment(NUMBER, 2026, order, RULES.institution)
-        assert found == wish
+        assert found == desired
         assert notices == []
 
 
@@ -341,8 +341,8 @@ def test_enrolment_is_that_of_the_counted_rows(
 def test_a_code_that_does_not_fit_is_left_out_with_a_notice(
     rows: list[Enrolment], attribute: str, value: Values
 ) -> None:
-    wish, notices = supann.desired_enrolment(NUMBER, 2026, rows, RULES.institution)
-    assert wish[attribute] == value
+    desired, notices = supann.desired_enrolment(NUMBER, 2026, rows, RULES.institution)
+    assert desired[attribute] == value
     assert len(notices) == 1
 
 
@@ -358,19 +358,19 @@ def test_values_that_the_directory_takes_for_the_same_are_written_once() -> None
 
 
 def test_affiliations_of_others_are_not_named() -> None:
-    standing = having(account(), eduPersonAffiliation=("Student", "alum"))
-    assert supann.desired_affiliation(standing, True, False) == (
+    current = having(account(), eduPersonAffiliation=("Student", "alum"))
+    assert supann.desired_affiliation(current, True, False) == (
         ("Student",),
         ("student", "member"),
     )
-    assert supann.desired_affiliation(standing, False, False) == (("Student",), ())
-    assert supann.desired_affiliation(standing, True, True) == (("Student",), ("student",))
+    assert supann.desired_affiliation(current, False, False) == (("Student",), ())
+    assert supann.desired_affiliation(current, True, True) == (("Student",), ("student",))
     assert supann.desired_affiliation(None, True, False) == ((), ("student", "member"))
 
 
 def test_object_classes_of_others_are_not_named() -> None:
-    standing = account(objectClass=("InetOrgPerson", "posixAccount"))
-    assert supann.desired_classes(standing, catalogue.OBJECT_CLASSES) == (
+    current = account(objectClass=("InetOrgPerson", "posixAccount"))
+    assert supann.desired_classes(current, catalogue.OBJECT_CLASSES) == (
         ("InetOrgPerson",),
         catalogue.OBJECT_CLASSES,
     )

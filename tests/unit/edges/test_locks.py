@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.edges.locks import lead, turn, whole_pass
+from connector.edges.locks import full_run, lead, write_lock
 from connector.edges.locks.server import close_idle
 from connector.errors import JournalUntrusted
 from tests.support.postgres import Database
@@ -40,7 +40,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 _OTHER = """
 import os, sys, time
 from connector.edges.journal import open_journal
-from connector.edges.locks import lead, turn, whole_pass
+from connector.edges.locks import lead, write_lock, full_run
 from connector.errors import JournalUntrusted
 url = os.environ["URL"]
 def say(what):
@@ -98,8 +98,8 @@ def other(url: str, code: str) -> Iterator[Other]:
             process.kill()
 
 
-HOLDS_THE_TURN = """
-with turn(url, "resync by other", wait=60) as held:
+HOLDS_THE_LOCK = """
+with write_lock(url, "resync by other", wait=60) as held:
     say("has it")
     sys.stdin.readline()
     held.check()
@@ -108,7 +108,7 @@ say("let go")
 sys.stdin.readline()
 """
 PASSES = """
-with whole_pass(url, "sync by other") as held:
+with full_run(url, "sync by other") as held:
     say("has it")
     while True:
         time.sleep(0.05)
@@ -116,7 +116,7 @@ with whole_pass(url, "sync by other") as held:
             say("back")
 """
 LEADS = """
-with lead(url, "daemon on other") as led, turn(url, "events by other", wait=0) as held:
+with lead(url, "daemon on other") as led, write_lock(url, "events by other", wait=0) as held:
     say("leads")
     sys.stdin.readline()
     for check in (held.check, led.check, led.beat):
@@ -137,41 +137,41 @@ say("end")
 
 
 def test_a_second_turn_waits_and_then_says_who_holds_the_first(url: str) -> None:
-    with turn(url, "resync by root, process 7, since 10:32 UTC", wait=0) as held:
+    with write_lock(url, "resync by root, process 7, since 10:32 UTC", wait=0) as held:
         held.check()
         began = time.monotonic()
         with pytest.raises(JournalUntrusted) as refused:
-            turn(url, "second", wait=0.3).__enter__()
+            write_lock(url, "second", wait=0.3).__enter__()
         assert 0.3 <= time.monotonic() - began < 3
         assert refused.value.message == (
             "a run is under way: resync by root, process 7, since 10:32 UTC"
         )
         assert refused.value.cure == "Wait for it to end, then run again."
-    with turn(url, "second", wait=0):
+    with write_lock(url, "second", wait=0):
         pass
 
 
 def test_a_turn_that_ended_by_an_error_is_free_again(url: str) -> None:
-    with pytest.raises(ZeroDivisionError), whole_pass(url, "first"):
+    with pytest.raises(ZeroDivisionError), full_run(url, "first"):
         raise ZeroDivisionError
-    with whole_pass(url, "second"), pytest.raises(JournalUntrusted, match="way: second"):
-        turn(url, "third", wait=0).__enter__()
+    with full_run(url, "second"), pytest.raises(JournalUntrusted, match="way: second"):
+        write_lock(url, "third", wait=0).__enter__()
 
 
 def test_a_second_pass_over_everyone_is_told_who_makes_the_first(url: str) -> None:
-    with whole_pass(url, "sync by root"):
+    with full_run(url, "sync by root"):
         with pytest.raises(JournalUntrusted, match="a run is under way: sync by root"):
-            whole_pass(url, "second").__enter__()
+            full_run(url, "second").__enter__()
         with pytest.raises(JournalUntrusted, match="a run is under way: sync by root"):
-            turn(url, "third", wait=0).__enter__()
+            write_lock(url, "third", wait=0).__enter__()
         with pytest.raises(JournalUntrusted, match="a run is under way: sync by root"):
-            whole_pass(url, "fourth", pass_wait=0.1).__enter__()
-    with turn(url, "resync by root", wait=0):
+            full_run(url, "fourth", run_wait=0.1).__enter__()
+    with write_lock(url, "resync by root", wait=0):
         began = time.monotonic()
         with pytest.raises(JournalUntrusted, match="a run is under way: resync by root"):
-            whole_pass(url, "second", wait=0.2, pass_wait=9).__enter__()
+            full_run(url, "second", wait=0.2, run_wait=9).__enter__()
         assert 0.2 <= time.monotonic() - began < 3
-    with whole_pass(url, "fifth", wait=0):
+    with full_run(url, "fifth", wait=0):
         pass
 
 
@@ -180,7 +180,7 @@ def test_threads_keep_each_other_out(url: str) -> None:
 
     def work(_: int) -> None:
         nonlocal inside, most
-        with turn(url, "a thread", wait=60):
+        with write_lock(url, "a thread", wait=60):
             inside += 1
             most = max(most, inside)
             threading.Event().wait(0.01)
@@ -193,8 +193,8 @@ def test_threads_keep_each_other_out(url: str) -> None:
 
 @pytest.mark.parametrize("name", ["Zoé ü", "a */ DROP TABLE runs; /* %s %", "x" * 5000, ""])
 def test_whatever_a_holder_is_called_it_is_told_as_text(url: str, name: str) -> None:
-    with turn(url, name, wait=0), pytest.raises(JournalUntrusted) as refused:
-        turn(url, "second", wait=0).__enter__()
+    with write_lock(url, name, wait=0), pytest.raises(JournalUntrusted) as refused:
+        write_lock(url, "second", wait=0).__enter__()
     told = refused.value.message.removeprefix("a run is under way: ")
     assert told.startswith(name[:2] or "another process")
     assert len(told) < 600
@@ -208,7 +208,7 @@ def test_a_pass_gives_way_at_once_to_a_process_that_waits(url: str) -> None:
         assert passing.says()[0] == "has it"
         for _ in range(5):
             began = time.monotonic()
-            with turn(url, "resync", wait=60):
+            with write_lock(url, "resync", wait=60):
                 mine = time.monotonic()
                 assert mine - began < 2.0  # at once, on a machine that does other things, too
             what, when = passing.says()
@@ -220,10 +220,10 @@ def test_a_pass_gets_its_turn_back_only_after_who_waited(url: str) -> None:
     order: list[str] = []
 
     def wait_for_it() -> None:
-        with turn(url, "waiting", wait=60):
+        with write_lock(url, "waiting", wait=60):
             order.append("waiting")
 
-    with whole_pass(url, "passing") as held:
+    with full_run(url, "passing") as held:
         assert not held.give_way()
         for _ in range(5):
             waiting = threading.Thread(target=wait_for_it)
@@ -239,11 +239,11 @@ def test_many_who_wait_all_get_their_turn_and_the_pass_ends(url: str) -> None:
     had: list[int] = []
 
     def wait_for_it(n: int) -> None:
-        with turn(url, "waiting", wait=60):
+        with write_lock(url, "waiting", wait=60):
             had.append(n)
 
     with ThreadPoolExecutor(12) as pool:
-        with whole_pass(url, "passing") as held:
+        with full_run(url, "passing") as held:
             waiting = [pool.submit(wait_for_it, n) for n in range(12)]
             wait_until(lambda: not held.give_way() and all(one.done() for one in waiting))
         for one in waiting:
@@ -252,8 +252,8 @@ def test_many_who_wait_all_get_their_turn_and_the_pass_ends(url: str) -> None:
 
 
 def test_who_waits_and_dies_holds_nobody_up(url: str) -> None:
-    with whole_pass(url, "passing") as held:
-        with other(url, HOLDS_THE_TURN) as waiting:
+    with full_run(url, "passing") as held:
+        with other(url, HOLDS_THE_LOCK) as waiting:
             wait_until(held.wanted)
             waiting.signal(signal.SIGKILL)
         began = time.monotonic()
@@ -265,8 +265,8 @@ def test_who_waits_and_dies_holds_nobody_up(url: str) -> None:
 
 def test_who_waits_and_is_stopped_holds_up_for_a_moment_only(url: str) -> None:
     with (
-        whole_pass(url, "passing") as held,
-        other(url, HOLDS_THE_TURN) as waiting,
+        full_run(url, "passing") as held,
+        other(url, HOLDS_THE_LOCK) as waiting,
         ThreadPoolExecutor(1) as pool,
     ):
         wait_until(held.wanted)
@@ -287,8 +287,8 @@ def test_who_waits_and_is_stopped_holds_up_for_a_moment_only(url: str) -> None:
 def test_a_pass_that_is_stopped_while_somebody_has_the_turn_says_so(url: str) -> None:
     stop = threading.Event()
     with (
-        whole_pass(url, "passing", stop=stop) as held,
-        other(url, HOLDS_THE_TURN) as waiting,
+        full_run(url, "passing", stop=stop) as held,
+        other(url, HOLDS_THE_LOCK) as waiting,
         ThreadPoolExecutor(1) as pool,
     ):
         giving = pool.submit(wait_until, held.give_way)
@@ -303,14 +303,14 @@ def test_a_pass_that_is_stopped_while_somebody_has_the_turn_says_so(url: str) ->
 
 
 def test_a_holder_that_is_killed_frees_its_locks_within_a_second(url: str) -> None:
-    for code in (HOLDS_THE_TURN, PASSES):
+    for code in (HOLDS_THE_LOCK, PASSES):
         with other(url, code) as holding:
             assert holding.says()[0] == "has it"
             with pytest.raises(JournalUntrusted, match="by other"):
-                whole_pass(url, "next", wait=0).__enter__()
+                full_run(url, "next", wait=0).__enter__()
             holding.signal(signal.SIGKILL)
             began = time.monotonic()
-            with whole_pass(url, "next", wait=1, pass_wait=1):
+            with full_run(url, "next", wait=1, run_wait=1):
                 assert time.monotonic() - began < 1
 
 
@@ -335,8 +335,8 @@ def leads(url: str) -> bool:
         return False
 
 
-def test_the_lead_and_the_turn_are_held_apart(url: str) -> None:
-    with lead(url, "daemon") as led, whole_pass(url, "sync"):
+def test_the_lead_and_the_write_lock_are_held_apart(url: str) -> None:
+    with lead(url, "daemon") as led, full_run(url, "sync"):
         led.beat()
         with pytest.raises(JournalUntrusted, match="leads: daemon"):
             lead(url, "second").__enter__()
@@ -365,7 +365,7 @@ def test_on_the_server_a_leader_that_is_stopped_loses_and_hears_so(
         assert not leads(url)
         wait_until(lambda: leads(url))
         assert 7 < time.monotonic() - began < 10
-        with lead(url, "second") as led, turn(url, "events by second", wait=1) as held:
+        with lead(url, "second") as led, write_lock(url, "events by second", wait=1) as held:
             leading.signal(signal.SIGCONT)
             leading.go_on()
             for _ in range(3):

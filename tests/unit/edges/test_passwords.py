@@ -37,7 +37,7 @@ def test_every_sign_is_as_likely_as_every_other_at_every_place(alphabet: str) ->
         counts = Counter(password[place] for password in passwords)
         chi_square = sum((counts[sign] - expected) ** 2 / expected for sign in alphabet)
         # Mean k-1, deviation sqrt(2(k-1)): eight deviations off comes once in far more than 10^6
-        # runs, while a draw by modulo of a byte over ten signs is 20 deviations off.
+        # runs, while a draw by modulo of a byte over ten characters is 20 deviations off.
         freedom = len(alphabet) - 1
         assert chi_square < freedom + 8 * (2 * freedom) ** 0.5
 
@@ -106,7 +106,8 @@ def test_an_altered_row_does_not_open(position: int, flip: int) -> None:
     sealed = bytearray(sealer.seal("00012345", SecretStr("042137")))
     place = position % len(sealed)
     sealed[place] ^= flip
-    # The last signs of base64 hold bits that mean nothing: either it is refused, or it is the same.
+    # The last characters of base64 hold bits that mean nothing: either it is refused, or it is the
+    # same.
     try:
         assert sealer.unseal("00012345", bytes(sealed)).get_secret_value() == "042137"
     except EntryError as error:

@@ -1,9 +1,10 @@
 """Signs that nobody sees and that change what others see: found in names, taken out of pages.
 
 They are Unicode's controls of direction (UAX 9: U+061C, 200E, 200F, 202A to 202E, 2066 to 2069),
-signs without width (U+00AD, 180E, 200B, 2060 to 2064, 206A to 206F, FEFF, FFF9 to FFFB, the tags of
-U+E0000), line and paragraph separators, and control characters. A joiner or a non-joiner (U+200C,
-200D) is a part of words in some scripts: it is one of these signs beside a Latin letter only.
+characters without width (U+00AD, 180E, 200B, 2060 to 2064, 206A to 206F, FEFF, FFF9 to FFFB, the
+tags of U+E0000), line and paragraph separators, and control characters. A joiner or a non-joiner
+(U+200C, 200D) is a part of words in some scripts: it is one of these characters beside a Latin
+letter only.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _MISLEADING = re.compile(
 
 
 def misleading(text: str) -> str | None:
-    """The first such sign, as ``U+202E``; None: there is none."""
+    """The first such character, as ``U+202E``; None: there is none."""
     if text.isprintable():
         return None
     found = _MISLEADING.search(text)
@@ -30,7 +31,7 @@ def misleading(text: str) -> str | None:
 
 
 def seen(text: str) -> str:
-    """A text as it is to be read on a page, a letter or in a mail: without such signs.
+    """A text as it is to be read on a page, a letter or in a mail: without such characters.
 
     Line breaks and tabs stay.
     """

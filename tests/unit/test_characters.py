@@ -14,10 +14,10 @@ from rich.console import Console
 
 from connector.check import show_checkup
 from connector.check.findings import Checkup, warning
+from connector.core.characters import misleading, seen
 from connector.core.enrolment import clean
 from connector.core.model import Action, Change, Held, Outcome, Plan, Rejection, Verdict
 from connector.core.newcomers import damaged
-from connector.core.signs import misleading, seen
 from connector.desk import letter_text
 from connector.render import machine as render
 from connector.render import person
@@ -50,7 +50,9 @@ SIGNS = {
     "HTML": "<b>",
     "rich": "[bold]",
 }
-INVISIBLE = [sign for name, sign in SIGNS.items() if name not in ("HTML", "rich", "line break")]
+INVISIBLE = [
+    character for name, character in SIGNS.items() if name not in ("HTML", "rich", "line break")
+]
 
 
 def printed(show: Callable[[Console], object]) -> str:
@@ -96,24 +98,24 @@ TERMINAL: dict[str, Callable[[Console, str], object]] = {
 }
 
 
-@pytest.mark.parametrize("sign", SIGNS)
+@pytest.mark.parametrize("character", SIGNS)
 @pytest.mark.parametrize("who", TERMINAL)
-def test_on_a_terminal_a_sign_is_shown_and_not_obeyed(who: str, sign: str) -> None:
-    text = f"Mar{SIGNS[sign]}tin"
+def test_on_a_terminal_a_sign_is_shown_and_not_obeyed(who: str, character: str) -> None:
+    text = f"Mar{SIGNS[character]}tin"
     said = printed(lambda console: TERMINAL[who](console, text))
     assert all(one.isprintable() or one == "\n" for one in said)
-    if sign == "line break" and who != "check":
+    if character == "line break" and who != "check":
         assert not any(line.startswith("tin") for line in said.splitlines())
-    if sign in ("HTML", "rich"):
+    if character in ("HTML", "rich"):
         assert text in said
 
 
-@pytest.mark.parametrize("sign", SIGNS)
-def test_on_a_page_a_sign_is_gone_or_escaped(sign: str) -> None:
+@pytest.mark.parametrize("character", SIGNS)
+def test_on_a_page_a_sign_is_gone_or_escaped(character: str) -> None:
     environment = pages._environment().overlay(
         loader=DictLoader({"x.html": '<p title="{{ name }}">{{ name }}</p>'})
     )
-    made = environment.get_template("x.html").render(name=f"Mar{SIGNS[sign]}tin")
+    made = environment.get_template("x.html").render(name=f"Mar{SIGNS[character]}tin")
     tags: list[str] = []
 
     class Reader(HTMLParser):
@@ -125,13 +127,13 @@ def test_on_a_page_a_sign_is_gone_or_escaped(sign: str) -> None:
     assert misleading(made.replace("\n", "")) is None
 
 
-@pytest.mark.parametrize("sign", INVISIBLE)
+@pytest.mark.parametrize("character", INVISIBLE)
 @pytest.mark.parametrize("text", ["Mar{}tin", "{}Martin", "Martin{}", "李{}a"])
-def test_a_name_with_such_a_sign_is_damaged_and_nobody_reads_it(sign: str, text: str) -> None:
-    name = text.format(sign)
-    assert misleading(name) == f"U+{ord(sign[0]):04X}"
+def test_a_name_with_such_a_sign_is_damaged_and_nobody_reads_it(character: str, text: str) -> None:
+    name = text.format(character)
+    assert misleading(name) == f"U+{ord(character[0]):04X}"
     assert misleading(seen(name)) is None
-    assert text.format(sign[1:]) == seen(name)
+    assert text.format(character[1:]) == seen(name)
     for field in ("family_name", "first_name", "usual_name"):
         named: dict[str, Any] = {field: name}
         found = damaged(replace(row(2026), **named))

@@ -2,9 +2,9 @@
 
 There are four locks, with the same meaning on files (SQLite) and on the server (PostgreSQL):
 
-- ``turn``: who has it writes to the directory now.
-- ``waiting``, shared: somebody waits for the turn. A pass over everyone gives way then.
-- ``pass``: a pass over everyone is under way.
+- ``write_lock``: who has it writes to the directory now.
+- ``waiting``, shared: somebody waits for the write lock. A full run gives way then.
+- ``pass``: a full run is under way.
 - ``daemon``: a daemon leads.
 
 All are let go by the death of their holder. On PostgreSQL a holder can lose them and live: it
@@ -19,16 +19,16 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 from time import monotonic, sleep
 
-from connector.edges.locks.held import DAEMON, PASS, TURN, WAITING, Held, held
+from connector.edges.locks.held import DAEMON, RUN, WAITING, WRITE, Held, held
 from connector.errors import JournalUntrusted, UnderWay
 
 SILENT = timedelta(seconds=8)  # a leader that gave no sign of life for so long has lost the lead
-_PATIENCE = 1.0  # seconds that a pass leaves the turn to somebody who waits for it
+_PATIENCE = 1.0  # seconds that a run leaves the write lock to somebody who waits for it
 _UNCLAIMED = 5.0  # seconds for which nobody is given way to, after nobody took it
 _TAKE_OVER = 3.0  # seconds for the server to end the connections of a leader that was silent
 
 
-class Turn:
+class WriteLock:
     """The right to write to the directory, while it is held."""
 
     def __init__(self, locks: Held | None) -> None:
@@ -36,7 +36,7 @@ class Turn:
         self._held = locks
 
     def check(self) -> None:
-        """See that the turn is still held, before something is written.
+        """See that the write lock is still held, before something is written.
 
         Raises:
             JournalUntrusted: the server has given it up, so that somebody else may have it.
@@ -53,15 +53,15 @@ class Turn:
         return False
 
     def aside(self) -> AbstractContextManager[None]:
-        """Leave the turn to others for a block, where the holder is to make room for them."""
+        """Leave the write lock to others for a block, where the holder is to make room for them."""
         return nullcontext()
 
 
-NO_TURN = Turn(None)  # where no lock is needed: nothing is written, or nobody else could
+NO_LOCK = WriteLock(None)  # where no lock is needed: nothing is written, or nobody else could
 
 
-class Pass(Turn):
-    """A pass over everyone, that gives way to those about a few."""
+class FullRun(WriteLock):
+    """A full run, that gives way to those about a few."""
 
     def __init__(self, locks: Held, stop: threading.Event) -> None:
         super().__init__(locks)
@@ -70,7 +70,7 @@ class Pass(Turn):
         self._next_look = 0.0
 
     def wanted(self) -> bool:
-        """Whether somebody waits for the turn. Cheap where nobody does."""
+        """Whether somebody waits for the write lock. Cheap where nobody does."""
         if monotonic() < self._next_look or self._stop.is_set():
             return False
         if self._locks.free(WAITING):
@@ -80,34 +80,36 @@ class Pass(Turn):
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Leave the turn to others while this pass only reads.
+        """Leave the write lock to others while this run only reads.
 
         Raises:
-            JournalUntrusted: the turn was lost, or the pass is stopped while it does not have it.
+            JournalUntrusted: the write lock was lost, or the run is stopped while it does not have
+            it.
         """
-        self._locks.release(TURN)
+        self._locks.release(WRITE)
         yield
-        _take(self._locks, TURN, None, self._stop)
+        _take(self._locks, WRITE, None, self._stop)
 
     def give_way(self) -> bool:
-        """Let somebody who waits have the turn, and take it back after; whether it was given.
+        """Let somebody who waits have the write lock, and take it back after; whether it was given.
 
         Cheap where nobody waits. To be called where the directory and the journal are in step.
 
         Raises:
-            JournalUntrusted: the turn was lost, or the pass is stopped while it does not have it.
+            JournalUntrusted: the write lock was lost, or the run is stopped while it does not have
+            it.
         """
         if not self.wanted():
             return False
-        self._locks.release(TURN)
+        self._locks.release(WRITE)
         self._leave_it()
-        _take(self._locks, TURN, None, self._stop)
+        _take(self._locks, WRITE, None, self._stop)
         return True
 
     def _leave_it(self) -> None:
-        """Wait until somebody has the turn, or nobody wants it any more."""
+        """Wait until somebody has the write lock, or nobody wants it any more."""
         give_up = monotonic() + _PATIENCE
-        while not self._locks.holder(TURN) and not self._locks.free(WAITING):
+        while not self._locks.holder(WRITE) and not self._locks.free(WAITING):
             if monotonic() >= give_up:  # who waits is stopped, or cut off
                 self._next_look = monotonic() + _UNCLAIMED
                 return
@@ -132,8 +134,8 @@ class Leadership:
 
 
 @contextmanager
-def turn(url: str, holder: str, *, wait: float) -> Iterator[Turn]:
-    """Hold the turn for a pass over a few. ``wait``: the seconds to wait for it.
+def write_lock(url: str, holder: str, *, wait: float) -> Iterator[WriteLock]:
+    """Hold the write lock for a run over a few. ``wait``: the seconds to wait for it.
 
     ``holder`` is what others are told while they wait.
 
@@ -143,29 +145,29 @@ def turn(url: str, holder: str, *, wait: float) -> Iterator[Turn]:
     with held(url, holder) as locks:
         give_up = monotonic() + wait
         announced = False
-        while not locks.take(TURN):
-            # The look of a pass at who waits may be in the way for a moment.
+        while not locks.take(WRITE):
+            # The look of a run at who waits may be in the way for a moment.
             announced = announced or locks.take(WAITING, shared=True)
             if monotonic() >= give_up:
-                raise _under_way(locks, TURN)
+                raise _under_way(locks, WRITE)
             sleep(locks.poll)
         if announced:
             locks.release(WAITING)
-        yield Turn(locks)
+        yield WriteLock(locks)
 
 
 @contextmanager
-def whole_pass(
+def full_run(
     url: str,
     holder: str,
     *,
     wait: float = 60,
-    pass_wait: float = 0,
+    run_wait: float = 0,
     stop: threading.Event | None = None,
-) -> Iterator[Pass]:
-    """Hold the turn for a pass over everyone, of which there is one at a time.
+) -> Iterator[FullRun]:
+    """Hold the write lock for a full run, of which there is one at a time.
 
-    ``pass_wait``: the seconds to wait for another pass over everyone to end; ``wait``: for the
+    ``run_wait``: the seconds to wait for another full run to end; ``wait``: for the
     turn of one about a few; ``stop`` ends the waiting.
 
     Raises:
@@ -173,9 +175,9 @@ def whole_pass(
     """
     stop = stop or threading.Event()
     with held(url, holder) as locks:
-        _take(locks, PASS, pass_wait, stop)
-        _take(locks, TURN, wait, stop)
-        yield Pass(locks, stop)
+        _take(locks, RUN, run_wait, stop)
+        _take(locks, WRITE, wait, stop)
+        yield FullRun(locks, stop)
 
 
 @contextmanager
