@@ -63,13 +63,13 @@ def find(
     end_with(0 if found else 2)
 
 
-# What the journal records: the actions of a plan, and what is done beside a plan.
-_ACTIONS = (*(action.value for action in ACTIONS), "print", "rebuild", "approve")
+# What the history may be asked for: the actions of a plan, and what is done beside one.
+HISTORY_ACTIONS = (*(action.value for action in ACTIONS), "print", "rebuild", "approve", "rotate")
 
 
 def _known_action(value: str | None) -> str | None:
-    if value is not None and value not in _ACTIONS:
-        raise typer.BadParameter(f"expected one of {', '.join(_ACTIONS)}")
+    if value is not None and value not in HISTORY_ACTIONS:
+        raise typer.BadParameter(f"expected one of {', '.join(HISTORY_ACTIONS)}")
     return value
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+from pathlib import Path
 
 import pytest
 import typer
@@ -11,6 +13,7 @@ from typer.testing import CliRunner
 
 from connector.cli.app import Commands, app
 from connector.cli.lazy import load
+from connector.cli.look import HISTORY_ACTIONS
 
 RUNNER = CliRunner()
 
@@ -63,3 +66,21 @@ def test_completion_offers_the_commands_with_their_lines() -> None:
         offered = {one.value: one.help for one in group.shell_complete(context, "re")}
     assert set(offered) == {"resync", "reissue", "resume", "rename", "rebuild"}
     assert offered["resume"] == "Take a suspension back."
+
+
+def _recorded() -> set[str]:
+    """The actions that the code records in the history by their names."""
+    found = set()
+    for path in Path(inspect.getfile(Commands)).parents[1].rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                is_note = node.func.attr in ("record", "record_each") and len(node.args) > 1
+                if is_note and isinstance(node.args[1], ast.Constant):
+                    found.add(str(node.args[1].value))
+    return found
+
+
+def test_the_history_can_be_asked_for_every_action_that_is_recorded() -> None:
+    recorded = _recorded()
+    assert {"approve", "print", "rotate"} <= recorded
+    assert recorded <= set(HISTORY_ACTIONS)

@@ -1,0 +1,168 @@
+"""Each example runs as its README says: the commands of the README are what is run here.
+
+Pégase's query is tried on PostgreSQL as well, which is what the copy of Pégase's database runs on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.support.clock import ClockedDirectory, faked
+from tests.support.postgres import Database
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+WITHIN = datetime(2026, 12, 1, 9, tzinfo=UTC)  # the academic year of the sample data
+SANDBOX = "scolpass sandbox --dir sandbox --port 3890 &"
+# What comes about by each: state and last day, by student number.
+PLANNED = {
+    "22500004": "{COMPTE}I:SupannCree:20261201:20261231",
+    "22500005": "{COMPTE}I:SupannCree:20261201:20261231",
+    "22600001": "{COMPTE}I:SupannCree:20261201:20271231",
+    "22600002": "{COMPTE}I:SupannCree:20261201:20271231",
+}
+
+
+class Example:
+    """A copy of an example, with its sandbox running on a port of its own."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.folder = folder / name
+        shutil.copytree(EXAMPLES / name, self.folder)
+        self._offset = faked(WITHIN - datetime.now(UTC))
+        ClockedDirectory.variables = self._offset
+        self.directory = ClockedDirectory(self.folder / "sandbox")
+
+    def commands(self) -> list[str]:
+        """The commands of its README, without the one that starts the sandbox."""
+        block = re.search(r"```\n(.*?)```", (self.folder / "README.md").read_text(), re.DOTALL)
+        assert block is not None
+        lines = [line.partition("  #")[0].strip() for line in block[1].splitlines()]
+        assert lines.count(SANDBOX) == 1
+        return [
+            line.replace("ldap://127.0.0.1:3890", self.directory.uri)
+            for line in lines
+            if line != SANDBOX
+        ]
+
+    def run(self, *lines: str) -> str:
+        """What a shell prints that runs these lines; the first that fails ends it."""
+        env = {
+            **os.environ,
+            **self._offset,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "SCOLPASS_DIRECTORY__URIS": self.directory.uri,
+            "COLUMNS": "200",
+        }
+        done = subprocess.run(
+            ["bash", "-euc", "\n".join(lines)],
+            cwd=self.folder,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+@pytest.fixture
+def example(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Example]:
+    """The example that a test is parametrized with."""
+    made = Example(request.param, tmp_path)
+    yield made
+    made.directory.remove()
+
+
+def states(printed: str) -> dict[str, str]:
+    return {
+        change["student_number"]: change["attributes"]["supannRessourceEtatDate"]["after"][0]
+        for change in json.loads(printed)["changes"]
+        if change["action"] == "create"
+    }
+
+
+def test_each_example_is_one_of_those_tried_here() -> None:
+    assert [path.name for path in sorted(EXAMPLES.iterdir()) if path.is_dir()] == [
+        "apogee-csv", "apogee-sql", "pegase-sql", "postfix"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("example", ["apogee-csv", "apogee-sql"], indirect=True)
+def test_apogee_runs_as_its_readme_says_and_its_file_says_what_its_query_does(
+    example: Example,
+) -> None:
+    example.run(*example.commands())
+    printed = example.run("scolpass --config scolpass.toml plan --json")
+    assert states(printed) == PLANNED
+    assert json.loads(printed)["rejected"] == []
+
+
+@pytest.mark.parametrize("example", ["pegase-sql"], indirect=True)
+def test_pegase_runs_as_its_readme_says_and_on_postgresql_likewise(
+    example: Example, postgres: Database
+) -> None:
+    example.run(*example.commands())
+    on_sqlite = example.run("scolpass --config scolpass.toml plan --json")
+    expected = {f"0{number}": state for number, state in PLANNED.items() if number != "22500005"}
+    assert states(on_sqlite) == expected
+
+    script = (example.folder / "register.sql").read_text(encoding="utf-8")
+    with psycopg.connect(postgres.url.replace("postgresql+psycopg", "postgresql")) as server:
+        server.execute("CREATE SCHEMA schema_gestion")
+        server.execute("SET search_path = schema_gestion")
+        server.execute(script.encode())
+    url = f"{postgres.url}?options=-csearch_path%3Dschema_gestion"
+    on_postgresql = example.run(
+        f"export SCOLPASS_SOURCE__URL='{url}'", "scolpass --config scolpass.toml plan --json"
+    )
+    assert json.loads(on_postgresql)["digest"] == json.loads(on_sqlite)["digest"]
+
+
+@pytest.mark.parametrize("example", ["postfix"], indirect=True)
+def test_postfix_runs_and_is_answered_as_its_readme_says(example: Example) -> None:
+    example.run(*example.commands())
+    text = (example.folder / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"(?m)^\| `(\S+@\S+)`.*?\| ([^|]+) \| ([^|]+) \|$", text)
+    assert len(rows) == 4
+    for address, *answers in rows:
+        for table, answer in zip(("forwarding.cf", "open-mail.cf"), answers, strict=True):
+            said = re.fullmatch(r"`(.*)`", answer)
+            assert looked_up(example, table, address) == ([said[1]] if said else []), address
+
+
+def looked_up(example: Example, table: str, address: str) -> list[str]:
+    """What Postfix would be answered, with the rights of its own account."""
+    found = settings(example.folder / table)
+    name = found["result_attribute"]
+    printed = example.run(
+        f"ldapsearch -x -LLL -o ldif-wrap=no -H {example.directory.uri} -D {found['bind_dn']} "
+        f"-y sandbox/postfix.password -b {found['search_base']} "
+        f"'{found['query_filter'].replace('%s', address)}' {name}"
+    )
+    return re.findall(rf"(?m)^{name}: (.*)$", printed)
+
+
+def settings(table: Path) -> dict[str, str]:
+    """The settings of a table of Postfix."""
+    return dict(re.findall(r"(?m)^(\w+) = (.*)$", table.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("table", ["forwarding.cf", "open-mail.cf"])
+def test_postfix_is_asked_as_in_the_tables_that_are_deployed(table: str) -> None:
+    ours = settings(EXAMPLES / "postfix" / table)
+    deployed = settings(ROOT / "deploy/postfix" / table)
+    for name in ("query_filter", "result_attribute", "search_base", "domain", "bind_dn"):
+        assert ours[name] == deployed[name]
