@@ -10,7 +10,7 @@ from connector.check.findings import Finding, Mark, hint, many, unseen, warning,
 from connector.core.dates import shown
 from connector.core.model import Known, Sealed
 from connector.edges.database.url import lock_file
-from connector.edges.journal import Journal, open_journal
+from connector.edges.journal import Journal, Tables, open_journal, tables_at
 from connector.edges.sealing import Sealer
 from connector.errors import EntryError
 
@@ -18,13 +18,14 @@ _CLOCK_SLACK = timedelta(days=1)
 
 
 def open_it(case: Case) -> Findings:
-    """The journal opens, or is not there yet; it is never made here."""
+    """The journal opens, or is not there yet; it is never made or changed here."""
     url = case.settings.journal.url.get_secret_value()
     lock = lock_file(url)
     file = lock.with_suffix("") if lock is not None else None
+    name = "the database" if file is None else str(file)
     if file is not None and not file.exists():
         if os.access(file.parent, os.W_OK):
-            yield Finding("journal", f"{file}: not there yet, the first sync makes it")
+            yield Finding("journal", f"{name}: not there yet, the first sync makes it")
         else:
             yield wrong(
                 "journal",
@@ -33,12 +34,23 @@ def open_it(case: Case) -> Findings:
                 status=4,
             )
         return
-    case.journal = open_journal(url, case.settings.file.parent)
+    match tables_at(url):
+        case Tables.MISSING:
+            yield Finding("journal", f"{name}: has no tables yet, the first sync makes them")
+            return
+        case Tables.EARLIER:
+            yield hint(
+                "journal",
+                f"{name}: an upgrade is due, its tables are an earlier version's",
+                "Stop what still runs of that version, back the journal up, then start scolpass "
+                "or run any command but this: the first to open the journal upgrades it.",
+            )
+            yield unseen("journal", "what it holds is not examined before it is upgraded")
+            return
+        case Tables.CURRENT:
+            case.journal = open_journal(url, case.settings.file.parent)
     case.last = case.journal.last_runs()
-    yield Finding(
-        "journal",
-        f"{'the database' if file is None else file}: opens, its tables are of this version",
-    )
+    yield Finding("journal", f"{name}: opens, its tables are of this version")
     if file is not None and file.stat().st_mode & 0o007:
         yield warning(
             "journal",

@@ -6,6 +6,7 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ FRONTEND = "olcDatabase={-1}frontend,cn=config"
 PPOLICY = f"olcOverlay={{1}}ppolicy,{DATABASE}"
 UNIQUE = f"olcOverlay={{2}}unique,{DATABASE}"
 CONSTRAINT = f"olcOverlay={{3}}constraint,{DATABASE}"
+
+JOURNALS = Path(__file__).parents[1] / "support/journals"
 
 Finding = Mapping[str, Any]
 
@@ -814,6 +817,22 @@ def test_a_journal_that_cannot_be_opened_hides_nothing_else(ready: Workspace) ->
         beside.unlink()
     found = troubles(ready, 4)
     assert [one["area"] for one in found] == ["journal"]
+
+
+def test_an_upgrade_of_the_journal_that_is_due_is_told_and_not_made(ready: Workspace) -> None:
+    old = (JOURNALS / "3_sqlite.sql").read_text(encoding="utf-8")
+    ready.journal.unlink()
+    for beside in ready.folder.glob("journal.db-*"):
+        beside.unlink()
+    with closing(sqlite3.connect(ready.journal)) as journal:
+        journal.executescript(old)
+        before = list(journal.iterdump())
+    found = [one for one in examined(ready)["findings"] if one["area"] == "journal"]
+    assert [one["verdict"] for one in found] == ["hint", "not seen"]
+    assert "an upgrade is due" in found[0]["seen"]
+    assert "back the journal up" in found[0]["cure"]
+    with closing(sqlite3.connect(ready.journal)) as journal:
+        assert list(journal.iterdump()) == before
 
 
 def test_a_journal_that_is_open_to_others_is_a_warning(ready: Workspace) -> None:

@@ -6,7 +6,6 @@ import multiprocessing
 import random
 import shutil
 import sqlite3
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
@@ -15,7 +14,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from connector.core.evidence import LONGEST
 from connector.core.model import (
@@ -25,16 +23,16 @@ from connector.core.model import (
     EvidenceItem,
     Fate,
     Known,
-    Override,
     Reservation,
     Sealed,
     State,
     Status,
 )
-from connector.edges.journal import SCHEMA_VERSION, Journal, Outgoing, open_journal
+from connector.edges.journal import Journal, Outgoing, open_journal
 from connector.edges.locks import write_lock
 from connector.errors import ConfigurationError, JournalUntrusted
 from tests.support import postgres as support
+from tests.support.concurrency import in_parallel
 
 AT = datetime(2026, 10, 1, 3, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -111,19 +109,6 @@ def evidence_item(field: str, id: str, **values: object) -> EvidenceItem:
     return replace(EvidenceItem(field, "lea@example.org", AT, "portal", id), **values)  # type: ignore[arg-type]
 
 
-def in_parallel(*tasks: Callable[[], None]) -> None:
-    """Run them at the same time; the first one's error is raised."""
-    barrier = threading.Barrier(len(tasks))
-
-    def run(task: Callable[[], None]) -> None:
-        barrier.wait(timeout=30)
-        task()
-
-    with ThreadPoolExecutor(len(tasks)) as pool:
-        for future in [pool.submit(run, task) for task in tasks]:
-            future.result()
-
-
 # --- opening ------------------------------------------------------------------------------------
 
 
@@ -191,122 +176,6 @@ def _opened_by_a_process(url: str) -> str:
     except JournalUntrusted as error:
         return str(error)
     return ""
-
-
-def test_a_journal_of_the_first_version_is_brought_up_to_date_with_all_it_holds(
-    tmp_path: Path,
-) -> None:
-    old, new = tmp_path / "old.db", tmp_path / "new.db"
-    script = Path(__file__).parents[1] / "support/journal_1.sql"
-    with closing(sqlite3.connect(old)) as connection:
-        connection.executescript(script.read_text(encoding="utf-8"))
-    for _ in range(2):  # the second time there is nothing to do
-        with closing(open_journal(f"sqlite:///{old}")) as journal:
-            journal.directory("11111111-2222-3333-4444-555555555555")
-            assert journal.accounts()["22600001"].cutoff == date(2027, 12, 31)
-            assert [row.step_code for row in journal.enrolments()] == ["L1INFO"]
-            assert journal.ciphertexts(["22600001"], "live") == {"22600001": b"sealed\0one"}
-            assert journal.overrides() == {"22600002": Override(suspended=True, reason="asked")}
-            assert journal.reserved(["lea."]) == {f"lea.martin@{DOMAIN}": "22600001"}
-            assert [one["identifier"] for one in journal.unassigned_events()] == [
-                f"lea.martin@{DOMAIN}"
-            ]
-            [left] = journal.interrupted()
-            assert (left.id, left.change.attributes["sn"]) == (2, (("Martin",), ("Martín",)))
-            assert journal.last_runs().good_at == datetime(2026, 9, 1, 3, 0, tzinfo=UTC)
-            assert journal.latest_run_id() == 2
-            assert journal.touched_since(0) == frozenset()
-    with closing(open_journal(f"sqlite:///{new}")):
-        assert shape(old) == shape(new)
-
-
-_ENROLMENTS_3 = (
-    "DROP TABLE enrolments",
-    "CREATE TABLE enrolments (student_number VARCHAR NOT NULL, academic_year INTEGER NOT NULL, "
-    "step_code VARCHAR NOT NULL, status VARCHAR NOT NULL, family_name VARCHAR NOT NULL, "
-    "first_name VARCHAR NOT NULL, birth_date VARCHAR NOT NULL, usual_name VARCHAR, "
-    "civility VARCHAR, birth_place VARCHAR, ine VARCHAR, component_code VARCHAR, "
-    "component_name VARCHAR, step_name VARCHAR, student_status VARCHAR, contact_email VARCHAR, "
-    "enrolled_on VARCHAR, step_mapped BOOLEAN NOT NULL, "
-    "PRIMARY KEY (student_number, academic_year, step_code))",
-    "INSERT INTO enrolments VALUES ('1', 2026, 'L1', 'validated', 'Noël', 'Léa', '2008-02-29', "
-    "'', 'MME', 'Sète', '07', 'MED', 'Médecine', 'Licence 1', 'FI', 'lea@example.org', "
-    "'2026-09-01', TRUE)",
-    "INSERT INTO enrolments VALUES ('2', 2026, '', 'cancelled', 'Petit', 'Ana', '2008-02-29', "
-    "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, FALSE)",
-    "ALTER TABLE changes DROP COLUMN password_since",
-    "ALTER TABLE changes DROP COLUMN guard",
-    "ALTER TABLE runs DROP COLUMN approved_late",
-    "UPDATE meta SET value = '3' WHERE key = 'schema'",
-)
-
-
-def test_enrolments_of_the_third_version_are_kept_under_their_component(
-    opened: Opening, url: str
-) -> None:
-    opened().close()
-    engine = sa.create_engine(url)
-    with engine.begin() as connection:
-        for statement in _ENROLMENTS_3:
-            connection.exec_driver_sql(statement)
-    engine.dispose()
-    journal = opened()
-    [lea, ana] = journal.enrolments()
-    assert lea == Enrolment(
-        "1",
-        2026,
-        "L1",
-        Status.VALIDATED,
-        "Noël",
-        "Léa",
-        date(2008, 2, 29),
-        "",
-        "MME",
-        "Sète",
-        "07",
-        "MED",
-        "Médecine",
-        "Licence 1",
-        "FI",
-        "lea@example.org",
-        date(2026, 9, 1),
-    )
-    assert (ana.component_code, ana.status, ana.step_mapped) == (None, Status.CANCELLED, False)
-    second = replace(lea, component_code="DRT", postal_address="1 rue X")
-    journal.remember_enrolments([second])
-    assert list(journal.enrolments(["1"])) == [second, lea]
-
-
-def shape(file: Path) -> set[tuple[str, str]]:
-    """The tables' columns and the indexes of an SQLite database."""
-    with closing(sqlite3.connect(file)) as connection:
-        tables = [
-            name
-            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")
-        ]
-        columns = {
-            (table, repr(column[1:4] + column[5:]))
-            for table in tables
-            for column in connection.execute(f"PRAGMA table_info({table})")
-        }
-        indexes = {
-            (name, " ".join((text or "").split()))
-            for name, text in connection.execute(
-                "SELECT name, sql FROM sqlite_master WHERE type='index'"
-            )
-        }
-    return columns | indexes
-
-
-def test_a_journal_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
-    file = tmp_path / "journal.db"
-    open_journal(f"sqlite:///{file}").close()
-    with closing(sqlite3.connect(file)) as connection, connection:
-        connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
-    with pytest.raises(
-        JournalUntrusted, match=f"has schema 99, this program knows {SCHEMA_VERSION}"
-    ):
-        open_journal(f"sqlite:///{file}")
 
 
 @pytest.mark.parametrize(

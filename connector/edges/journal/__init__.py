@@ -10,16 +10,15 @@ from __future__ import annotations
 
 from connector.edges.journal.changes import Interrupted
 from connector.edges.journal.mails import Concluded, Outgoing, Queued
-from connector.edges.journal.opening import Journal, open_journal
+from connector.edges.journal.opening import Journal, open_journal, tables_at
 from connector.edges.journal.runs import LastRuns, LatestRun
 from connector.edges.journal.seals import Resealed, SealedRow
 from connector.edges.journal.sessions import Link, Session
 from connector.edges.journal.store import chunks
-from connector.edges.journal.tables import SCHEMA_VERSION, metadata
 from connector.edges.journal.tries import Full, Window
+from connector.edges.journal.upgrading import Tables
 
 __all__ = [
-    "SCHEMA_VERSION",
     "Concluded",
     "Full",
     "Interrupted",
@@ -32,8 +31,9 @@ __all__ = [
     "Resealed",
     "SealedRow",
     "Session",
+    "Tables",
     "Window",
     "chunks",
-    "metadata",
     "open_journal",
+    "tables_at",
 ]

@@ -1,21 +1,27 @@
 """The tables of the journal, the same in SQLite and PostgreSQL.
 
 Instants are text in UTC that sorts as the time does, days are ISO dates, values of entries are
-JSON. What has no column of its own elsewhere is in ``meta``: the schema's version, and the
-entryUUID of the directory that this journal belongs to.
+JSON. What has no column of its own elsewhere is in ``meta``, such as the entryUUID of the directory
+that this journal belongs to. A change of these tables wants a step in ``migrations/``, too.
 """
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = "4"
+HEAD = "0005"  # the last step in migrations/versions; they are numbered without a gap
 
 # What is looked up by its beginning, or sorted: by code point in every database, whatever its
 # locale.
 Key = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 
 metadata = sa.MetaData()
+alembic_version = sa.Table(
+    "alembic_version",
+    metadata,
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
 meta = sa.Table(
     "meta",
     metadata,

@@ -100,6 +100,7 @@ CREATE TABLE meta (
 	value VARCHAR NOT NULL, 
 	PRIMARY KEY ("key")
 );
+INSERT INTO "archive" VALUES('22600003','uid=e22600003,ou=people,dc=umontpellier,dc=fr','{"sn": ["Petit"]}','2026-09-01');
 INSERT INTO "meta" VALUES('schema','1');
 INSERT INTO "meta" VALUES('directory','11111111-2222-3333-4444-555555555555');
 CREATE TABLE overrides (
@@ -154,4 +155,5 @@ CREATE INDEX ix_events_student_number ON events (student_number);
 CREATE INDEX ix_changes_run ON changes (run);
 CREATE INDEX ix_changes_outcome ON changes (outcome);
 CREATE INDEX ix_changes_student_number ON changes (student_number);
+INSERT INTO "gifts" VALUES('22600001','backup_mail','lea@example.org',0,'2026-09-01T03:00:00Z','portal','two',1);
 COMMIT;
