@@ -17,7 +17,6 @@ from connector.activation.holding import link_goes_to
 from connector.activation.passwords import see_that_it_will_do
 from connector.activation.portal import Portal
 from connector.activation.signing import OPEN, look_up
-from connector.core import supann
 from connector.core.catalogue import Given
 from connector.core.model import IN_USE
 from connector.desk import account as desk
@@ -85,7 +84,7 @@ def confirm(portal: Portal, text: str) -> None:
     known = portal.journal.accounts([link.number]).get(link.number)
     with portal.directory() as directory:
         account, changed = directory.held_at(known.dn) if known else (None, "")
-    if account is None or supann.current_state(account).state not in OPEN or changed != link.mark:
+    if account is None or account.current.state not in OPEN or changed != link.mark:
         raise LinkOver("the account has another password since", "Give the address again.")
     if not portal.journal.use_link(link.id, portal.moment().now):
         raise LinkOver("the link was used a moment ago", "Nothing more is to be done.")
@@ -127,7 +126,7 @@ def forgotten(portal: Portal, identifier: str, address: str) -> None:
             log.info("no link for a forgotten password", reason=found.closed, address=address)
             return
         backup = link_goes_to(portal, number, account)
-        state = supann.current_state(account).state
+        state = account.current.state
         if backup is None or state not in IN_USE:
             log.info("no link for a forgotten password", student_number=number, state=state)
             return
@@ -157,7 +156,7 @@ def reset(portal: Portal, text: str, new: str, again: str) -> None:
         account = directory.account_at(known.dn) if known else None
         if (
             account is None
-            or supann.current_state(account).state not in IN_USE
+            or account.current.state not in IN_USE
             or passwords.changed_at(directory, account.dn) != link.value
             or link_goes_to(portal, link.number, account) != link.mark
         ):

@@ -16,7 +16,6 @@ import structlog
 from pydantic import SecretStr
 
 from connector.activation.portal import Portal
-from connector.core import supann
 from connector.core.dn import same_dn
 from connector.core.evidence import LONGEST
 from connector.core.model import IN_USE, Account, State
@@ -159,11 +158,11 @@ def look_up(portal: Portal, directory: Directory, identifier: str) -> Found:
     if known is None or known.gone:
         return Found(closed="unknown")  # not managed
     accounts = directory.accounts_of(tree, numbers)
-    if len(accounts) != 1 or len(accounts[0].values("supannEtuId")) != 1:
+    if len(accounts) != 1 or len(accounts[0].numbers) != 1:
         return Found(number, closed="ambiguous")
     account = accounts[0]
-    theirs = same_dn(account.dn, known.dn) and not supann.is_shared_person(account)
-    opens = account.password and supann.current_state(account).state in OPEN
+    theirs = same_dn(account.dn, known.dn) and not account.is_shared_person
+    opens = account.password and account.current.state in OPEN
     return Found(number, account, "" if theirs and opens else "closed")
 
 
@@ -171,7 +170,7 @@ def _born_on(portal: Portal, account: Account, birth_date: date | None) -> bool:
     if portal.rules.activation.second_factor == "none":
         return True
     given = birth_date.isoformat() if birth_date else ""
-    stands = account.first("supannOIDCDateDeNaissance") or "?"
+    stands = account.birth_date or "?"
     return hmac.compare_digest(given.encode(), stands.encode("utf-8", "replace"))
 
 

@@ -28,8 +28,8 @@ from connector.activation.offers import hand_over, offer, offered, stands_alread
 from connector.activation.passwords import Judged, judged, see_that_it_will_do
 from connector.activation.portal import Portal
 from connector.activation.signing import OPEN, SignedIn
-from connector.core import evidence, supann
-from connector.core.catalogue import GIVEN, Given
+from connector.core import evidence
+from connector.core.catalogue import Given
 from connector.core.holding import redirection
 from connector.core.model import IN_USE, Account, EvidenceItem
 from connector.core.rules import Rules
@@ -89,7 +89,7 @@ class Visit:
     @property
     def active(self) -> bool:
         """Whether the directory has the account as active, or in grace."""
-        return supann.current_state(self.account).state in IN_USE
+        return self.account.current.state in IN_USE
 
     def may_see(self, step: Step) -> bool:
         """Whether the student may make a step, now or again."""
@@ -179,7 +179,7 @@ def _held(portal: Portal, token: str, session: Session, now: datetime) -> Accoun
     """The entry, if its account is open and has the password that the session began with."""
     with portal.directory() as directory:
         account, changed = directory.held_at(session.kept["dn"])
-        if account is None or supann.current_state(account).state not in OPEN:
+        if account is None or account.current.state not in OPEN:
             return None
         if not holds(session, account, changed):
             log.info("session over: another password stands", student_number=session.number)
@@ -216,9 +216,9 @@ def _stood(
         found[Given.BACKUP_MAIL] = account.backup_mails[0]
     if given.get(Given.CHARTER) is not None:
         found[Given.CHARTER] = given[Given.CHARTER].value
-    elif charter := account.first(GIVEN[Given.CHARTER].shown_by):
-        found[Given.CHARTER] = charter
-    current = account.values(GIVEN[Given.FORWARDING].shown_by)
+    elif charter := account.given.get(Given.CHARTER):
+        found[Given.CHARTER] = charter[0]
+    current = account.given.get(Given.FORWARDING, ())
     if forwarding is not None and not (forwarding.applied and current):
         found[Given.FORWARDING] = forwarding.value
         found["keep_copy"] = "on" if forwarding.keep_copy else ""
@@ -257,10 +257,7 @@ def steps_of(
         Step.BACKUP_MAIL: Given.BACKUP_MAIL in (session.kept if doubted else found),
         Step.CHARTER: Given.CHARTER in found,
         Step.FORWARDING: Given.FORWARDING in session.kept
-        or (
-            not doubted
-            and (Given.FORWARDING in stood or supann.current_state(account).state in IN_USE)
-        ),
+        or (not doubted and (Given.FORWARDING in stood or account.current.state in IN_USE)),
         Step.PASSWORD: not account.must_change,
     }
     steps = [step for step in STEPS if asked[step]]

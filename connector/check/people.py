@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from connector.check.case import Case, Census, Findings
 from connector.check.findings import Finding, hint, many, warning, wrong
-from connector.core import supann
 from connector.core.dn import is_below
 from connector.core.model import State
 from connector.edges.ldap import passwords, probes
-from connector.walk.newcomers import BORN
 
 
 def accounts(case: Case) -> Findings:
@@ -72,27 +70,27 @@ def _count_accounts(case: Case) -> Census:
     people = case.server.people_dn
     provisional = case.server.spelled(case.settings.password.provisional.policy_dn)
     for account in probes.census(case.server, case.tree):
-        numbers = account.values("supannEtuId")
+        numbers = account.numbers
         for number in numbers:
             if number in census.dns or len(numbers) > 1:
                 census.twins.append(number)
             census.dns.setdefault(number, account.dn)
-            census.born[number] = account.first(BORN)
+            census.born[number] = account.birth_date
         if not is_below(account.dn, people):
             census.outside.append(account.dn)
-        policy = account.first("pwdPolicySubentry")
+        policy = account.policy
         if policy is not None:
             census.policies[policy] = census.policies.get(policy, 0) + 1
-        if supann.is_shared_person(account):
+        if account.is_shared_person:
             census.shared += 1
             continue
         if census.example is None and is_below(account.dn, people):
             census.example = account.dn
         if account.must_change:
-            state = supann.current_state(account).state
+            state = account.current.state
             if state is not State.EXPIRED:  # of which no letter is printed any more
                 census.must_change.add(numbers[0])
-            if state is State.INACTIVE and not supann.has_policy(account, provisional):
+            if state is State.INACTIVE and not account.is_under(provisional):
                 census.unguarded.append(numbers[0])
     census.twins = sorted(set(census.twins))
     return census

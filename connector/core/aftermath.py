@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from connector.core import catalogue, comparison, supann
-from connector.core.model import Account, Change
+from connector.core import catalogue, comparison
+from connector.core.model import Account, Change, Values
 
 # What tells an entry that a change of ours added from one that somebody else made at its place.
 # Other attributes may have been touched since: that is mended like any other drift.
@@ -56,7 +56,7 @@ def was_made(change: Change, account: Account | None) -> bool:
     )
 
 
-def _stand(name: str, wanted: supann.Values, values: supann.Values) -> bool:
+def _stand(name: str, wanted: Values, values: Values) -> bool:
     if name in catalogue.SHARED:
         return {value.lower() for value in wanted} <= {value.lower() for value in values}
     return not comparison.differ(name, values, wanted)

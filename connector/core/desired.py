@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from connector.core import catalogue, comparison, supann
+from connector.core.account import Values
 from connector.core.catalogue import Given
 from connector.core.dn import folded
 from connector.core.feed import identity, replaces
@@ -22,7 +23,6 @@ from connector.core.model import (
     State,
 )
 from connector.core.rules import Rules
-from connector.core.supann import Values
 
 
 def desired_values(
@@ -176,10 +176,10 @@ def rename(
     shared: dict[str, tuple[Values, Values]],
 ) -> None:
     """Login and address by the name of today; the old one is kept as a former address."""
-    old = account.first("mail") or ""
-    mine = {folded(v) for name in catalogue.ADDRESSES for v in account.all_values(name)}
+    old = account.address or ""
+    mine = set(map(folded, account.every_address))
     row = identity_row(facts)
-    uid = account.first("uid") or ""
+    uid = account.uid or ""
 
     def is_taken(candidate: str) -> bool:
         if candidate in mine or taken.reserved.get(candidate) == facts.number:
@@ -221,7 +221,7 @@ def _missing_identifiers(
 ) -> dict[str, Values]:
     """Identifiers that an adopted entry lacks; those that stand are kept as they are."""
     given: dict[str, Values] = {}
-    uid = account.first("uid")
+    uid = account.uid
     if uid is None:
         uid = uid_of(facts.number, rules.identifiers.uid)
         given["uid"] = (uid,)
@@ -230,8 +230,7 @@ def _missing_identifiers(
     lacking = [name for name in names if not account.values(name)]
     if lacking:
         domain = "@" + rules.institution.mail_domain
-        current = (value for name in names for value in account.all_values(name))
-        own = next((v for v in current if v and v.lower().endswith(domain)), None)
+        own = next((v for v in account.every_login if v and v.lower().endswith(domain)), None)
         for given_once in (facts.known, facts.reservation):
             own = own or (given_once.address if given_once else None)
         own = (own or new_address(identity_row(facts), uid, taken, rules)).lower()

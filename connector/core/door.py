@@ -151,10 +151,10 @@ def shut(account: Account, marks: Marks, policy: Policy | None, now: datetime) -
     found = [] if account.password else [Shut(Answer.NO_PASSWORD)]
     if policy is not None and not policy.there:
         return tuple(found)
-    start = instant(account.first("pwdStartTime") or "")
+    start = account.opens_at
     if start is not None and now < start:
         found.append(Shut(Answer.NOT_BEGUN, until=start))
-    end = instant(account.first("pwdEndTime") or "")
+    end = account.closes_at
     if end is not None and end <= now:
         found.append(Shut(Answer.ENDED, since=end))
     lock = lock_on(marks, policy, now)

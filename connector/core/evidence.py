@@ -17,13 +17,11 @@ from typing import Any
 from connector.core.addresses import refused_address, trimmed
 from connector.core.catalogue import (
     ACTIVATED,
-    ATTRIBUTES,
     EVENTS,
     EVIDENCE,
     FORWARDING_CHANGED,
     GIVEN,
     Given,
-    GivenRow,
 )
 from connector.core.model import Account, EvidenceItem
 from connector.core.rules import Activation
@@ -245,14 +243,9 @@ def fold(
 # --- what is missing ------------------------------------------------------------------------------
 
 
-def password_changed(account: Account) -> bool:
-    """Whether the password is the student's own: slapd clears pwdReset when they change it."""
-    return account.password and not account.must_change
-
-
 def given(account: Account, evidence_items: Sequence[EvidenceItem]) -> bool:
     """Whether anything was given by somebody who had the password, here or in the entry."""
-    return bool(evidence_items) or any(_shows(account, row) for row in GIVEN.values() if row.events)
+    return bool(evidence_items) or bool(account.given)
 
 
 def found(
@@ -265,22 +258,10 @@ def found(
             evidence[evidence_item.field] = evidence_item.time
     if account is not None:
         for kind in EVIDENCE:
-            if _shows(account, GIVEN[kind]):
+            chosen = kind is Given.PASSWORD_CHANGED and account.has_own_password
+            if chosen or kind in account.given:
                 evidence.setdefault(kind, None)
     return evidence
-
-
-# By an attribute, which of its values are ours.
-_OURS = {name: re.compile(row.ours, re.IGNORECASE) for name, row in ATTRIBUTES.items() if row.ours}
-
-
-def _shows(account: Account, row: GivenRow) -> bool:
-    """Whether an entry shows that something was given."""
-    if row.shown_by == "userPassword":
-        return password_changed(account)
-    values = account.values(row.shown_by)
-    ours = _OURS.get(row.shown_by)
-    return any(ours is None or ours.match(value) for value in values)
 
 
 def missing(

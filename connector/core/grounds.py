@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from connector.core import catalogue
+from connector.core.account import Values
 from connector.core.dates import shown
 from connector.core.model import Decision, Facts
-from connector.core.supann import Values
 
 
 def grounds_of(

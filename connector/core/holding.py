@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from connector.core import supann
+from connector.core import supann_reading
 from connector.core.evidence import PAGES
 from connector.core.model import Account, Change, EvidenceItem, Holder, State
 from connector.core.rules import Rules
@@ -22,7 +22,7 @@ def ends_visits(change: Change) -> bool:
     if change.draws_password or change.deletes:
         return True
     _, states = change.attributes.get("supannRessourceEtatDate", ((), ()))
-    state = supann.current_state(Account(change.dn, {"supannRessourceEtatDate": states})).state
+    state = supann_reading.state_among(states).state
     return state in (State.EXPIRED, State.SUSPENDED)
 
 
@@ -75,11 +75,11 @@ def redirection(values: Sequence[str], account: Account, rules: Rules) -> tuple[
     """Where a redirection leads, and whether the local mailbox keeps a copy.
 
     Args:
-        values: of ``mailForwardingAddress``, in any order.
+        values: the addresses that mail is sent on to, in any order.
         account: whose they are.
         rules: name the local mailbox.
     """
-    mail, uid = account.first("mail") or "", account.first("uid") or ""
+    mail, uid = account.address or "", account.uid or ""
     copy = rules.forwarding.local_copy.format(
         local=mail.partition("@")[0], uid=uid, mail_domain=rules.institution.mail_domain
     ).lower()

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, timedelta
 
-from connector.core import evidence, supann
+from connector.core import evidence
+from connector.core.account import CurrentState
 from connector.core.calendar import ONE_DAY, academic_year_of, cutoff_of, first_day, year_of_cutoff
 from connector.core.catalogue import EVIDENCE
 from connector.core.dates import shown
@@ -29,7 +30,6 @@ from connector.core.model import (
     Status,
 )
 from connector.core.rules import Lifecycle, Rules
-from connector.core.supann import CurrentState
 from connector.core.transitions import Draw, Holds, Start, transition
 
 
@@ -64,11 +64,11 @@ def decide(facts: Facts, rules: Rules, today: date) -> Decision:
         return _without_entry(facts, rows, rules, today, base)
     current = believed(facts, account)
     unknown = cutoff is None and not _ended(facts, rows, current.end)
-    if supann.is_shared_person(account):
+    if account.is_shared_person:
         return replace(
             base,
             reason="the entry is also somebody else's: only identity and enrolment are kept true",
-            enrolled=live or (unknown and supann.is_student(account)),
+            enrolled=live or (unknown and account.is_student),
             shared_person=True,
         )
     base = replace(base, missing=evidence.missing(account, facts.evidence_items, rules.activation))
@@ -97,7 +97,7 @@ def believed(facts: Facts, account: Account) -> CurrentState:
 
     So a state that was changed by hand, or came back from a backup, is mended.
     """
-    current = supann.current_state(account)
+    current = account.current
     known = facts.known
     if known is None or known.state is None:
         return current
@@ -113,7 +113,7 @@ def directory_year(facts: Facts, lifecycle: Lifecycle) -> int | None:
     """The academic year that END stands for, where the journal does not know the account."""
     if facts.known is not None:
         return facts.known.directory_year
-    if facts.account is None or (end := supann.current_state(facts.account).end) is None:
+    if facts.account is None or (end := facts.account.current.end) is None:
         return None
     return year_of_cutoff(end, lifecycle)
 
@@ -209,9 +209,8 @@ def _holding(facts: Facts, account: Account, rules: Rules, today: date, base: De
     assert base.year is not None
     current = believed(facts, account)
     now = current.state
-    own_password = evidence.password_changed(account)
     adopted = facts.known is not None and facts.known.adopted_active
-    complete = not base.missing or (adopted and own_password)
+    complete = not base.missing or (adopted and account.has_own_password)
     if facts.provisional_stands:  # the password was not changed: one was added beside it
         complete = False
     if facts.override.reissue and now is State.INACTIVE:
@@ -222,8 +221,8 @@ def _holding(facts: Facts, account: Account, rules: Rules, today: date, base: De
         is_year_over=today >= first_day(base.year + 1, rules.institution),
         is_complete=complete,
         is_suspended=met_suspended or is_suspended(facts),
-        has_own_password=own_password,
-        has_mail=now is State.SUSPENDED and supann.current_state(account, "MAIL").state in IN_USE,
+        has_own_password=account.has_own_password,
+        has_mail=now is State.SUSPENDED and account.mail.state in IN_USE,
         is_back_in_time=now is State.EXPIRED and _undone_cancellation(facts, account, rules, today),
         is_clock_back=_clock_went_back(facts, current, today),
     )
@@ -257,7 +256,7 @@ def _adopted(account: Account, decision: Decision, holds: Holds) -> Decision:
     """
     met_suspended = holds.now is State.SUSPENDED
     calendar = decision.action in (Action.ACTIVATE, Action.GRACE, Action.RESTORE)
-    used = supann.was_active(account) or not supann.is_ours(account)
+    used = account.was_active or not account.is_ours
     was_active = holds.now in IN_USE or (met_suspended and holds.has_own_password and used)
     return replace(
         decision,
@@ -270,7 +269,7 @@ def _adopted(account: Account, decision: Decision, holds: Holds) -> Decision:
 def _reissued(facts: Facts, account: Account, decision: Decision) -> Decision:
     """The decision, with a new provisional password that was asked for."""
     reason = f"new provisional password: {facts.override.reason}"
-    forgets = decision.state is State.INACTIVE and not supann.was_active(account)
+    forgets = decision.state is State.INACTIVE and not account.was_active
     if forgets and evidence.given(account, facts.evidence_items):
         reason += "; what was given before is forgotten"
     action = decision.action or Action.REISSUE
@@ -298,7 +297,7 @@ def _with_old_password(
 ) -> Decision:
     """Last usable day and policy, by whether the provisional password still stands."""
     assert decision.end is not None
-    policed = supann.has_policy(account, rules.provisional.policy_dn)
+    policed = account.is_under(rules.provisional.policy_dn)
     if facts.provisional_stands:
         # Two values: six digits still open the account, so their policy and last day stay.
         last_day = facts.sealed.last_day if facts.sealed is not None else None
@@ -319,7 +318,7 @@ def _with_old_password(
 
 def _expire(facts: Facts, account: Account, rules: Rules, today: date, base: Decision) -> Decision:
     """The cutoff has passed, or nothing counts any more."""
-    current = supann.current_state(account)
+    current = account.current
     old = facts.known.cutoff if facts.known and facts.known.cutoff else current.end
     ends = [end for end in (old, base.end) if end is not None]
     by_calendar = bool(ends) and all(end < today for end in ends)
@@ -429,10 +428,8 @@ def ending_of(facts: Facts, account: Account, rules: Rules) -> Ending | None:
 
 def _ends_by(account: Account, day: date, rules: Rules) -> bool:
     """Whether the directory closes the account by the end of ``day``."""
-    text = account.first("pwdEndTime")
-    found = instant(text) if text else None
     limit = instant(end_of_day(day, rules.institution.zone))
-    return found is not None and limit is not None and found <= limit
+    return account.closes_at is not None and limit is not None and account.closes_at <= limit
 
 
 def _earlier(one: date | None, other: date | None) -> date | None:

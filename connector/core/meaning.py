@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from connector.core import supann
+from connector.core import supann, supann_reading
 from connector.core.dates import shown
 from connector.core.generalized_time import instant
-from connector.core.model import Account, State
+from connector.core.model import State
 
 _RESOURCES = {"COMPTE": "account", "MAIL": "mail"}
 _STATES = {
@@ -45,8 +45,7 @@ def meaning(name: str, value: str, zone: ZoneInfo) -> str:
 def _state(value: str, *, dated: bool) -> str:
     """One state in SUPANN's words, as a sentence's end."""
     for resource, what in _RESOURCES.items():
-        account = Account("", {"supannRessourceEtatDate": (value,)})
-        current = supann.current_state(account, resource)
+        current = supann_reading.state_among((value,), resource)
         if current.state is None:
             continue
         said = f"{what} {_STATES[current.state]}"

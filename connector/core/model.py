@@ -12,6 +12,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
+# Part of the vocabulary, and given on with it.
+from connector.core.account import IN_USE as IN_USE  # noqa: PLC0414
+from connector.core.account import Account as Account  # noqa: PLC0414
+from connector.core.account import CurrentState as CurrentState  # noqa: PLC0414
+from connector.core.account import State as State  # noqa: PLC0414
+from connector.core.account import Values as Values  # noqa: PLC0414
+
 
 class Status(StrEnum):
     """What the register says of one enrolment."""
@@ -25,20 +32,6 @@ class Status(StrEnum):
     def counts(self) -> bool:
         """Whether the academic year of this row keeps an account open."""
         return self in (Status.VALIDATED, Status.WITHDRAWN)
-
-
-class State(StrEnum):
-    """The life of an account."""
-
-    INACTIVE = "inactive"
-    ACTIVE = "active"
-    GRACE = "grace"
-    EXPIRED = "expired"
-    SUSPENDED = "suspended"
-    PURGED = "purged"
-
-
-IN_USE = frozenset({State.ACTIVE, State.GRACE})  # in normal use: the student signs in and gets mail
 
 
 class Action(StrEnum):
@@ -132,45 +125,6 @@ class Student:
     number: str
     present: tuple[Enrolment, ...] = ()  # rows of this feed
     remembered: tuple[Enrolment, ...] = ()  # rows of earlier feeds, without those present
-
-
-BACKUP_LABEL = "{SECOURS}"  # in any case (SUPANN)
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """One entry of the directory, as read."""
-
-    dn: str
-    attributes: Mapping[str, tuple[str, ...]]  # keys in the spelling of core.catalogue
-    password: bool = True  # whether a userPassword is there; its value is never read
-    # By an attribute's name, what stands below it: under an option of it, or a subtype that is
-    # not ours (RFC 4512, 2.5). A filter on the name finds it, and so does slapo-unique.
-    lower: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-    def all_values(self, name: str) -> tuple[str, ...]:
-        """The values of one attribute, and those below it."""
-        return (*self.values(name), *self.lower.get(name, ()))
-
-    def values(self, name: str) -> tuple[str, ...]:
-        """All values of one attribute, in the directory's order."""
-        return self.attributes.get(name, ())
-
-    def first(self, name: str) -> str | None:
-        """The first value of one attribute, or None."""
-        found = self.attributes.get(name)
-        return found[0] if found else None
-
-    @property
-    def backup_mails(self) -> tuple[str, ...]:
-        """The addresses labelled as backup mail in ``supannMailPrive``; in order one at most."""
-        labelled = (v for v in self.values("supannMailPrive") if v.upper().startswith(BACKUP_LABEL))
-        return tuple(value[len(BACKUP_LABEL) :] for value in labelled)
-
-    @property
-    def must_change(self) -> bool:
-        """Whether the password opens nothing but its own change (``pwdReset: TRUE``)."""
-        return (self.first("pwdReset") or "").upper() == "TRUE"
 
 
 class Ending(StrEnum):

@@ -30,7 +30,6 @@ from typing import NamedTuple
 from anyascii import anyascii
 from pydantic import SecretStr
 
-from connector.core.catalogue import TELLING
 from connector.core.model import Account
 from connector.core.rules import Institution, OwnPassword
 
@@ -160,7 +159,7 @@ def context_of(
         institution: whose name and domains are refused.
         provisional: the password that was handed out, if it was just given.
     """
-    born = account.first("supannOIDCDateDeNaissance")
+    born = account.birth_date
     try:
         birth_date = date.fromisoformat(born) if born else None
     except ValueError:
@@ -169,7 +168,7 @@ def context_of(
         words=tuple(
             dict.fromkeys(
                 (
-                    *(value for name in TELLING for value in account.values(name)),
+                    *account.known_by,
                     *((born,) if born and birth_date is None else ()),
                     institution.name,
                     *institution.inside,

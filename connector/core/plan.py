@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from connector.core import catalogue, comparison, supann
+from connector.core import comparison, supann
+from connector.core.account import Values
 from connector.core.actions import ENDINGS
 from connector.core.comparison import Difference
 from connector.core.desired import (
@@ -45,7 +46,6 @@ from connector.core.model import (
 )
 from connector.core.remembered import remember
 from connector.core.rules import Rules
-from connector.core.supann import Values
 
 PASSWORD = "(password)"  # noqa: S105 - stands for a password that is there; its value is never read
 _ROLES = (
@@ -222,7 +222,7 @@ def _refusal(
             f"{account.dn} holds two passwords: one was added beside the provisional one, which "
             "still opens it; `scolpass reissue` gives a new one in the place of both"
         )
-    if account.values("uid") or decision.shared_person or decision.state is State.EXPIRED:
+    if account.uid is not None or decision.shared_person or decision.state is State.EXPIRED:
         return None
     uid = uid_of(facts.number, rules.identifiers.uid)
     owner = _owner_of(uid, facts, taken)
@@ -237,17 +237,17 @@ def _renaming(
     """A notice where the student's name has changed, and not only its spelling in one attribute."""
     if facts.known is None or not ("sn" in changed or "givenName" in changed):
         return ()
-    old = account.first("displayName") or account.first("cn")
+    old = account.name
     new = (whole.get("displayName") or whole["cn"])[0]
     if old == new:
         return ()
-    kept = account.first("mail") or account.first("uid")
+    kept = account.address or account.uid
     return (f"{facts.number}: name changed from {old} to {new}; {kept} stays",)
 
 
 def _left_without_password(facts: Facts, account: Account) -> tuple[str, ...]:
     """What is said of an account that has no password because an undo took it away."""
-    if account.password or not facts.override.undone or supann.is_shared_person(account):
+    if account.password or not facts.override.undone or account.is_shared_person:
         return ()
     return (
         f"{facts.number}: has no password, and an undo keeps it from being given one; "
@@ -286,10 +286,8 @@ def _owned(uid: str, owner: str, facts: Facts, taken: Taken) -> str:
 
 
 def _needs_identifiers(facts: Facts) -> bool:
-    if facts.account is None:
-        return True
     account = facts.account
-    return not all(account.values(name) for name in ("uid", *catalogue.LOGINS))
+    return account is None or account.uid is None or not account.has_addresses
 
 
 def _plan_without_entry(
@@ -376,9 +374,7 @@ def _creation(
 
 def _purge(facts: Facts, account: Account, decision: Decision, today: date) -> Change:
     attributes: Difference = {name: (values, ()) for name, values in account.attributes.items()}
-    known = facts.known or Known(
-        account.dn, account.first("uid") or "", account.first("mail") or ""
-    )
+    known = facts.known or Known(account.dn, account.uid or "", account.address or "")
     assert decision.action is not None
     return Change(
         action=decision.action,

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 
-from connector.core import catalogue, supann
+from connector.core import catalogue
+from connector.core.account import Values
 from connector.core.lifecycle import directory_year
 from connector.core.model import Action, Decision, Facts, Known, State
 from connector.core.rules import Rules
-from connector.core.supann import Values
 
 
 def remember(
@@ -29,11 +29,11 @@ def remember(
         assert account is not None
         known = Known(
             dn=account.dn,
-            uid=account.first("uid") or (whole.get("uid") or ("",))[0],
-            address=(account.first("mail") or (whole.get("mail") or ("",))[0]).lower(),
-            cutoff=supann.current_state(account).end,
+            uid=account.uid or (whole.get("uid") or ("",))[0],
+            address=(account.address or (whole.get("mail") or ("",))[0]).lower(),
+            cutoff=account.current.end,
         )
-    current = account.values("mail") if account else ()
+    current = account.mails if account else ()
     mail = [value.lower() for value in whole.get("mail", current)]
     named = catalogue.OPTIONAL & whole.keys()
     wrote = (known.wrote - named) | {name for name in named if whole[name]}
@@ -49,7 +49,7 @@ def remember(
     expired = decision.state is State.EXPIRED
     end = decision.end
     if not written and account is not None:
-        end = supann.current_state(account).end
+        end = account.current.end
     announced = known.announced_on if end == known.announced_end else today
     restarted = decision.action is Action.RESTORE and decision.draws_password
     written_on = None if decision.action is Action.EXPIRE else known.expiry_written_on

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from connector.core import supann
+from connector.core import supann_reading
 from connector.core.actions import ACTIONS, ActionRow, NoBudget
 from connector.core.catalogue import SPENDS_NOTHING
-from connector.core.model import Account, Action, Change, Held, Plan, State, Verdict
+from connector.core.model import Action, Change, Held, Plan, State, Verdict
 from connector.core.rules import Safety
 
 
@@ -27,7 +27,7 @@ def effect(change: Change) -> Action:
     if change.adds:
         return Action.CREATE
     was, now = (
-        supann.current_state(Account(change.dn, {"supannRessourceEtatDate": values})).state
+        supann_reading.state_among(values).state
         for values in change.attributes.get("supannRessourceEtatDate", ((), ()))
     )
     if was is not now and State.EXPIRED in (was, now):

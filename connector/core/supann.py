@@ -12,19 +12,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
-from connector.core.catalogue import OBJECT_CLASSES, SINGLE
-from connector.core.dn import folded, rdn_of, same_dn
-from connector.core.model import BACKUP_LABEL, IN_USE, Account, Enrolment, State
+from connector.core.account import IN_USE, NO_STATE, Account, State, Values
+from connector.core.catalogue import SINGLE
+from connector.core.dn import folded, rdn_of
+from connector.core.model import Enrolment
 from connector.core.rules import Institution
+from connector.core.supann_reading import BACKUP_LABEL
 
 SECRET = "(provisional password)"  # noqa: S105 - stands for the hash that apply draws; plans hold no secret
 SUSPENDED_UNTIL = "20991231230000Z"  # slapd fails open on 9999...
 OUR_AFFILIATIONS = ("student", "member")
-_STUDENT_AFFILIATIONS = frozenset({"student", "member", "alum"})
 _CIVILITIES = {
     "M": "M.",
     "MR": "M.",
@@ -36,18 +36,6 @@ _CIVILITIES = {
 
 
 _PRINTABLE = re.compile(r"[A-Za-z0-9'()+,\-./:=? ]+")  # RFC 4517, 3.3.29
-_STATE_DATE = re.compile(r"\{([^}]+)\}([^:]*):([^:]*):([^:]*):([^:]*)")
-Values = tuple[str, ...]
-
-
-@lru_cache(maxsize=4096)
-def _day(text: str) -> date | None:
-    if not re.fullmatch(r"\d{8}", text):
-        return None
-    try:
-        return date(int(text[:4]), int(text[4:6]), int(text[6:]))
-    except ValueError:
-        return None
 
 
 @lru_cache(maxsize=4096)
@@ -56,50 +44,6 @@ def _compact(day: date | None) -> str:
 
 
 # --- the state, in SUPANN's words ---------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class CurrentState:
-    """One resource's state as it stands in the entry; ``state`` None: none stands there."""
-
-    state: State | None = None
-    start: date | None = None
-    end: date | None = None
-    word: str = ""  # SUPANN's sub-state as written
-
-
-@lru_cache(maxsize=8192)
-def _parse_state(value: str) -> tuple[str, CurrentState] | None:
-    found = _STATE_DATE.fullmatch(value)
-    if not found:
-        return None
-    resource, letter, word, start, end = (part.strip() for part in found.groups())
-    letter = letter.upper()
-    lowered = word.lower()
-    if letter == "A":
-        state = State.GRACE if lowered == "supannsursis" else State.ACTIVE
-    elif letter == "S":
-        state = State.SUSPENDED
-    elif letter == "I":
-        inactive = lowered in ("supanncree", "supannprecree")
-        state = State.INACTIVE if inactive else State.EXPIRED
-    else:
-        return None
-    return resource.upper(), CurrentState(state, _day(start), _day(end), word)
-
-
-def current_state(account: Account, resource: str = "COMPTE") -> CurrentState:
-    """What ``supannRessourceEtatDate`` says of one resource of this entry."""
-    best = CurrentState()
-    for value in account.values("supannRessourceEtatDate"):
-        parsed = _parse_state(value)
-        if (
-            parsed
-            and parsed[0] == resource
-            and (best.state is None or parsed[1].state is State.SUSPENDED)
-        ):
-            best = parsed[1]
-    return best
 
 
 _WORDS = {
@@ -126,38 +70,6 @@ def _undated(value: str) -> str:
 
 def ours_of(values: Values) -> Values:
     return tuple(v for v in values if v[:8].upper() == "{COMPTE}" or v[:6].upper() == "{MAIL}")
-
-
-# --- whose entry is it --------------------------------------------------------------------------
-
-
-def was_active(account: Account) -> bool:
-    """Whether an account was ever activated: its mail has had a state since."""
-    return current_state(account, "MAIL").state is not None
-
-
-def is_ours(account: Account) -> bool:
-    """Whether scolpass has written this entry: nobody else adds its object class."""
-    return OBJECT_CLASSES[-1].lower() in (v.lower() for v in account.values("objectClass"))
-
-
-def is_shared_person(account: Account) -> bool:
-    """Whether this entry is also somebody else's: staff, or an affiliation beyond a student's."""
-    if account.values("supannEmpId"):
-        return True
-    values = account.values("eduPersonAffiliation")
-    return any(value.lower() not in _STUDENT_AFFILIATIONS for value in values)
-
-
-def is_student(account: Account) -> bool:
-    """Whether the affiliation ``student`` stands in the entry."""
-    return any(value.lower() == "student" for value in account.values("eduPersonAffiliation"))
-
-
-def has_policy(account: Account, policy_dn: str) -> bool:
-    """Whether the entry's ``pwdPolicySubentry`` is the provisional policy."""
-    found = account.first("pwdPolicySubentry")
-    return found is not None and same_dn(found, policy_dn)
 
 
 # --- what the register wants --------------------------------------------------------------------
@@ -279,7 +191,7 @@ def desired_state(
     current_dates = ours_of(account.values("supannRessourceEtatDate")) if account else ()
     current_plain = ours_of(account.values("supannRessourceEtat")) if account else ()
     wanted = [state_value("COMPTE", state, start, end)]
-    mail = current_state(account, "MAIL") if account else CurrentState()
+    mail = account.mail if account else NO_STATE
     kept_mail = [v for v in current_dates if v[:6].upper() == "{MAIL}"]
     if state in IN_USE:
         mail_start = mail.start if mail.state is state else start

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
-from connector.core import comparison, supann
+from connector.core import comparison, supann_reading
+from connector.core.account import Values
 from connector.core.calendar import year_of_cutoff
 from connector.core.catalogue import MARKS, PASSWORDS
 from connector.core.comparison import Difference
 from connector.core.dates import shown
-from connector.core.model import Account, Action, Change, Fate, Known, State
+from connector.core.model import Account, Action, Change, CurrentState, Fate, Known, State
 from connector.core.rules import Rules
-from connector.core.supann import Values
 
 # No part of an entry that is added again: never read, gone with the password, or an overlay's.
 # What the server keeps itself is taken out before, by its schema.
@@ -73,7 +73,7 @@ def reverse(done: Change, traces: Traces, rules: Rules, today: date, reason: str
         done.dn,
         reason,
         swapped,
-        comparison.guard(account, swapped, lifecycle=not supann.is_shared_person(account)),
+        comparison.guard(account, swapped, lifecycle=not account.is_shared_person),
         sealed=fate,
         after=_known_again(done, before, rules),
         evidence_items=() if done.action is Action.UNDO else done.evidence_items,
@@ -82,7 +82,7 @@ def reverse(done: Change, traces: Traces, rules: Rules, today: date, reason: str
 
 def _reversed_creation(done: Change, account: Account, reason: str) -> Change | str:
     """The deletion of an entry that was made, if nobody has used it."""
-    state = supann.current_state(account).state
+    state = account.current.state
     if state in (State.EXPIRED, State.SUSPENDED):
         return f"the account is {state.value}"
     if state is not State.INACTIVE or not account.must_change:
@@ -101,11 +101,10 @@ def _reversed_creation(done: Change, account: Account, reason: str) -> Change | 
     )
 
 
-def _state_after(account: Account, changed: Difference) -> supann.CurrentState:
+def _state_after(account: Account, changed: Difference) -> CurrentState:
     """The account's state once these attributes are changed."""
     name = "supannRessourceEtatDate"
-    states = changed[name][1] if name in changed else account.values(name)
-    return supann.current_state(replace(account, attributes={name: states}))
+    return supann_reading.state_among(changed[name][1]) if name in changed else account.current
 
 
 def _known_again(done: Change, before: Known | None, rules: Rules) -> Known | None:

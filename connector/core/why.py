@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from connector.core import supann
 from connector.core.calendar import ONE_DAY, cutoff_of
 from connector.core.dn import is_below
 from connector.core.door import Answer, Marks, Policy, Shut, shut
@@ -158,9 +157,9 @@ def unmanaged(stands: Stands, moment: Moment, rules: Rules, number: str | None =
     reason: Reason | None = Reason.UNKNOWN_NUMBER if number is None else None
     if not is_below(account.dn, rules.people_dn):
         reason = Reason.OUTSIDE
-    elif not account.values("supannEtuId"):
+    elif not account.numbers:
         reason = Reason.NO_NUMBER
-    elif len(account.values("supannEtuId")) > 1:
+    elif len(account.numbers) > 1:
         reason = Reason.SEVERAL_NUMBERS
     if reason is not None:
         fields |= {"why": reason, "remedy": reason}
@@ -227,7 +226,7 @@ _NEEDS_REISSUE = (Reason.LETTER_OVER, Reason.LETTER_LOCKED, Reason.NO_PASSWORD)
 
 def _open(seen: Seen, account: Account) -> _Pair:
     """The directory lets the student in: into which kind of account."""
-    current, decision = supann.current_state(account), seen.decision
+    current, decision = account.current, seen.decision
     if decision.shared_person or current.state is None:
         return Reason.OPEN_OTHERWISE, {}
     if current.state is State.ACTIVE:
@@ -242,21 +241,21 @@ def _open(seen: Seen, account: Account) -> _Pair:
 
 
 def _not_begun(seen: Seen, facts: Facts, account: Account, door: Shut) -> _Pair:
-    suspended = supann.current_state(account).state is State.SUSPENDED
+    suspended = account.current.state is State.SUSPENDED
     if not suspended and not is_suspended(facts):
         return Reason.NOT_BEGUN, {"until": door.until}
     if not facts.override.suspended and (facts.known is None or facts.known.adopted_suspended):
-        return Reason.SUSPENDED_BEFORE, {"since": supann.current_state(account).start}
+        return Reason.SUSPENDED_BEFORE, {"since": account.current.start}
     last = seen.last.get(Action.SUSPEND)
     return Reason.SUSPENDED, {
-        "since": last.at if last else supann.current_state(account).start,
+        "since": last.at if last else account.current.start,
         "who": last.actor if last else None,
         "why": last.reason.removeprefix("suspended: ") if last else facts.override.reason,
     }
 
 
 def _ended(seen: Seen, facts: Facts, account: Account, door: Shut, rules: Rules) -> _Pair:
-    current, decision = supann.current_state(account), seen.decision
+    current, decision = account.current, seen.decision
     if current.state is State.EXPIRED:
         ending = ending_of(facts, account, rules)
         if ending is Ending.CALENDAR:
@@ -306,9 +305,9 @@ def _locked(account: Account, lock: Shut, policy: Policy | None) -> _Pair:
 
 def _first_only(seen: Seen, facts: Facts, account: Account, rules: Rules) -> _Pair:
     """``pwdReset`` stands: the password opens nothing but its own change."""
-    end = instant(account.first("pwdEndTime") or "")
+    end = account.closes_at
     until = _last_day(end, rules) if end is not None else None
-    if supann.current_state(account).state in IN_USE:
+    if account.current.state in IN_USE:
         if facts.sealed is None:
             return Reason.RESET_BY_OTHERS, {}
         last = seen.last.get(Action.REISSUE)
@@ -401,7 +400,7 @@ def why(facts: Facts, decision: Decision, rules: Rules, today: date) -> str:
         return f"No entry yet: {decision.reason}; the next sync makes it."
     if account is None or decision.shared_person:
         return f"{decision.reason[:1].upper()}{decision.reason[1:]}{undone}."
-    state = supann.current_state(account).state
+    state = account.current.state
     words = {
         State.INACTIVE: "Inactive",
         State.ACTIVE: "Active",
@@ -413,11 +412,10 @@ def why(facts: Facts, decision: Decision, rules: Rules, today: date) -> str:
     sentence = f"{words}: {decision.reason}"
     if state is State.INACTIVE and decision.missing:
         sentence += f"; still missing: {', '.join(decision.missing)}"
-    closed = account.first("pwdEndTime")
-    if state is State.INACTIVE and account.must_change and closed:
-        end = instant(closed)
+    end = account.closes_at
+    if state is State.INACTIVE and account.must_change and end is not None:
         midnight = instant(end_of_day(today - ONE_DAY, rules.institution.zone))
-        if end is not None and midnight is not None and end <= midnight:
+        if midnight is not None and end <= midnight:
             sentence += "; the provisional password is over: it takes a reissue"
     if state is not State.EXPIRED and not account.password:
         sentence += "; its password was deleted: it takes a reissue to have one"

@@ -11,7 +11,7 @@ import structlog
 from pydantic import SecretStr
 
 from connector.clock import instant
-from connector.core import catalogue, supann
+from connector.core import catalogue
 from connector.core.calendar import year_of_cutoff
 from connector.core.dates import shown
 from connector.core.dn import below, is_below
@@ -50,7 +50,7 @@ class Resynced:
         """The state that the account is to have; of who is refused, the one that it has."""
         if self.refused is None:
             return self.decision.state
-        return supann.current_state(self.facts.account).state if self.facts.account else None
+        return self.facts.account.current.state if self.facts.account else None
 
 
 # --- one walk -------------------------------------------------------------------------------------
@@ -173,10 +173,10 @@ def whom_to_erase(context: Context, number: str) -> str:
     if account is None:
         state = known.state.value if known and known.state else "unknown"
         return f"{number}: no entry any more ({state}); what the journal keeps would be erased"
-    current = supann.current_state(account)
+    current = account.current
     words = current.state.value if current.state else "without a state"
     since = f" since {shown(current.start)}" if current.start else ""
-    name = account.first("displayName") or account.first("cn") or "without a name"
+    name = account.name or "without a name"
     return f"{number}: {name}, {words}{since}, {account.dn}"
 
 
@@ -279,10 +279,9 @@ def rebuild(context: Context, reason: str, reservations: Path | None) -> int:
     present = context.journal.accounts()
     added: dict[str, Known] = {}
     for account in context.directory.accounts(context.tree):
-        numbers = account.values("supannEtuId")
-        ours = any(c.lower() == "scolpassaccount" for c in account.values("objectClass"))
+        numbers = account.numbers
         below = is_below(account.dn, context.directory.people_dn)
-        if not ours or not below or len(numbers) != 1:
+        if not account.is_ours or not below or len(numbers) != 1:
             continue
         number = numbers[0]
         given.extend((number, "address", v) for n in catalogue.ADDRESSES for v in account.values(n))
@@ -320,13 +319,13 @@ def _purged(given: Iterable[tuple[str, str, str]], people_dn: str) -> dict[str, 
 def _known(account: Account, context: Context) -> Known:
     """An account as the journal would remember it, from its entry alone."""
     today = context.moment.today
-    current = supann.current_state(account)
+    current = account.current
     expired = current.state is State.EXPIRED
     lifecycle = context.rules.lifecycle
     return Known(
         dn=account.dn,
-        uid=account.first("uid") or "",
-        address=(account.first("mail") or "").lower(),
+        uid=account.uid or "",
+        address=(account.address or "").lower(),
         state=current.state,
         since=current.start,
         cutoff=current.end,

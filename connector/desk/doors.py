@@ -39,7 +39,7 @@ class Doors:
     def stands(self, account: Account) -> Stands:
         """An entry with what slapd notes on it, and under the policy that holds for it."""
         marks = marks_of(passwords.marks_at(self.directory, account.dn))
-        policy = self.policy(account.first("pwdPolicySubentry"))
+        policy = self.policy(account.policy)
         return Stands(
             account, marks, policy, seen=passwords.shows_password(self.directory, account.dn)
         )

@@ -32,7 +32,7 @@ def letter(facts: Facts, rules: Rules, today: date) -> dict[str, Any]:
     year = decision.year if decision.counted and decision.year is not None else latest
     of_year = [row for row in counting if row.academic_year == year] or list(rows)
     who = identity(of_year)
-    mail = facts.account.first("mail") or ""
+    mail = facts.account.address or ""
     civility = supann.known_civility(who.civility or "") or ""
     names = (civility, known(who.first_name), who.usual_name or who.family_name)
     address = address_lines(who.postal_address)
@@ -52,10 +52,7 @@ def letter(facts: Facts, rules: Rules, today: date) -> dict[str, Any]:
         "student_number": facts.number,
         "status": ", ".join(_distinct(known(row.student_status) for row in of_year)),
         "mail": mail,
-        "login": facts.account.first("supannAliasLogin")
-        or mail
-        or facts.account.first("uid")
-        or "",
+        "login": facts.account.login or mail or facts.account.uid or "",
         "last_day": last.isoformat(),
         "address": [" ".join(name for name in names if name), *address] if address else [],
     }

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from connector.core import generalized_time, supann
 from connector.core.dates import shown
 from connector.core.door import Answer, Shut
 from connector.core.feed import rows_of
@@ -85,7 +84,7 @@ def refusal(
         return no(facts.conflict)
     if account is None:
         return no("there is no entry; run `scolpass resync` first", inactive=False)
-    if supann.is_shared_person(account):
+    if account.is_shared_person:
         return no(f"{account.dn} is also somebody else's", inactive=False)
     decision = decide(facts, rules, moment.today)
     current = believed(facts, account).state
@@ -140,4 +139,4 @@ def last_day(facts: Facts, rules: Rules, cutoff: date | None) -> date | None:
 
 
 def _closes(account: Account) -> datetime | None:
-    return generalized_time.instant(account.first("pwdEndTime") or "")
+    return account.closes_at

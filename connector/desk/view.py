@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from connector.core import catalogue, evidence, supann
+from connector.core import catalogue, evidence
 from connector.core.feed import rows_of
 from connector.core.lifecycle import decide
 from connector.core.model import Account, Decision, Enrolment, Facts, Feed, Student
@@ -101,7 +101,7 @@ def account_view(context: Context, number: str, *, feed: Feed | None = None) -> 
         why=sentence,
         rows=seen.rows,
         evidence=found,
-        until=supann.current_state(account).end if account else None,
+        until=account.current.end if account else None,
         password_until=facts.sealed.last_day if facts.sealed else None,
         password_printable=facts.sealed is not None and facts.sealed.printable,
         history=history,

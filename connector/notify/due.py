@@ -10,8 +10,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from connector.core import supann
+from connector.core import supann_reading
 from connector.core.calendar import cutoff_of
+from connector.core.catalogue import Given
 from connector.core.evidence import zulu
 from connector.core.holding import redirection
 from connector.core.model import IN_USE, Account, Action, Known, State
@@ -74,7 +75,7 @@ def _backups_before(
 
 def _labelled(dn: str, values: tuple[str, ...]) -> str | None:
     """The backup mail among the values of ``supannMailPrive``."""
-    return next(iter(Account(dn, {_BACKUP: values}).backup_mails), None)
+    return next(iter(supann_reading.read_entry(dn, {_BACKUP: values}).backup_mails), None)
 
 
 def _warned(
@@ -89,7 +90,7 @@ def _warned(
     new = _labelled(change.dn, after)
     if _labelled(change.dn, before) is not None and (new or "").lower() != backup.lower():
         given = {"change": "changed" if new else "removed", "at": at}
-        university = account.values("mail")[:1] if _works(account) else ()
+        university = account.mails[:1] if _works(account) else ()
         for address in (backup, *university):
             key = f"backup:{number}:{made.id}:{address}"
             yield Outgoing(key, number, BACKUP, address, given, now, now)
@@ -110,7 +111,7 @@ def _told(
     """The mails about one change. What is set with the activation is told with it."""
     change, number = made.change, made.change.student_number
     if change.action is Action.ACTIVATE:
-        given = _forwarding(account.values(_FORWARD), account, rules)
+        given = _forwarding(account.given.get(Given.FORWARDING, ()), account, rules)
         for address in _addresses(account)[-1:]:  # the backup mail, if there is one
             key = f"active:{number}:{made.id}:{address}"
             yield Outgoing(key, number, ACTIVE, address, given, now, now)
@@ -123,7 +124,7 @@ def _told(
         "at": zulu(made.at),
         **_forwarding(after, account, rules),
     }
-    both = {one.lower(): one for one in (*account.values("mail")[:1], backup) if one}
+    both = {one.lower(): one for one in (*account.mails[:1], backup) if one}
     for address in both.values():
         key = f"forwarding:{number}:{made.id}:{address}"
         yield Outgoing(key, number, FORWARDING, address, given, now, now)
@@ -192,7 +193,7 @@ def _notices(context: Context, due: Mapping[str, tuple[date, int]]) -> Iterator[
     morning = datetime.combine(moment.today, FROM, rules.institution.zone).astimezone(UTC)
     for number, account in _entries(context, due.keys() - rescued).items():
         end, days = due[number]
-        if not _works(account) or supann.current_state(account).end != end:
+        if not _works(account) or account.current.end != end:
             continue
         for address in _addresses(account):
             key = f"closes:{number}:{end.isoformat()}:{days}:{address}"
@@ -208,28 +209,28 @@ def _entries(context: Context, numbers: Collection[str]) -> dict[str, Account]:
     context.connect()
     found: dict[str, list[Account]] = {}
     for account in context.directory.accounts_of(context.tree, sorted(numbers)):
-        for number in account.values("supannEtuId"):
+        for number in account.numbers:
             found.setdefault(number, []).append(account)
     return {n: of[0] for n, of in found.items() if n in numbers and len(of) == 1}
 
 
 def _works(account: Account) -> bool:
     """Whether an account is a student's alone, and in normal use."""
-    return supann.current_state(account).state in IN_USE and not supann.is_shared_person(account)
+    return account.current.state in IN_USE and not account.is_shared_person
 
 
 def _is_open(account: Account) -> bool:
     """Whether an account is a student's alone, and may be signed in to."""
-    state = supann.current_state(account).state
-    return (state in IN_USE or state is State.INACTIVE) and not supann.is_shared_person(account)
+    state = account.current.state
+    return (state in IN_USE or state is State.INACTIVE) and not account.is_shared_person
 
 
 def _backup_of(account: Account) -> str | None:
-    return next(iter([*account.backup_mails, *account.values("supannMailPerso")]), None)
+    return next(iter([*account.backup_mails, *account.private_mails]), None)
 
 
 def _addresses(account: Account) -> list[str]:
     """The university's address, then the backup mail; what there is of them."""
-    addresses = (*account.values("mail")[:1], _backup_of(account))
+    addresses = (*account.mails[:1], _backup_of(account))
     both = {one.lower(): one for one in addresses if one}
     return list(both.values())

@@ -13,10 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from connector.core import supann
 from connector.core.dates import shown
 from connector.core.feed import identity
-from connector.core.model import Enrolment, State
+from connector.core.model import CurrentState, Enrolment, State
 from connector.core.reasons import Reason
 from connector.core.rules import Rules
 from connector.core.why import SignIn, row_trouble
@@ -52,15 +51,15 @@ def account_json(seen: AccountView, rules: Rules) -> dict[str, Any]:
     if account is None and len(seen.others) == 1:
         account = seen.others[0]
     known = seen.facts.known
-    current = supann.current_state(account) if account else supann.CurrentState()
+    current = account.current if account else CurrentState()
     state: str | None = current.state.value if current.state else None
     if account is None and known is not None and known.state is State.PURGED:
         state = State.PURGED.value
     return {
         "sign_in": sign_in_json(seen.sign_in, rules),
         "student_number": seen.number or None,
-        "uid": account.first("uid") if account else (known.uid if known else None),
-        "mail": account.first("mail") if account else (known.address if known else None),
+        "uid": account.uid if account else (known.uid if known else None),
+        "mail": account.address if account else (known.address if known else None),
         "dn": account.dn if account else None,
         "state": state,
         "since": _iso(current.start),
@@ -168,10 +167,10 @@ def _say_who(console: Console, seen: AccountView) -> None:
         usual = f" ({who.usual_name})" if who.usual_name else ""
         parts.append(f"{who.family_name}{usual} {who.first_name}, born {shown(who.birth_date)}")
     elif account is not None:
-        parts.append(account.first("displayName") or account.first("cn") or "")
+        parts.append(account.name or "")
     known = seen.facts.known
     if account is not None:
-        parts.append(account.first("mail") or account.first("uid") or "")
+        parts.append(account.address or account.uid or "")
     elif known is not None:
         parts.append(known.address)
     console.print(Text(printable("   ".join(p for p in parts if p)), style="bold"), soft_wrap=True)
@@ -225,7 +224,7 @@ def _lines(seen: AccountView, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
     if account is None and not seen.others:
         yield "entry", "none"
     for one in (account,) if account is not None else seen.others:
-        current = supann.current_state(one)
+        current = one.current
         if current.state is not None:
             said = current.state.value
             said += f" since {shown(current.start)}" if current.start else ""
@@ -238,7 +237,7 @@ def _lines(seen: AccountView, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
     if account is not None:
         yield "why", seen.why
     if account is not None and not seen.decision.shared_person:
-        if supann.current_state(account).state is not State.EXPIRED:
+        if account.current.state is not State.EXPIRED:
             yield "missing", ", ".join(seen.decision.missing) or "nothing"
         yield "provisional password", _password_line(seen)
     for name, at in seen.evidence.items():
@@ -255,7 +254,7 @@ def _password_line(seen: AccountView) -> str:
     account = seen.facts.account
     if account is None or not account.must_change:
         return "none stands"
-    if supann.current_state(account).state is State.EXPIRED:
+    if account.current.state is State.EXPIRED:
         return "opens nothing: the account has expired"
     shut = {found.reason for found in (seen.sign_in.first, *seen.sign_in.also)}
     if Reason.LETTER_LOCKED in shut:
@@ -316,7 +315,7 @@ def show_resync(console: Console, one: Resynced, rules: Rules) -> None:
         step("match", facts.conflict or (account.dn if account else "no entry carries this number"))
     change = one.prepared.plan.changes[0] if one.prepared.plan.changes else None
     if account is not None:
-        step("identifiers", f"{account.first('uid')}, {account.first('mail')}")
+        step("identifiers", f"{account.uid}, {account.address}")
     elif change is not None:
         given = [change.attributes.get(n, ((), ()))[1] for n in ("uid", "mail")]
         step("identifiers", ", ".join(values[0] for values in given if values))

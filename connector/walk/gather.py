@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from connector.core import catalogue, supann
 from connector.core.dn import is_below
 from connector.core.evidence import BadEvent, fold, read_event
 from connector.core.feed import rows_of
@@ -34,7 +33,7 @@ from connector.core.spelling import folded
 from connector.edges.ldap import passwords
 from connector.errors import DirectoryUntrusted, EntryError
 from connector.walk.context import Context
-from connector.walk.newcomers import BORN, Newcomers
+from connector.walk.newcomers import Newcomers
 from connector.walk.register import Listing
 
 _NO_OVERRIDE = Override()
@@ -140,8 +139,7 @@ class Gathering:
             if one is not None:
                 names |= {one.uid, one.address}
         if account is not None:
-            for name in catalogue.IDENTIFIERS:
-                names.update(account.all_values(name))
+            names.update((*account.every_uid, *account.every_address))
         others = (name for name in names if not self._is_managed(name))  # a number names first
         return (number, *others)
 
@@ -251,7 +249,7 @@ class Gathering:
         context = self._context
         if account is None or account.must_change or not account.password:
             return False
-        if not supann.has_policy(account, context.rules.provisional.policy_dn):
+        if not account.is_under(context.rules.provisional.policy_dn):
             return False
         sealed = context.journal.ciphertexts([number], "live").get(number)
         if sealed is not None:
@@ -280,17 +278,16 @@ class Gathering:
         managed = 0
         people_dn = self._context.directory.people_dn
         for account in self._accounts():
-            for name in catalogue.ADDRESSES:
-                self.taken.addresses.update(map(folded, account.all_values(name)))
-            for uid in account.all_values("uid"):
+            self.taken.addresses.update(map(folded, account.every_address))
+            for uid in account.every_uid:
                 self.taken.uids.setdefault(uid.lower(), account.dn)
-            current = dict.fromkeys(account.all_values("supannEtuId"))
-            self._newcomers.met(current, account.first(BORN))
+            current = dict.fromkeys(account.every_number)
+            self._newcomers.met(current, account.birth_date)
             numbers = [n for n in current if self._is_managed(n)]
             if not numbers:
                 continue
             outside = not is_below(account.dn, people_dn)
-            unclear = len(current) > 1 or len(account.values("supannEtuId")) != 1
+            unclear = len(current) > 1 or len(account.numbers) != 1
             for number in numbers:
                 if outside or unclear or number in seen:
                     conflicts.setdefault(number, [seen.get(number, "")]).append(account.dn)
@@ -326,7 +323,7 @@ class Gathering:
         journal = self._context.journal
         entries: dict[str, list[Account]] = {}
         for account in found:
-            for number in account.all_values("supannEtuId"):
+            for number in account.every_number:
                 entries.setdefault(number, []).append(account)
         names: set[str] = set()
         starts: set[str] = set()
@@ -344,7 +341,7 @@ class Gathering:
         """Whether a student has all identifiers and is to keep them."""
         if len(own) != 1 or self._overrides.get(number, _NO_OVERRIDE).rename:
             return False
-        return all(own[0].values(name) for name in ("uid", *catalogue.LOGINS))
+        return own[0].uid is not None and own[0].has_addresses
 
     def _look_up_taken(self, number: str, own: set[str]) -> set[str]:
         """Which of the identifiers that a student may be given stand in the directory; with what
@@ -369,7 +366,7 @@ class Gathering:
     def _note_whose(self, dn: str) -> None:
         """In a run over a few: whether an entry in their way is one that is managed."""
         account = self._context.directory.account_at(dn)
-        numbers = account.all_values("supannEtuId") if account is not None else ()
+        numbers = account.every_number if account is not None else ()
         known = self._context.journal.accounts(numbers) if numbers else {}
         for number in numbers:
             if number in known or self._listing.has(number):

@@ -9,8 +9,6 @@ from connector.core.model import Account, Enrolment, Feed, Known, Rejection
 from connector.core.newcomers import Other, bare, spellings, twin
 from connector.walk.context import Context
 
-BORN = "supannOIDCDateDeNaissance"
-
 
 class Newcomers:
     """Whom a run refuses to make an account for; complete once all entries have been met."""
@@ -36,13 +34,13 @@ class Newcomers:
 
     def look_up(self, context: Context, scope: Sequence[str], own: Iterable[Account]) -> None:
         """In a run over a few: who else has a number like that of a newcomer among them."""
-        there = {number for account in own for number in account.all_values("supannEtuId")}
+        there = {number for account in own for number in account.every_number}
         new = [n for n in scope if n not in there and n in self._feed.students]
         others = [other for number in new for other in spellings(number)]
         if not others:
             return
         for account in context.directory.accounts_of(context.tree, others):
-            self.met(account.all_values("supannEtuId"), account.first(BORN))
+            self.met(account.every_number, account.birth_date)
         self._known |= context.journal.accounts(others)
         for row in context.journal.enrolments(others):
             self._remembered[row.student_number] = (

@@ -36,7 +36,7 @@ def resolve(
         numbers = set(context.directory.numbers_of(context.tree, text))
         if text in numbers:  # further numbers on that entry are a conflict, and no other meaning
             own = context.directory.accounts_of(context.tree, [text])
-            numbers -= {n for one in own for n in one.all_values("supannEtuId")} - {text}
+            numbers -= {n for one in own for n in one.every_number} - {text}
         meant |= numbers
     if feed is not None and (text in feed.students or text in feed.spoiled):
         meant.add(text)

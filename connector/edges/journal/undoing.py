@@ -12,8 +12,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from connector.core import supann
-from connector.core.model import Account, Action, Change, State
+from connector.core import supann_reading
+from connector.core.model import Action, Change, State
 from connector.edges.journal.rows import stamp
 from connector.edges.journal.store import Store, rows_of, upsert
 from connector.edges.journal.tables import accounts, changes, overrides
@@ -102,7 +102,7 @@ def settle_undone(
 def _states(change: Change) -> tuple[State | None, State | None]:
     """The states that a change leads from, and to."""
     was, now = (
-        supann.current_state(Account(change.dn, {"supannRessourceEtatDate": values})).state
+        supann_reading.state_among(values).state
         for values in change.attributes.get("supannRessourceEtatDate", ((), ()))
     )
     return was, now

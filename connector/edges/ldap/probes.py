@@ -12,6 +12,7 @@ import ldap3
 from ldap3.core.exceptions import LDAPException
 
 from connector.core.model import Account
+from connector.core.supann_reading import read_entry
 from connector.edges.ldap.attributes import Found
 from connector.edges.ldap.codes import answer_meaning
 from connector.edges.ldap.connection import Connection
@@ -97,7 +98,7 @@ def policy_of(directory: Connection, dn: str) -> str | None:
 def census(directory: Connection, context: str) -> Iterator[Account]:
     """Every entry with a student number, with what tells whose it is and how it opens."""
     for item in directory.search(context, "(supannEtuId=*)", _CENSUS, "counting the accounts"):
-        yield Account(dn=item.dn, attributes=decode(item.attributes))
+        yield read_entry(item.dn, decode(item.attributes))
 
 
 def first_of(directory: Connection, base: str, filters: str) -> str | None:

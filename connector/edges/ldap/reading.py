@@ -15,6 +15,7 @@ from connector.core.ldap_filter import escape, holds
 from connector.core.model import Account
 from connector.core.schema import attribute_types, subtypes
 from connector.core.spelling import spellings
+from connector.core.supann_reading import read_entry
 from connector.edges.ldap.attributes import Attributes, Found, first_values, texts
 from connector.edges.ldap.connection import TOGETHER, Connection, any_of
 from connector.edges.ldap.passwords import without_password
@@ -115,7 +116,7 @@ class Directory(Connection):
         if raw is None:
             return None, ""
         changed = first_values(raw).get("pwdChangedTime", "")
-        return Account(dn, decode(raw), self.matches(dn, "(userPassword=*)")), changed
+        return read_entry(dn, decode(raw), self.matches(dn, "(userPassword=*)")), changed
 
     def _account(self, item: Found, lacking: frozenset[str]) -> Account:
         dn, raw = item.dn, item.attributes
@@ -130,7 +131,7 @@ class Directory(Connection):
                 if above is not None:
                     attributes[name] = texts(values)
                     lower[above] = (*lower.get(above, ()), *attributes[name])
-        return Account(dn=dn, attributes=attributes, password=dn not in lacking, lower=lower)
+        return read_entry(dn, attributes, dn not in lacking, lower)
 
     def everything_at(self, dn: str) -> Attributes:
         """All attributes of an entry that the service account may read, for the archive."""

@@ -112,8 +112,8 @@ async def _visit_of(asked: Reception, token: str) -> Visit:
 def _shown(asked: Reception, found: Visit) -> dict[str, Any]:
     return {
         "student_number": found.number,
-        "login": found.account.first("supannAliasLogin") or "",
-        "mail": found.account.first("mail") or "",
+        "login": found.account.login or "",
+        "mail": found.account.address or "",
         "active": found.active,
         "next": found.next,
         "missing": list(found.missing),

@@ -305,7 +305,7 @@ class FirstConnection:
                     "active": visit.active,
                     "confirm_at": visit.current(Given.BACKUP_MAIL) if waits else "",
                     "login": _login(visit),
-                    "mail": visit.account.first("mail") or "",
+                    "mail": visit.account.address or "",
                     "backup_mail": visit.current(Given.BACKUP_MAIL),
                     "forward_to": visit.current(Given.FORWARDING),
                     "backup_at": PATHS[Step.BACKUP_MAIL] if Step.BACKUP_MAIL in visit.steps else "",
@@ -350,4 +350,4 @@ def read_date(text: str) -> date | None:
 
 
 def _login(visit: Visit) -> str:
-    return visit.account.first("supannAliasLogin") or visit.account.first("mail") or ""
+    return visit.account.login or visit.account.address or ""

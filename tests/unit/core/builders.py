@@ -42,6 +42,7 @@ from connector.core.rules import (
     Rules,
     Safety,
 )
+from connector.core.supann_reading import read_entry
 
 PEOPLE = "ou=people,dc=umontpellier,dc=fr"
 POLICY = "cn=provisional,ou=policies,dc=umontpellier,dc=fr"
@@ -145,7 +146,7 @@ def account(
         **attributes,
     }
     given = {n: (v,) if isinstance(v, str) else tuple(v) for n, v in values.items()}
-    return Account(dn, {n: v for n, v in given.items() if v}, password=password)
+    return read_entry(dn, {n: v for n, v in given.items() if v}, password)
 
 
 def facts(
@@ -184,7 +185,7 @@ def having(entry_: Account, **attributes: str | Sequence[str]) -> Account:
     """The entry with other values in some attributes."""
     given = {n: (v,) if isinstance(v, str) else tuple(v) for n, v in attributes.items()}
     merged = {**entry_.attributes, **given}
-    return replace(entry_, attributes={n: v for n, v in merged.items() if v})
+    return read_entry(entry_.dn, {n: v for n, v in merged.items() if v}, entry_.password)
 
 
 # --- what apply, directory and journal do, as a function of values ------------------------------
@@ -208,7 +209,7 @@ def applied(change: Change, current: Account | None) -> Account | None:
             there = {value.lower() for value in kept}
             values = (*kept, *(v for v in after if v.lower() not in there))
         attributes[name] = values
-    return Account(change.dn, {n: v for n, v in attributes.items() if v}, password=password)
+    return read_entry(change.dn, {n: v for n, v in attributes.items() if v}, password)
 
 
 def _sealed(change: Change, sealed: Sealed | None) -> Sealed | None:

@@ -8,6 +8,7 @@ import pytest
 
 from connector.core.aftermath import Left, left
 from connector.core.model import Account, Action, Change, Fate
+from connector.core.supann_reading import read_entry
 
 DN = "uid=e1,ou=people,dc=test"
 STATE = "{COMPTE}A:SupannActif:20261001:20271231"
@@ -25,7 +26,7 @@ def account(*, reset: bool, policy: bool, **attributes: str) -> Account:
         "pwdPolicySubentry": (POLICY,) if policy else (),
         **{name: (value,) for name, value in attributes.items()},
     }
-    return Account(DN, {name: values for name, values in found.items() if values})
+    return read_entry(DN, {name: values for name, values in found.items() if values})
 
 
 def reissue(of: Account, **values: object) -> Change:
@@ -83,7 +84,7 @@ def test_an_entry_that_was_made_is_known_by_what_is_ours_though_others_have_touc
 @pytest.mark.parametrize("name", ["supannEtuId", "uid", "supannRessourceEtatDate", "pwdReset"])
 def test_an_entry_that_somebody_else_made_is_not_taken_for_ours(name: str) -> None:
     theirs = {n: v for n, v in PROVISIONAL.attributes.items() if n != name}
-    assert left(creation(), Account(DN, theirs), "") is Left.NOT_MADE
+    assert left(creation(), read_entry(DN, theirs), "") is Left.NOT_MADE
 
 
 def test_what_was_to_be_deleted_is_done_once_it_is_gone() -> None:

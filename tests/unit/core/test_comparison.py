@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from connector.core import comparison, supann
+from connector.core.account import Values
 from connector.core.comparison import Difference
 from connector.core.ldap_filter import holds
 from connector.core.model import Account, Action, Change
-from connector.core.supann import Values
 from tests.unit.core.builders import DN, NUMBER, POLICY, account
 
 

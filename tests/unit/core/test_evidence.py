@@ -30,7 +30,7 @@ WITH_BOTH = having(WITH_MAIL, scolpassCharter="2026 2026-10-01T07:00:00Z")
     ],
 )
 def test_a_password_is_her_own_once_pwdreset_is_not_true(current: Account, changed: bool) -> None:
-    assert evidence.password_changed(current) is changed
+    assert current.has_own_password is changed
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.core import supann
 from connector.core.model import Change, Override, Rejection, State, Status
 from connector.core.rules import Rules
 from connector.render.machine import differences
@@ -74,7 +73,7 @@ def told_well(life: Life, zone: ZoneInfo) -> None:
 
 def step(life: Life, what: str, day: date, year: int) -> int:
     """One thing that the student, the register or the desk does; the latest year enrolled in."""
-    state = supann.current_state(life.account).state if life.facts.account is not None else None
+    state = life.account.current.state if life.facts.account is not None else None
     match what:
         case "password":
             if life.facts.account is not None and life.account.must_change:

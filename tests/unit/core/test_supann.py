@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from connector.core import catalogue, supann
+from connector.core.account import CurrentState, Values
 from connector.core.dn import is_below, same_dn
 from connector.core.model import Enrolment, State, Status
-from connector.core.supann import CurrentState, Values
 from tests.unit.core.builders import DN, NUMBER, POLICY, RULES, account, having, row
 
 START, END = date(2026, 9, 1), date(2027, 12, 31)
@@ -44,14 +44,14 @@ PARIS = ZoneInfo("Europe/Paris")
     ],
 )
 def test_a_state_is_read_in_supanns_words(value: str, current: CurrentState) -> None:
-    found = supann.current_state(account(value))
+    found = account(value).current
     assert (found.state, found.start, found.end) == (current.state, current.start, current.end)
 
 
 def test_a_suspension_beside_another_value_is_believed() -> None:
     two = ("{COMPTE}A:SupannActif:20260901:", "{COMPTE}S:SupannVerrouille:20261001:")
-    assert supann.current_state(account(*two)).state is State.SUSPENDED
-    assert supann.current_state(account(*two[::-1])).state is State.SUSPENDED
+    assert account(*two).current.state is State.SUSPENDED
+    assert account(*two[::-1]).current.state is State.SUSPENDED
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_suspension_beside_another_value_is_believed() -> None:
 )
 def test_a_state_is_written_in_supanns_words_and_read_back(state: State, value: str) -> None:
     assert supann.state_value("COMPTE", state, START, END) == value
-    assert supann.current_state(account(value)).state is state
+    assert account(value).current.state is state
     assert supann.state_value("COMPTE", State.EXPIRED, START, None) == (
         "{COMPTE}I:SupannExpire:20260901:"
     )
@@ -156,7 +156,7 @@ def test_states_of_other_resources_are_not_named() -> None:
 def test_an_entry_is_also_somebody_elses_by_number_or_affiliation(
     attributes: dict[str, str], shared: bool
 ) -> None:
-    assert supann.is_shared_person(having(account(), **attributes)) is shared
+    assert having(account(), **attributes).is_shared_person is shared
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_an_entry_is_also_somebody_elses_by_number_or_affiliation(
 )
 def test_dns_are_compared_without_case_and_blanks(one: str, other: str, same: bool) -> None:
     assert same_dn(one, other) is same
-    assert supann.has_policy(account(pwdPolicySubentry=one), other) is same
+    assert account(pwdPolicySubentry=one).is_under(other) is same
 
 
 def test_a_dn_is_below_its_base_and_no_other() -> None:

@@ -1,0 +1,173 @@
+"""An entry read as an account: SUPANN's composite values, labels and times, in neutral words.
+
+Sources: SUPANN 2018 (supannRessourceEtatDate, labelled values), eduPerson 202111,
+draft-behera-ldap-password-policy-10 for the ``pwd*`` attributes, RFC 4517 (GeneralizedTime).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from functools import lru_cache
+
+from connector.core.account import NO_STATE, Account, CurrentState, State, Values
+from connector.core.catalogue import (
+    ADDRESSES,
+    ATTRIBUTES,
+    GIVEN,
+    LOGINS,
+    OBJECT_CLASSES,
+    TELLING,
+    Given,
+)
+from connector.core.generalized_time import instant
+
+BACKUP_LABEL = "{SECOURS}"  # in any case (SUPANN)
+_STUDENT_AFFILIATIONS = frozenset({"student", "member", "alum"})
+_OUR_CLASS = OBJECT_CLASSES[-1].lower()  # nobody else adds it
+_STATE_DATE = re.compile(r"\{([^}]+)\}([^:]*):([^:]*):([^:]*):([^:]*)")
+# What is given, by the attribute that shows it, and which values of that are ours. What a student
+# gives by choosing a password is no value.
+_SHOWN = tuple(
+    (
+        row.name,
+        row.shown_by,
+        re.compile(ours, re.IGNORECASE) if (ours := ATTRIBUTES[row.shown_by].ours) else None,
+    )
+    for row in GIVEN.values()
+    if row.writes
+)
+_NOTHING: Mapping[str, Values] = {}
+_NOTHING_GIVEN: Mapping[Given, Values] = {}
+
+
+def read_entry(
+    dn: str,
+    attributes: Mapping[str, Values],
+    password: bool = True,
+    lower: Mapping[str, Values] = _NOTHING,
+) -> Account:
+    """The account that an entry stands for.
+
+    Args:
+        dn: where it stands.
+        attributes: by name, in the spelling of :mod:`connector.core.catalogue`.
+        password: whether a password is there.
+        lower: by an attribute's name, the values that stand below it.
+    """
+    value = attributes.get
+
+    def first(name: str) -> str | None:
+        found = value(name)
+        return found[0] if found else None
+
+    def every(*names: str) -> Values:
+        if not lower:
+            return tuple([one for name in names for one in value(name, ())])
+        return tuple([v for n in names for v in (*value(n, ()), *lower.get(n, ()))])
+
+    numbers, uid, affiliations = value("supannEtuId", ()), first("uid"), _affiliations(attributes)
+    current, mail = _states(value("supannRessourceEtatDate", ()))
+    opens, closes = first("pwdStartTime"), first("pwdEndTime")
+    return Account(
+        dn=dn,
+        attributes=attributes,
+        password=password,
+        lower=lower,
+        numbers=numbers,
+        every_number=every("supannEtuId") if lower else numbers,
+        uid=uid,
+        every_uid=every("uid"),
+        mails=value("mail", ()),
+        login=first("supannAliasLogin"),
+        has_addresses=all(map(value, LOGINS)),
+        every_login=every(*LOGINS),
+        every_address=every(*ADDRESSES),
+        name=first("displayName") or first("cn"),
+        birth_date=first("supannOIDCDateDeNaissance"),
+        known_by=tuple([one for name in TELLING for one in value(name, ())]),
+        is_ours=_OUR_CLASS in map(str.lower, value("objectClass", ())),
+        is_shared_person=bool(value("supannEmpId")) or not _STUDENT_AFFILIATIONS >= affiliations,
+        is_student="student" in affiliations,
+        current=current,
+        mail=mail,
+        must_change=(first("pwdReset") or "").upper() == "TRUE",
+        policy=first("pwdPolicySubentry"),
+        opens_at=instant(opens) if opens else None,
+        closes_at=instant(closes) if closes else None,
+        given=_given(attributes),
+        private_mails=value("supannMailPerso", ()),
+    )
+
+
+def _affiliations(attributes: Mapping[str, Values]) -> frozenset[str]:
+    return frozenset(map(str.lower, attributes.get("eduPersonAffiliation", ())))
+
+
+def _given(attributes: Mapping[str, Values]) -> Mapping[Given, Values]:
+    """What the student gave, as the entry shows it."""
+    found: dict[Given, Values] = {}
+    for given, name, ours in _SHOWN:
+        values = attributes.get(name)
+        if not values:
+            continue
+        if ours is not None:
+            # A value of ours begins with its label, which says only what it is.
+            values = tuple(one[label.end() :] for one in values if (label := ours.match(one)))
+        if values:
+            found[given] = values
+    return found or _NOTHING_GIVEN
+
+
+# --- states -----------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=8192)
+def _states(values: Values) -> tuple[CurrentState, CurrentState]:
+    """What ``supannRessourceEtatDate`` says of the account, and of its mail."""
+    return state_among(values, "COMPTE"), state_among(values, "MAIL")
+
+
+def state_among(values: Values, resource: str = "COMPTE") -> CurrentState:
+    """What values of ``supannRessourceEtatDate`` say of one resource; a suspension is believed."""
+    best = NO_STATE
+    for value in values:
+        parsed = _parse_state(value)
+        if (
+            parsed
+            and parsed[0] == resource
+            and (best.state is None or parsed[1].state is State.SUSPENDED)
+        ):
+            best = parsed[1]
+    return best
+
+
+@lru_cache(maxsize=8192)
+def _parse_state(value: str) -> tuple[str, CurrentState] | None:
+    found = _STATE_DATE.fullmatch(value)
+    if not found:
+        return None
+    resource, letter, word, start, end = (part.strip() for part in found.groups())
+    letter = letter.upper()
+    lowered = word.lower()
+    if letter == "A":
+        state = State.GRACE if lowered == "supannsursis" else State.ACTIVE
+    elif letter == "S":
+        state = State.SUSPENDED
+    elif letter == "I":
+        inactive = lowered in ("supanncree", "supannprecree")
+        state = State.INACTIVE if inactive else State.EXPIRED
+    else:
+        return None
+    return resource.upper(), CurrentState(state, _day(start), _day(end))
+
+
+@lru_cache(maxsize=4096)
+def _day(text: str) -> date | None:
+    if not re.fullmatch(r"\d{8}", text):
+        return None
+    try:
+        return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+    except ValueError:
+        return None
