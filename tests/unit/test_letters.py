@@ -7,6 +7,7 @@ import io
 import os
 import re
 import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from connector.core.letter_words import address_lines, grouped, known
 from connector.desk import letter_text
 from connector.desk.letter_text import cutoff_words
 from connector.edges.files import finished
+from connector.edges.pdf import typesetting
 from connector.edges.pdf.binder import Binder
 from connector.edges.pdf.typesetting import Press
 from connector.errors import ScolpassError, UsageError
@@ -239,6 +241,44 @@ def test_a_sign_that_no_font_has_is_named_with_the_package(
     lacking = press.lacking({**BARE, "steps": [{"name": name, "code": "X"}]})
     assert lacking is not None
     assert said in lacking
+
+
+FONT = "/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf"
+COLLECTION = "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"
+
+
+@pytest.mark.parametrize(
+    ("font", "index", "has", "lacks"),
+    [
+        (FONT, 0, "aéŁễ\ufb01", "王\U0001f600\ue000"),
+        (COLLECTION, 0, "a王一龍", "\U000323b0\u0f39"),
+        (COLLECTION, 3, "a王一龍", "\U000323b0\u0f39"),
+        ("/nowhere.ttf", 0, "", "a"),
+    ],
+)
+def test_a_font_says_which_characters_it_has(font: str, index: int, has: str, lacks: str) -> None:
+    found = typesetting._characters(font, index)
+    assert [one for one in has if one not in found] == []
+    assert [one for one in lacks if one in found] == []
+
+
+@given(st.data())
+def test_a_broken_font_stops_nothing(data: st.DataObject) -> None:
+    whole = Path(FONT).read_bytes()
+    head = 12 + 16 * int.from_bytes(whole[4:6])  # the list of its tables
+    cmap = next(
+        int.from_bytes(whole[at + 8 : at + 12])
+        for at in range(12, head, 16)
+        if whole[at : at + 4] == b"cmap"
+    )
+    broken = bytearray(whole[: data.draw(st.sampled_from([len(whole), 0, 3, 12, 40, cmap + 9]))])
+    places = st.one_of(st.integers(0, head - 1), st.integers(cmap, cmap + 600))
+    for at, octet in data.draw(st.dictionaries(places, st.integers(0, 255), max_size=8)).items():
+        broken[at : at + 1] = bytes([octet])
+    with tempfile.NamedTemporaryFile(suffix=".ttf") as file:
+        Path(file.name).write_bytes(broken)
+        found = typesetting._characters(file.name, 0)
+    assert "\U0010ffff" not in found
 
 
 def test_letters_are_bound_in_their_order(press: Press) -> None:

@@ -13,7 +13,7 @@ import re
 import struct
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -197,63 +197,39 @@ class _Coverage:
 
     def _table(self, key: tuple[str, int]) -> _Ranges:
         if key not in self._tables:
-            path, index = key
-            try:
-                self._tables[key] = _Ranges(_character_map(Path(path), index))
-            except (OSError, struct.error, IndexError):
-                self._tables[key] = _Ranges([])  # a broken font shows nothing
+            self._tables[key] = _characters(*key)
         return self._tables[key]
 
 
 class _Ranges:
-    """Code points, as sorted ranges."""
+    """Code points in ascending order, as ranges."""
 
-    def __init__(self, ranges: list[tuple[int, int]]) -> None:
-        ranges.sort()
-        self._starts = [start for start, _ in ranges]
-        self._ends = [end for _, end in ranges]
+    def __init__(self, code_points: Iterable[int] = ()) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        for one in code_points:
+            if self._ends and one == self._ends[-1] + 1:
+                self._ends[-1] = one
+            else:
+                self._starts.append(one)
+                self._ends.append(one)
 
     def __contains__(self, character: str) -> bool:
         place = bisect_right(self._starts, ord(character)) - 1
         return place >= 0 and ord(character) <= self._ends[place]
 
 
-def _character_map(path: Path, index: int) -> list[tuple[int, int]]:
-    """The code points that a font has, from its ``cmap`` (OpenType 1.9.1, formats 4 and 12)."""
-    with path.open("rb") as file:
+def _characters(path: str, index: int) -> _Ranges:
+    """The characters that a font has; a broken one has none."""
+    # Imported where it is needed: a command that prints nothing does not wait for it.
+    from fontTools.ttLib import TTFont, TTLibError  # type: ignore[import-untyped]
 
-        def read(at: int, layout: str) -> tuple[Any, ...]:
-            file.seek(at)
-            return struct.unpack(layout, file.read(struct.calcsize(layout)))
-
-        start = 0
-        if read(0, ">4s")[0] == b"ttcf":
-            start = read(12 + 4 * index, ">I")[0]
-        (count,) = read(start + 4, ">H")
-        tables = {
-            tag: offset
-            for tag, _, offset, _ in (
-                read(start + 12 + 16 * place, ">4sIII") for place in range(count)
-            )
-        }
-        if b"cmap" not in tables:
-            return []
-        cmap = tables[b"cmap"]
-        best: tuple[int, int] = (0, 0)  # format, offset: format 12 has more than format 4
-        for place in range(read(cmap + 2, ">H")[0]):
-            platform, encoding, offset = read(cmap + 4 + 8 * place, ">HHI")
-            (layout,) = read(cmap + offset, ">H")
-            unicode = platform == 0 or (platform == 3 and encoding in (1, 10))
-            if unicode and layout in (4, 12):
-                best = max(best, (layout, cmap + offset))
-        layout, table = best
-        if layout == 12:
-            (groups,) = read(table + 12, ">I")
-            flat = read(table + 16, f">{3 * groups}I")
-            return list(zip(flat[0::3], flat[1::3], strict=True))
-        if layout == 4:
-            segments = read(table + 6, ">H")[0] // 2
-            ends = read(table + 14, f">{segments}H")
-            starts = read(table + 16 + 2 * segments, f">{segments}H")
-            return [pair for pair in zip(starts, ends, strict=True) if pair[0] != 0xFFFF]
-        return []
+    try:
+        with Path(path).open("rb") as file, TTFont(file, fontNumber=index, lazy=True) as font:
+            # Without this, the names of all its glyphs would be read to answer.
+            font.setGlyphOrder([""] * font["maxp"].numGlyphs)
+            found = _Ranges(sorted(font.getBestCmap() or ()))
+            font.tables.clear()  # its parts hold each other, and a large font's hold much
+            return found
+    except (OSError, TTLibError, struct.error, LookupError, AssertionError, ValueError):
+        return _Ranges()
