@@ -16,6 +16,8 @@ import sys
 import threading
 from abc import ABC, abstractmethod
 from contextlib import suppress
+from io import FileIO, TextIOWrapper
+from logging.handlers import WatchedFileHandler
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
@@ -149,14 +151,10 @@ class _Stream(_Sink):
 class _File(_Sink):
     """A file that is appended to, and opened anew when logrotate has moved it away."""
 
-    _give_back = staticmethod(os.close)  # held here: when Python ends, the module is empty first
-
     def __init__(self, path: Path) -> None:
         super().__init__()
-        self._path = path
-        self._descriptor = -1
         try:
-            self._open()
+            self._handler = _OwnFile(path)
         except OSError as error:
             raise ConfigurationError(
                 f"cannot write the log file {path}: {error.strerror}",
@@ -164,37 +162,31 @@ class _File(_Sink):
             ) from None
 
     def __del__(self) -> None:
-        self._close()
-
-    def _open(self) -> None:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-        self._descriptor = open_own(self._path, flags, 0o640)
-        status = os.fstat(self._descriptor)
-        self._opened = (status.st_dev, status.st_ino)
-
-    def _close(self) -> None:
-        if self._descriptor >= 0:
-            self._give_back(self._descriptor)
-            self._descriptor = -1
-
-    def _moved(self) -> bool:
-        try:
-            status = self._path.stat()
-        except OSError:
-            return True
-        return (status.st_dev, status.st_ino) != self._opened
+        if hasattr(self, "_handler"):
+            self._handler.close()
 
     def _write(self, text: str) -> None:
+        self._handler.handle(logging.makeLogRecord({"msg": text.removesuffix("\n")}))
+
+
+class _OwnFile(WatchedFileHandler):
+    """Opens its file as one of ours; what it cannot write goes to stderr."""
+
+    def _open(self) -> TextIOWrapper:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        raw = FileIO(open_own(Path(self.baseFilename), flags, 0o640), "w")
+        # One write a line, so that several processes may share the file, and nothing is kept back
+        # that a full disk did not take. Text without a buffer is what `python -u` has, too.
+        return TextIOWrapper(raw, "utf-8", "backslashreplace", write_through=True)
+
+    def emit(self, record: logging.LogRecord) -> None:
         try:
-            if self._descriptor < 0 or self._moved():
-                self._close()
-                self._open()
-            # One write a line, so that several processes may share the file.
-            rest = text.encode(errors="backslashreplace")
-            while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
-        except OSError:
-            _Stream(sys.stderr).msg(text.removesuffix("\n"))
+            super().emit(record)
+        except OSError:  # from opening it anew
+            self.handleError(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - as logging calls it
+        _Stream(sys.stderr).msg(self.format(record))
 
 
 def _milliseconds(_logger: object, _method: str, event: EventDict) -> EventDict:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
+import resource
+import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -22,6 +26,7 @@ from connector.log import redaction
 from connector.log import setup as log
 from connector.log.redaction import guard_secret, guarded_secret, scrub
 from connector.log.setup import configure
+from tests.support.processes import started
 
 
 @dataclass
@@ -145,6 +150,84 @@ def test_a_file_that_logrotate_moved_is_opened_anew(tmp_path: Path) -> None:
     assert "one" in (tmp_path / "scolpass.log.1").read_text()
     assert "two" in file.read_text()
     assert "one" not in file.read_text()
+
+
+def test_a_folder_that_is_away_for_a_while_stops_no_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, moved = tmp_path / "log", tmp_path / "moved"
+    folder.mkdir()
+    file = folder / "scolpass.log"
+    configure(Rules(file=file))
+    structlog.get_logger().info("one")
+    folder.rename(moved)
+    structlog.get_logger().info("two")
+    structlog.get_logger().info("three")
+    said = [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()]
+    assert said == ["two", "three"]
+    folder.mkdir()
+    for word in ("four", "five"):
+        structlog.get_logger().info(word)
+    assert [json.loads(line)["event"] for line in file.read_text().splitlines()] == ["four", "five"]
+    assert capsys.readouterr().err == ""
+
+
+def test_a_disk_that_was_full_tears_and_repeats_no_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "scolpass.log"
+    configure(Rules(file=file))
+    structlog.get_logger().info("one")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # A limit of the kernel's: SIGXFSZ is ignored by Python, and write() says EFBIG.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file.stat().st_size, before[1]))
+    try:
+        for word in ("two", "three" * 5_000):
+            structlog.get_logger().info(word)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    structlog.get_logger().info("four")
+    assert [json.loads(line)["event"] for line in file.read_text().splitlines()] == ["one", "four"]
+    said = [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()]
+    assert said == ["two", "three" * 5_000]
+
+
+@pytest.mark.parametrize("size", [10, 9_000, 70_000])
+def test_a_line_is_one_write_so_that_processes_may_share_the_file(
+    tmp_path: Path, size: int
+) -> None:
+    file = tmp_path / "scolpass.log"
+    script = (
+        "import sys, structlog\n"
+        "from pathlib import Path\n"
+        "from tests.unit.test_log import Rules\n"
+        "from connector.log.setup import configure\n"
+        "configure(Rules(file=Path(sys.argv[1])))\n"
+        "for _ in range(200):\n"
+        "    structlog.get_logger().info(sys.argv[2] * int(sys.argv[3]))\n"
+    )
+    writers = [
+        started([sys.executable, "-c", script, str(file), word, str(size)]) for word in "abc"
+    ]
+    assert [one.wait(timeout=60) for one in writers] == [0, 0, 0]
+    found = [json.loads(line)["event"] for line in file.read_text().splitlines()]
+    assert Counter(found) == {word * size: 200 for word in "abc"}
+
+
+def test_a_link_that_somebody_else_put_in_its_place_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, elsewhere = tmp_path / "scolpass.log", tmp_path / "elsewhere"
+    configure(Rules(file=file))
+    structlog.get_logger().info("one")
+    elsewhere.write_text("")
+    file.rename(tmp_path / "scolpass.log.1")
+    file.symlink_to(elsewhere)
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 12345)
+    monkeypatch.setattr("connector.settings.own_files._ROOT", -1)
+    structlog.get_logger().info("two")
+    assert elsewhere.read_text() == ""
+    assert json.loads(capsys.readouterr().err)["event"] == "two"
 
 
 def test_a_file_that_cannot_be_opened_is_a_mistake_of_the_configuration(tmp_path: Path) -> None:
