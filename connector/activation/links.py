@@ -130,7 +130,10 @@ def forgotten(portal: Portal, identifier: str, address: str) -> None:
         if backup is None or state not in IN_USE:
             log.info("no link for a forgotten password", student_number=number, state=state)
             return
-        changed = passwords.changed_at(directory, account.dn)
+        held, changed = directory.held_at(account.dn)
+        if held is None or held.locked_by_hand:
+            log.info("no link for a forgotten password", student_number=number, reason="locked")
+            return
     if not portal.guard.may_be_mailed(number):
         log.info("no link for a forgotten password", student_number=number, reason="enough today")
         return
@@ -153,11 +156,12 @@ def reset(portal: Portal, text: str, new: str, again: str) -> None:
     link = follow(portal, text, RESET)
     known = portal.journal.accounts([link.number]).get(link.number)
     with portal.directory() as directory:
-        account = directory.account_at(known.dn) if known else None
+        account, changed = directory.held_at(known.dn) if known else (None, "")
         if (
             account is None
             or account.current.state not in IN_USE
-            or passwords.changed_at(directory, account.dn) != link.value
+            or account.locked_by_hand
+            or changed != link.value
             or link_goes_to(portal, link.number, account) != link.mark
         ):
             raise LinkOver("password or backup mail were changed since", "Ask for another link.")

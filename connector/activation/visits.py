@@ -181,6 +181,9 @@ def _held(portal: Portal, token: str, session: Session, now: datetime) -> Accoun
         account, changed = directory.held_at(session.kept["dn"])
         if account is None or account.current.state not in OPEN:
             return None
+        if account.locked_by_hand:
+            log.info("session over: the account is locked", student_number=session.number)
+            return None
         if not holds(session, account, changed):
             log.info("session over: another password stands", student_number=session.number)
             return None

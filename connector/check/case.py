@@ -31,7 +31,8 @@ class Census:
     shared: int = 0  # entries that are also somebody else's
     must_change: set[str] = field(default_factory=set)  # numbers with pwdReset TRUE, not expired
     unguarded: list[str] = field(default_factory=list)  # of those, not under the provisional policy
-    policies: dict[str, int] = field(default_factory=dict)  # by pwdPolicySubentry
+    policies: dict[str, list[str]] = field(default_factory=dict)  # numbers by pwdPolicySubentry
+    bare: list[str] = field(default_factory=list)  # numbers of ours without any password
     example: str | None = None  # the DN of a student who is nobody else
 
 

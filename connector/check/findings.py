@@ -97,8 +97,3 @@ def wrong(
 def unseen(area: str, why: str, cure: str = "") -> Finding:
     """What could not be looked at, and why."""
     return Finding(area, why, Mark.UNSEEN, cure)
-
-
-def many(count: int, one: str, several: str = "") -> str:
-    """A count with its noun."""
-    return f"{count:,} {one if count == 1 else several or one + 's'}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from connector.check.case import Case, Findings
-from connector.check.findings import Finding, Mark, many
+from connector.check.findings import Finding, Mark
+from connector.core.counting import many
 from connector.desk.doors import KINDS, Doors, Locked, locked
 
 _SAID = {

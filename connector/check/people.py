@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from connector.check.case import Case, Census, Findings
-from connector.check.findings import Finding, hint, many, warning, wrong
+from connector.check.findings import Finding, hint, warning, wrong
+from connector.core.counting import many
 from connector.core.dn import is_below
 from connector.core.model import State
 from connector.edges.ldap import passwords, probes
@@ -52,8 +53,17 @@ def accounts(case: Case) -> Findings:
         yield wrong(
             "accounts",
             f"never locked nor closed, as the policy {dn} that they name is not there: "
-            f"{many(census.policies[dn], 'account')}",
+            f"{many(len(census.policies[dn]), 'account')}",
             "Add that policy, or take pwdPolicySubentry off those entries.",
+            census.policies[dn],
+        )
+    bare = sorted(census.bare)
+    if bare:
+        yield warning(
+            "accounts",
+            f"without a password, so that nobody can sign in: {many(len(bare), 'account')}",
+            "Each: `scolpass show NUMBER` says what gives it one, a reissue most often.",
+            bare,
         )
     if census.unguarded:
         yield warning(
@@ -68,6 +78,7 @@ def accounts(case: Case) -> Findings:
 def _count_accounts(case: Case) -> Census:
     census = Census()
     people = case.server.people_dn
+    without = passwords.without_password(case.server, case.tree)
     provisional = case.server.spelled(case.settings.password.provisional.policy_dn)
     for account in probes.census(case.server, case.tree):
         numbers = account.numbers
@@ -80,14 +91,17 @@ def _count_accounts(case: Case) -> Census:
             census.outside.append(account.dn)
         policy = account.policy
         if policy is not None:
-            census.policies[policy] = census.policies.get(policy, 0) + 1
+            census.policies.setdefault(policy, []).append(numbers[0])
         if account.is_shared_person:
             census.shared += 1
             continue
         if census.example is None and is_below(account.dn, people):
             census.example = account.dn
-        if account.must_change:
-            state = account.current.state
+        state = account.current.state
+        if account.dn in without:
+            if state not in (None, State.EXPIRED):  # a return, or a run, gives those one
+                census.bare.append(numbers[0])
+        elif account.must_change:
             if state is not State.EXPIRED:  # of which no letter is printed any more
                 census.must_change.add(numbers[0])
             if state is State.INACTIVE and not account.is_under(provisional):

@@ -6,7 +6,8 @@ import os
 from datetime import datetime, timedelta
 
 from connector.check.case import Case, Findings
-from connector.check.findings import Finding, Mark, hint, many, unseen, warning, wrong
+from connector.check.findings import Finding, Mark, hint, unseen, warning, wrong
+from connector.core.counting import many
 from connector.core.dates import shown
 from connector.core.model import Known, Sealed
 from connector.edges.database.url import lock_file
@@ -187,7 +188,8 @@ def compared(case: Case) -> Findings:
         yield warning(
             "journal",
             f"gone from the directory: {many(len(missing), 'entry', 'entries')} of ours",
-            "The next sync makes them again, under the same identifiers.",
+            "The next sync makes those again that are still due and whose uid nobody else has: "
+            "`scolpass plan` lists them, `scolpass show NUMBER` says of each.",
             missing,
         )
     unknown = census.dns.keys() - known.keys()

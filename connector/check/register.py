@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import chain
 
 from connector.check.case import Case, Findings
-from connector.check.findings import Finding, many, unseen, warning, wrong
+from connector.check.findings import Finding, unseen, warning, wrong
+from connector.core.counting import many
 from connector.core.feed import feed_drop
 from connector.core.identifiers import in_place_order
 from connector.core.model import Enrolment, Feed
@@ -49,7 +50,8 @@ def source(case: Case) -> Findings:
         )
     elif case.last.students:
         yield Finding(
-            "source", f"{feed.distinct:,} students, {case.last.students:,} in the last good run"
+            "source",
+            f"{many(feed.distinct, 'student')}, {case.last.students:,} in the last good run",
         )
 
 

@@ -10,6 +10,7 @@ import typer
 from connector.cli.console import stdout
 from connector.cli.options import ConfigOption, JsonOption, ReasonOption, example
 from connector.cli.shared import end_with, opened_context, print_json
+from connector.core.counting import many
 from connector.core.peers import LOOPBACK
 from connector.openldap import names
 
@@ -35,7 +36,7 @@ def rebuild(
     if as_json:
         print_json({"added": added})
     else:
-        stdout.print(f"{added:,} accounts were added to the journal.")
+        stdout.print(f"{many(added, 'account was', 'accounts were')} added to the journal.")
 
 
 @commands.command(

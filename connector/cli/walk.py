@@ -108,7 +108,7 @@ def resync(
         list[str], typer.Argument(help="Student numbers, uids, logins or addresses.")
     ],
     force: Annotated[
-        bool, typer.Option("--force", help="Take the rows of the moment as the whole truth.")
+        bool, typer.Option("--force", help="Let only the rows count that the register has now.")
     ] = False,
     reason: ReasonOption = "",
     as_json: JsonOption = False,

@@ -83,6 +83,7 @@ class Account:
     mail: CurrentState = NO_STATE  # of its mailbox
     must_change: bool = False  # the password opens nothing but its own change
     policy: str | None = None  # the DN of the password policy that it names
+    locked_by_hand: bool = False  # for good; only where it was read with its lock
     opens_at: datetime | None = None  # before it no password opens it; None: none is named
     closes_at: datetime | None = None  # from then on none opens it; None: none is named
 

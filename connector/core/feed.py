@@ -215,7 +215,8 @@ def feed_drop(distinct: int, previous: int | None, limit: str) -> str | None:
     # One decimal cut off, not rounded, would call 10.04 % "10.0 %" and seem to pass.
     tenths = -(-fall * 1000 // previous)
     return (
-        f"{distinct} students have a good row, {previous} had one in the last run: "
+        f"{distinct} {'student has' if distinct == 1 else 'students have'} a good row, "
+        f"{previous} had one in the last run: "
         f"{fall} fewer ({tenths // 10}.{tenths % 10} %), "
         f"and safety.max_feed_drop = {limit} allows {int(allowed)} fewer"
     )

@@ -332,7 +332,7 @@ def _expire(facts: Facts, account: Account, rules: Rules, today: date, base: Dec
         start, ending = today, Ending.CANCELLATION
         reason = "no enrolment counts any more: cancelled in the register"
         if facts.override.force:
-            reason = "no enrolment counts any more: the rows of the moment are the whole truth"
+            reason = "no enrolment counts any more by the register's rows of today alone (--force)"
     known = facts.known
     announced = (
         by_calendar

@@ -249,6 +249,8 @@ def _left_without_password(facts: Facts, account: Account) -> tuple[str, ...]:
     """What is said of an account that has no password because an undo took it away."""
     if account.password or not facts.override.undone or account.is_shared_person:
         return ()
+    if account.current.state is not None:  # it was deleted, whatever was undone
+        return (f"{facts.number}: has no password; `scolpass reissue {facts.number}` gives one",)
     return (
         f"{facts.number}: has no password, and an undo keeps it from being given one; "
         f"`scolpass resync {facts.number} --force` gives one",

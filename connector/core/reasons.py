@@ -35,7 +35,11 @@ class Reason(StrEnum):
     LETTER_LOCKED = "letter_locked"
     REISSUED = "reissued"
     RESET_BY_OTHERS = "reset_by_others"
+    # ... once something graver is mended.
+    THEN_ACTIVATE = "then_activate"
+    THEN_CHANGE = "then_change"
     NO_PASSWORD = "no_password"  # noqa: S105 - a word for its absence
+    NO_PASSWORD_UNDONE = "no_password_undone"  # noqa: S105 - likewise
     LOCKED = "locked"
     LOCKED_FOR_GOOD = "locked_for_good"
     LOCKED_UNSURE = "locked_unsure"
@@ -47,7 +51,9 @@ class Reason(StrEnum):
     EXPIRED_CANCELLED = "expired_cancelled"
     ENDED = "ended"
     ENDED_BY_OTHERS = "ended_by_others"
+    ENDED_AND_KEPT = "ended_and_kept"
     NOT_BEGUN = "not_begun"
+    NOT_BEGUN_AND_KEPT = "not_begun_and_kept"
     IDLE = "idle"
     TOO_OLD = "too_old"
     # No entry stands.
@@ -91,18 +97,7 @@ class Reason(StrEnum):
     EVENT_REJECTED = "event_rejected"
 
 
-OPENS = frozenset(
-    {
-        Reason.OPEN,
-        Reason.OPEN_IN_GRACE,
-        Reason.OPEN_NOT_ACTIVE,
-        Reason.OPEN_COMPLETE,
-        Reason.OPEN_OTHERWISE,
-        Reason.OPEN_STILL,
-        Reason.OPEN_UNGUARDED,
-        Reason.NOT_MANAGED_OPEN,
-    }
-)
+OPENS = frozenset(one for one in Reason if one.name.startswith("OPEN")) | {Reason.NOT_MANAGED_OPEN}
 CANNOT_BE_SEEN = frozenset({Reason.NOT_MANAGED_UNSEEN, Reason.UNSEEN})
 
 # What words may name. All may be absent: a field that has none reads as nothing.
@@ -164,13 +159,13 @@ DESK: Mapping[Reason, Words] = {
         "The account is{state}, and the directory still takes its password.", _RESYNC
     ),
     Reason.OPEN_UNGUARDED: Words(
-        "The directory takes any password of this entry, whatever state it is in: no password "
-        "policy holds for it{policy}.",
+        "The directory takes the password of this entry, whatever state it is in: no password "
+        "policy applies to it{policy}.",
         "scolpass check",
     ),
     Reason.NEVER_ACTIVATED: Words(
-        "The account was never activated: the provisional password opens the first connection "
-        "only{until}; still missing{missing}.",
+        "The account was never activated: the provisional password is good{until}, for the first "
+        "connection only; still missing{missing}.",
         "The student makes the first connection with the password of the letter "
         "(scolpass letters {number} --out FILE.pdf prints it again)",
     ),
@@ -194,7 +189,7 @@ DESK: Mapping[Reason, Words] = {
     ),
     Reason.REISSUED: Words(
         "A new provisional password was handed out{at}, and the student has not changed it yet: "
-        "it opens the first connection only{until}.",
+        "it is good{until}, for the first connection only.",
         "The student makes the first connection with the new password",
     ),
     Reason.RESET_BY_OTHERS: Words(
@@ -202,7 +197,17 @@ DESK: Mapping[Reason, Words] = {
         "the first connection only.",
         "The student makes the first connection with the password that was given; else " + _REISSUE,
     ),
+    Reason.THEN_ACTIVATE: Words(
+        "After that the student still makes the first connection; still missing{missing}."
+    ),
+    Reason.THEN_CHANGE: Words(
+        "After that the student still changes the password, at the first connection."
+    ),
     Reason.NO_PASSWORD: Words("The entry has no password: somebody deleted it.", _REISSUE),
+    Reason.NO_PASSWORD_UNDONE: Words(
+        "The entry has no password, and an undo keeps it from being given one.",
+        "scolpass resync {number} --force",
+    ),
     Reason.LOCKED: Words(
         "The account has been locked{since}{failures} and stays so{until}; the lock ends by "
         "itself.",
@@ -252,10 +257,20 @@ DESK: Mapping[Reason, Words] = {
         "that end (pwdEndTime).",
         _RESYNC,
     ),
+    Reason.ENDED_AND_KEPT: Words(
+        "The directory has kept the account closed{since}: something other than scolpass set "
+        "that end (pwdEndTime), and scolpass leaves it.",
+        "Ask who set it; they delete pwdEndTime from {dn}",
+    ),
     Reason.NOT_BEGUN: Words(
         "The directory keeps the account closed{until}: something other than scolpass set that "
         "beginning (pwdStartTime).",
         _RESYNC,
+    ),
+    Reason.NOT_BEGUN_AND_KEPT: Words(
+        "The directory keeps the account closed{until}: something other than scolpass set that "
+        "beginning (pwdStartTime), and scolpass leaves it.",
+        "Ask who set it; they delete pwdStartTime from {dn}",
     ),
     Reason.IDLE: Words(
         "The directory has kept the account closed{since}, as nobody had signed in for longer "
@@ -314,8 +329,8 @@ DESK: Mapping[Reason, Words] = {
         "scolpass does not manage {dn}{why}; the directory takes its password.", "{remedy}"
     ),
     Reason.NOT_MANAGED_UNSEEN: Words(
-        "scolpass does not manage {dn}{why}, and may not see whether the directory takes its "
-        "password.",
+        "scolpass does not manage {dn}{why}; the service account may not see whether the "
+        "directory takes its password.",
         "{remedy}",
     ),
     Reason.UNSEEN: Words(

@@ -70,6 +70,7 @@ def read_entry(
     numbers, uid, affiliations = value("supannEtuId", ()), first("uid"), _affiliations(attributes)
     current, mail = _states(value("supannRessourceEtatDate", ()))
     opens, closes = first("pwdStartTime"), first("pwdEndTime")
+    locked = first("pwdAccountLockedTime")  # slapd itself writes when it locked
     return Account(
         dn=dn,
         attributes=attributes,
@@ -94,6 +95,7 @@ def read_entry(
         mail=mail,
         must_change=(first("pwdReset") or "").upper() == "TRUE",
         policy=first("pwdPolicySubentry"),
+        locked_by_hand=locked is not None and instant(locked) is None,
         opens_at=instant(opens) if opens else None,
         closes_at=instant(closes) if closes else None,
         given=_given(attributes),

@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from connector.core.calendar import ONE_DAY, cutoff_of
+from connector.core.calendar import cutoff_of
 from connector.core.dn import is_below
 from connector.core.door import Answer, Marks, Policy, Shut, shut
-from connector.core.generalized_time import end_of_day, instant
 from connector.core.lifecycle import ending_of, is_suspended, matched_again
 from connector.core.model import (
     IN_USE,
@@ -203,7 +202,7 @@ def _of_entry(seen: Seen, facts: Facts, stands: Stands, rules: Rules) -> list[_P
     if ended := closed.pop(Answer.ENDED, None):
         found.append(_ended(seen, facts, account, ended, rules))
     if closed.pop(Answer.NO_PASSWORD, None):
-        found.append((Reason.NO_PASSWORD, {}))
+        found.append((_no_password(facts, account), {}))
     if lock := closed.pop(Answer.LOCKED, None):
         found.append(_locked(account, lock, policy))
     for answer, reason in ((Answer.IDLE, Reason.IDLE), (Answer.TOO_OLD, Reason.TOO_OLD)):
@@ -211,7 +210,10 @@ def _of_entry(seen: Seen, facts: Facts, stands: Stands, rules: Rules) -> list[_P
             found.append((reason, {"since": one.since, "policy": policy.dn if policy else None}))
     mended_with_it = (*_EXPIRED, *_NEEDS_REISSUE)
     if Answer.FIRST_ONLY in closed and not any(reason in mended_with_it for reason, _ in found):
-        found.append(_first_only(seen, facts, account, rules))
+        first_only = _first_only(seen, facts, account, rules)
+        if found:  # whose cure comes first; that of this one does not work before
+            first_only = (_THEN.get(first_only[0], first_only[0]), first_only[1])
+        found.append(first_only)
     return found
 
 
@@ -221,7 +223,23 @@ _EXPIRED = (
     Reason.EXPIRED_CANCELLED,
     Reason.ENDED,
 )
-_NEEDS_REISSUE = (Reason.LETTER_OVER, Reason.LETTER_LOCKED, Reason.NO_PASSWORD)
+_NEEDS_REISSUE = (
+    Reason.LETTER_OVER,
+    Reason.LETTER_LOCKED,
+    Reason.NO_PASSWORD,
+    Reason.NO_PASSWORD_UNDONE,
+)
+_THEN = {
+    Reason.NEVER_ACTIVATED: Reason.THEN_ACTIVATE,
+    Reason.REISSUED: Reason.THEN_CHANGE,
+    Reason.RESET_BY_OTHERS: Reason.THEN_CHANGE,
+}
+
+
+def _no_password(facts: Facts, account: Account) -> Reason:
+    """Why there is no password: it was deleted, or an undo took it from an entry as it stood."""
+    undone = facts.override.undone and account.current.state is None
+    return Reason.NO_PASSWORD_UNDONE if undone else Reason.NO_PASSWORD
 
 
 def _open(seen: Seen, account: Account) -> _Pair:
@@ -243,7 +261,9 @@ def _open(seen: Seen, account: Account) -> _Pair:
 def _not_begun(seen: Seen, facts: Facts, account: Account, door: Shut) -> _Pair:
     suspended = account.current.state is State.SUSPENDED
     if not suspended and not is_suspended(facts):
-        return Reason.NOT_BEGUN, {"until": door.until}
+        kept = not _is_changed(seen, "pwdStartTime")
+        reason = Reason.NOT_BEGUN_AND_KEPT if kept else Reason.NOT_BEGUN
+        return reason, {"until": door.until, "dn": account.dn}
     if not facts.override.suspended and (facts.known is None or facts.known.adopted_suspended):
         return Reason.SUSPENDED_BEFORE, {"since": account.current.start}
     last = seen.last.get(Action.SUSPEND)
@@ -275,10 +295,16 @@ def _ended(seen: Seen, facts: Facts, account: Account, door: Shut, rules: Rules)
     known = facts.known
     if known is not None and known.cutoff == _last_day(door.since, rules):
         return Reason.ENDED, {"day": known.cutoff}
-    ours = seen.change is None or "pwdEndTime" not in seen.change.attributes
-    if account.must_change and ours:
+    if _is_changed(seen, "pwdEndTime"):
+        return Reason.ENDED_BY_OTHERS, {"since": door.since}
+    if account.must_change and not decision.shared_person:
         return Reason.LETTER_OVER, {"since": door.since}
-    return Reason.ENDED_BY_OTHERS, {"since": door.since}
+    return Reason.ENDED_AND_KEPT, {"since": door.since, "dn": account.dn}
+
+
+def _is_changed(seen: Seen, name: str) -> bool:
+    """Whether the next run puts an attribute right, so that a resync helps."""
+    return seen.change is not None and name in seen.change.attributes
 
 
 def _last_day(end: datetime, rules: Rules) -> date:
@@ -387,43 +413,3 @@ def _notes(seen: Seen) -> list[_Pair]:
         reason = Reason.EVENT_REJECTED if one.rejected else Reason.EVENT_WAITING
         found.append((reason, {"at" if one.rejected else "since": one.at, "why": one.reason}))
     return found
-
-
-def why(facts: Facts, decision: Decision, rules: Rules, today: date) -> str:
-    """One sentence that tells an admin why the account is as it is."""
-    account = facts.account
-    undone = "; an undo stands until the register's rows for this student change"
-    undone = undone if facts.override.undone else ""
-    if facts.conflict:
-        return f"Left alone: {facts.conflict}."
-    if account is None and decision.action is not None:
-        return f"No entry yet: {decision.reason}; the next sync makes it."
-    if account is None or decision.shared_person:
-        return f"{decision.reason[:1].upper()}{decision.reason[1:]}{undone}."
-    state = account.current.state
-    words = {
-        State.INACTIVE: "Inactive",
-        State.ACTIVE: "Active",
-        State.GRACE: "In grace",
-        State.EXPIRED: "Expired",
-        State.SUSPENDED: "Suspended",
-        None: "Without a state",
-    }[state]
-    sentence = f"{words}: {decision.reason}"
-    if state is State.INACTIVE and decision.missing:
-        sentence += f"; still missing: {', '.join(decision.missing)}"
-    end = account.closes_at
-    if state is State.INACTIVE and account.must_change and end is not None:
-        midnight = instant(end_of_day(today - ONE_DAY, rules.institution.zone))
-        if midnight is not None and end <= midnight:
-            sentence += "; the provisional password is over: it takes a reissue"
-    if state is not State.EXPIRED and not account.password:
-        sentence += "; its password was deleted: it takes a reissue to have one"
-    elif facts.provisional_stands:
-        sentence += "; a password was added beside the provisional one: it takes a reissue"
-    elif state is not State.EXPIRED and account.must_change and facts.sealed is None:
-        sentence += "; nobody knows its provisional password: it takes a reissue to have one"
-    sentence += undone
-    if decision.action is not None and decision.state is not state and decision.state is not None:
-        sentence += f"; the next sync makes it {decision.state.value}"
-    return sentence + "."

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from connector.clock import instant
 from connector.core import catalogue
 from connector.core.calendar import year_of_cutoff
+from connector.core.counting import many
 from connector.core.dates import shown
 from connector.core.dn import below, is_below
 from connector.core.feed import rows_of
@@ -94,10 +95,11 @@ def reissue(context: Context, number: str, reason: str) -> tuple[Report, SecretS
         ScolpassError: the account may not be given one, or the directory refused it.
     """
     doing = f"no new password for {number}"
-    _, decision = _current(context, number, doing)
+    facts, decision = _current(context, number, doing)
     if decision.state not in (State.INACTIVE, State.ACTIVE, State.GRACE):
         state = decision.state.value if decision.state else "without a state"
         raise ScolpassError(f"{doing}: the account is {state}", "See `scolpass show`.")
+    _see_that_no_lock_is_undone(context, facts, doing)
     context.journal.override(number, "reissue", reason, context.actor, instant())
     try:
         report = _walk(context, number, "reissue", reason, doing)
@@ -111,6 +113,17 @@ def reissue(context: Context, number: str, reason: str) -> tuple[Report, SecretS
     cutoff = change.after.cutoff if change.after else None
     last = [day for day in (change.password_last_day, cutoff) if day is not None]
     return report, report.passwords[number], min(last)
+
+
+def _see_that_no_lock_is_undone(context: Context, facts: Facts, doing: str) -> None:
+    """Refuse where somebody locked the account by hand: slapd would forget the lock."""
+    assert facts.account is not None
+    account, _ = context.directory.held_at(facts.account.dn)
+    if account is not None and account.locked_by_hand:
+        raise ScolpassError(
+            f"{doing}: an administrator of the directory, or another tool, locked the account",
+            f"Ask who locked it; they delete pwdAccountLockedTime from {account.dn}.",
+        )
 
 
 def suspend(context: Context, number: str, reason: str) -> Report:
@@ -194,11 +207,7 @@ def erase(context: Context, number: str, reason: str) -> Report | None:
         run = context.journal.begin_run(
             "erase", context.actor, reason, scope=[number], at=context.moment.now
         )
-        context.journal.forget(number)
-        context.journal.record(
-            run, "erase", reason, actor=context.actor, at=instant(), number=number
-        )
-        context.journal.end_run(run, at=instant(), exit_status=0)
+        context.journal.forget(number, run=run, reason=reason, actor=context.actor, at=instant())
         return None
     _, decision = _current(context, number, doing)
     due = decision.action is Action.EXPIRE
@@ -297,7 +306,11 @@ def rebuild(context: Context, reason: str, reservations: Path | None) -> int:
     context.journal.remember_accounts(added)
     context.journal.reserve(given)
     context.journal.record(
-        run, "rebuild", f"{len(added)} accounts: {reason}", actor=context.actor, at=instant()
+        run,
+        "rebuild",
+        f"{many(len(added), 'account')}: {reason}",
+        actor=context.actor,
+        at=instant(),
     )
     context.journal.end_run(run, at=instant(), exit_status=0)
     return len(added)

@@ -18,6 +18,7 @@ from connector.core.feed import rows_of
 from connector.core.lifecycle import decide
 from connector.core.model import Account, Decision, Enrolment, Facts, Feed, Student
 from connector.core.reasons import Reason, words
+from connector.core.sentence import why
 from connector.core.why import (
     Decided,
     Found,
@@ -27,7 +28,6 @@ from connector.core.why import (
     Waiting,
     sign_in,
     unmanaged,
-    why,
 )
 from connector.desk.doors import Doors
 from connector.errors import NotManaged

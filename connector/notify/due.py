@@ -15,9 +15,10 @@ from connector.core.calendar import cutoff_of
 from connector.core.catalogue import Given
 from connector.core.evidence import zulu
 from connector.core.holding import redirection
-from connector.core.model import IN_USE, Account, Action, Known, State
+from connector.core.model import IN_USE, Account, Action, Change, Known, State
 from connector.core.rules import Rules
 from connector.edges.journal import Concluded, Journal, Outgoing, chunks
+from connector.edges.ldap import passwords
 from connector.notify.operators import open_incidents
 from connector.notify.students import ACTIVE, BACKUP, BY_LINK, CLOSES, FORWARDING, password_notice
 from connector.walk.context import Context
@@ -51,7 +52,8 @@ def note_changes(context: Context) -> int:
         if _works(account):
             outgoing += _told(one, account, backups[one.id], context.rules, context.moment.now)
         if _is_open(account):
-            outgoing += _warned(one, account, backups[one.id], context.moment.now)
+            changed = _changed(context, one, account)
+            outgoing += _warned(one, account, backups[one.id], changed, context.moment.now)
     journal.add_mails(outgoing, told)
     return len(outgoing)
 
@@ -79,9 +81,13 @@ def _labelled(dn: str, values: tuple[str, ...]) -> str | None:
 
 
 def _warned(
-    made: Concluded, account: Account, backup: str | None, now: datetime
+    made: Concluded, account: Account, backup: str | None, changed: str, now: datetime
 ) -> Iterator[Outgoing]:
-    """The mails about a change of password or backup mail, to the backup mail as it was before."""
+    """The mails about a change of password or backup mail, to the backup mail as it was before.
+
+    ``changed``: when the student set the password (pwdChangedTime), by which the pages' own mail
+    about it is the same one.
+    """
     change, number = made.change, made.change.student_number
     if backup is None:
         return
@@ -95,14 +101,27 @@ def _warned(
             key = f"backup:{number}:{made.id}:{address}"
             yield Outgoing(key, number, BACKUP, address, given, now, now)
     before, after = change.attributes.get("userPassword", ((), ()))
-    policy = change.attributes.get("pwdPolicySubentry", ((), ("",)))[1]
     if before and after:
         kind = "link" if made.actor == BY_LINK else "reissued"
-    elif not policy and change.action is Action.UPDATE:
-        kind = "own"  # on another portal: that the account is not active yet is all that is seen
-    else:
-        return
-    yield password_notice(number, backup, f"{made.id}", kind, made.at, now)
+        yield password_notice(number, backup, f"{made.id}", kind, made.at, now)
+    elif _is_students_own(change):
+        yield password_notice(number, backup, changed or f"{made.id}", "own", made.at, now)
+
+
+def _is_students_own(change: Change) -> bool:
+    """Whether a run took a password for the student's own: the provisional policy comes off.
+
+    With the activation it is told by the mail about that.
+    """
+    policy = change.attributes.get("pwdPolicySubentry", ((), ("",)))[1]
+    return not policy and change.action is Action.UPDATE
+
+
+def _changed(context: Context, made: Concluded, account: Account) -> str:
+    """When the password was set that a run took for the student's own; "": nothing says so."""
+    if not _is_students_own(made.change):
+        return ""
+    return passwords.changed_at(context.directory, account.dn)
 
 
 def _told(

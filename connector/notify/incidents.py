@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from connector.core.counting import many
 from connector.core.model import Held
 from connector.edges.ldap.connection import BindRefused
 from connector.errors import DirectoryUntrusted, FeedRefused, JournalUntrusted, ScolpassError
@@ -86,8 +87,8 @@ def guessing(tried: int, inactive: int) -> Incident:
     """Sign-ins failed at many accounts: somebody guesses passwords."""
     return Incident(
         "guessing",
-        f"somebody may be guessing passwords: sign-ins failed at {tried:,} accounts within a day, "
-        f"{inactive:,} are inactive",
+        f"somebody may be guessing passwords: sign-ins failed at {many(tried, 'account')} within a "
+        f"day, {inactive:,} of all are inactive",
         "the log's lines `sign-in refused` name the addresses they came from: shut those out, or "
         "lower activation.throttle; `scolpass check` says what guessing could open",
     )

@@ -261,12 +261,28 @@ def _password_line(seen: AccountView) -> str:
         return "locked: only a reissue gives one that opens"
     if Reason.LETTER_OVER in shut:
         return "over: only a reissue gives one that opens"
-    if Reason.NO_PASSWORD in shut:
+    if shut & {Reason.NO_PASSWORD, Reason.NO_PASSWORD_UNDONE}:
         return "deleted: only a reissue gives one"
+    if Reason.RESET_BY_OTHERS in shut or (Reason.THEN_CHANGE in shut and seen.facts.sealed is None):
+        return "none of ours: another tool requires a change (pwdReset)"
+    if seen.sign_in.first.reason not in _PASSWORD_OPENS:
+        return "stands, but opens nothing while the account is closed"
     if seen.facts.sealed is None:
         return "stands, but the journal does not know it: only a reissue gives one to print"
     until = seen.password_until or seen.until
     return f"stands, good through {shown(until)}" if until else "stands"
+
+
+# What the verdict says first of an account whose provisional password opens its first connection.
+_PASSWORD_OPENS = frozenset(
+    {
+        Reason.NEVER_ACTIVATED,
+        Reason.LETTER_UNKNOWN,
+        Reason.LETTER_HIDDEN,
+        Reason.REISSUED,
+        Reason.OPEN_UNGUARDED,
+    }
+)
 
 
 def show_history(

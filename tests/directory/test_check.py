@@ -428,7 +428,8 @@ def test_an_account_whose_policy_is_not_there_is_found_and_a_sync_mends_it(
     dn = f"uid=e22600001,{ready.directory.people_dn}"
     change(ready.directory, dn, "replace", "pwdPolicySubentry", f"cn=no,{ready.directory.suffix}")
     found = troubles(ready, 2)
-    only(found, "accounts", "never locked nor closed", "1 account")
+    closed = only(found, "accounts", "never locked nor closed", "1 account")
+    assert closed["names"] == ["22600001"]
     assert only(found, "accounts", "not under the provisional policy")["names"] == ["22600001"]
     ready.json("sync")
     assert troubles(ready, 0) == []
@@ -840,9 +841,19 @@ def test_a_journal_that_is_open_to_others_is_a_warning(ready: Workspace) -> None
     only(troubles(ready, 1), "journal", "open to others", "chmod 640")
 
 
+def test_accounts_whose_password_was_deleted_are_named_whatever_state_they_are_in(
+    ready: Workspace,
+) -> None:
+    for number in ("22600001", "22600002"):
+        dn = f"uid=e{number},{ready.directory.people_dn}"
+        ready.directory.modify(f"dn: {dn}\nchangetype: modify\ndelete: userPassword\n")
+    trouble = only(troubles(ready, 1), "accounts", "without a password", "2 accounts")
+    assert trouble["names"] == ["22600001", "22600002"]
+
+
 def test_entries_that_are_gone_are_named(ready: Workspace) -> None:
     delete(ready.directory, f"uid=e22600002,{ready.directory.people_dn}")
-    trouble = only(troubles(ready, 1), "journal", "gone from the directory", "makes them again")
+    trouble = only(troubles(ready, 1), "journal", "gone from the directory", "makes those again")
     assert trouble["names"] == ["22600002"]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from connector.desk import account as desk
-from connector.errors import ScolpassError
+from connector.errors import JournalUntrusted, ScolpassError
 from tests.support.breakage import answering
 from tests.support.desk import activate, binds, recorded, states, take
 from tests.support.events import (
@@ -462,6 +462,25 @@ def test_an_erasure_also_takes_the_copy_of_a_purged_entry(expired: Walk) -> None
     lines = expired.workspace.folder.joinpath("journal.db.reservations").read_text().splitlines()
     assert f"{NUMBER}\tuid\te{NUMBER}" in lines
     assert f"{NUMBER}\taddress\tzelie.lefebvre@{DOMAIN}" in lines
+
+
+def test_an_erasure_of_who_is_gone_is_noted_or_not_made(expired: Walk) -> None:
+    """In one transaction: a history that says nothing of an erasure would be no history."""
+    expired.today = TODAY + timedelta(days=366)
+    hugo = student("2", "Hugo", "Petit", academic_year=YEAR + 1)
+    expired.synced([hugo], accept_feed=True)
+    journal = expired.workspace.folder / "journal.db"
+    refuse = "BEFORE INSERT ON changes BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+    with closing(sqlite3.connect(journal)) as connection, connection:
+        connection.execute(f"CREATE TRIGGER refuse {refuse}")
+    with pytest.raises(JournalUntrusted):
+        take(expired, desk.erase, reason="letter 46")
+    assert "zelie@backup.example" in everything(expired)
+    with closing(sqlite3.connect(journal)) as connection, connection:
+        connection.execute("DROP TRIGGER refuse")
+    assert take(expired, desk.erase, reason="letter 46") is None
+    assert "zelie@backup.example" not in everything(expired)
+    assert recorded(expired, "erase") == [("tester", "letter 46")]
 
 
 def test_the_copy_of_a_purged_entry_goes_by_itself_and_a_student_who_came_back_keeps_all(

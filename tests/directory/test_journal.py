@@ -33,6 +33,7 @@ from connector.edges.locks import write_lock
 from connector.errors import ConfigurationError, JournalUntrusted
 from tests.support import postgres as support
 from tests.support.concurrency import in_parallel
+from tests.support.desk import forget
 
 AT = datetime(2026, 10, 1, 3, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -602,7 +603,7 @@ def test_a_person_who_is_forgotten_keeps_her_number_and_identifiers_and_no_more(
     rows = {row["id"]: row["number"] for row in journal.events()}
     journal.assign_events({rows["hers"]: student}, {student: [evidence_item("charter", "hers")]})
     journal.override(student, "suspended", "asked", "a test", AT)
-    journal.forget(student)
+    forget(journal, student)
     assert [row.student_number for row in journal.enrolments()] == [number(2)]
     assert journal.evidence_items() == {}
     assert journal.sealed().keys() == {number(2)}
@@ -807,5 +808,5 @@ def test_changes_are_told_from_the_first_start_on_in_order_and_once(journal: Jou
 
 def test_erasing_a_person_takes_her_mails(journal: Journal) -> None:
     journal.add_mails([outgoing("a"), outgoing("b", number(2))])
-    journal.forget(number(1))
+    forget(journal, number(1))
     assert [one.key for one in journal.due_mails(AT, 10)] == ["b"]

@@ -27,7 +27,7 @@ from connector.resources import shipped_texts
 from connector.walk.context import Context
 from tests.support.clock import faked
 from tests.support.daemon import running
-from tests.support.desk import activate, take, undo
+from tests.support.desk import activate, forget, take, undo
 from tests.support.events import (
     NUMBER,
     Body,
@@ -644,7 +644,7 @@ def test_an_erased_student_is_not_written_to(waiting: Office) -> None:
     walk = waiting.walk
     with walk.context() as opened:
         due.note_changes(opened)
-        opened.journal.forget(NUMBER)
+        forget(opened.journal, NUMBER)
     assert waiting.outbox() == []
 
 

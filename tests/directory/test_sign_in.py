@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -103,6 +104,54 @@ def test_the_verdict_is_what_slapd_answers_whoever_did_what_to_the_entry(walk: W
     for number, cell in cells.items():
         first = shown[number].sign_in.said(_rules(walk))[0]
         assert first.cure or said[cell], cell
+
+
+DELETES = re.compile(r"they delete (\w+) from ")
+
+
+def follow(walk: Walk, number: str, cure: str) -> bool:
+    """Do what the verdict says helps; False: only the student can, or nobody need."""
+    if found := DELETES.search(cure):
+        change(walk, number, f"delete: {found[1]}")
+    elif f"scolpass reissue {number}" in cure:
+        take(walk, desk.reissue, number)
+    elif cure == f"scolpass resync {number}":
+        with walk.context() as opened:
+            desk.resync(opened, number, force=False, reason="as told")
+    else:
+        return False
+    return True
+
+
+def test_what_is_said_to_help_does_help_whoever_did_what_to_the_entry(walk: Walk) -> None:
+    """Each cure that somebody at the desk can follow leaves another verdict, or none to mend."""
+    kinds = ("waits", "active", "staff")
+    rows = students(len(kinds) * len(DAMAGES))
+    numbers = [str(row["student_number"]) for row in rows]
+    cells = dict(zip(numbers, ((k, d) for k in kinds for d in DAMAGES), strict=True))
+    walk.synced(rows)
+    activate(walk, *(number for number, (kind, _) in cells.items() if kind == "active"))
+    for number, (kind, damage) in cells.items():
+        todo = DAMAGES[damage]
+        if isinstance(todo, int):
+            guess(walk, number, todo)
+        elif todo:
+            change(walk, number, todo)
+        if kind == "staff":  # whom scolpass keeps its hands off
+            change(walk, number, "add: supannEmpId\nsupannEmpId: E1")
+    before, followed = looked_at(walk, *numbers), set()
+    for number, cell in cells.items():
+        if cell[0] != "staff" or "delete " in before[number].sign_in.said(_rules(walk))[0].cure:
+            cure = before[number].sign_in.said(_rules(walk))[0].cure
+            followed |= {number} if follow(walk, number, cure) else set()
+    after = looked_at(walk, *numbers)
+    same = {
+        cells[n]
+        for n in followed
+        if after[n].sign_in.first.reason is before[n].sign_in.first.reason
+    }
+    assert same == set()
+    assert len(followed) > len(DAMAGES)
 
 
 def _rules(walk: Walk) -> Any:

@@ -22,8 +22,9 @@ from connector.core.evidence import zulu
 from connector.core.model import Moment
 from connector.desk import account as desk
 from connector.edges.journal.holders import FORGOTTEN
-from connector.errors import InvalidInput, LinkOver, SessionOver
+from connector.errors import InvalidInput, LinkOver, ScolpassError, SessionOver
 from connector.inbox import events
+from connector.notify import due
 from tests.support.desk import activate, binds, states, take
 from tests.support.events import CHARTER, NUMBER, PASSWORD, Inbox, activation, event
 from tests.support.visits import (
@@ -419,6 +420,36 @@ def test_a_link_dies_with_a_change_of_the_backup_mail(open_portal: Opening, walk
     assert sql(portal, "SELECT mark FROM links") == [OWN]
 
 
+# --- a lock that somebody set by hand ---------------------------------------------------------
+
+
+def locked_by_hand(walk: Walk) -> None:
+    """What an administrator of the directory does: no new password may undo it."""
+    [dn] = walk.people()[NUMBER]["dn"]
+    lock = "replace: pwdAccountLockedTime\npwdAccountLockedTime: 000001010000Z\n"
+    walk.directory.modify(f"dn: {dn}\nchangetype: modify\n{lock}")
+
+
+def test_nobody_gets_round_a_lock_that_was_set_by_hand(open_portal: Opening, walk: Walk) -> None:
+    portal = open_portal()
+    activate(walk, NUMBER, backup_mail=OWN)
+    links.forgotten(portal, NUMBER, "192.0.2.7")
+    link = sent(portal, RESET)
+    token = enter(portal, walk, SecretStr(PASSWORD))
+    locked_by_hand(walk)
+    assert visits.visit(portal, token) is None
+    with pytest.raises(LinkOver):
+        links.reset(portal, link, NEW, NEW)
+    sql(portal, "DELETE FROM links")
+    links.forgotten(portal, NUMBER, "192.0.2.7")
+    assert sql(portal, "SELECT count(*) FROM links") == [0]
+    with pytest.raises(ScolpassError, match=r"locked the account.*delete pwdAccountLockedTime"):
+        take(walk, desk.reissue)
+    walk.sync()
+    assert "pwdAccountLockedTime" in walk.people()[NUMBER]
+    assert not binds(walk, password=PASSWORD)
+
+
 # --- old backup mails -----------------------------------------------------------------------------
 
 
@@ -488,6 +519,36 @@ def test_a_password_changed_on_the_pages_is_told_to_the_backup_mail_that_stood(
     visits.change_password(portal, again(portal, visit.token), NEW, NEW)
     told = sql(portal, "SELECT address FROM mails WHERE kind = 'password_changed'")
     assert told == [OWN]
+
+
+def tell(walk: Walk) -> None:
+    """What the daemon does: mails about what is new."""
+    with walk.context() as opened:
+        due.note_changes(opened)
+
+
+@pytest.mark.parametrize("where", ["on the pages", "on another portal"])
+def test_a_change_of_the_students_own_is_told_once(
+    open_portal: Opening, walk: Walk, where: str
+) -> None:
+    """By the pages at once, by the run that sees it, or by both: one change, one mail."""
+    portal = open_portal()
+    activate(walk, NUMBER, backup_mail=OWN)
+    tell(walk)
+    password = reissued(walk)
+    if where == "on the pages":
+        visit = holder(portal, walk, password)
+        visits.give_backup_mail(portal, visit, OWN)
+        visits.give_forwarding(portal, again(portal, visit.token), "", keep_copy=False)
+        visits.change_password(portal, again(portal, visit.token), NEW, NEW)
+    else:
+        change_own(walk, password.get_secret_value(), NEW)
+    settle(walk)
+    walk.sync()
+    tell(walk)
+    tell(walk)
+    own = "SELECT address FROM mails WHERE kind = 'password_changed' AND given LIKE '%\"own\"%'"
+    assert sql(portal, own) == [OWN]
 
 
 def test_a_first_password_is_told_by_the_activation_alone(open_portal: Opening, walk: Walk) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from connector.clock import instant
 from connector.desk import undo as undoing
+from connector.edges.journal import Journal
 from connector.walk.context import Context
 from tests.support.events import NUMBER, PASSWORD, Inbox, activation, change_password
 from tests.support.walk import Walk
@@ -52,3 +54,8 @@ def recorded(walk: Walk, action: str, number: str = NUMBER) -> list[tuple[str, s
     """(actor, reason) of what was done of one kind to one student."""
     found: Iterable[dict[str, Any]] = walk.history(student_number=number, action=action)
     return [(one["actor"], one["reason"]) for one in found if one["outcome"] == "applied"]
+
+
+def forget(journal: Journal, number: str) -> None:
+    """Erase what the journal knows of somebody whose entry is gone."""
+    journal.forget(number, run=1, reason="letter 45", actor="tester", at=instant())

@@ -650,7 +650,9 @@ def test_the_other_incidents_say_what_to_type() -> None:
     assert "the one before is in use: a mistake" in reload.what
     assert "`systemctl reload scolpass`" in reload.cure
     guessing = incidents.guessing(160, 15_000)
-    assert "sign-ins failed at 160 accounts within a day, 15,000 are inactive" in guessing.what
+    assert (
+        "sign-ins failed at 160 accounts within a day, 15,000 of all are inactive" in guessing.what
+    )
     assert "activation.throttle" in guessing.cure
     assert incidents.broker(Transient("away")).key == "broker"
     assert "`scolpass check`" in incidents.spool(ConfigurationError("no folder", "Name one.")).cure

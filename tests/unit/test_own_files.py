@@ -15,6 +15,7 @@ from connector.log import setup as log
 from connector.openldap import sandbox
 from connector.settings.own_files import make_own, open_own
 from connector.settings.sections import Log
+from tests.support import desk
 
 APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 
@@ -51,7 +52,7 @@ def the_identifiers_of_the_purged(folder: Path) -> tuple[Path, Callable[[], obje
 
     def forget() -> None:
         try:
-            journal.forget("22600001")
+            desk.forget(journal, "22600001")
         finally:
             journal.close()
 

@@ -22,6 +22,7 @@ from tenacity import (
 )
 from tenacity.nap import sleep_using_event
 
+from connector.core.counting import many
 from connector.daemon.shared import Shared
 from connector.edges.ldap.connection import BindRefused
 from connector.errors import ScolpassError, UnderWay
@@ -158,7 +159,7 @@ class Lane(ABC):
         self.metrics.run(report.command, report.exit_status)
         stubborn = leftovers.stubborn()
         if stubborn:
-            self.shared.note_health("failing", f"{len(stubborn)} entries")
+            self.shared.note_health("failing", many(len(stubborn), "entry", "entries"))
             self.alerts.raise_(incidents.failing(stubborn, leftovers.STUBBORN))
         else:
             self.fine("failing")

@@ -18,6 +18,7 @@ from connector.edges.journal.reservations import (
     give_up,
     give_up_others,
     keep_on_file,
+    note_decisions,
     reserve,
 )
 from connector.edges.journal.rows import change as change_of
@@ -167,20 +168,8 @@ class Changes(Store):
         self, run: int, action: str, reasons: Mapping[str, str], *, actor: str, at: datetime
     ) -> None:
         """Note what changes no entry of many students at once: number to reason."""
-        common = {
-            "run": run,
-            "at": stamp(at),
-            "actor": actor,
-            "action": action,
-            "dn": "",
-            "outcome": "applied",
-            "attributes": "{}",
-            "sealed": Fate.KEPT.value,
-            "gifts": "",
-        }
-        rows = [common | {"student_number": n, "reason": r} for n, r in reasons.items()]
         with self._writing("noting a decision") as connection:
-            connection.execute(sa.insert(changes), rows)
+            note_decisions(connection, run, action, reasons, actor=actor, at=at)
 
     # --- reading ---
 

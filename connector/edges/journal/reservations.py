@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterable, Sequence
-from datetime import date
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,9 @@ import sqlalchemy as sa
 
 from connector.core import catalogue
 from connector.core.identifiers import is_refused
-from connector.core.model import Action, Change, Reservation
+from connector.core.model import Action, Change, Fate, Reservation
 from connector.core.spelling import folded
-from connector.edges.journal.rows import reservation_values
+from connector.edges.journal.rows import reservation_values, stamp
 from connector.edges.journal.rows import reservations as by_number
 from connector.edges.journal.store import Store, beginning_with, insert_missing, rows_of
 from connector.edges.journal.tables import (
@@ -34,6 +34,7 @@ from connector.edges.journal.tables import (
     memberships,
     overrides,
     reservations,
+    runs,
     sealed,
     sessions,
 )
@@ -120,14 +121,50 @@ class Reservations(Store):
             for number in connection.scalars(query).all():
                 erase(connection, number)
 
-    def forget(self, number: str) -> None:
-        """Erase what is known of a person; number and identifiers stay reserved."""
+    def forget(self, number: str, *, run: int, reason: str, actor: str, at: datetime) -> None:
+        """Erase what is known of a person, and note it, at once; what is reserved stays so.
+
+        Args:
+            number: the student's.
+            run: in which it is done; it ends with it.
+            reason: why, for the history.
+            actor: who does it.
+            at: when.
+        """
         with self._writing("erasing a person") as connection:
             keep_on_file(connection, number, self.reservations_file)
             erase(connection, number)
+            note_decisions(connection, run, "erase", {number: reason}, actor=actor, at=at)
+            ended = {"ended_at": stamp(at), "exit_status": 0}
+            connection.execute(sa.update(runs).where(runs.c.id == run).values(**ended))
 
 
 # --- within a transaction -------------------------------------------------------------------------
+
+
+def note_decisions(
+    connection: sa.Connection,
+    run: int,
+    action: str,
+    reasons: Mapping[str, str],
+    *,
+    actor: str,
+    at: datetime,
+) -> None:
+    """Note in the history what changes no entry, of many students: number to reason."""
+    common = {
+        "run": run,
+        "at": stamp(at),
+        "actor": actor,
+        "action": action,
+        "dn": "",
+        "outcome": "applied",
+        "attributes": "{}",
+        "sealed": Fate.KEPT.value,
+        "gifts": "",
+    }
+    rows = [common | {"student_number": n, "reason": r} for n, r in reasons.items()]
+    connection.execute(sa.insert(changes), rows)
 
 
 def reserve(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:

@@ -34,6 +34,7 @@ MEMBERSHIP = ("member", "uniqueMember")  # by which groups name entries (RFC 451
 
 _SPELLING = {name.lower(): name for name in (*catalogue.READ, "entryUUID")}
 _KNOWN = frozenset(_SPELLING.values())
+LOCK = "pwdAccountLockedTime"
 _WATCHED = ("supannEtuId", *catalogue.IDENTIFIERS)  # by what students are told apart
 
 
@@ -111,12 +112,15 @@ class Directory(Connection):
         return self._account(found, frozenset() if with_password else frozenset((found.dn,)))
 
     def held_at(self, dn: str) -> tuple[Account | None, str]:
-        """The entry with this DN, and when its password was changed last, in one reading."""
-        raw = self.attributes_at(dn, (*catalogue.READ, "pwdChangedTime"), "reading one account")
+        """The entry with this DN and its lock, and when its password was changed last, at once."""
+        names = (*catalogue.READ, "pwdChangedTime", LOCK)
+        raw = self.attributes_at(dn, names, "reading one account")
         if raw is None:
             return None, ""
         changed = first_values(raw).get("pwdChangedTime", "")
-        return read_entry(dn, decode(raw), self.matches(dn, "(userPassword=*)")), changed
+        lock = {LOCK: texts(raw[LOCK])} if raw.get(LOCK) else {}
+        there = self.matches(dn, "(userPassword=*)")
+        return read_entry(dn, decode(raw) | lock, there), changed
 
     def _account(self, item: Found, lacking: frozenset[str]) -> Account:
         dn, raw = item.dn, item.attributes

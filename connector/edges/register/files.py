@@ -13,6 +13,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from connector.core.counting import many
 from connector.core.enrolment import clean
 from connector.core.feed import Row
 from connector.core.rules import Institution
@@ -259,7 +260,7 @@ def _text_rows(
             if sought is None or sought.has(columns.number(fields)):
                 yield columns.row(line, fields)
             continue
-        count = f"has {len(fields)} fields where the header has {width}"
+        count = f"has {many(len(fields), 'field')} where the header has {width}"
         if is_cut:
             cut_short, cure = (
                 f"a quote in the last record, on line {line}, is not closed",

@@ -181,6 +181,12 @@ def test_a_fall_beyond_the_limit_is_explained(distinct: int, previous: int, limi
         assert told in explanation
 
 
+def test_one_student_is_one_student() -> None:
+    explanation = feed_drop(1, 20, "10%")
+    assert explanation is not None
+    assert explanation.startswith("1 student has a good row, 20 had one")
+
+
 def test_the_explanation_can_be_read_aloud() -> None:
     assert feed_drop(35_999, 40_000, "10%") == (
         "35999 students have a good row, 40000 had one in the last run: 4001 fewer (10.1 %), "

@@ -26,7 +26,7 @@ from connector.core.model import (
 )
 from connector.core.plan import plan_one
 from connector.core.rules import Lifecycle
-from connector.core.why import why
+from connector.core.sentence import why
 from tests.support.examples import examples
 from tests.unit.core.builders import (
     CUTOFF,
@@ -304,7 +304,7 @@ def test_the_end_found_in_the_directory_outlives_a_later_year_that_is_cancelled(
 def test_a_forced_resync_believes_the_absence_of_rows() -> None:
     life = active().feed().admin(force=True).on(NOVEMBER)
     assert life.change.action is Action.EXPIRE
-    assert "whole truth" in life.change.reason
+    assert "rows of today alone" in life.change.reason
     life.on(NOVEMBER + DAY)
     assert life.last.change is None
 

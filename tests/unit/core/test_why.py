@@ -90,6 +90,11 @@ def seen(
     )
 
 
+def putting_right(name: str) -> Change:
+    """What a run does about an attribute that another hand wrote."""
+    return Change(Action.UPDATE, NUMBER, DN, "put right", {name: (("x",), ())})
+
+
 def verdict(*given: Any, **more: Any) -> SignIn:
     return sign_in(seen(*given, **more), RULES)
 
@@ -171,6 +176,11 @@ TABLE: list[tuple[Reason, bool | None, Seen]] = [
     ),
     (Reason.RESET_BY_OTHERS, False, seen(facts(account=having(ACTIVE, pwdReset="TRUE")))),
     (Reason.NO_PASSWORD, False, seen(facts(account=replace(ACTIVE, password=False)))),
+    (
+        Reason.NO_PASSWORD_UNDONE,
+        False,
+        seen(facts(account=replace(account(None), password=False), override=Override(undone=True))),
+    ),
     (Reason.LOCKED, False, seen(facts(account=ACTIVE), marks=LOCKED)),
     (
         Reason.LOCKED_FOR_GOOD,
@@ -216,10 +226,26 @@ TABLE: list[tuple[Reason, bool | None, Seen]] = [
     (
         Reason.ENDED_BY_OTHERS,
         False,
+        seen(
+            facts(account=having(ACTIVE, pwdEndTime="20261101000000Z"), known=KNOWN),
+            change=putting_right("pwdEndTime"),
+        ),
+    ),
+    (
+        Reason.ENDED_AND_KEPT,
+        False,
         seen(facts(account=having(ACTIVE, pwdEndTime="20261101000000Z"), known=KNOWN)),
     ),
     (
         Reason.NOT_BEGUN,
+        False,
+        seen(
+            facts(account=having(ACTIVE, pwdStartTime="20991231230000Z")),
+            change=putting_right("pwdStartTime"),
+        ),
+    ),
+    (
+        Reason.NOT_BEGUN_AND_KEPT,
         False,
         seen(facts(account=having(ACTIVE, pwdStartTime="20270101000000Z"))),
     ),
@@ -299,6 +325,8 @@ def test_the_table_of_reasons(reason: Reason, possible: bool | None, given: Seen
 NOT_FIRST = {
     # ... a lock under a policy that nobody knows, and what is only ever said beside a reason.
     Reason.LOCKED_UNSURE,
+    Reason.THEN_ACTIVATE,
+    Reason.THEN_CHANGE,
     Reason.UNKNOWN_NUMBER,
     Reason.NO_NUMBER,
     Reason.SEVERAL_NUMBERS,
