@@ -25,7 +25,7 @@ from connector.edges.journal.holders import FORGOTTEN
 from connector.errors import InvalidInput, LinkOver, ScolpassError, SessionOver
 from connector.inbox import events
 from connector.notify import due
-from tests.support.desk import activate, binds, states, take
+from tests.support.desk import activate, binds, states, take, undo
 from tests.support.events import CHARTER, NUMBER, PASSWORD, Inbox, activation, event
 from tests.support.visits import (
     FINDER,
@@ -275,6 +275,26 @@ def test_an_event_that_comes_late_gives_nothing(
     inbox.passed(new)
     assert inbox.status(new) == ("applied", None)
     assert walk.people()[NUMBER]["supannMailPrive"] == [f"{{SECOURS}}{OWN}"]
+
+
+@pytest.mark.parametrize("given_back", [False, True])
+def test_an_event_that_comes_after_the_purge_gives_nothing_either(
+    walk: Walk, given_back: bool
+) -> None:
+    """The reissue took the account back; that its entry goes, or comes back, changes nothing."""
+    walk.synced(students(2))
+    inbox = Inbox(walk)
+    late = activation(backup_mail=FINDER, forward_to=FINDER, minutes=-5)
+    reissued(walk)
+    cancelled(walk)
+    walk.today += timedelta(days=366)
+    purge = walk.sync()
+    assert NUMBER not in walk.people()
+    if given_back:
+        undo(walk, purge.run)
+        assert NUMBER in walk.people()
+    inbox.passed(late)
+    assert inbox.status(late) == ("rejected", FORGOTTEN)
 
 
 def test_what_was_given_in_an_earlier_life_stands_and_is_asked_about(

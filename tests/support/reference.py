@@ -467,7 +467,7 @@ class Reference:
             event.late = event.late or (event.assigned and not event.applied)
         person.archived = None
         person.rows, person.evidence_items = {}, {}
-        person.suspended = False
+        person.suspended = person.forgets = False
 
     def _own(self, person: Person, *addresses: str) -> None:
         person.addresses.update(addresses)

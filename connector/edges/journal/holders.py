@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from connector.clock import instant as now
 from connector.core.holding import ends_visits
-from connector.core.model import Change, Holder, State
+from connector.core.model import Action, Change, Holder, State
 from connector.edges.journal.offers import offers
 from connector.edges.journal.rows import exact
 from connector.edges.journal.store import Store, chunks, rows_of, upsert
@@ -84,8 +84,10 @@ def take_accounts_back(connection: sa.Connection, applied: Sequence[Change]) -> 
 
     To be called while the request of a reissue is still recorded.
     """
-    gone = [change.student_number for change in applied if change.adds or change.deletes]
-    for chunk in chunks(gone):
+    # Only a new account begins anew: what was given before a reissue counts no more once the entry
+    # is purged, and when it is given back.
+    new = [change.student_number for change in applied if change.action is Action.CREATE]
+    for chunk in chunks(new):
         connection.execute(sa.delete(holders).where(holders.c.student_number.in_(chunk)))
     drawn = {c.student_number: c for c in applied if c.draws_password and not c.adds}
     if not drawn:
