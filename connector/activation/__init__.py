@@ -2,11 +2,11 @@
 
 ::
 
-    visits.py     who has signed in, and the steps that they make
-    links.py      what the links in mails lead to
+    visits.py     who has signed in, and the steps that they take
+    links.py      what the links in mails do
     passwords.py  the password that they choose
     giving.py     what they give, as an event
-    signing.py    a student signs in, and nobody can tell why another does not
+    signing.py    signing in, where a refusal does not say why
     guard.py      how often that may be tried
-    portal.py     what all of it works with: journal, directory connections, keys
+    portal.py     what all of them work with: journal, directory connections, keys
 """

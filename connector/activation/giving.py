@@ -1,4 +1,4 @@
-"""What a student gives is an event like any portal's: in the journal, then applied."""
+"""What a student gives becomes an event like any portal's: stored in the journal, then applied."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ log = structlog.get_logger()
 
 
 def usable_address(portal: Portal, name: str, address: str) -> str:
-    """An address that mail may go to.
+    """A usable mail address.
 
     Raises:
-        InvalidInput: it may not.
+        InvalidInput: mail may not be sent to it.
     """
     address = trimmed(address)
     if not address:
@@ -35,20 +35,20 @@ def usable_address(portal: Portal, name: str, address: str) -> str:
 
 
 def submit(portal: Portal, number: str, field: str, at: datetime, **data: Any) -> None:
-    """Hand over what a student gave, as an event; it is in the journal afterwards.
+    """Hand over what a student gave, as an event; on return it is in the journal.
 
     Args:
         portal: what it works with.
         number: the student's number.
-        field: of the form, for what cannot be taken.
-        at: when it was seen that they may give it; so it counts no more where their hold on the
+        field: the form's field, for the error.
+        at: when it was checked that they may give it; it does not count if their hold on the
             account ended before it was stored.
         data: what they gave.
 
     Raises:
-        InvalidInput: it can never be taken.
+        InvalidInput: it can never be accepted.
         JournalUntrusted: it could not be stored.
-        Busy: not in time.
+        Busy: it was not stored in time.
     """
     identity = str(uuid.uuid4())
     body = {

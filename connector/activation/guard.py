@@ -1,17 +1,16 @@
-"""How often a password may be tried: by account, address, network, in all; one at a time each.
+"""How often a password may be tried: per account, address, network, and in all; one at a time.
 
-slapd's own lock does not hold against parallel guesses: it counts a failure only after it has
-verified the password, so that of a hundred guesses sent at once some thirty are verified (measured
-on 2.5.13). So an account is entered by one attempt at a time, on all hosts together, before the
-directory is asked.
+slapd's own lock does not stop parallel guesses: it counts a failure only after it has verified the
+password, so of a hundred guesses sent at once some thirty are verified (measured on 2.5.13). So
+attempts at an account go one at a time, on all hosts together, before the directory is asked.
 
-An attempt is counted before anything is verified, and taken back once it turned out to be good:
-guesses stop at the limit however many come at once, and students who know their passwords do not
+An attempt is counted before anything is verified, and the count is corrected if it succeeds:
+guesses stop at the limit, however many come at once, and students who know their passwords do not
 use it up, however many share an address.
 
-An account that sees five failures is locked for good (the provisional policy), and numbers run in
-sequence: so an address that has failed at more than a few different accounts is not let near
-another one. It is told what everybody is told, as it would learn else which accounts there are.
+Five failures lock an account for good (the provisional policy), and numbers run in sequence. So an
+address that has failed at more than a few different accounts is kept from others. Its answer is
+the usual one; any other would tell it which accounts exist.
 """
 
 from __future__ import annotations
@@ -33,11 +32,11 @@ from connector.edges.tokens import draw_token
 from connector.errors import Busy, DirectoryUntrusted, NotLetIn, Transient
 from connector.settings.sections import Directory as DirectorySettings
 
-AT_ONCE = 8  # attempts in hand in this process; the others wait their turn ...
+AT_ONCE = 8  # attempts under way in this process; the others wait ...
 PATIENCE = 45.0  # ... for so many seconds
 FOR_ANOTHER = 5.0  # seconds to wait for the end of another attempt at the same account
-LOOK = 0.02  # seconds between two looks whether it has ended
-SLACK = 20  # seconds for the journal, and by which the clocks of two hosts may differ
+LOOK = 0.02  # seconds between two checks whether it has ended
+SLACK = 20  # seconds allowed for the journal and for a difference between two hosts' clocks
 REMEMBERED = timedelta(days=1)  # tries of accounts, for the alarm
 
 # Kinds of keys: "kind:...".
@@ -48,9 +47,9 @@ NETWORK = "network"
 PROVIDER = "provider"
 TOTAL = "total"
 AT = "at"  # an account that an address failed at: "at:ADDRESS/NUMBER"
-SHUT = "shut"  # an address that is not let near accounts that it has not failed at
-MAILS = "mails"  # links to a new password that a student was sent
-SIGN_IN = "sign-in"  # the question that most windows are about
+SHUT = "shut"  # an address that is kept from accounts at which it has not failed
+MAILS = "mails"  # links for a new password that were sent to a student
+SIGN_IN = "sign-in"  # the question that most limits are about
 
 _THROTTLED = {
     NAME: "throttled_account",
@@ -62,12 +61,12 @@ _THROTTLED = {
 
 
 def longest_bind(directory: DirectorySettings) -> timedelta:
-    """How long asking the directory for one password takes at most: connecting, TLS, the bind."""
+    """The longest that asking the directory about a password takes: connecting, TLS, the bind."""
     return timedelta(seconds=directory.connect_timeout + 2 * directory.receive_timeout + SLACK)
 
 
 class Guard:
-    """Counts tries in the journal; one for each process, any number of threads may use it."""
+    """Counts attempts in the journal; one for each process, for any number of threads."""
 
     def __init__(
         self,
@@ -81,23 +80,23 @@ class Guard:
         Args:
             journal: shared by all hosts.
             throttle: the limits.
-            character: what stands in the journal for an identifier that was typed: it may be a
-                password in the wrong field.
-            longest: what an attempt may take; who takes longer is taken for dead.
+            character: what the journal keeps in place of a typed identifier, which may be a
+                password typed into the wrong field.
+            longest: how long an attempt may take; after that it counts as dead.
         """
         self._journal = journal
         self._throttle = throttle
         self._sign = sign
         self._longest = longest
         self._slots = threading.BoundedSemaphore(AT_ONCE)
-        self._in_hand: Counter[str] = Counter()  # by key: attempts whose end is not known
+        self._in_hand: Counter[str] = Counter()  # by key: attempts that have not ended
         self._ended = threading.Condition()
 
     @contextmanager
     def attempt(self, identifier: str, address: str) -> Iterator[Attempt]:
-        """One attempt to sign in. It counts as a failure unless its `good` is set in the block.
+        """One attempt to sign in. It counts as a failure unless the block sets its `good`.
 
-        So it does not where directory or journal gave no verdict.
+        If directory or journal gave no verdict, it does not count.
 
         Raises:
             NotLetIn: there were too many from this address, for this identifier, or in all.
@@ -121,11 +120,11 @@ class Guard:
 
     @contextmanager
     def alone(self, number: str) -> Iterator[None]:
-        """Be the only one who asks the directory about this account's password, on all hosts.
+        """Be the only one to ask the directory about this account's password, on all hosts.
 
         Raises:
-            Busy: another one has not ended in time.
-            JournalUntrusted: nobody can tell.
+            Busy: another attempt has not ended in time.
+            JournalUntrusted: that cannot be known.
         """
         holder = draw_token()
         self._enter(f"{ACCOUNT}:{number}", holder)
@@ -137,8 +136,8 @@ class Guard:
     def count(self, question: str, address: str, identifier: str | None = None) -> None:
         """Count another question that strangers may ask, such as for a forgotten password.
 
-        Every one counts, by address, in all and (if there is one) by identifier, apart from those
-        of other questions.
+        Each one counts, by address, in all, and by identifier if there is one; different questions
+        are counted apart.
 
         Raises:
             NotLetIn: there were too many.
@@ -147,16 +146,16 @@ class Guard:
         self._count(self._windows(question, address, identifier))
 
     def count_of(self, question: str, number: str) -> None:
-        """Count what somebody who has signed in asks for, by their account alone.
+        """Count a request of somebody who has signed in, by account only.
 
         Raises:
-            NotLetIn: there was too much.
+            NotLetIn: there were too many.
             JournalUntrusted: it cannot be counted.
         """
         self._count([_window(self._name(question, number), self._throttle.account)])
 
     def may_be_mailed(self, number: str) -> bool:
-        """Count a link to a new password that a student is to be sent; False: there were enough.
+        """Count a link for a new password, to be sent to a student; False: there were enough.
 
         Raises:
             JournalUntrusted: it cannot be counted.
@@ -201,12 +200,12 @@ class Guard:
         return any(address in shared for shared in self._throttle.shared_addresses)
 
     def _shut(self, group: str) -> None:
-        """Note that an address has failed at too many accounts, for those who watch."""
+        """Note that an address has failed at too many accounts, for the incident."""
         key = f"{SHUT}:{group.removeprefix(f'{AT}:').rstrip('/')}"
         self._journal.add_tries([Window(key, 1, self._throttle.accounts.period)], instant())
 
     def _add(self, windows: Sequence[Window]) -> tuple[int, ...]:
-        """Count a try; where those in hand use up a window, wait how they end."""
+        """Count an attempt; if those under way use up the limit, wait for their outcome."""
         give_up = time.monotonic() + PATIENCE
         with self._ended:
             while True:
@@ -250,9 +249,9 @@ class Attempt:
     """One attempt to sign in, until its end."""
 
     def __init__(self, guard: Guard, name: str, network: str) -> None:
-        self.good = False  # whether it is taken back at its end
+        self.good = False  # whether its count is removed when it ends
         self.let_in = False  # whether the password was right
-        self.accounts: list[str] = []  # keys of what its address fails at
+        self.accounts: list[str] = []  # keys of the accounts that its address fails at
         self.holder = draw_token()
         self.numbers: list[int] = []
         self.keys: list[str] = []
@@ -262,15 +261,15 @@ class Attempt:
         self._network = network
 
     def count(self, *windows: Window) -> None:
-        """Count it in these windows too."""
+        """Count it against these limits, too."""
         self.numbers += self._guard._add(windows)
         self.keys += _in_hand(windows)
         self.accounts += [window.key for window in windows if window.group]
 
     def enter(self, number: str | None) -> None:
-        """Be the only one who tries this account until the attempt's end; None: there is none.
+        """Be the only one to try this account until the attempt ends; None: there is none.
 
-        Without an account attempts wait for each other all the same, by what was typed.
+        Without an account, attempts wait for each other all the same, by what was typed.
 
         Raises:
             NotLetIn: there were too many at this account.
@@ -283,12 +282,12 @@ class Attempt:
 
 
 def accounts_tried(journal: Journal, now: datetime) -> int:
-    """At how many accounts a sign-in has failed within a day."""
+    """The number of accounts at which a sign-in has failed within a day."""
     return journal.keys_tried(f"{ACCOUNT}:", now - REMEMBERED)
 
 
 def forget(journal: Journal, throttle: Throttle, now: datetime) -> None:
-    """Forget the tries that no window and no alarm looks at any more."""
+    """Delete the attempts that no limit and no alarm looks at any more."""
     periods = {
         ACCOUNT: max(REMEMBERED, throttle.account.period),
         NAME: throttle.account.period,
@@ -302,14 +301,14 @@ def forget(journal: Journal, throttle: Throttle, now: datetime) -> None:
 
 
 def shut_out(journal: Journal, throttle: Throttle, now: datetime) -> dict[str, int]:
-    """Addresses that failed at too many accounts and came back: at how many, by address."""
+    """Addresses that failed at too many accounts and came back, with the number of accounts."""
     since = now - throttle.accounts.period
     shut = [key.removeprefix(f"{SHUT}:") for key in journal.tried(f"{SHUT}:", since)]
     return {one: len(journal.tried(f"{AT}:{one}/", since)) for one in shut}
 
 
 def _in_hand(windows: Sequence[Window]) -> list[str]:
-    """By what it is known that attempts in hand use up a window."""
+    """What shows that attempts under way use up a limit."""
     return [window.group or window.key for window in windows]
 
 
@@ -318,7 +317,7 @@ def _window(key: str, rate: Rate) -> Window:
 
 
 def _refusal(full: Full) -> NotLetIn:
-    """What a full window means. An account's own says nothing: it would tell its other names."""
+    """The refusal for a limit that is used up; an account's own would give away its other names."""
     kind, _, rest = full.window.key.partition(":")
     if kind == AT:
         return NotLetIn("throttled_accounts", student_number=rest.rpartition("/")[2])
@@ -329,7 +328,7 @@ def _refusal(full: Full) -> NotLetIn:
 
 
 def _network(address: str, four: int = 32, six: int = 64) -> str:
-    """What an address counts as: one, or an IPv6 one's /64, of which one customer has all."""
+    """What an address counts as: itself, or for IPv6 its /64, which belongs to one customer."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -1,9 +1,9 @@
-"""Whoever holds an account now: what ends a session, and which backup mail is theirs.
+"""Who holds an account now: what ends a session, and which backup mail is the holder's.
 
-A session rests on the password that it began with. It is over when the directory has another one:
-``pwdChangedTime`` differs, or whether it must be changed, or there is none. slapd's time has whole
-seconds (man slapo-ppolicy), so two passwords of one second look alike. So a session that began
-shortly after its password was set is tried once more by that password, when the second is over.
+A session depends on the password that it began with. It ends when the directory has another one:
+``pwdChangedTime`` or ``pwdReset`` differs, or there is no password. slapd's times have whole
+seconds (man slapo-ppolicy), so two passwords set within one second look alike. So a session that
+began shortly after its password was set tries that password once more when the second is over.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from connector.core.generalized_time import instant
 from connector.core.model import Account
 from connector.edges.journal import Session
 
-FRESH = timedelta(minutes=5)  # two clocks may differ by that much
+FRESH = timedelta(minutes=5)  # how much two clocks may differ
 SECOND_OVER = timedelta(seconds=2)  # instants are kept to the second
 
 Kept = Mapping[str, object]
@@ -36,12 +36,12 @@ def hold(account: Account, changed: str) -> Kept:
         "dn": account.dn,
         "changed": changed,
         "must_change": account.must_change,
-        "backup": next(iter(account.backup_mails), ""),  # is told of another password
+        "backup": next(iter(account.backup_mails), ""),  # learns of another password
     }
 
 
 def holds(session: Session, account: Account, changed: str) -> bool:
-    """Whether the entry still has the password that a session began with, as far as it tells."""
+    """Whether the entry still has the password that a session began with, as far as it shows."""
     kept = session.kept
     return (
         account.password
@@ -51,7 +51,7 @@ def holds(session: Session, account: Account, changed: str) -> bool:
 
 
 def is_to_be_proven(session: Session, now: datetime) -> bool:
-    """Whether another password of the same second could stand in the entry, and it can be seen."""
+    """Whether another password of the same second may be in the entry, and can be checked now."""
     changed = instant(str(session.kept.get("changed", "")))
     if changed is None or "proven" in session.kept:
         return False
@@ -59,11 +59,11 @@ def is_to_be_proven(session: Session, now: datetime) -> bool:
 
 
 def vouched_backup(portal: Portal, number: str, account: Account) -> str | None:
-    """The backup mail that stands, if its holder is known to have given it; else None.
+    """The backup mail in force, if the account's holder is known to have given it; else None.
 
-    Once an account was taken back, or an address was given with the provisional password alone,
-    that is an address which its holder has confirmed since: on the pages before their new
-    password, or by an event of another portal.
+    After a reissue, or if an address was given with the provisional password alone, the holder has
+    to have confirmed it since: on the pages before the new password, or by an event of another
+    portal.
     """
     backup = next(iter(account.backup_mails), None)
     holder = portal.journal.holders([number]).get(number)
@@ -80,7 +80,7 @@ def vouched_backup(portal: Portal, number: str, account: Account) -> str | None:
 
 
 def link_goes_to(portal: Portal, number: str, account: Account) -> str | None:
-    """The backup mail to which a link for a forgotten password may go; None: there is none."""
+    """The backup mail to which a link for a forgotten password may be sent, or None."""
     backup = vouched_backup(portal, number, account)
     if backup is None or _is_being_replaced(portal, number, backup):
         return None
@@ -88,7 +88,7 @@ def link_goes_to(portal: Portal, number: str, account: Account) -> str | None:
 
 
 def _is_being_replaced(portal: Portal, number: str, backup: str) -> bool:
-    """Whether the pages took another backup mail, which waits to be written over what stands."""
+    """Whether the pages have accepted a new backup mail that is still to be written."""
     waiting = portal.journal.unsettled_events(number, [number.lower()], portal.moment().now)
     given = (
         json.loads(event["body"])["data"].get("backup_mail")

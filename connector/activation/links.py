@@ -1,7 +1,7 @@
 """Links in mails: confirm a backup mail, or choose a new password for one that was forgotten.
 
-A link is ``ID.SIGNATURE``. It is good once, for a limited time, and dies with any change of the
-password (OWASP ASVS 5.0, V6.5). Looking at its page uses nothing up: mail scanners do so.
+A link is ``ID.SIGNATURE``. It works once, for a limited time, and dies with any change of the
+password (OWASP ASVS 5.0, V6.5). Opening its page does not use it up: mail scanners do that.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ log = structlog.get_logger()
 
 
 def follow(portal: Portal, text: str, purpose: str) -> Link:
-    """The link that stands in a URL, if it may still be used.
+    """The link in a URL, if it may still be used.
 
     Raises:
-        LinkOver: it was used, its time is over, another one took its place, or it is none.
+        LinkOver: it was used, has expired, was replaced by another one, or is no link at all.
     """
     identity, _, signature = text.partition(".")
     link = None
@@ -59,9 +59,9 @@ def follow(portal: Portal, text: str, purpose: str) -> Link:
 
 
 def send_confirmation(portal: Portal, number: str, address: str, changed: str) -> None:
-    """Send a link to a backup mail, good until the end of the day; an earlier one dies.
+    """Send a link to a backup mail, valid until the end of the day; an earlier one dies.
 
-    ``changed``: when the password was set with which it was given (pwdChangedTime).
+    ``changed``: when the password was set that the address was given with (pwdChangedTime).
     """
     moment = portal.moment()
     last = datetime.combine(moment.today, time(23, 59, 59), portal.rules.institution.zone)
@@ -70,14 +70,14 @@ def send_confirmation(portal: Portal, number: str, address: str, changed: str) -
 
 
 def confirm(portal: Portal, text: str) -> None:
-    """Take the backup mail that a link was sent to as proven.
+    """Accept the backup mail that a link was sent to as confirmed.
 
-    While the provisional password stands, it is an offer: who changes that password says whose
-    address it is.
+    As long as the provisional password is in force, it remains an offer: whether it counts is up
+    to whoever changes that password.
 
     Raises:
-        LinkOver: the link is not good any more.
-        Untrustworthy: it could not be stored; the link stays good.
+        LinkOver: the link is no longer valid.
+        Untrustworthy: it could not be stored; the link stays valid.
     """
     moment = portal.moment().now
     link = follow(portal, text, CONFIRM)
@@ -111,8 +111,8 @@ def confirm(portal: Portal, text: str) -> None:
 def forgotten(portal: Portal, identifier: str, address: str) -> None:
     """Send a link to the backup mail of an account in use, if the identifier names one.
 
-    Nothing tells whoever asks whether it did. A student is sent a few a day, however they are named
-    and from wherever it is asked; those that they have stay good.
+    The caller does not learn whether it did. A student gets a few links a day, whatever name and
+    address the requests come with; earlier ones stay valid.
 
     Raises:
         NotLetIn: too many ask, from this address, for this account, or in all.
@@ -143,15 +143,15 @@ def forgotten(portal: Portal, identifier: str, address: str) -> None:
 
 
 def reset(portal: Portal, text: str, new: str, again: str) -> None:
-    """Give the account that a link stands for the password that its holder chose.
+    """Set the password that the holder of a link chose.
 
-    The desk's ``reissue`` puts a drawn password in the place of the forgotten one, with which the
-    student's own change is made: so slapd's policy decides, and each step is on record.
+    The desk's ``reissue`` first replaces the forgotten password with a random one, and with that
+    the password is changed as the student: so slapd's policy decides, and each step is recorded.
 
     Raises:
-        LinkOver: the link is not good any more.
-        InvalidInput: the password will not do; the link stays good.
-        ScolpassError: it could not be changed; the link stays good.
+        LinkOver: the link is no longer valid.
+        InvalidInput: the password is not acceptable; the link stays valid.
+        ScolpassError: it could not be changed; the link stays valid.
     """
     link = follow(portal, text, RESET)
     known = portal.journal.accounts([link.number]).get(link.number)
@@ -170,11 +170,13 @@ def reset(portal: Portal, text: str, new: str, again: str) -> None:
             raise LinkOver("the link was used a moment ago", "Ask for another one.")
         try:
             drawn = _reissue(portal, link.number)
-            portal.journal.vouch(link.number, link.mark)  # the same person holds it as before
+            portal.journal.vouch(
+                link.number, link.mark
+            )  # the same person holds the account as before
             with guarded_secret(password):
                 student.change_password(directory, account.dn, drawn, password)
         except OldPasswordRefused as error:
-            # Somebody else drew one in between, the desk most likely: it is theirs to say whose.
+            # Somebody else drew one in between, most likely the desk, which decides whose it is.
             portal.journal.doubt_backup(link.number)
             raise LinkOver("the password was changed meanwhile", "Ask for another link.") from error
         except ScolpassError as error:

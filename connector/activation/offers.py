@@ -1,8 +1,8 @@
 """What is given with a provisional password: an offer, until that password is changed.
 
-Anybody may have found a letter. What they give is kept, so that nobody has to type it twice, and
-counts once the password was changed in the session that it was given in: whoever did that holds
-the account from then on.
+Anybody may have found a letter. What they enter is kept, so that nobody has to type it twice, and
+counts once the password is changed in the same session, which makes that person the holder of the
+account.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from connector.core.model import Account
 from connector.edges.journal import Session
 from connector.errors import InvalidInput
 
-# Of what a session keeps.
+# A key of what a session keeps.
 FIELDS = (*(row.name for row in GIVEN.values() if row.events), "keep_copy")
 
 
@@ -30,14 +30,14 @@ def offer(
     *,
     keep_copy: bool = False,
 ) -> None:
-    """Let who signs in again find what was given with the provisional password; else nothing."""
+    """Keep what was given with the provisional password, for a student who signs in again."""
     if session.kept["must_change"]:
         mark = str(session.kept["changed"])
         portal.journal.offer(session.number, field, value, at, mark, keep_copy=keep_copy)
 
 
 def offered(portal: Portal, session: Session) -> dict[str, str]:
-    """What somebody offered with the provisional password that stands."""
+    """What somebody offered with the provisional password in force."""
     found: dict[str, str] = {}
     offered = portal.journal.offered(session.number, str(session.kept["changed"]))
     for name, (value, keep_copy) in offered.items():
@@ -55,19 +55,19 @@ def stands_already(account: Account, address: str) -> bool:
 def hand_over(
     portal: Portal, session: Session, account: Account, at: datetime, changed: str
 ) -> dict[str, object]:
-    """Let what was given with the provisional password count, and nothing that others gave.
+    """Make what was given with the provisional password count, and nothing that others gave.
 
-    A link that was sent to prove the backup mail goes on under the student's new password.
+    A link that was sent to confirm the backup mail stays valid with the student's new password.
 
     Args:
         portal: what it works with.
-        session: in which it was given, and the password changed.
-        account: the entry, as it was before that.
-        at: when the new password had been set.
-        changed: what the directory says of that (pwdChangedTime).
+        session: the one in which it was given and the password was changed.
+        account: the entry as it was before.
+        at: when the new password was set.
+        changed: the same as the directory has it (pwdChangedTime).
 
     Returns:
-        What the session goes on with: what could not be taken has to be given again.
+        What the session continues with: what was not accepted has to be given again.
     """
     number, kept = session.number, dict(session.kept)
     backup = kept.get(Given.BACKUP_MAIL)
@@ -81,7 +81,7 @@ def hand_over(
     if isinstance(backup, str) and (
         not portal.rules.activation.verify_backup_mail
         or stands_already(account, backup)
-        # Asked last: a link that is followed meanwhile counts here, there, or both times.
+        # Asked last: a link that is followed meanwhile counts here, there, or in both places.
         or portal.journal.was_followed(number, CONFIRM, backup, changed)
     ):
         portal.journal.vouch(number, backup)
@@ -94,7 +94,7 @@ def hand_over(
     if given:
         try:
             submit(portal, number, "new_password", at, **given)
-        except InvalidInput:  # by rules that were changed since
+        except InvalidInput:  # under rules that have changed since
             kept = {name: value for name, value in kept.items() if name not in FIELDS}
     portal.journal.forget_offers(number)
     return kept

@@ -1,4 +1,4 @@
-"""The password that a student chooses: judged here, decided by slapd, kept by nobody."""
+"""The password that a student chooses: checked here, decided by slapd, stored nowhere else."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ __all__ = ["Judged", "in_force", "judged", "normal", "read_ahead", "see_that_it_
 
 
 def typed(portal: Portal, password: str) -> SecretStr:
-    """The password of a sign-in, as the directory is asked for it."""
+    """The password typed at a sign-in, as it is sent to the directory."""
     rules = portal.rules.provisional
     return SecretStr(as_printed(password, rules.length, rules.alphabet))
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What a new password is worth."""
+    """How good a new password is."""
 
-    checks: Mapping[str, bool]  # whether each rule is kept, by its name
+    checks: Mapping[str, bool]  # whether each rule is met, by its name
     strength: int  # 0 to 4, by zxcvbn
 
 
 def read_ahead() -> None:
-    """Read the word lists, so that nobody who types a password has to wait for them."""
+    """Read the word lists in advance, so that nobody has to wait for them while typing."""
     threading.Thread(target=dictionary.known_words, name="words", daemon=True).start()
 
 
 def judged(
     portal: Portal, account: Account, new: str, provisional: SecretStr | None = None
 ) -> Judged:
-    """What a new password is worth for one student.
+    """How good a new password is for one student.
 
-    ``provisional``: the password in whose place it comes; None where it is not known.
+    ``provisional``: the password that it replaces; None if that is not known.
     """
     who = context_of(account, portal.rules.institution, provisional)
     checks = _checks(portal, new, who)
@@ -64,7 +64,7 @@ def _checks(portal: Portal, new: str, who: Context) -> tuple[Check, ...]:
 
 
 def in_force(rules: OwnPassword) -> tuple[Rule, ...]:
-    """The rules that a new password is judged by, in the order in which they are shown."""
+    """The rules for a new password, in the order in which they are shown."""
     nothing = Words(frozenset(), frozenset())
     return tuple(check.name for check in judge("", Context(), rules, nothing))
 
@@ -72,10 +72,10 @@ def in_force(rules: OwnPassword) -> tuple[Rule, ...]:
 def see_that_it_will_do(
     portal: Portal, account: Account, new: str, again: str, provisional: SecretStr | None = None
 ) -> SecretStr:
-    """The new password as it is set.
+    """The new password in the form in which it is set.
 
     Raises:
-        InvalidInput: it does not keep the rules, or was typed differently the second time.
+        InvalidInput: it does not meet the rules, or the second time something else was typed.
     """
     if not new:
         raise InvalidInput("new_password", "missing")

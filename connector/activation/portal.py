@@ -1,4 +1,4 @@
-"""What the first connection works with, shared by the threads that serve it."""
+"""What the first connection works with; the threads that serve it share it."""
 
 from __future__ import annotations
 
@@ -70,18 +70,18 @@ class Portal:
         return read_moment(self.settings.institution)
 
     def signer(self, purpose: str) -> Signer:
-        """Signs for one purpose."""
+        """The signer for one purpose."""
         return Signer(self._keys, purpose)
 
     def tree(self, directory: Directory) -> str:
-        """The naming context that holds the people branch, asked for once."""
+        """The naming context of the people branch, asked for once."""
         if not self._tree:
             self._tree = directory.context()
         return self._tree
 
     @contextmanager
     def directory(self) -> Iterator[Directory]:
-        """A connection as the service account, for one thread; after an error it begins anew.
+        """A connection as the service account, for one thread; after an error it is made again.
 
         Raises:
             Busy: all of them were in use for too long.
@@ -89,7 +89,9 @@ class Portal:
         try:
             directory = self._idle.get(timeout=PATIENCE)
         except queue.Empty:
-            raise Busy(f"{CONNECTIONS} questions wait for the directory", "Come again.") from None
+            raise Busy(
+                f"{CONNECTIONS} requests are waiting for the directory", "Come again."
+            ) from None
         directory.let_go_if_dead()
         try:
             yield directory

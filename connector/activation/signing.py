@@ -1,8 +1,8 @@
-"""Signing in with the directory's password, for one's first connection or a look at it.
+"""Sign in with the directory's password, for the first connection or a later visit.
 
-Whoever is not let in learns nothing: unknown, wrong, locked and expired get one answer, after the
-same work (OWASP ASVS 5.0, V6.3.8). What time is left between them is hidden by a grid: the web
-edge lets refusals go only at full steps of `REFUSAL_SECONDS` after their arrival.
+A refusal tells nothing: unknown, wrong, locked and expired get one answer, after the same work
+(OWASP ASVS 5.0, V6.3.8). What difference in time remains is hidden: the web edge sends refusals
+only at full steps of `REFUSAL_SECONDS` after the request arrived.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from connector.edges.tokens import draw_token
 from connector.errors import NotLetIn
 
 REFUSAL_SECONDS = 0.5
-OPEN = IN_USE | {State.INACTIVE}  # what one may sign in to
+OPEN = IN_USE | {State.INACTIVE}  # states in which one may sign in
 
 log = structlog.get_logger()
 
@@ -40,11 +40,11 @@ class SignedIn:
     dn: str
     account: Account  # as it was just before
     must_change: bool  # the password opens nothing but its own change
-    changed: str  # when the password was set (pwdChangedTime), "" where nothing says so
+    changed: str  # when the password was set (pwdChangedTime); "": unknown
 
 
 class Counts(Protocol):
-    """Who counts sign-ins: the metrics."""
+    """Counts sign-ins: the metrics."""
 
     def signed_in(self) -> None:
         """Somebody was let in."""
@@ -61,19 +61,19 @@ def sign_in(
     address: str,
     counts: Counts | None = None,
 ) -> SignedIn:
-    """Let a student in by number, uid, login or address, in any case, and their password.
+    """Let a student in by number, uid, login or address (upper or lower case), and their password.
 
     Args:
         portal: what it works with.
         identifier: as it was typed.
         password: as it was typed.
-        birth_date: as it was given; looked at where it is the second factor.
+        birth_date: as it was given; checked if it is the second factor.
         address: where the request came from.
         counts: is told how it ended.
 
     Raises:
-        NotLetIn: and nobody is told why. Its answer leaves after `seconds_to_wait`.
-        Untrustworthy, Busy: directory or journal cannot be asked; nothing is known.
+        NotLetIn: without a reason for the student. The answer is sent after `seconds_to_wait`.
+        Untrustworthy, Busy: directory or journal cannot be asked; there is no verdict.
     """
     try:
         signed = _sign_in(portal, identifier, password, birth_date, address)
@@ -94,7 +94,7 @@ def sign_in(
 
 
 def seconds_to_wait(began: float, now: float) -> float:
-    """How long a refusal waits before it leaves: until a full step after its arrival.
+    """How long a refusal waits before it is sent: until a full step after the request arrived.
 
     Args:
         began: when the request arrived, by ``time.monotonic``.
@@ -105,7 +105,7 @@ def seconds_to_wait(began: float, now: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Whom an identifier names, as far as anybody; ``closed``: why they may not sign in."""
+    """The student whom an identifier names, if any; ``closed``: why they may not sign in."""
 
     number: str | None = None
     account: Account | None = None
@@ -127,11 +127,11 @@ def _sign_in(
             _pretend(portal, password)
             raise NotLetIn(found.closed, student_number=number)
         if not _born_on(portal, account, birth_date):
-            # Another password, so that the directory counts a failure here too: the right one
-            # would set its count back, and leave the birth date to be guessed.
+            # Another password, so that the directory counts this as a failure, too: the right one
+            # would reset its count, and the birth date could be guessed.
             student.lets_in(directory, account.dn, SecretStr(draw_token()))
             raise NotLetIn("birth_date", student_number=number)
-        # Read before the bind: a password that is replaced in between ends the session at once.
+        # Read before the bind: if the password is replaced in between, the session ends at once.
         changed = passwords.changed_at(directory, account.dn)
         if not student.lets_in(directory, account.dn, password):
             raise NotLetIn("password", student_number=number)
@@ -140,13 +140,13 @@ def _sign_in(
 
 
 def look_up(portal: Portal, directory: Directory, identifier: str) -> Found:
-    """Whom an identifier names, as it was typed; only who is one student's, and managed, is let in.
+    """The student whom a typed identifier names; only one managed student's identifier lets in.
 
     Raises:
         Untrustworthy: directory or journal cannot be asked.
     """
     identifier = cleaned(identifier)
-    # What is not printable no directory takes, and nobody is named by.
+    # No directory accepts what is not printable, and no name contains it.
     if not identifier or not identifier.isprintable() or len(identifier.encode()) > LONGEST:
         return Found(closed="unknown")
     tree = portal.tree(directory)
@@ -175,6 +175,6 @@ def _born_on(portal: Portal, account: Account, birth_date: date | None) -> bool:
 
 
 def _pretend(portal: Portal, password: SecretStr) -> None:
-    """The work that verifying a password would be."""
+    """Do the work that verifying a password would take."""
     rules = portal.rules.provisional
     hash_argon2id(password, rules.memory_cost, rules.time_cost)

@@ -1,14 +1,14 @@
 """A student's visit: who they are, what they have given so far, and what comes next.
 
-With a provisional password anybody may have signed in: a letter is found, or read on the way. So
-what is given with it is an offer: it counts for nothing until the password is changed in that very
-session, and is an event like any portal's then. What is given with the student's own password is
-one at once. Either is in the journal before the next step is shown: so an interruption loses
-nothing, and who signs in again goes on where they were.
+Anybody may have signed in with a provisional password: a letter can be found, or read on the way.
+So what is given with it is an offer: it counts for nothing until the password is changed in the
+same session, and then becomes an event like any portal's. What is given with the student's own
+password becomes one at once. Either is in the journal before the next step is shown, so an
+interruption loses nothing, and a student who signs in again continues where they were.
 
-A backup mail or a redirection that stands, or was offered in another session, is shown, and
-confirmed or changed before the provisional password is; or now, where that was changed elsewhere
-and nobody has vouched for what stands.
+A backup mail or a redirection that is in force, or was offered in another session, is shown, to be
+confirmed or changed before the provisional password is changed; or at once, if the password was
+changed elsewhere and nobody has confirmed what is in force.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ from connector.errors import InvalidInput, NotLetIn, Refused, SessionOver
 from connector.log.redaction import guarded_secret
 from connector.notify import students as mails
 
-IDLE = timedelta(minutes=30)  # a session that is not used ends (OWASP ASVS 5.0, V7.3)
-LONGEST = timedelta(hours=12)  # ... and one that is used
-TOUCHED = timedelta(minutes=1)  # a use is noted that often
+IDLE = timedelta(minutes=30)  # an unused session ends (OWASP ASVS 5.0, V7.3)
+LONGEST = timedelta(hours=12)  # ... and one in use
+TOUCHED = timedelta(minutes=1)  # how often a use is noted
 
 log = structlog.get_logger()
 
@@ -67,14 +67,14 @@ class Visit:
     """Somebody who has signed in, with the account as it stands at this moment."""
 
     token: str = field(repr=False)  # what the browser holds
-    at: datetime  # when it was seen that the session holds
+    at: datetime  # when the session was found to be valid
     session: Session
     account: Account
-    stood: Mapping[str, str]  # what holds by entry and events, without this session
-    steps: tuple[Step, ...]  # those that there are for this student; the last one is DONE
+    stood: Mapping[str, str]  # what is in force from entry and events, without this session
+    steps: tuple[Step, ...]  # the steps for this student; the last one is DONE
     given: frozenset[Step]
     missing: tuple[str, ...]  # evidence without which the account is not active
-    doubted: bool = False  # what stands may be somebody else's than who has signed in
+    doubted: bool = False  # what is in force may come from somebody else
 
     @property
     def number(self) -> str:
@@ -83,20 +83,20 @@ class Visit:
 
     @property
     def next(self) -> Step:
-        """The first step that is still to be made."""
+        """The first step that is still to be taken."""
         return next(step for step in self.steps if step not in self.given)
 
     @property
     def active(self) -> bool:
-        """Whether the directory has the account as active, or in grace."""
+        """Whether the account is active, or in grace, in the directory."""
         return self.account.current.state in IN_USE
 
     def may_see(self, step: Step) -> bool:
-        """Whether the student may make a step, now or again."""
+        """Whether the student may take a step, now or again."""
         return step in self.steps and self.steps.index(step) <= self.steps.index(self.next)
 
     def current(self, name: str) -> str:
-        """What holds of one kind: given in this session, or before; "" where nothing was."""
+        """The value of one kind: given in this session, or before; "": none was."""
         kept = self.session.kept.get(name)
         return kept if isinstance(kept, str) else self.stood.get(name, "")
 
@@ -107,7 +107,7 @@ class Visit:
 
     @property
     def to_confirm(self) -> tuple[Step, ...]:
-        """What somebody gave who may have been another: to be confirmed before the password."""
+        """What somebody else may have given: to be confirmed before the password is changed."""
         if not self.doubted:
             return ()
         names = {Step.BACKUP_MAIL: Given.BACKUP_MAIL, Step.FORWARDING: Given.FORWARDING}
@@ -122,15 +122,15 @@ class Visit:
 
 
 def open_visit(portal: Portal, signed: SignedIn, password: SecretStr) -> str:
-    """A new session for somebody who has signed in; what the browser is to hold.
+    """Begin a session for somebody who has signed in; returns the token for the browser.
 
-    The password is needed once more, to change it as the student. The journal holds it only under
-    what the browser holds.
+    The password is needed again, to change it as the student. The journal holds it sealed with
+    that token.
 
     Args:
         portal: what it works with.
         signed: who has signed in.
-        password: the one that they signed in with.
+        password: the one they signed in with.
     """
     return _open(portal, signed.student_number, password, hold(signed.account, signed.changed))
 
@@ -144,7 +144,7 @@ def _open(portal: Portal, number: str, password: SecretStr, kept: Mapping[str, o
 
 
 def visit(portal: Portal, token: str) -> Visit | None:
-    """The visit of whoever holds this token; None: there is none, or it is over.
+    """The visit that belongs to this token; None: there is none, or it is over.
 
     Raises:
         Untrustworthy: journal or directory cannot be asked.
@@ -176,7 +176,7 @@ def visit(portal: Portal, token: str) -> Visit | None:
 
 
 def _held(portal: Portal, token: str, session: Session, now: datetime) -> Account | None:
-    """The entry, if its account is open and has the password that the session began with."""
+    """The entry, if the account is open and still has the password that the session began with."""
     with portal.directory() as directory:
         account, changed = directory.held_at(session.kept["dn"])
         if account is None or account.current.state not in OPEN:
@@ -202,14 +202,14 @@ def end_visit(portal: Portal, token: str) -> None:
 
 
 def forget(journal: Journal, now: datetime) -> None:
-    """Forget the sessions that are over, and the links whose time is."""
+    """Delete the sessions and links that are over."""
     journal.forget_sessions(now - IDLE, now - LONGEST, now)
 
 
 def _stood(
     account: Account, evidence_items: Sequence[EvidenceItem], rules: Rules
 ) -> dict[str, str]:
-    """What holds by entry and events: what is still to be written before what is written."""
+    """What is in force from entry and events; what is still to be written comes first."""
     given = {evidence_item.field: evidence_item for evidence_item in evidence_items}
     found: dict[str, str] = {}
     backup, forwarding = given.get(Given.BACKUP_MAIL), given.get(Given.FORWARDING)
@@ -241,10 +241,10 @@ def steps_of(
     *,
     doubted: bool,
 ) -> tuple[tuple[Step, ...], frozenset[Step]]:
-    """The steps that there are for somebody, and those that are made.
+    """The steps for a student, and those that have been taken.
 
-    What was made before this session, and lies after the first step that is made in it, is none
-    of its steps: so that the pages count 1, 2, 3 and leave no number out.
+    A step that was taken before this session, and comes after the first step taken in it, is not
+    one of its steps, so that the pages count 1, 2, 3 without a gap.
     """
     required = rules.activation.require
     found = evidence.found(account, evidence_items).keys() | session.kept.keys()
@@ -274,10 +274,10 @@ def steps_of(
 
 
 def give_backup_mail(portal: Portal, visit: Visit, address: str) -> None:
-    """Take the backup mail; it counts once its link has been followed, if that is asked for.
+    """Accept the backup mail; it counts once its link has been followed, if that is required.
 
     Raises:
-        InvalidInput: mail cannot go there.
+        InvalidInput: mail cannot be sent there.
     """
     address = usable_address(portal, "backup_mail", address)
     stands = stands_already(visit.account, address)
@@ -295,12 +295,12 @@ def give_backup_mail(portal: Portal, visit: Visit, address: str) -> None:
     if not stands and not visit.account.must_change:
         portal.journal.end_links(visit.number, RESET)  # it went to the former address
     offer(portal, visit.session, visit.at, Given.BACKUP_MAIL, address)
-    doubted = {"doubted": True} if visit.doubted else {}  # so the redirection is asked for, too
+    doubted = {"doubted": True} if visit.doubted else {}  # so the redirection is asked for as well
     _keep(portal, visit, backup_mail=address, **doubted)
 
 
 def accept_charter(portal: Portal, visit: Visit) -> None:
-    """Take the consent to the charter in its version of today."""
+    """Accept the consent to the charter in its current version."""
     version = portal.rules.activation.charter_version
     accepted = evidence.zulu(portal.moment().now.replace(microsecond=0))
     if not visit.account.must_change:
@@ -310,10 +310,10 @@ def accept_charter(portal: Portal, visit: Visit) -> None:
 
 
 def give_forwarding(portal: Portal, visit: Visit, address: str, *, keep_copy: bool) -> None:
-    """Take where the mail is to go; "": it stays where it is.
+    """Accept where the mail is to be redirected; "": nowhere.
 
     Raises:
-        InvalidInput: mail cannot go there.
+        InvalidInput: mail cannot be sent there.
     """
     forward_to = usable_address(portal, "forward_to", address) if address.strip() else None
     if not visit.account.must_change:
@@ -329,14 +329,14 @@ def _keep(portal: Portal, visit: Visit, **kept: object) -> None:
 
 
 def change_password(portal: Portal, visit: Visit, new: str, again: str) -> str:
-    """Change the password as the student; what the browser is to hold from now on.
+    """Change the password as the student; returns the browser's new token.
 
     All other sessions of the account end, and links for a forgotten password die.
 
     Raises:
-        InvalidInput: the new password will not do, here or for slapd; or what stands is still to
-            be confirmed.
-        SessionOver: the password that was used to sign in opens nothing any more.
+        InvalidInput: the new password is not acceptable, here or to slapd; or something is still
+            to be confirmed.
+        SessionOver: the password that was used to sign in no longer works.
         Untrustworthy: the directory cannot be asked.
     """
     for step in visit.to_confirm:
@@ -348,7 +348,7 @@ def change_password(portal: Portal, visit: Visit, new: str, again: str) -> str:
     alone = portal.guard.alone(visit.number)
     with guarded_secret(password), alone, portal.directory() as directory:
         if portal.journal.session(visit.session.id) is None:
-            # Sent twice, by a double click: the first one has made the change, and ended this.
+            # Sent twice, by a double click: the first request made the change and ended this.
             if not student.lets_in(directory, visit.account.dn, password):
                 raise SessionOver("the password was changed a moment ago", "Sign in again.")
         else:
@@ -367,7 +367,7 @@ def change_password(portal: Portal, visit: Visit, new: str, again: str) -> str:
 
 
 def _tell(portal: Portal, visit: Visit, changed: str) -> None:
-    """Tell the backup mail that stood as the session began; the first one learns it elsewise."""
+    """Notify the backup mail as it was when the session began; a first one is told otherwise."""
     backup = visit.session.kept.get("backup")
     if isinstance(backup, str) and backup:
         now = portal.moment().now
@@ -389,17 +389,17 @@ def _change(
 
 
 def judge(portal: Portal, visit: Visit, new: str) -> Judged:
-    """What becomes of a new password that the student chose."""
+    """Check a new password that the student chose."""
     return judged(portal, visit.account, new, _provisional(visit))
 
 
 def _provisional(visit: Visit) -> SecretStr | None:
-    """The provisional password, which may not be chosen; of the student's own slapd judges."""
+    """The provisional password, which may not be chosen again; slapd judges the student's own."""
     return current_password(visit) if visit.account.must_change else None
 
 
 def current_password(visit: Visit) -> SecretStr | None:
-    """The password that the session rests on."""
+    """The password that the session began with."""
     return _password_of(visit.token, visit.session)
 
 

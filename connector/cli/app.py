@@ -48,42 +48,46 @@ class Commands(LazyGroup):
         "history": Entry(_LOOK, "Show what was done, when, why and by whom."),
         "reissue": Entry(
             _LETTERS,
-            "Hand out a new provisional password; it is shown once, here. With --from to many.",
+            "Give a new provisional password, shown once, here; with --from, to many students.",
         ),
         "letters": Entry(
             _LETTERS,
-            "Print SCOL'PASS letters; without STUDENTS those of all who have not activated yet.",
+            "Print SCOL'PASS letters: for the STUDENTS named, or all who have not activated yet.",
         ),
         "suspend": Entry(_DESK, "Close one account until it is resumed."),
-        "resume": Entry(_DESK, "Take a suspension back."),
+        "resume": Entry(_DESK, "End a suspension."),
         "rename": Entry(
-            _DESK, "Give a login and address by today's name; the old address still works."
+            _DESK,
+            "Give a login and address that follow the current name; the old address still works.",
         ),
         "erase": Entry(
             _DESK, "Erase an expired account and all that is known of the person, on request."
         ),
-        "undo": Entry(_DESK, "Reverse what a run changed, where nothing newer stands on it."),
-        "rebuild": Entry(_SETUP, "Restore to the journal what the directory knows. It only adds."),
+        "undo": Entry(
+            _DESK, "Undo what a run changed, unless something newer has changed it since."
+        ),
+        "rebuild": Entry(
+            _SETUP, "Restore to the journal what the directory knows; nothing is removed."
+        ),
         "init": Entry(
             _SETUP,
-            "Write a configuration, a key, and what the directory needs as LDIF. Overwrites "
+            "Write a configuration, a key, and the LDIF that the directory needs. Overwrites "
             "nothing.",
         ),
         "check": Entry(
             _SETUP,
-            "See whether configuration, directory, source and journal are sound, and how to mend "
-            "them.",
+            "Check configuration, directory, source and journal; say how to mend what is wrong.",
         ),
         "sandbox": Entry(
             _SETUP, "Run a private slapd with schema, policies and tree, in the foreground."
         ),
         "demo": Entry(
             _SETUP,
-            "Tell a story of some fifty students against a throw-away directory, and check each "
+            "Tell a story of some fifty students against a throw-away directory, and prove each "
             "claim.",
         ),
         "keys": Entry("connector.cli.keys", "The keys that seal provisional passwords."),
-        "events": Entry("connector.cli.inbox", "The inbox: events that arrived."),
+        "events": Entry("connector.cli.inbox", "The inbox: events that have arrived."),
         "export": Entry("connector.cli.export", "Lists for other systems, as CSV."),
     }
 
@@ -115,7 +119,7 @@ def _main(
     _version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_say_version, is_eager=True, help="Print the version and end."
+            "--version", callback=_say_version, is_eager=True, help="Print the version and exit."
         ),
     ] = False,
 ) -> None:

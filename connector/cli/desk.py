@@ -77,7 +77,7 @@ def resume(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Take a suspension back."""
+    """End a suspension."""
     _account_command(context, config, student, reason, "resume", desk.resume, as_json=as_json)
 
 
@@ -89,7 +89,7 @@ def rename(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Give a login and address by today's name; the old address still works."""
+    """Give a login and address that follow the current name; the old address still works."""
     _account_command(context, config, student, reason, "rename", desk.rename, as_json=as_json)
 
 
@@ -104,7 +104,7 @@ def erase(
 ) -> None:
     """Erase an expired account and all that is known of the person, on request.
 
-    Whom it would erase is said first; on a terminal it waits for a yes.
+    It first says whose account it would erase; on a terminal it waits for a yes.
     """
 
     def act(opened: Context, number: str, why: str) -> execution.Report | None:
@@ -128,18 +128,18 @@ def undo(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Reverse what a run changed, where nothing newer stands on it.
+    """Undo what a run changed, unless something newer has changed it since.
 
     The plan is shown first; on a terminal it waits for a yes.
     """
     if approve is not None and not reason.strip():
-        raise UsageError("--approve wants to know why", "Add --reason '...'")
+        raise UsageError("--approve needs a reason", "Add --reason '...'")
 
     def confirm(prepared: planning.Prepared, left: undoing.Left) -> bool:
         if as_json:
             return True
         render_plan.show_undo(stdout, prepared, run, left, zone)
-        if prepared.verdict.go and not is_confirmed("Take this back?", yes=yes):
+        if prepared.verdict.go and not is_confirmed("Undo this?", yes=yes):
             raise UsageError(f"run {run} is not undone", "Nothing was changed.")
         return True
 

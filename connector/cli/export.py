@@ -32,8 +32,8 @@ def export_contacts(
 ) -> None:
     """Write the contact address of every account that has not ended, for Izly and others.
 
-    It is the one given to messervices.etudiant.gouv.fr, as the register has it; else the
-    institution's own. Nothing but the journal is read.
+    It is the address given to messervices.etudiant.gouv.fr, if the register has one, else the
+    institution's own. Only the journal is read.
     """
     with opened_context(context, config) as opened:
         if str(out) == "-":

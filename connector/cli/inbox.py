@@ -19,7 +19,7 @@ commands = typer.Typer(
     rich_markup_mode="rich",
     no_args_is_help=True,
     name="events",
-    help="The inbox: events that arrived.",
+    help="The inbox: events that have arrived.",
 )
 
 
@@ -52,7 +52,7 @@ def events_submit(
 @commands.command("list", epilog=example("scolpass events list --limit 20"))
 def events_list(
     context: typer.Context,
-    limit: Annotated[int | None, typer.Option(min=1, help="The latest only.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the latest ones.")] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -74,7 +74,7 @@ def events_retry(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Look at one event again, by the rules of today; it keeps the time of its arrival."""
+    """Look at one event again, by today's rules; it keeps its time of arrival."""
     with opened_context(context, config) as opened, opened.locked("events", whole=False):
         row = events.retry(opened, event, reason)
     if as_json:

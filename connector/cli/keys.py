@@ -30,9 +30,9 @@ def keys_rotate(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Put a new key first into the key file, and seal every provisional password under it.
+    """Put a new key first in the key file, and seal every provisional password with it.
 
-    The earlier keys stay in the file. Cut short, it can be run again.
+    The earlier keys stay in the file. If it is cut short, run it again.
     """
     with opened_context(context, config) as opened, opened.locked("keys rotate", whole=False):
         rotated = keys.rotate(opened, reason)

@@ -44,13 +44,13 @@ def reissue(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Hand out a new provisional password; it is shown once, here. With --from to many.
+    """Give a new provisional password, shown once, here; with --from, to many students.
 
-    Of many the passwords are not shown but on their letters (or with --json): only accounts that
-    wait for their activation are given one then.
+    With --from, the passwords are on the letters (or in --json), not on the screen, and only
+    accounts that wait for their activation are given one.
     """
     if not reason.strip():
-        raise UsageError("--reason is empty", "Say why the password is handed out anew")
+        raise UsageError("--reason is empty", "Say why a new password is given")
     if (student is None) is (names is None):
         raise UsageError("expected a STUDENT or --from FILE", "Give one of them.")
     if names is not None:
@@ -68,7 +68,9 @@ def reissue(
         print_json(found)
     else:
         stdout.print(f"{number}: provisional password [bold]{password.get_secret_value()}[/bold]")
-        stdout.print(f"It opens nothing but its own change, and is good through {shown(last_day)}.")
+        stdout.print(
+            f"It serves only to choose a new password, and is valid through {shown(last_day)}."
+        )
 
 
 def _reissue_many(
@@ -84,7 +86,7 @@ def _reissue_many(
     whom = "1 line: the password of this student"
     if len(names) != 1:
         whom = f"{len(names):,} lines: the passwords of these students"
-    what = f"{whom} will be replaced. Go on?"
+    what = f"{whom} will be replaced. Continue?"
     if not is_confirmed(what, yes=yes):
         raise UsageError("no new password is handed out", "Nothing was changed.")
     with (
@@ -119,14 +121,14 @@ def letters_command(
     students: StudentsArgument = None,
     since: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Of all who were created from this day on."),
+        typer.Option(formats=["%Y-%m-%d"], help="For all who were created from this day on."),
     ] = None,
     names: NamesOption = None,
     language: Annotated[str, typer.Option(help="The template: fr, en, or one of your own.")] = "fr",
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Print SCOL'PASS letters; without STUDENTS those of all who have not activated yet."""
+    """Print SCOL'PASS letters: for the STUDENTS named, or all who have not activated yet."""
     to_stdout = str(out) == "-"
     if to_stdout and as_json:
         raise UsageError("--json and --out - both want stdout", "Name a file for the letters.")

@@ -43,10 +43,10 @@ def show(
 @commands.command(epilog=example("scolpass find martin léa --born 10/10/2006"))
 def find(
     context: typer.Context,
-    names: Annotated[list[str], typer.Argument(help="Beginnings of their names, in any order.")],
+    names: Annotated[list[str], typer.Argument(help="Beginnings of the names, in any order.")],
     born: Annotated[
         datetime | None,
-        typer.Option(formats=["%d/%m/%Y", "%Y-%m-%d"], help="The birth date."),
+        typer.Option(formats=["%d/%m/%Y", "%Y-%m-%d"], help="The date of birth."),
     ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -76,16 +76,16 @@ def _known_action(value: str | None) -> str | None:
 @commands.command(epilog=example("scolpass history --student 22300001 --since 2026-09-01"))
 def history(
     context: typer.Context,
-    student: Annotated[str | None, typer.Option(help="Of one student.")] = None,
+    student: Annotated[str | None, typer.Option(help="Only what was done to this student.")] = None,
     since: Annotated[
         datetime | None,
         typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="From this day or time on."),
     ] = None,
-    run: Annotated[int | None, typer.Option(help="Of one run.")] = None,
+    run: Annotated[int | None, typer.Option(help="Only what this run did.")] = None,
     action: Annotated[
-        str | None, typer.Option(help="Of one action.", callback=_known_action)
+        str | None, typer.Option(help="Only this action.", callback=_known_action)
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="The latest only.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the latest ones.")] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:

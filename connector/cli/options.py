@@ -12,7 +12,7 @@ ConfigOption = Annotated[
     typer.Option(
         "--config",
         "-c",
-        help="Configuration file; else $SCOLPASS_CONFIG, ./config/scolpass.toml, "
+        help="Configuration file; default: $SCOLPASS_CONFIG, ./config/scolpass.toml, "
         "/etc/scolpass/scolpass.toml.",
     ),
 ]
@@ -24,13 +24,13 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is kept in 
 RequiredReason = Annotated[
     str, typer.Option("--reason", help="Why; it is kept in the history.", show_default=False)
 ]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 StudentsArgument = Annotated[
     list[str] | None, typer.Argument(help="Student numbers, uids, logins or addresses.")
 ]
 NamesOption = Annotated[
     Path | None,
-    typer.Option("--from", help="A file that names students: number, uid, login, one a line."),
+    typer.Option("--from", help="A file that names students by number, uid or login, one a line."),
 ]
 StudentArgument = Annotated[str, typer.Argument(help="Student number, uid, login or address.")]
 

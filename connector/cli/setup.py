@@ -22,13 +22,15 @@ def rebuild(
     context: typer.Context,
     reservations: Annotated[
         Path | None,
-        typer.Option(help="The file beside the lost journal: identifiers of the purged."),
+        typer.Option(
+            help="The file beside the lost journal, with the identifiers of purged accounts."
+        ),
     ] = None,
     reason: ReasonOption = "",
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Restore to the journal what the directory knows. It only adds."""
+    """Restore to the journal what the directory knows; nothing is removed."""
     from connector.desk import account as desk
 
     with opened_context(context, config) as opened, opened.locked("rebuild", whole=True):
@@ -52,19 +54,23 @@ def init_command(
     name: Annotated[str | None, typer.Option(help="The institution's name.")] = None,
     uai: Annotated[str | None, typer.Option(help="Its UAI: seven digits and a letter.")] = None,
     mail_domain: Annotated[
-        str | None, typer.Option(help="Of students' addresses; else etu. and the suffix's domain.")
+        str | None,
+        typer.Option(
+            help="The domain of students' addresses; default: etu. before the suffix's domain."
+        ),
     ] = None,
     uri: Annotated[
-        list[str] | None, typer.Option(help="The directory's address, again for each replica.")
+        list[str] | None, typer.Option(help="The directory's address; once for each replica.")
     ] = None,
     people_dn: Annotated[
-        str | None, typer.Option(help="The students' branch; else ou=people.")
+        str | None, typer.Option(help="The students' branch; default: ou=people.")
     ] = None,
     service_dn: Annotated[
-        str | None, typer.Option(help="scolpass' own account; else cn=scolpass,ou=services.")
+        str | None, typer.Option(help="scolpass' own account; default: cn=scolpass,ou=services.")
     ] = None,
     policy_dn: Annotated[
-        str | None, typer.Option(help="The provisional policy; else cn=provisional,ou=policies.")
+        str | None,
+        typer.Option(help="The provisional policy; default: cn=provisional,ou=policies."),
     ] = None,
     database: Annotated[
         str, typer.Option(help="The suffix's database in cn=config.")
@@ -72,19 +78,19 @@ def init_command(
     first_connection_from: Annotated[
         list[str] | None,
         typer.Option(
-            help="An address or network that provisional passwords may be used from, again for "
-            "each: scolpass' pages, a portal of yours; else this machine only."
+            help="An address or network from which provisional passwords may be used: scolpass' "
+            "pages, a portal of your own. Once for each; default: this machine only."
         ),
     ] = None,
     server_config: Annotated[
         Path | None,
         typer.Option(
-            help="What `slapcat -n 0` prints on the directory's server: the LDIF is made for it."
+            help="What `slapcat -n 0` prints on the directory's server, to make the LDIF for it."
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a configuration, a key, and what the directory needs as LDIF. Overwrites nothing."""
+    """Write a configuration, a key, and the LDIF that the directory needs. Overwrites nothing."""
     from connector.openldap import init
 
     requested = init.Requested(
@@ -111,7 +117,7 @@ def init_command(
 def check_command(
     context: typer.Context, as_json: JsonOption = False, config: ConfigOption = None
 ) -> None:
-    """See whether configuration, directory, source and journal are sound, and how to mend them."""
+    """Check configuration, directory, source and journal; say how to mend what is wrong."""
     from connector import check as checking
 
     checkup = checking.examine(config or context.obj, checking.Definition.shipped())
@@ -125,7 +131,9 @@ def check_command(
 @commands.command("sandbox", epilog=example("scolpass sandbox --dir /tmp/sandbox"))
 def sandbox_command(
     folder: Annotated[Path, typer.Option("--dir", help="The folder it lives in.")],
-    port: Annotated[int | None, typer.Option(help="A port on loopback; else a free one.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="A port on loopback; default: a free one.")
+    ] = None,
 ) -> None:
     """Run a private slapd with schema, policies and tree, in the foreground."""
     from connector.openldap import sandbox
@@ -136,10 +144,10 @@ def sandbox_command(
 @commands.command("demo", epilog=example("scolpass demo"))
 def demo_command(
     keep: Annotated[
-        bool, typer.Option("--keep", help="Leave the folder there when the story is told.")
+        bool, typer.Option("--keep", help="Keep the folder when the story is over.")
     ] = False,
 ) -> None:
-    """Tell a story of some fifty students against a throw-away directory, and check each claim."""
+    """Tell a story of some fifty students against a throw-away directory, and prove each claim."""
     from connector import demo as story
 
     end_with(story.tell(stdout, keep=keep))

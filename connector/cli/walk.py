@@ -65,7 +65,7 @@ def sync_command(
     context: typer.Context,
     approve: ApproveOption = None,
     accept_feed: Annotated[
-        bool, typer.Option("--accept-feed", help="Take a feed refused for its size, once.")
+        bool, typer.Option("--accept-feed", help="Accept a feed refused for its size, this once.")
     ] = False,
     reason: ReasonOption = "",
     as_json: JsonOption = False,
@@ -76,7 +76,7 @@ def sync_command(
 
     for asked, option in ((approve is not None, "--approve"), (accept_feed, "--accept-feed")):
         if asked and not reason.strip():
-            raise UsageError(f"{option} wants to know why", "Add --reason '...'")
+            raise UsageError(f"{option} needs a reason", "Add --reason '...'")
     with (
         opened_context(context, config) as opened,
         opened.locked("sync", whole=True),
@@ -108,7 +108,7 @@ def resync(
         list[str], typer.Argument(help="Student numbers, uids, logins or addresses.")
     ],
     force: Annotated[
-        bool, typer.Option("--force", help="Let only the rows count that the register has now.")
+        bool, typer.Option("--force", help="Count only the rows that the register has now.")
     ] = False,
     reason: ReasonOption = "",
     as_json: JsonOption = False,
@@ -137,14 +137,14 @@ def run_command(
         bool,
         typer.Option(
             "--pages-only",
-            help="Serve the first connection and take events; the work is another daemon's.",
+            help="Serve the first connection and take events; leave the work to another daemon.",
         ),
     ] = False,
     config: ConfigOption = None,
 ) -> None:
     """Run as a background service that follows register, directory, calendar and events.
 
-    SIGTERM ends it at the entry in hand, SIGHUP reads the configuration anew.
+    SIGTERM stops it after the entry in hand; SIGHUP makes it read the configuration again.
     """
     from connector import resources
     from connector.daemon import process as service

@@ -1,1 +1,1 @@
-"""What scolpass decides: functions of values, without network, files, clock or chance."""
+"""What scolpass decides: functions of values, without network, files, clock or randomness."""

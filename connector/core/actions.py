@@ -1,7 +1,7 @@
 """What a plan may do to a student's entry: one row for each action.
 
-A row has the action's budget, its words and its colour. Whatever is counted, held, shown or told
-of an action reads it here, in this order; a new action is a new row.
+A row has the action's budget, its words and its colour. Everything that counts, holds, shows or
+reports actions reads it here, in this order; a new action is a new row.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ Words = tuple[str, str]  # of one, and of many
 
 @dataclass(frozen=True, slots=True)
 class NoBudget:
-    """That an action has no budget, and why it needs none."""
+    """States that an action has no budget, and why it needs none."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class ActionRow:
-    """One action. Nothing has a default: who adds an action says all of it."""
+    """One action. No field has a default, so a new action has to give all of them."""
 
     action: Action
     budget: BudgetKey | NoBudget  # the key of ``[safety]`` that limits it
@@ -149,7 +149,7 @@ _ROWS = (
     ),
     ActionRow(
         Action.UNDO,
-        budget=NoBudget("an undo spends the budget of what it brings about"),
+        budget=NoBudget("an undo spends the budget of what it does"),
         nouns=("undo", "undos"),
         happens=("change is taken back", "changes are taken back"),
         undoing=None,
@@ -159,6 +159,6 @@ _ROWS = (
 )
 
 ACTIONS: Mapping[Action, ActionRow] = {row.action: row for row in _ROWS}
-"""Every action, in the order in which people are told of them."""
+"""Every action, in the order in which people are told about them."""
 
 ENDINGS = frozenset(row.action for row in _ROWS if row.ends)

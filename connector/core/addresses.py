@@ -1,6 +1,6 @@
-"""Mail addresses that come from outside: what may be written down, and where mail may go.
+"""Mail addresses that come from outside: what may be stored, and where mail may be sent.
 
-One judgement for all of them, by email-validator and without DNS: a dot-atom as local part
+All are checked in the same way, by email-validator and without DNS: a dot-atom as local part
 (RFC 5321, 4.1.2), a domain of two labels or more that IDNA 2008 allows (RFC 5891), all ASCII.
 """
 
@@ -14,22 +14,22 @@ _LONGEST, _LONGEST_LOCAL = 254, 64  # RFC 5321, 4.5.3.1
 
 
 def trimmed(address: str) -> str:
-    """An address as it is stored: without the blanks that stood around it."""
+    """An address as it is stored: without the blanks around it."""
     return address.strip(_BLANKS)
 
 
 def refused_address(
     value: object, own_domains: Iterable[str], *, anywhere: bool = True
 ) -> str | None:
-    """Why mail may not be sent to this address, blanks around it aside; None where it may.
+    """Why mail may not be sent to this address, ignoring blanks around it; None if it may.
 
-    An address inside the institution would loop, or make a mailbox vouch for itself.
+    An address inside the institution would make mail loop, or be a backup for itself.
 
     Args:
         value: the address.
         own_domains: the institution's.
-        anywhere: whether it must be one that mail from anywhere could reach, and not of a private
-            domain such as ``.local`` (RFC 6761).
+        anywhere: whether mail must be able to reach it from anywhere, which excludes private
+            domains such as ``.local`` (RFC 6761).
     """
     if not isinstance(value, str):
         return "expected an address"
@@ -45,8 +45,8 @@ def refused_address(
         if plain == inside or plain.endswith("." + inside):
             return f"the address lies inside the institution ({own})"
     if not anywhere and "." in domain:
-        address += ".fr"  # judged label by label, as if it lay in a public domain
-    # Its tables take a while to load, and most commands judge no address.
+        address += ".fr"  # checked label by label, as if it were in a public domain
+    # Its tables take a while to load, and most commands check no address.
     from email_validator import EmailNotValidError, validate_email
 
     try:

@@ -1,7 +1,7 @@
-"""What a crash left: an intention without conclusion, judged against the entry as it is now.
+"""What a crash left: an intention without conclusion, compared with the entry as it is now.
 
-A change is judged by the values that it was computed from, never by a state that was possible
-before it: that an account has no ``pwdReset`` says something only where it had one.
+The values that the change was computed from decide, never a state that was possible before it:
+a missing ``pwdReset`` means something only if there was one.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from enum import Enum, auto
 from connector.core import catalogue, comparison
 from connector.core.model import Account, Change, Values
 
-# What tells an entry that a change of ours added from one that somebody else made at its place.
-# Other attributes may have been touched since: that is mended like any other drift.
+# What distinguishes an entry that our change added from one that somebody else added in its place.
+# Other attributes may have been changed since: that is corrected like any other drift.
 _OURS = ("supannEtuId", "uid", "supannRessourceEtatDate", "pwdReset", "pwdPolicySubentry")
 
 
 class Left(Enum):
-    """What became of a change of which nobody heard."""
+    """What became of a change without an outcome."""
 
     MADE = auto()
-    NOT_MADE = auto()  # to be planned anew, with the password drawn for it
-    OVERTAKEN = auto()  # not made, and the student has given themselves a password since
+    NOT_MADE = auto()  # to be planned again, with the password drawn for it
+    OVERTAKEN = auto()  # not made, and the student has set their own password since
 
 
 def left(change: Change, account: Account | None, password_changed_at: str) -> Left:
@@ -43,9 +43,9 @@ def left(change: Change, account: Account | None, password_changed_at: str) -> L
 
 
 def was_made(change: Change, account: Account | None) -> bool:
-    """Whether a change whose answer never came has been made.
+    """Whether a change that was never answered was made.
 
-    A new password cannot be read back: it tells nothing unless something else changed with it.
+    A new password cannot be read back: it proves nothing unless something else changed with it.
     """
     if not change.adds or account is None:
         return comparison.is_done(change, account)

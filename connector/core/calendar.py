@@ -22,13 +22,13 @@ def cutoff_of(year: int, lifecycle: Lifecycle) -> date:
 
 
 def year_of_cutoff(end: date, lifecycle: Lifecycle) -> int:
-    """The academic year that an END found in the directory stands for."""
+    """The academic year that an END in the directory stands for."""
     year = end.year - 1
     return year if end <= cutoff_of(year, lifecycle) else year + 1
 
 
 def academic_year_of(day: date, institution: Institution) -> int:
-    """The academic year that ``day`` lies in, by the year in which it begins.
+    """The academic year of ``day``, by the year in which it begins.
 
     With a start of ``09-01``, 31 August 2027 lies in 2026 and 1 September 2027 in 2027.
     """

@@ -1,10 +1,9 @@
-"""Signs that nobody sees and that change what others see: found in names, taken out of pages.
+"""Invisible characters that change how others are displayed: found in names, removed from pages.
 
 They are Unicode's controls of direction (UAX 9: U+061C, 200E, 200F, 202A to 202E, 2066 to 2069),
 characters without width (U+00AD, 180E, 200B, 2060 to 2064, 206A to 206F, FEFF, FFF9 to FFFB, the
-tags of U+E0000), line and paragraph separators, and control characters. A joiner or a non-joiner
-(U+200C, 200D) is a part of words in some scripts: it is one of these characters beside a Latin
-letter only.
+tags of U+E0000), line and paragraph separators, and control characters. Joiners and non-joiners
+(U+200C, 200D) belong to words in some scripts: they count here only beside a Latin letter.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ def misleading(text: str) -> str | None:
 
 
 def seen(text: str) -> str:
-    """A text as it is to be read on a page, a letter or in a mail: without such characters.
+    """A text as it appears on a page, in a letter or in a mail: without such characters.
 
     Line breaks and tabs stay.
     """

@@ -1,4 +1,4 @@
-"""What the overlay constraint is asked to refuse, as cn=config has it (slapo-constraint(5))."""
+"""What the overlay constraint has to refuse, as written in cn=config (slapo-constraint(5))."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ONE_PASSWORD = "userPassword count 1"  # noqa: S105 - a rule, not a password
 
 
 def constrains(live: str, wanted: str, people_dn: str) -> bool:
-    """Whether a value of olcConstraintAttribute holds ``wanted`` for every student's entry.
+    """Whether a value of olcConstraintAttribute imposes ``wanted`` on every student's entry.
 
     Args:
         live: a value as the server has it, without its ``{n}``.

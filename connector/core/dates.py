@@ -1,4 +1,4 @@
-"""Days and times as a person reads them: one format, in the institution's time."""
+"""Days and times as people read them: one format, in the institution's time zone."""
 
 from __future__ import annotations
 

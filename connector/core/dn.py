@@ -3,8 +3,8 @@
 One entry has many spellings: case, blanks, escapes, the order within an RDN, composed or
 decomposed letters. What the configuration names is spelled by the directory itself
 (:meth:`connector.edges.ldap.connection.Connection.spelled`) before anything is compared with
-it; what is left to differ then is compared here as caseIgnoreMatch does (RFC 4517, 4.2.11). Names
-of attribute types are compared as they are written: only the directory knows an OID from a name.
+it; what may still differ is compared here as caseIgnoreMatch does (RFC 4517, 4.2.11). Names
+of attribute types are compared as written: only the directory can tell an OID from a name.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def rdn_of(dn: str) -> Rdn:
 
 
 def is_named(dn: str, attribute: str, value: str) -> bool:
-    """Whether an entry is named by one value, and by this one."""
+    """Whether an entry is named by a single value, namely this one."""
     named = [(name.lower(), folded(text)) for name, text in rdn_of(dn)]
     return named == [(attribute.lower(), folded(value))]
 
@@ -39,7 +39,7 @@ def parent(dn: str) -> str:
 
 
 def below(attribute: str, value: str, base: str) -> str:
-    """The DN of an entry under ``base`` that one value names; what is special is escaped."""
+    """The DN of an entry under ``base`` named by one value; special characters are escaped."""
     return f"{attribute}={_SPECIAL.sub(_escape, value)},{base}"
 
 
@@ -49,7 +49,7 @@ def same_dn(one: str, other: str) -> bool:
 
 
 def is_below(dn: str, base: str) -> bool:
-    """Whether ``dn`` lies under ``base``, at whatever depth."""
+    """Whether ``dn`` is below ``base``, at any depth."""
     if dn.endswith(f",{base}") and dn[-len(base) - 2 : -len(base) - 1] != "\\":
         return True  # as the directory answers: everything under an entry ends in its spelling
     whole, end = normal_dn(dn), normal_dn(base)
@@ -57,18 +57,18 @@ def is_below(dn: str, base: str) -> bool:
 
 
 def is_within(dn: str, base: str) -> bool:
-    """Whether ``dn`` is ``base``, or lies under it."""
+    """Whether ``dn`` is ``base``, or below it."""
     return same_dn(dn, base) or is_below(dn, base)
 
 
 @lru_cache(maxsize=1024)
 def normal_dn(dn: str) -> tuple[tuple[tuple[str, str], ...], ...]:
-    """A DN in the one form that all its spellings share."""
+    """A DN in a form that all its spellings share."""
     found = []
     at = 0
     while at < len(dn):
         parts, end = _rdn_at(dn, at)
-        if not parts:  # no DN: compared as it stands
+        if not parts:  # not a DN: compared as it is
             return (((dn.strip().casefold(), ""),),)
         found.append(tuple(sorted((name.lower(), folded(value)) for name, value in parts)))
         at = end + 1

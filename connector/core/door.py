@@ -1,11 +1,11 @@
-"""What the directory itself answers to somebody's right password, from the entry as it stands.
+"""What the directory itself answers to the right password, from the entry as it is.
 
-Nothing here asks what scolpass decided or believes. The order and the conditions are slapd's own
+Nothing here depends on what scolpass decided or believes. Order and conditions are slapd's own
 (``account_locked`` and ``ppolicy_bind_response`` in OpenLDAP 2.5's ppolicy.c; slapo-ppolicy(5);
 draft-behera-ldap-password-policy-10): a bind is refused before ``pwdStartTime``, from
-``pwdEndTime`` on, while ``pwdAccountLockedTime`` holds, after too long a rest and, once the grace
-logins are used up, under a password that is too old. Where no policy holds for an entry, none of
-its attributes is looked at and everybody with the password gets in.
+``pwdEndTime`` on, while ``pwdAccountLockedTime`` applies, after too long without a sign-in and,
+once the grace logins are used up, with a password that is too old. If no policy applies to an
+entry, none of its attributes is looked at, and everybody with the password gets in.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The password policy that holds for an entry."""
+    """The password policy that applies to an entry."""
 
     dn: str
     there: bool = True  # False: no such entry, or none is named: nothing is looked at
-    lockout: bool = False  # pwdLockout: whether a lock is looked at
+    lockout: bool = False  # pwdLockout: whether locks are looked at
     lock_seconds: int = 0  # pwdLockoutDuration; 0: for good
     must_change: bool = False  # pwdMustChange: whether pwdReset is looked at
     max_age: int = 0  # seconds; 0: for ever
@@ -49,7 +49,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What slapd notes on an entry about its password."""
+    """What slapd notes about the password on an entry."""
 
     locked: str | None = None  # pwdAccountLockedTime as written
     failures: int = 0
@@ -60,25 +60,25 @@ class Marks:
 
     @property
     def locked_at(self) -> datetime | None:
-        """When it was locked; None: it is not, or somebody locked it by hand for good."""
+        """When it was locked; None: it is not, or it was locked for good by hand."""
         return instant(self.locked) if self.locked else None
 
     @property
     def by_hand(self) -> bool:
-        """Whether the lock is one that slapd never writes by itself."""
+        """Whether the lock has a form that slapd itself never writes."""
         return self.locked is not None and self.locked_at is None
 
 
 @dataclass(frozen=True, slots=True)
 class Shut:
-    """One thing that stands between the right password and the account."""
+    """One thing that keeps the right password from opening the account."""
 
     answer: Answer
     since: datetime | None = None
     until: datetime | None = None  # None: until somebody does something
-    by_hand: bool = False  # a lock of an administrator's, or of another tool's
+    by_hand: bool = False  # a lock by an administrator, or by another tool
     failures: int = 0
-    unsure: bool = False  # the policy is not known: it may have ended by itself
+    unsure: bool = False  # the policy is not known: the lock may have ended
 
 
 def policy_of(dn: str, values: Mapping[str, str] | None) -> Policy:
@@ -123,10 +123,10 @@ def marks_of(values: Mapping[str, Sequence[str]]) -> Marks:
 
 
 def lock_on(marks: Marks, policy: Policy | None, now: datetime) -> Shut | None:
-    """The lock that holds on an entry at ``now``; None: there is none, or it has ended.
+    """The lock in force on an entry at ``now``; None: there is none, or it has ended.
 
     Args:
-        policy: the one that holds for the entry; None: it is not known which.
+        policy: the one that applies to the entry; None: it is not known which.
     """
     if marks.locked is None or (policy is not None and not (policy.there and policy.lockout)):
         return None
@@ -143,10 +143,10 @@ def lock_on(marks: Marks, policy: Policy | None, now: datetime) -> Shut | None:
 
 
 def shut(account: Account, marks: Marks, policy: Policy | None, now: datetime) -> tuple[Shut, ...]:
-    """All that keeps the right password from opening the account, the gravest first.
+    """Everything that keeps the right password from opening the account, the gravest first.
 
-    Nothing: the directory lets its owner in. What depends on the policy alone is left out where
-    it is not known (``policy`` is None), but for the lock, which is named as unsure.
+    Empty: the directory lets its owner in. If the policy is not known (``policy`` is None), what
+    depends on it is left out, except the lock, which is reported as unsure.
     """
     found = [] if account.password else [Shut(Answer.NO_PASSWORD)]
     if policy is not None and not policy.there:

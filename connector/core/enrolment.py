@@ -1,9 +1,10 @@
 """The register's rows: what they must look like, and what a whole feed says.
 
 The rules are those of the contract, section "The register: enrolment feed": which fields there
-are, what makes a row bad, that a bad row is rejected alone and takes nobody else with it, and
-how far the number of students may fall before a feed is not believed. The words for a status
-are Apogée's (``E``, ``C``, ``A``, ``R``) and Pégase's (``VALIDEE``, ``EN_COURS``, ``ANNULEE``).
+are, what makes a row bad, that a bad row is rejected alone, and how far the number of students may
+fall before a feed is refused. The words for a status
+are Apogée's (``E``, ``C``, ``A``, ``R``) and
+Pégase's (``VALIDEE``, ``EN_COURS``, ``ANNULEE``).
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ FIELDS: tuple[str, ...] = (
     "contact_email",
     "postal_address",
 )
-"""Every field of the contract, in its order: the order in which a row is looked at."""
+"""Every field of the contract, in its order, in which a row is checked."""
 
 
 REQUIRED: tuple[str, ...] = FIELDS[:5]
@@ -63,10 +64,10 @@ IDENTITY: tuple[str, ...] = (
 _NUMBER = re.compile(r"[A-Za-z0-9]{1,32}")
 _YEAR = re.compile(r"([0-9]{4})(?:[/-]([0-9]{4}))?")
 _EARLIEST_YEAR = 1900
-_YOUNGEST = 10  # years: nobody enrols at a university earlier
+_YOUNGEST = 10  # years: nobody enrols at a university younger than that
 
 # Every Zs of Unicode, tab, and the line breaks that are not Zs. Vertical tab and form feed are
-# control characters, not blanks: a name that holds one was not typed by anybody.
+# control characters, not blanks: nobody typed a name that contains one.
 _BLANKS = re.compile("[ \t\n\r\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
 
 STATUSES: Mapping[str, Status] = {
@@ -85,10 +86,12 @@ STATUSES: Mapping[str, Status] = {
 }
 
 
-_LONGEST_CODE = 256  # step and component: parts of a key, which no database takes at any length
-_LONGEST_TEXT = 1024  # characters: more is no value of ours, and nobody's memory should hold it
+_LONGEST_CODE = 256  # step and component: parts of a key, whose length databases limit
+_LONGEST_TEXT = (
+    1024  # characters: anything longer is not a value of ours, and should not fill the memory
+)
 _SHOWN = 200  # characters of a refused value that a report repeats
-_DIGITS = 40  # a whole number with more is no number of ours, and slow to spell out
+_DIGITS = 40  # a longer whole number is not one of ours, and slow to write out
 
 
 class _Bad(Exception):
@@ -105,9 +108,9 @@ def clean(text: str) -> str:
     """A text as scolpass stores it: NFC, every run of blanks one blank, trimmed.
 
     Blanks are Unicode's space separators (a no-break space is one), tabs and line breaks.
-    Everything else stays as the register wrote it. Cleaning what is clean changes nothing.
+    Everything else stays as the register wrote it. Cleaning a clean text changes nothing.
     """
-    # What is printable holds no blank but U+0020, so most names are through here.
+    # The only blank in a printable text is U+0020, so most names return here.
     if (
         text.isprintable()
         and "  " not in text
@@ -118,7 +121,7 @@ def clean(text: str) -> str:
 
 
 def control_character(text: str) -> str | None:
-    """The first character of ``text`` that no cleaned value may hold, as ``U+0000``, or None.
+    """The first character of ``text`` that no cleaned value may contain, as ``U+0000``, or None.
 
     These are the control characters that are neither tab nor line break (Unicode's Cc, NUL
     among them) and lone surrogates (Cs), which no directory could store.
@@ -131,11 +134,11 @@ def control_character(text: str) -> str | None:
     return None
 
 
-# A register repeats itself: the same forenames, places, components and steps stand in thousands
-# of rows. The memo saves the work and, as all rows then share one object, the memory.
+# The same first names, places, components and steps occur in thousands of rows. Caching saves
+# the work and, since all rows then share one object, the memory.
 _clean_memo = lru_cache(maxsize=16_384)(clean)
-_REPEATED = 100  # characters of a text that is worth remembering
-_ITS_OWN = frozenset({"contact_email", "postal_address"})  # hardly two rows share one
+_REPEATED = 100  # characters of a text that is worth caching
+_ITS_OWN = frozenset({"contact_email", "postal_address"})  # hardly ever shared by two rows
 
 
 def _clean_shared(text: str) -> str:
@@ -151,14 +154,14 @@ def read_row(
     today: date,
     institution: Institution,
 ) -> Enrolment | Rejection:
-    """One mapped row as an enrolment, or why it is none.
+    """A mapped row as an enrolment, or why it is not one.
 
-    ``values`` holds the fields that the register has a column for, as text, whole numbers,
-    dates or None (an SQL NULL, which is the same as empty). A field that is not there stays
-    None in the enrolment; of a step that is not there the enrolment says so.
+    ``values`` holds the fields for which the register has a column, as text, whole numbers, dates
+    or None (an SQL NULL, which counts as empty). A field that is missing is None in the enrolment;
+    ``step_mapped`` says whether there is a column for the step.
 
-    Nothing is raised: what is wrong with the first bad field, in the contract's order, is the
-    reason of the rejection. The INE never makes a row bad.
+    Nothing is raised: the reason of a rejection is what is wrong with the first bad field, in the
+    contract's order. The INE never makes a row bad.
     """
     try:
         return Enrolment(
@@ -187,9 +190,9 @@ def read_row(
 
 
 def number_in(value: object) -> str:
-    """The student number that ``value`` holds, or ``""`` where it holds none.
+    """The student number in ``value``, or ``""`` if there is none.
 
-    For rows that were rejected: whose they are decides which student keeps what they have.
+    For rejected rows: their student keeps what they have.
     """
     try:
         return _number(value)
@@ -198,9 +201,9 @@ def number_in(value: object) -> str:
 
 
 def _plain(field: str, value: object) -> str:
-    """The text of a value, whole numbers spelled out.
+    """The text of a value; whole numbers are written out.
 
-    Whole numbers come from databases: as int, or as Decimal where the column is a NUMERIC.
+    Whole numbers come from databases: as int, or as Decimal if the column is a NUMERIC.
     """
     if isinstance(value, str):
         return value
@@ -236,13 +239,13 @@ def _number(value: object) -> str:
 def _name(values: Mapping[str, object], field: str) -> str:
     value = values.get(field)
     text = _plain(field, value)
-    # Forenames repeat, family names hardly do: a memo of those would only hold memory.
+    # First names repeat, family names hardly do: caching those would only use memory.
     cleaned = _clean_shared(text) if field == "first_name" else clean(text)
     _bounded(field, cleaned)
-    # Nothing but format characters (a zero-width space, say) is no name to anybody's eye.
+    # A name of format characters only (a zero-width space, say) is invisible, so it is no name.
     visible = cleaned.isprintable() or any(unicodedata.category(s) != "Cf" for s in cleaned)
     if field == "first_name" and (not visible or not cleaned.strip("._- ")):
-        return ""  # a person with one name, which registers write in these ways
+        return ""  # a person with a single name, which registers write in these ways
     if not cleaned or not visible:
         raise _Bad(field, value, "is empty")
     return _checked(field, cleaned, value)
@@ -273,9 +276,9 @@ def _code(values: Mapping[str, object], field: str) -> str | None:
 def _ine(values: Mapping[str, object]) -> str | None:
     """The INE as written; it never rejects a row.
 
-    Control characters, which nothing could store, are dropped. A value that is no text at all
-    (a BLOB, say), or an endless one, is as if the register had no such column, so what stands is
-    left alone.
+    Control characters, which nothing could store, are dropped. A value that is not text
+    (a BLOB, say), or far too long, counts as if the register had no such column, so what the
+    directory has is left alone.
     """
     if "ine" not in values:
         return None
@@ -295,9 +298,9 @@ def _ine(values: Mapping[str, object]) -> str | None:
 
 
 def _date(field: str, value: object, date_format: str, institution: Institution) -> date | None:
-    """A native date, or a text in the configured format and no other; None where empty."""
+    """A native date, or a text in exactly the configured format; None if empty."""
     if isinstance(value, datetime):
-        # An aware timestamp names an instant; its day is the institution's.
+        # An aware timestamp is an instant; its day depends on the institution's time zone.
         return (value.astimezone(institution.zone) if value.tzinfo else value).date()
     if isinstance(value, date):
         return value
@@ -314,15 +317,15 @@ def _date(field: str, value: object, date_format: str, institution: Institution)
 
 @lru_cache(maxsize=16_384)
 def _parsed(text: str, date_format: str) -> date | str | None:
-    """The date, None where the text is empty, or the reason why it is none.
+    """The date, None if the text is empty, or the reason why it is not a date.
 
-    strptime is the slowest thing in a row, and a university's students share some ten thousand
-    birthdays: hence the memo.
+    strptime is the slowest part of reading a row, and a university's students share some ten
+    thousand birthdays: hence the cache.
     """
     cleaned = clean(text)
     if not cleaned:
         return None
-    # strptime would read digits of every script.
+    # strptime would accept digits of any script.
     if not any(character.isdigit() and not character.isascii() for character in cleaned):
         try:
             return datetime.strptime(cleaned, date_format).date()  # noqa: DTZ007 a day, no instant
@@ -358,7 +361,7 @@ def _academic_year(value: object, today: date, institution: Institution) -> int:
 
 @lru_cache(maxsize=256)
 def _year(text: str) -> int | str:
-    """The year in which an academic year begins, or the reason why the text names none."""
+    """The year in which an academic year begins, or the reason why the text is not one."""
     cleaned = clean(text)
     if not cleaned:
         return "is empty"
@@ -385,17 +388,17 @@ def _status(value: object) -> Status:
 
 @lru_cache(maxsize=256)
 def _known_status(text: str) -> Status | None:
-    """The status that a word of the register stands for; case and accents do not matter."""
+    """The status that one of the register's codes stands for; case and accents do not matter."""
     apart = unicodedata.normalize("NFD", clean(text))
     bare = "".join(character for character in apart if not unicodedata.combining(character))
     return STATUSES.get(bare.lower())
 
 
 def _shown(value: object) -> str:
-    """A refused value, fit for a report: on one line, printable and not endless."""
+    """A rejected value as a report shows it: on one line, printable and not too long."""
     if value is None:
         return ""
-    # Python spells out endless whole numbers in hexadecimal only.
+    # Python writes out very long whole numbers in hexadecimal only.
     endless = isinstance(value, int) and abs(value) >= 10**_DIGITS
     text = value if isinstance(value, str) else f"{value:#x}" if endless else str(value)
     text = clean(text[: 4 * _SHOWN])

@@ -1,7 +1,7 @@
 """What a student gives: events, the evidence in them, and what is still missing.
 
-Events are CloudEvents 1.0 in JSON. One that holds something bad is rejected with its reason,
-and the good that it holds still counts.
+Events are CloudEvents 1.0 in JSON. If part of one is bad, the event is rejected with a reason,
+and the good parts still count.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from connector.core.model import Account, EvidenceItem
 from connector.core.rules import Activation
 from connector.core.spelling import cleaned
 
-PAGES = "urn:scolpass:first-connection"  # the source of what is given on our own pages
+PAGES = "urn:scolpass:first-connection"  # the source of events from our own pages
 
-AHEAD = timedelta(minutes=5)  # a time further ahead counts as the arrival ...
-FAR_AHEAD = timedelta(days=1)  # ... and further than this rejects
-LONGEST = 1024  # octets of an id, a source, a type or an identifier
-WAITING = timedelta(days=30)  # an event for a person nobody knows waits so long
+AHEAD = timedelta(minutes=5)  # a time further in the future counts as the time of arrival ...
+FAR_AHEAD = timedelta(days=1)  # ... and one beyond this rejects the event
+LONGEST = 1024  # bytes of an id, a source, a type or an identifier
+WAITING = timedelta(days=30)  # how long an event for an unknown person waits
 
 _INSTANT = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
@@ -42,12 +42,12 @@ _VERSION = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class BadEvent(ValueError):
-    """An event that can never be taken, with the reason."""
+    """An event that can never be accepted, with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event: whom it names, what is good in it, and what is not."""
+    """One event: the student it names, what is good in it, and what is not."""
 
     id: str
     source: str
@@ -55,14 +55,14 @@ class Event:
     time: datetime
     identifier: str
     evidence_items: tuple[EvidenceItem, ...]
-    trouble: str | None = None  # why it is rejected, though its good part counts
+    trouble: str | None = None  # why it is rejected, even though its good parts count
 
 
 # --- reading an event -----------------------------------------------------------------------------
 
 
 def nested_too_deep(body: object) -> bool:
-    """Whether a parsed JSON value would break whoever walks it value by value."""
+    """Whether a parsed JSON value is nested too deeply to be walked recursively."""
     level = [body]
     for _ in range(_DEEPEST):
         tables = [one for one in level if isinstance(one, dict | list)]
@@ -71,7 +71,7 @@ def nested_too_deep(body: object) -> bool:
 
 
 def event_digest(body: object) -> str:
-    """SHA-256 over an event's content, by which the same event is known again."""
+    """SHA-256 over an event's content, which identifies a repeated event."""
     text = json.dumps(body, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -109,14 +109,14 @@ def _text(table: Mapping[str, Any], name: str, prefix: str = "") -> str:
     value = table.get(name)
     if not isinstance(value, str) or not value:
         raise BadEvent(f"{prefix}{name}: expected text")
-    # Octets, not characters: it stands in an index, and no database takes one at any length.
+    # Bytes, not characters: it is in an index, whose entries databases limit.
     if not value.isprintable() or len(value.encode()) > LONGEST:
-        raise BadEvent(f"{prefix}{name}: expected at most {LONGEST} octets of printable signs")
+        raise BadEvent(f"{prefix}{name}: expected at most {LONGEST} bytes of printable characters")
     return value
 
 
 def _time(value: object, arrived: datetime) -> datetime:
-    """When it happened; never later than a few minutes after its arrival."""
+    """When it happened; at most a few minutes after its arrival."""
     if value is None:
         return arrived
     found = instant_of(value)
@@ -128,7 +128,7 @@ def _time(value: object, arrived: datetime) -> datetime:
 
 
 def instant_of(value: object) -> datetime | None:
-    """An RFC 3339 time as an instant in UTC, or None where it is none."""
+    """An RFC 3339 time as an instant in UTC, or None if it is not one."""
     if not isinstance(value, str) or not _INSTANT.fullmatch(value):
         return None
     try:
@@ -138,13 +138,13 @@ def instant_of(value: object) -> datetime | None:
 
 
 def zulu(at: datetime) -> str:
-    """An instant as RFC 3339 in UTC, with the fraction of a second that it has."""
+    """An instant as RFC 3339 in UTC, including fractions of a second."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Reads the data of one event, field by field, so that one bad field spoils no other."""
+    """Reads the data of one event field by field, so a bad field does not affect the others."""
 
     kind: str
     data: Mapping[str, Any]
@@ -178,7 +178,7 @@ class _Reader:
             case Given.FORWARDING:
                 return self._forwarding()
             case Given.PASSWORD_CHANGED:
-                return None  # no event gives it
+                return None  # never given by an event
 
     def _evidence_item(self, field: Given, value: str, *, keep_copy: bool = False) -> EvidenceItem:
         return EvidenceItem(field.value, value, self.time, self.source, self.id, keep_copy)
@@ -231,7 +231,7 @@ class _Reader:
 def fold(
     current: Sequence[EvidenceItem], given: Sequence[EvidenceItem]
 ) -> tuple[EvidenceItem, ...]:
-    """The latest evidence item of each field, whatever the order in which they came."""
+    """The latest evidence item of each field, in whatever order they came."""
     latest: dict[str, EvidenceItem] = {}
     for evidence_item in (*current, *given):
         other = latest.get(evidence_item.field)
@@ -244,7 +244,7 @@ def fold(
 
 
 def given(account: Account, evidence_items: Sequence[EvidenceItem]) -> bool:
-    """Whether anything was given by somebody who had the password, here or in the entry."""
+    """Whether somebody who had the password has given anything, here or in the entry."""
     return bool(evidence_items) or bool(account.given)
 
 

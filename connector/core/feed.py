@@ -1,8 +1,7 @@
-"""A whole feed of the register: its rows by student, their order, and whether it can be believed.
+"""A whole feed of the register: its rows by student, their order, and whether it can be trusted.
 
 The rules are those of the contract, section "The register: enrolment feed": a bad row is rejected
-alone and takes nobody else with it, and the number of students may fall only so far before a feed
-is not believed.
+alone, and a feed is refused if the number of students has fallen too far.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ _COMPARED = (*IDENTITY, *(field for field in FIELDS if field not in IDENTITY), "
 class Row(NamedTuple):
     """One row as read, with the place it comes from.
 
-    ``number`` stands beside the outcome because a rejection carries none: it is the student
-    number of the row if one could be made out, else ``""``.
+    ``number`` is here because a rejection has none: the student number of the row if it could be
+    read, else ``""``.
     """
 
     number: str
@@ -33,22 +32,22 @@ class Row(NamedTuple):
 
 
 def assemble(rows: Iterable[Row]) -> Feed:
-    """A feed of rows, in one run over them; they need not be held anywhere else.
+    """Make a feed of rows, in a single pass, so they need not be held anywhere else.
 
-    - A student with one bad row is left out whole, and keeps what they have.
-    - Names that have lost letters are noted: they reject a student who has no entry yet.
+    - A student with a bad row is left out entirely, and keeps what they have.
+    - Names that have lost letters are noted: a student without an entry is rejected for them.
     - Two rows with one key and different statuses contradict each other, which is worth a notice.
     - Student numbers that differ only in case are both left out, with one rejection each, at the
-      number's first row, that names them all: only the register can say which is the typing error.
+      number's first row, that names them all: only the register can say which one is a typo.
     - ``distinct`` counts numbers with at least one good row, students left out included: a few bad
-      rows are no register cut short. Spellings that differ only in case count as one number, so a
-      register that begins to spell a number two ways gains nobody, and loses nobody by stopping.
+      rows do not make a register incomplete. Spellings that differ only in case count as one
+      number, so the count stays the same when a register begins or stops to use two of them.
 
-    Nothing but the places in rejections depends on the order of the rows.
+    Only the places in rejections depend on the order of the rows.
     """
     students: dict[str, tuple[Enrolment, ...]] = {}
     places: dict[str, tuple[str, int]] = {}
-    growing: dict[str, list[tuple[str, Enrolment]]] = {}  # of the few who have more than one row
+    growing: dict[str, list[tuple[str, Enrolment]]] = {}  # for the few with more than one row
     rejected: list[Rejection] = []
     spoiled: dict[str, list[Rejection]] = {}
     doubtful: dict[str, list[Rejection]] = {}
@@ -67,7 +66,7 @@ def assemble(rows: Iterable[Row]) -> Feed:
         else:
             students[number] = (outcome,)
             places[number] = (file, line)
-        if not number.isdigit():  # digits have no case, and most registers nothing else
+        if not number.isdigit():  # digits have no case, and most registers use nothing else
             spellings.setdefault(number.lower(), {}).setdefault(number, (file, line))
 
     clashes, twice_counted = _clashes(spellings, students)
@@ -137,10 +136,10 @@ def _contradictions(number: str, placed: Iterable[tuple[str, Enrolment]]) -> tup
 
 
 def order(row: Enrolment) -> tuple[object, ...]:
-    """What puts the rows of one student in order, whatever order they came in.
+    """The key that sorts the rows of one student, in whatever order they came.
 
-    It is the latest academic year, then the latest ``enrolled_on`` (no date is earlier than any),
-    then the values themselves: of two rows that differ one is always the greater.
+    First the academic year, then ``enrolled_on`` (no date comes before any date), then the values
+    themselves, so that of two different rows one is always the greater.
     """
     values = (getattr(row, name) for name in _COMPARED)
     written = ("" if value is None else f"={value}" for value in values)
@@ -158,11 +157,11 @@ PRECEDENCE: Mapping[Status, int] = {
     Status.WITHDRAWN: 2,
     Status.VALIDATED: 3,
 }
-"""Of several rows of one feed with one key, the one with the greatest is taken."""
+"""Of several rows in one feed with one key, the one with the greatest value is used."""
 
 
 def strongest(rows: Iterable[Enrolment]) -> dict[tuple[int, str, str], Enrolment]:
-    """Of the rows of one feed with one key, the one that is taken."""
+    """Of the rows in one feed with one key, the one that is used."""
     found: dict[tuple[int, str, str], Enrolment] = {}
     for row in sorted(rows, key=lambda row: (PRECEDENCE[row.status], order(row))):
         found[row.key] = row
@@ -170,10 +169,10 @@ def strongest(rows: Iterable[Enrolment]) -> dict[tuple[int, str, str], Enrolment
 
 
 def replaces(newer: Enrolment, older: Enrolment) -> bool:
-    """Whether a row of this feed takes the place of one that is remembered.
+    """Whether a row of this feed replaces a remembered one.
 
-    It does under the same key, and also where only one of the two comes from a register with a
-    column for components: a register that gains or loses the column has no more enrolments for it.
+    It does if the key is the same, and also if only one of the two comes from a register with a
+    column for components: gaining or losing that column does not add enrolments.
     """
     if newer.key == older.key:
         return True
@@ -198,11 +197,11 @@ def disagreement(rows: Sequence[Enrolment]) -> bool:
 
 
 def feed_drop(distinct: int, previous: int | None, limit: str) -> str | None:
-    """Why a feed has too few students to be believed, with the numbers, or None if it has not.
+    """Why a feed has too few students to be trusted, with the numbers; None if it has enough.
 
     Args:
         distinct: student numbers with at least one good row in this feed.
-        previous: the same of the last run that ended well, or None if there was none.
+        previous: the same in the last run that ended well, or None if there was none.
         limit: ``safety.max_feed_drop``: a percentage of ``previous`` such as ``10%``, or a
             count such as ``100``. A fall of exactly the limit passes.
     """
@@ -212,7 +211,7 @@ def feed_drop(distinct: int, previous: int | None, limit: str) -> str | None:
     allowed = Fraction(limit[:-1]) * previous / 100 if limit.endswith("%") else Fraction(int(limit))
     if fall <= allowed:
         return None
-    # One decimal cut off, not rounded, would call 10.04 % "10.0 %" and seem to pass.
+    # Cut off after one decimal, 10.04 % would read "10.0 %" and seem to pass.
     tenths = -(-fall * 1000 // previous)
     return (
         f"{distinct} {'student has' if distinct == 1 else 'students have'} a good row, "
@@ -223,12 +222,12 @@ def feed_drop(distinct: int, previous: int | None, limit: str) -> str | None:
 
 
 def rows_of(student: Student, *, force: bool = False) -> tuple[Enrolment, ...]:
-    """The rows that are held true: those of this feed over those remembered.
+    """The rows that count: those of this feed, and remembered ones that it does not replace.
 
-    A row that is absent from the feed stays; a pending one neither gives nor takes away; of
+    A row that is absent from the feed stays; a pending one changes nothing; of
     several present rows with the same key a validated one wins, then a withdrawn one, then a
-    cancelled one. ``force`` takes the present rows as the whole truth. The order in which rows
-    came makes no difference.
+    cancelled one. With ``force`` only the present rows count. The order of the rows makes no
+    difference.
     """
     if not student.remembered and len(student.present) == 1:
         return student.present

@@ -22,7 +22,7 @@ def end_of_day(day: date, zone: ZoneInfo) -> str:
 
 @lru_cache(maxsize=4096)
 def instant(text: str) -> datetime | None:
-    """A GeneralizedTime as an instant, whatever its offset; None where it is none."""
+    """A GeneralizedTime as an instant, whatever its offset; None if it is not one."""
     found = _GENERALIZED.fullmatch(text)
     if not found:
         return None

@@ -1,4 +1,4 @@
-"""Why a change is made, in words for the person who reads the plan."""
+"""Why a change is made, in words for the reader of the plan."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from connector.core.model import Decision, Facts
 def grounds_of(
     facts: Facts, decision: Decision, changed: Mapping[str, tuple[Values, Values]]
 ) -> str:
-    """Why a change is made, in words for the person who reads the plan."""
+    """Why a change is made, in words for the reader of the plan."""
     if decision.action is not None:
         return decision.reason
     if "eduPersonPrincipalNamePrior" in changed:
@@ -53,13 +53,13 @@ def grounds_of(
 
 
 def _ends_student(changed: Mapping[str, tuple[Values, Values]]) -> bool:
-    """Whether the affiliation ``student`` is taken off."""
+    """Whether the affiliation ``student`` is removed."""
     before, after = changed.get("eduPersonAffiliation", ((), ()))
     return bool(before) and not after
 
 
 def _has_drifted(facts: Facts, decision: Decision, changed: Iterable[str]) -> bool:
-    """Whether nothing asks for a change but the entry, which is not as it was left."""
+    """Whether the only reason for a change is that the entry is not as it was left."""
     known = facts.known
     if (
         known is None

@@ -1,8 +1,8 @@
-"""What guessing could open: provisional passwords held against the policy that guards them.
+"""What guessing could open: provisional passwords, given the policy that guards them.
 
-Six digits are an activation code, no password: they hold only as long as the directory counts
-the wrong ones. This is the figure of the contract ("The provisional password"), from the policy
-as it stands in the directory and not as it was meant to be.
+Six digits are an activation code, not a password: they are safe only as long as the directory
+counts the wrong ones. This is the figure of the contract ("The provisional password"), computed
+from the policy as it is in the directory, not as it was meant to be.
 
 Sources: the attributes are those of draft-behera-ldap-password-policy-10, section 5.2, read as
 slapd 2.5 does (slapo-ppolicy(5)); that a lock lets ``2 x olcThreads`` guesses through was
@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from connector.core.rules import Provisional
 
 LIMIT = 0.01  # accounts a day that guessing may open
-LONGEST = 64  # characters that a provisional password may have
+LONGEST = 64  # the most characters that a provisional password may have
 DEFAULT_THREADS = 16  # of slapd, where cn=config cannot be read
-ALARM_SHARE, ALARM_LEAST = 100, 5  # one in so many inactive accounts, and no fewer than these
+ALARM_SHARE, ALARM_LEAST = 100, 5  # one in so many inactive accounts, and at least so many
 _DAY = 86_400
 _YEAR = 365
 
@@ -31,7 +31,9 @@ class Lock:
 
     failures: int  # pwdMaxFailure; 0: nothing is ever locked
     seconds: int = 0  # pwdLockoutDuration; 0: for good
-    window: int = 0  # pwdFailureCountInterval: when a failure is forgotten; 0: at the next success
+    window: int = (
+        0  # pwdFailureCountInterval: after how long a failure is forgotten; 0: at the next success
+    )
 
     @property
     def locks(self) -> bool:
@@ -40,7 +42,7 @@ class Lock:
 
     @property
     def for_good(self) -> bool:
-        """Whether a lock stays until an admin takes it off."""
+        """Whether a lock stays until an admin removes it."""
         return self.locks and self.seconds == 0
 
 
@@ -79,7 +81,7 @@ class Guessing:
 
     @property
     def cure(self) -> str:
-        """What brings the figure down; empty where it need not come down."""
+        """How to bring the figure down; empty if that is not needed."""
         if not self.too_many:
             return ""
         cures = []
@@ -138,11 +140,11 @@ def lock_of(policy: Mapping[str, str] | None) -> Lock:
 
 
 def guesses_a_day(lock: Lock, threads: int, valid_days: int) -> float:
-    """Guesses at one account that the directory verifies, on the average of a day.
+    """Guesses at one account that the directory verifies, on an average day.
 
-    A lock for good allows one burst in the life of a password, one that ends a burst each time.
-    Where failures are forgotten after a while, a patient guesser stays one below the limit and is
-    never locked: the faster of the two counts.
+    A lock for good allows one burst in the life of a password; a lock that ends allows one each
+    time. If failures are forgotten after a while, a patient guesser stays one below the limit and
+    is never locked: the faster of the two counts.
     """
     if not lock.locks:
         return math.inf
@@ -154,20 +156,20 @@ def guesses_a_day(lock: Lock, threads: int, valid_days: int) -> float:
 
 
 def is_alarming(tried: int, inactive: int) -> bool:
-    """Whether sign-ins failed at so many accounts within a day that somebody guesses.
+    """Whether sign-ins failed at so many accounts within a day that somebody must be guessing.
 
-    By one guess each at many accounts no lock is ever reached.
+    One guess each at many accounts never causes a lock.
     """
     return tried >= ALARM_LEAST and ALARM_SHARE * tried >= inactive
 
 
 def compute(inactive: int, lock: Lock, threads: int, rules: Provisional) -> Guessing:
-    """How many accounts a day guessing could open, and which length would do."""
+    """How many accounts guessing could open in a day, and which length would do."""
     characters = len(rules.alphabet)
     rate = guesses_a_day(lock, threads, rules.valid_days)
 
     def opened(length: int) -> float:
-        # Without a lock even a directory that is still empty is not safe to fill.
+        # Without a lock it is not safe to fill even an empty directory.
         return rate if math.isinf(rate) else inactive * rate / characters**length
 
     needed = next((n for n in range(1, LONGEST + 1) if opened(n) <= LIMIT), None)

@@ -1,7 +1,7 @@
-"""Who holds an account: what ends a hold on it, and what its former holder gave.
+"""Who holds an account: what ends that, and what its former holder gave.
 
-Whoever has the password holds the account. A new provisional password takes it back: nothing that
-was opened or given before may work against its new holder.
+The person with the password holds the account. A new provisional password takes it back: nothing
+that was opened or given before may be used against the new holder.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from connector.core.rules import Rules
 
 
 def ends_visits(change: Change) -> bool:
-    """Whether a change ends the sessions and links of its student: it closes the account, or gives
-    it another password."""
+    """Whether a change ends the student's sessions and links: it closes the account, or gives it
+    another password."""
     if change.draws_password or change.deletes:
         return True
     _, states = change.attributes.get("supannRessourceEtatDate", ((), ()))
@@ -29,12 +29,12 @@ def ends_visits(change: Change) -> bool:
 def counting(
     evidence_items: Sequence[EvidenceItem], event: int, holder: Holder | None
 ) -> tuple[EvidenceItem, ...]:
-    """What an event gives to whoever holds the account now.
+    """What an event gives to the present holder of the account.
 
-    Of an account that was taken back before it was activated, what was given until then counts
-    no more, also where its event comes late. Elsewhere it counts by its time, and none that had
-    arrived by then is later than that; but the former holder's last request to our own pages gives
-    nothing where it was let in before then, and stored after.
+    If an account was taken back before it was activated, nothing given until then counts any more,
+    even if its event arrives late. Otherwise the event's time decides, and no event that had
+    arrived by then is later; but a request of the former holder on our own pages counts for nothing
+    if it was let in before then and stored after.
 
     Args:
         evidence items: what is in the event.
@@ -65,14 +65,14 @@ def counting(
 
 
 def _is_later(evidence_item: EvidenceItem, since: datetime) -> bool:
-    """Whether it is later; a time that is told to the second may be of that very second."""
+    """Whether it is later; a time given to the second may lie anywhere within that second."""
     if evidence_item.time.microsecond == 0:
         return evidence_item.time >= since.replace(microsecond=0)
     return evidence_item.time > since
 
 
 def redirection(values: Sequence[str], account: Account, rules: Rules) -> tuple[list[str], bool]:
-    """Where a redirection leads, and whether the local mailbox keeps a copy.
+    """Where mail is redirected, and whether the local mailbox keeps a copy.
 
     Args:
         values: the addresses that mail is sent on to, in any order.

@@ -1,7 +1,7 @@
-"""A name becomes a login and an address; homonyms are told apart by a number.
+"""Make a login and an address from a name; a number tells homonyms apart.
 
-The rules are those of the contract, section "Identifiers". What is given once is never given
-to anybody else; who asks here says what is taken.
+The rules are those of the contract, section "Identifiers". What has been given once is never
+given to anybody else; the caller says what is taken.
 """
 
 from __future__ import annotations
@@ -20,17 +20,19 @@ from connector.core.model import EvidenceItem, Rejection
 
 @dataclass(slots=True)
 class Taken:
-    """Identifiers that nobody else may be given; complete once all entries were read."""
+    """Identifiers that nobody else may be given; complete once all entries have been read."""
 
-    addresses: set[str] = field(default_factory=set)  # standing in the directory, lower case
-    uids: dict[str, str] = field(default_factory=dict)  # standing uid, lower case, to its DN
+    addresses: set[str] = field(default_factory=set)  # in the directory, in lower case
+    uids: dict[str, str] = field(
+        default_factory=dict
+    )  # uid in the directory, in lower case, to its DN
     reserved: dict[str, str] = field(default_factory=dict)  # uid or address to student number
-    managed: dict[str, str] = field(default_factory=dict)  # DN to the student that it is known of
+    managed: dict[str, str] = field(default_factory=dict)  # DN to the student known to own it
     # ... and what events give to whoever is given an identifier: by it, in lower case
     waiting: dict[str, tuple[EvidenceItem, ...]] = field(default_factory=dict)
 
 
-_LONGEST = 64  # RFC 5321, 4.5.3.1.1: octets of a local part
+_LONGEST = 64  # RFC 5321, 4.5.3.1.1: bytes of a local part
 _HYPHENS = re.compile("-{2,}")
 _UNIQUE = re.compile(r"non-unique attributes found with (\S+)")
 _ASKED = re.compile(r"=([^()=]+)\)")
@@ -40,9 +42,8 @@ _KEPT = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 def serving_order(number: str) -> tuple[int, int, str]:
     """The key that puts student numbers in the order in which students are served.
 
-    Numbers of digits alone come first, as numbers (9 before 10), the others after them as
-    text. Numbers of the same value (``7`` and ``007``) are ordered as text, so that the order
-    is total.
+    Numbers that are all digits come first, as numbers (9 before 10), then the others as text.
+    Numbers of the same value (``7`` and ``007``) are ordered as text, so that the order is total.
     """
     if number.isascii() and number.isdigit():
         return (0, int(number), number)
@@ -50,7 +51,7 @@ def serving_order(number: str) -> tuple[int, int, str]:
 
 
 def in_place_order(rejected: Iterable[Rejection]) -> tuple[Rejection, ...]:
-    """Refusals as a person looks them up: rows by file and line, then students by number."""
+    """The order for people who look up refusals: rows by file and line, then students."""
     return tuple(
         sorted(
             rejected,
@@ -67,7 +68,7 @@ def in_place_order(rejected: Iterable[Rejection]) -> tuple[Rejection, ...]:
 
 
 def uid_of(number: str, template: str) -> str:
-    """The uid of a student: the number set into the template of ``identifiers.uid``."""
+    """The uid of a student: the number filled into the template ``identifiers.uid``."""
     return template.replace("{student_number}", number)
 
 
@@ -75,8 +76,8 @@ def local_part(first_name: str, last_name: str) -> str | None:
     """``first.last`` in ASCII and lower case, uncut and without a number.
 
     Apostrophes are dropped, blanks and dashes of all kinds become hyphens, particles stay, and
-    whatever else is neither letter nor digit is dropped. None where one of the two names
-    transliterates to nothing: the uid stands for the address then.
+    anything else that is neither letter nor digit is dropped. None if one of the two names
+    transliterates to nothing: then the uid is used instead.
     """
     first, last = _transliterated(first_name), _transliterated(last_name)
     return f"{first}.{last}" if first and last else None
@@ -94,9 +95,9 @@ def address(
     Args:
         first_name: as the register writes it.
         last_name: the usual name if there is one, else the family name.
-        uid: the whole local part, in lower case, where a name transliterates to nothing.
-        mail_domain: what stands after the ``@``.
-        taken: whether an address, given whole and in lower case, belongs to somebody.
+        uid: the whole local part, in lower case, if a name transliterates to nothing.
+        mail_domain: the part after the ``@``.
+        taken: whether an address, complete and in lower case, belongs to somebody.
 
     Returns:
         The address in lower case. Its local part, number included, has at most 64 characters;
@@ -114,10 +115,10 @@ def address(
 
 
 def is_refused(address: str, error: str) -> bool:
-    """Whether a directory's refusal says that this very address stands on another entry.
+    """Whether the directory's refusal says that another entry has this very address.
 
     slapo-unique names the filter that found it: ``non-unique attributes found with
-    (|(mail=...))``. Where it names more than the address, nobody knows which of them it was.
+    (|(mail=...))``. If it names more than the address, it is not known which of them it was.
     """
     found = _UNIQUE.search(error)
     if found is None:
@@ -133,10 +134,10 @@ def _transliterated(name: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _character(character: str) -> str:
-    """What one character of a name leaves in an address."""
+    """What one character of a name becomes in an address."""
     category = unicodedata.category(character)
     if category[0] in "LMN":
-        # Some letters are apostrophes (U+02BC): their ASCII is dropped like any apostrophe.
+        # Some letters look like apostrophes (U+02BC): they are dropped like any apostrophe.
         return "".join(character for character in anyascii(character).lower() if character in _KEPT)
     if category == "Pd" or category[0] == "Z" or character.isspace():
         return "-"

@@ -1,7 +1,7 @@
-"""Indexes of back-mdb: which are there, and the change that makes the lacking ones.
+"""Indexes of back-mdb: which exist, and the change that adds the missing ones.
 
 slapd refuses a second ``olcDbIndex`` for an attribute that has one ("duplicate index definition"),
-so the value that stands is taken out in the modify that puts the better one in. Source:
+so the same modify removes the existing value and adds the better one. Source:
 slapd-mdb(5), "index".
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 
 def parse(values: Iterable[str]) -> dict[str, set[str]]:
-    """Attribute, in lower case, to the kinds of index that it has; by the values of olcDbIndex."""
+    """Attribute, in lower case, to the kinds of index it has; from the values of olcDbIndex."""
     found: dict[str, set[str]] = {}
     default: set[str] = set()
     bare: list[str] = []
@@ -31,7 +31,7 @@ def parse(values: Iterable[str]) -> dict[str, set[str]]:
 
 
 def lacking(values: Sequence[str], wanted: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
-    """Of what is wanted that which is not there, whole: attribute to kinds."""
+    """The indexes that are wanted but missing: attribute to all its wanted kinds."""
     live = parse(values)
     return {
         name: set(kinds)
@@ -41,11 +41,11 @@ def lacking(values: Sequence[str], wanted: Mapping[str, Iterable[str]]) -> dict[
 
 
 def mending(database: str, values: Sequence[str], wanted: Mapping[str, Iterable[str]]) -> str:
-    """LDIF that adds what is lacking on this very server; empty where nothing is.
+    """LDIF that adds what is missing on this server; empty if nothing is.
 
     Args:
         database: the DN of the database in cn=config.
-        values: its olcDbIndex as they stand.
+        values: its current olcDbIndex.
         wanted: attribute to kinds.
     """
     add = lacking(values, wanted)

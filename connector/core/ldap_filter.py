@@ -8,9 +8,9 @@ _PLAIN = re.compile(r"[A-Za-z0-9._@{}-]+(?: [A-Za-z0-9._@{}-]+)*")
 
 
 def escape(value: str) -> str:
-    """A value as it may stand in a filter (RFC 4515, section 3).
+    """A value as it may be written in a filter (RFC 4515, section 3).
 
-    Whatever is not plainly harmless is written as octets, so that no parser can misread it.
+    Everything that is not plainly harmless is escaped byte by byte, so no parser can misread it.
     """
     if _PLAIN.fullmatch(value):
         return value
@@ -18,10 +18,10 @@ def escape(value: str) -> str:
 
 
 def holds(name: str, value: str) -> str:
-    """The filter that a value stands in an attribute."""
+    """A filter: an attribute has this value."""
     return f"({name}={escape(value)})"
 
 
 def absent(name: str) -> str:
-    """The filter that an attribute has no value."""
+    """A filter: an attribute has no value."""
     return f"(!({name}=*))"

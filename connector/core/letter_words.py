@@ -1,19 +1,19 @@
-"""What a letter says, put so that it is read and typed without a mistake: values only, no files."""
+"""What a letter says, in a form that is read and typed without mistakes: values only, no files."""
 
 from __future__ import annotations
 
 import re
 from itertools import pairwise
 
-LINES, WIDEST = 5, 38  # below the name; NF Z10-011 has six lines of 38 signs in all
-_LEAST = 6  # digits that are grouped; five are read at a glance
+LINES, WIDEST = 5, 38  # below the name; NF Z10-011 has six lines of 38 characters in all
+_LEAST = 6  # digits from which on they are grouped; five are read at a glance
 
 
 def grouped(password: str) -> list[str]:
-    """A password of digits in groups of three or four, which is how a number is read aloud.
+    """A password of digits in groups of three or four, as numbers are read aloud.
 
-    One with letters is one group: a blank that is typed with it would be taken for a part of it,
-    where the sign-in drops it from digits.
+    One with letters is a single group: a blank typed in it would count as part of it, while the
+    sign-in drops blanks between digits.
     """
     if not (password.isascii() and password.isdigit()) or len(password) < _LEAST:
         return [password]
@@ -26,10 +26,10 @@ def grouped(password: str) -> list[str]:
 def address_lines(text: str | None) -> list[str]:
     """A postal address as lines for a window envelope, without the name.
 
-    Registers give it in one value, its lines set apart by ``$`` (RFC 4517, 3.3.28), ``;``, ``|``,
-    a comma or a line break (which the register's reader makes a blank), or not at all: then the
-    five digits of a French postcode begin a line.
-    Of more lines than there is room for the last are kept, which lead to the town.
+    Registers give it in one value, its lines separated by ``$`` (RFC 4517, 3.3.28), ``;``, ``|``,
+    a comma or a line break (which reading the register turns into a blank), or not at all: then a
+    French postcode of five digits begins a line. If there are too many lines, the last ones are
+    kept, which have the town.
     """
     parts = re.split(r"[\n\r$;|]+|,(?=\s)", text or "")
     lines = [part.strip(" ,") for part in parts]
@@ -43,6 +43,6 @@ def _with_town_apart(line: str) -> list[str]:
 
 
 def known(value: str | None) -> str:
-    """A value of the register, or nothing where it is only a sign that there is none."""
+    """A value of the register, or nothing if it only marks a missing value."""
     text = (value or "").strip()
     return text if text.strip(".-_ –—") else ""

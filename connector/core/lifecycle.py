@@ -1,8 +1,8 @@
-"""The life of an account: academic years, the cutoff, and what an account is to be today.
+"""The life of an account: academic years, the cutoff, and what an account should be today.
 
 The rules are those of the table of states: an account lives from enrolment until the cutoff
-that follows the latest academic year that counts, absence never shortens it, and whoever comes
-back before it has passed keeps everything.
+after the latest academic year that counts, absence never shortens it, and a student who comes back
+before the cutoff keeps everything.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from connector.core.transitions import Draw, Holds, Start, transition
 
 
 def _counting_year(rows: Iterable[Enrolment], from_directory: int | None) -> int | None:
-    """The latest academic year that counts; one known from END alone falls only by a cancelled
-    row of that year while none of that year counts."""
+    """The latest academic year that counts. A year known only from END is given up only for a
+    cancelled row of that year, if no row of that year counts."""
     years = {row.academic_year for row in rows if row.status.counts}
     if from_directory is not None and from_directory not in years:
         cancelled = any(
@@ -50,7 +50,7 @@ def _counting_year(rows: Iterable[Enrolment], from_directory: int | None) -> int
 
 
 def decide(facts: Facts, rules: Rules, today: date) -> Decision:
-    """What the account of one student is to be on ``today``, and why."""
+    """What the account of one student should be on ``today``, and why."""
     facts = matched_again(facts)
     force = facts.override.force
     rows = rows_of(facts.student, force=force)
@@ -86,16 +86,16 @@ def decide(facts: Facts, rules: Rules, today: date) -> Decision:
 
 
 def matched_again(facts: Facts) -> Facts:
-    """The facts, without what was remembered of an entry that was gone and is there again."""
+    """The facts, without what was remembered of an entry that was gone and has come back."""
     if facts.account is not None and facts.known is not None and facts.known.gone:
         return replace(facts, known=None)
     return facts
 
 
 def believed(facts: Facts, account: Account) -> CurrentState:
-    """The state that holds: the journal's where it knows the account, else the entry's.
+    """The state to go by: the journal's if it knows the account, else the entry's.
 
-    So a state that was changed by hand, or came back from a backup, is mended.
+    So a state that was changed by hand, or restored from a backup, is corrected.
     """
     current = account.current
     known = facts.known
@@ -105,12 +105,12 @@ def believed(facts: Facts, account: Account) -> CurrentState:
 
 
 def _clock_went_back(facts: Facts, current: CurrentState, today: date) -> bool:
-    """Whether the state was written on a later day: what midnight brought is not undone."""
+    """Whether the state was written on a later day: what happened at midnight is not undone."""
     return facts.known is not None and current.start is not None and today < current.start
 
 
 def directory_year(facts: Facts, lifecycle: Lifecycle) -> int | None:
-    """The academic year that END stands for, where the journal does not know the account."""
+    """The academic year that END stands for, if the journal does not know the account."""
     if facts.known is not None:
         return facts.known.directory_year
     if facts.account is None or (end := facts.account.current.end) is None:
@@ -150,7 +150,7 @@ def _without_entry(
 
 
 def is_suspended(facts: Facts) -> bool:
-    """Whether an admin's suspension stands, ours or one met at the adoption."""
+    """Whether an admin has suspended the account, through scolpass or before its adoption."""
     met = facts.known is not None and facts.known.adopted_suspended
     return facts.override.suspended or met
 
@@ -169,8 +169,8 @@ def _with_password(decision: Decision, rules: Rules, today: date) -> Decision:
 
 
 def _live(facts: Facts, account: Account, rules: Rules, today: date, base: Decision) -> Decision:
-    """The account while its cutoff has not passed: the table of transitions, and what an undo, an
-    adoption and a reissue make of it."""
+    """The account before its cutoff: the table of transitions, modified by an undo, an adoption or
+    a reissue."""
     assert base.year is not None
     current = believed(facts, account)
     holds = _holding(facts, account, rules, today, base)
@@ -205,16 +205,16 @@ def _live(facts: Facts, account: Account, rules: Rules, today: date, base: Decis
 
 
 def _holding(facts: Facts, account: Account, rules: Rules, today: date, base: Decision) -> Holds:
-    """What holds of an account, as the table of transitions asks."""
+    """What is true of an account, as the table of transitions asks."""
     assert base.year is not None
     current = believed(facts, account)
     now = current.state
     adopted = facts.known is not None and facts.known.adopted_active
     complete = not base.missing or (adopted and account.has_own_password)
-    if facts.provisional_stands:  # the password was not changed: one was added beside it
+    if facts.provisional_stands:  # the password was not changed: a second one was added
         complete = False
     if facts.override.reissue and now is State.INACTIVE:
-        complete = False  # whose password it is will be known once the new one was changed
+        complete = False  # whose account it is will be known once the new password has been changed
     met_suspended = facts.known is None and now is State.SUSPENDED
     return Holds(
         now=now,
@@ -231,9 +231,9 @@ def _holding(facts: Facts, account: Account, rules: Rules, today: date, base: De
 def _draws(draw: Draw, facts: Facts, account: Account) -> bool:
     """Whether a provisional password is drawn.
 
-    slapd lets a student delete the password. An account that was ours is given none in silence:
-    nobody would know which letter is good. ``reissue`` mends it, as it does where what is still
-    sealed stood in the entry and was deleted there.
+    slapd lets a student delete the password. An account that we manage is not quietly given a new
+    one: nobody would know which letter is valid. ``reissue`` gives one, also if the password that
+    is still sealed was deleted from the entry.
     """
     match draw:
         case Draw.NO:
@@ -251,8 +251,8 @@ def _draws(draw: Draw, facts: Facts, account: Account) -> bool:
 def _adopted(account: Account, decision: Decision, holds: Holds) -> Decision:
     """The decision on an account that the journal does not know yet: an adoption is an update.
 
-    A suspended account of another tool was active if it has its own password. Of one that
-    scolpass has written, its mail tells.
+    An account suspended by another tool was active if it has its own password. For one written by
+    scolpass, the state of its mail shows it.
     """
     met_suspended = holds.now is State.SUSPENDED
     calendar = decision.action in (Action.ACTIVATE, Action.GRACE, Action.RESTORE)
@@ -267,7 +267,7 @@ def _adopted(account: Account, decision: Decision, holds: Holds) -> Decision:
 
 
 def _reissued(facts: Facts, account: Account, decision: Decision) -> Decision:
-    """The decision, with a new provisional password that was asked for."""
+    """The decision, with a new provisional password as requested."""
     reason = f"new provisional password: {facts.override.reason}"
     forgets = decision.state is State.INACTIVE and not account.was_active
     if forgets and evidence.given(account, facts.evidence_items):
@@ -277,9 +277,9 @@ def _reissued(facts: Facts, account: Account, decision: Decision) -> Decision:
 
 
 def _was_undone(facts: Facts, action: Action | None) -> bool:
-    """Whether an undo stands against what calendar or evidence would do again by themselves.
+    """Whether an undo prevents what calendar or evidence would do again.
 
-    Evidence that is new is another matter: the student activates, whatever was taken back.
+    New evidence is different: then the student activates, whatever was undone.
     """
     override = facts.override
     if not override.undone or action not in override.not_again:
@@ -295,24 +295,26 @@ def _was_undone(facts: Facts, action: Action | None) -> bool:
 def _with_old_password(
     facts: Facts, account: Account, rules: Rules, decision: Decision
 ) -> Decision:
-    """Last usable day and policy, by whether the provisional password still stands."""
+    """Last usable day and policy, by whether the provisional password is still in force."""
     assert decision.end is not None
     policed = account.is_under(rules.provisional.policy_dn)
     if facts.provisional_stands:
-        # Two values: six digits still open the account, so their policy and last day stay.
+        # Two values: the six digits still open the account, so their policy and last day stay.
         last_day = facts.sealed.last_day if facts.sealed is not None else None
         return replace(decision, last_day=_earlier(last_day, decision.end))
     if not account.must_change:
-        # Where a second value may stand the policy stays: it locks for good after few failures,
-        # which is all that guards six digits. Which hurts more, a student who is locked by others'
-        # guesses or an account that opens to them, is no question.
+        # If there may be a second value, the policy stays: it locks for good after a few failures,
+        # which is all that guards six digits. A student locked out by others' guesses is better
+        # than an account that opens to them.
         policy = False if policed and facts.provisional_stands is False else None
         return replace(decision, last_day=decision.end, policy=policy)
     if facts.sealed is not None:
         last_day = _earlier(facts.sealed.last_day, decision.end)
         return replace(decision, last_day=last_day, policy=True)
     if policed and _ends_by(account, decision.end, rules):
-        return replace(decision, last_day=None)  # the journal does not know it: its day stands
+        return replace(
+            decision, last_day=None
+        )  # the journal does not know the password: its last day stays
     return replace(decision, last_day=decision.end)
 
 
@@ -360,7 +362,7 @@ def _expire(facts: Facts, account: Account, rules: Rules, today: date, base: Dec
 def _still_expired(
     facts: Facts, account: Account, rules: Rules, today: date, base: Decision
 ) -> Decision:
-    """An expired account stays closed, until the retention is over."""
+    """An expired account stays closed, and is purged when the retention is over."""
     current = believed(facts, account)
     known = facts.known
     written = known.expiry_written_on if known else None
@@ -392,13 +394,13 @@ def _cause(facts: Facts, account: Account, rules: Rules) -> str:
         return f"the cutoff {_shown(cutoff)} has passed" if cutoff else "the cutoff has passed"
     if ending is Ending.CANCELLATION:
         return "no enrolment counted any more"
-    return "for a reason that nobody knows any more"
+    return "for a reason no longer known"
 
 
 def _undone_cancellation(facts: Facts, account: Account, rules: Rules, today: date) -> bool:
-    """Whether the account had expired by a cancellation and its old cutoff has not passed.
+    """Whether the account expired because of a cancellation, and its old cutoff has not passed.
 
-    With the journal lost, the day after a cutoff tells an expiry by the calendar.
+    If the journal is lost, a start on the day after a cutoff shows an expiry by the calendar.
     """
     known = facts.known
     start = believed(facts, account).start
@@ -413,9 +415,9 @@ def _undone_cancellation(facts: Facts, account: Account, rules: Rules, today: da
 
 
 def ending_of(facts: Facts, account: Account, rules: Rules) -> Ending | None:
-    """Why an account expired; None: nobody knows any more.
+    """Why an account expired; None: that is no longer known.
 
-    With the journal lost, the day after a cutoff tells an expiry by the calendar.
+    If the journal is lost, a start on the day after a cutoff shows an expiry by the calendar.
     """
     if facts.known is not None and facts.known.ending is not None:
         return facts.known.ending

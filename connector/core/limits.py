@@ -1,4 +1,4 @@
-"""Whose searches a value of ``olcLimits`` limits, and to what size (slapd.conf(5), limits)."""
+"""Whose searches a value of ``olcLimits`` limits, and to which size (slapd.conf(5), limits)."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _UNLIMITED = re.compile(r"\bsize(\.prtotal)?=(unlimited|none|-1)(?!\S)", re.IGNO
 
 
 def reads_without_limit(values: Iterable[str], dn: str) -> bool:
-    """Whether an account may read any number of entries, by the first value that is about it.
+    """Whether an account may read any number of entries, by the first value that applies to it.
 
-    A group is not looked into: what is set for it does not count.
+    Groups are not looked up: what is set for one does not count.
     """
     for value in values:
         found = _VALUE.fullmatch(value)
@@ -30,7 +30,7 @@ def reads_without_limit(values: Iterable[str], dn: str) -> bool:
 
 
 def names_account(value: str, dn: str) -> bool:
-    """Whether a value is about this one account, by its name."""
+    """Whether a value names this account."""
     found = _VALUE.fullmatch(value)
     return (
         found is not None

@@ -1,4 +1,4 @@
-"""What a raw value of the directory means, in words beside it, for whoever is no LDAP expert."""
+"""What a raw value of the directory means, in words, for readers who are not LDAP experts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STATES = {
 
 
 def meaning(name: str, value: str, zone: ZoneInfo) -> str:
-    """What a value of an attribute means; "" where it speaks for itself.
+    """What a value of an attribute means; "" if it is clear without words.
 
     Args:
         name: the attribute, in the spelling of :mod:`connector.core.supann`.
@@ -38,12 +38,12 @@ def meaning(name: str, value: str, zone: ZoneInfo) -> str:
         return f"{word} {shown(at, zone)}" if at else ""
     if name == "pwdReset":
         must = value.upper() == "TRUE"
-        return "opens nothing but the change of the password" if must else ""
+        return "opens nothing but a change of the password" if must else ""
     return ""
 
 
 def _state(value: str, *, dated: bool) -> str:
-    """One state in SUPANN's words, as a sentence's end."""
+    """One state in SUPANN's terms, as the end of a sentence."""
     for resource, what in _RESOURCES.items():
         current = supann_reading.state_among((value,), resource)
         if current.state is None:
@@ -58,6 +58,6 @@ def _state(value: str, *, dated: bool) -> str:
 
 
 def with_meaning(name: str, value: str, zone: ZoneInfo) -> str:
-    """A value with its meaning beside it, where it needs one."""
+    """A value, with its meaning if it needs one."""
     found = meaning(name, value, zone)
     return f"{value} ({found})" if found else value

@@ -1,8 +1,8 @@
 """Who may not be given an account yet: names that lost letters, and numbers that lost zeros.
 
-An address is given for ever, and an account made for a number that a spreadsheet shortened is a
-second one for the same person. So both are refused before anything is made, and only then: of a
-student who has an entry nothing is taken away.
+An address is given for ever, and an account for a number that a spreadsheet has shortened would be
+a second one for the same person. So both are refused before anything is created, and only then: a
+student who has an entry loses nothing.
 """
 
 from __future__ import annotations
@@ -15,31 +15,35 @@ from connector.core.characters import misleading
 from connector.core.model import Enrolment
 
 _LONGEST = 32  # a student number
-# Letters of UTF-8 read as cp1252 or latin-1: an octet that begins one, then one that goes on.
+# Letters of UTF-8 read as cp1252 or latin-1: a leading byte, then a continuation byte.
 _GOES_ON = "\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ"
 _MISREAD = re.compile(f"[ÂÃÄÅ][{_GOES_ON}]|á[¸-»][{_GOES_ON}]|â€|ï¿½")  # "áº£": Vietnamese
 
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """Somebody else with a number like it."""
+    """Somebody else with a similar number."""
 
     number: str
-    born: str | None  # ISO; None: nobody knows
-    known: bool  # to journal or directory; else only present in the feed
+    born: str | None  # ISO; None: not known
+    known: bool  # known to journal or directory; else only in the feed
 
 
 def damaged(row: Enrolment) -> tuple[str, str, str] | None:
-    """The name of a row that has lost letters: field, value and why it is thought so; or None."""
+    """The name in a row that has lost letters: field, value and why it seems so; or None."""
     for field in ("family_name", "first_name", "usual_name"):
         name = getattr(row, field) or ""
         if "?" in name or "\ufffd" in name:
-            return field, name, "has lost letters: a character stands for what could not be written"
+            return (
+                field,
+                name,
+                "has lost letters: it contains a replacement for letters that could not be written",
+            )
         if (character := misleading(name)) is not None:
             return (
                 field,
                 name,
-                f"holds {character}, which nobody sees and which changes how it is read",
+                f"contains {character}, which is invisible and changes how it is read",
             )
         if not name.isascii() and _MISREAD.search(name):
             return field, name, "was written in UTF-8 and read in another encoding"
@@ -61,10 +65,10 @@ def spellings(number: str) -> Iterator[str]:
 
 
 def twin(number: str, born: str, others: Iterable[Other]) -> str | None:
-    """The number that a newcomer's number is a misspelling of, or None.
+    """The number of which a newcomer's number is a misspelling, or None.
 
-    It differs only in leading zeros, and belongs to somebody born on the same day who is known
-    or, where both are new, has more zeros: a spreadsheet drops them and adds none.
+    It differs only in leading zeros and belongs to somebody born on the same day who is known or,
+    if both are new, has more zeros: spreadsheets drop zeros and never add any.
     """
     found = [
         other.number

@@ -1,16 +1,16 @@
-"""What is asked of the password that a student chooses herself.
+"""The rules for the password that students choose themselves.
 
 The rule is the institution's, as its SCOL'PASS prints it: at least 8 characters, a letter and a
-digit, none of ``< > " ' $``, no word of a dictionary. To it come the demands of OWASP ASVS 5.0
+digit, none of ``< > " ' $``, no dictionary word. Added are the requirements of OWASP ASVS 5.0
 (V6.2.1, V6.2.4, V6.2.9, V6.2.11, V6.4.1): 64 characters and more are accepted and never cut, the
-most used passwords are refused, so are the student's own data and the provisional password. The
-part on letters, digits and characters deviates from V6.2.5; it is the institution's and can be
+most used passwords are refused, and so are the student's own data and the provisional password.
+The part on letters, digits and characters deviates from V6.2.5; it is the institution's and can be
 switched off (:class:`connector.core.rules.OwnPassword`).
 
 Words are compared by their *skeleton*: without case and accents, in Latin letters, and with the
-digits and characters that stand for letters read as such (``P@ssw0rd``). As a digit is demanded, a
-bare word never passes; what the dictionary refuses is one word with digits or characters in or
-around it, while several words together are a good password.
+digits and characters that stand for letters read as such (``P@ssw0rd``). Since a digit is required,
+a bare word never passes; what the dictionary refuses is a single word with digits or characters in
+or around it. Several words together are a good password.
 
 Neither a password nor what belongs to a student is in the repr of anything here.
 """
@@ -35,14 +35,14 @@ from connector.core.rules import Institution, OwnPassword
 
 LONGEST = 128  # characters after NFC, thus at most 512 octets of UTF-8
 _NORMALISED = 1024  # characters as they come: NFC makes no password of longer ones
-_ANYWHERE = 4  # letters from which a word is refused wherever it is contained
-_SHORTEST = 3  # letters that a word must have to be looked for at all
+_ANYWHERE = 4  # from so many letters on, a word is refused wherever it occurs
+_SHORTEST = 3  # a shorter word is not looked for at all
 
-# Each character stands for one letter, and what may stand for both i and l makes one letter of
-# them, so that a password has a single skeleton.
+# Each character stands for one letter; since some may stand for both i and l, these count as one
+# letter, so that a password has a single skeleton.
 _LEET = str.maketrans("0123456789@$€£!¡|+([{<%l", "oizeasgtbgaseiiiitccccxi")
-_EDGE = 2  # characters before the first letter or after the last that may be letters of a word
-# Shorter names and what links them are words of any sentence.
+_EDGE = 2  # characters before the first or after the last letter that may be letters, too
+# Shorter names and connecting words occur in any sentence.
 _PARTICLES = frozenset(
     {"aux", "das", "del", "den", "der", "des", "dos", "ibn", "les", "van", "von"}
 )
@@ -62,16 +62,16 @@ class Rule(StrEnum):
     """The rules, in the order in which they are judged and shown."""
 
     LENGTH = "length"  # long enough
-    LIMIT = "limit"  # not longer than LONGEST
+    LIMIT = "limit"  # at most LONGEST
     LETTER = "letter"  # of any script
     DIGIT = "digit"  # of any script
-    SIGNS = "signs"  # none that the institution forbids
+    SIGNS = "signs"  # no character that the institution forbids
     WELL_FORMED = "well_formed"  # only characters that can be seen and typed again
-    BLANKS = "blanks"  # none at either end, where they are lost in copying
+    BLANKS = "blanks"  # no blanks at either end, where copying loses them
     DICTIONARY = "dictionary"  # not one word with digits or characters in or around it
-    COMMON = "common"  # not one of the most used
+    COMMON = "common"  # not one of the most used ones ones
     PERSONAL = "personal"  # nothing of the student or the institution in it
-    PROVISIONAL = "provisional"  # nor the password that was handed out
+    PROVISIONAL = "provisional"  # not the provisional password
 
 
 class Check(NamedTuple):
@@ -83,35 +83,35 @@ class Check(NamedTuple):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Context:
-    """What a password may not hold, as others who know the student would try it."""
+    """What a password may not contain: what others who know the student would try."""
 
-    words: tuple[str, ...] = ()  # names and identifiers, whole; of the institution, too
+    words: tuple[str, ...] = ()  # names and identifiers, complete; the institution's as well
     birth_date: date | None = None
     provisional: SecretStr | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Words:
-    """What everybody's password is made of, as skeletons."""
+    """Common words and passwords, as skeletons."""
 
-    dictionary: frozenset[str]  # of letters alone
+    dictionary: frozenset[str]  # letters only
     common: frozenset[str]  # whole passwords
 
 
 def normal(password: str) -> str:
-    """A password as it is compared and sent to the directory: NFC, and nothing else is changed.
+    """A password as it is compared and sent to the directory: in NFC, otherwise unchanged.
 
     The same character typed on two keyboards is then the same password (NIST SP 800-63B, 3.1.1.2).
-    What is too long to be a password is returned as it came, so that it costs nothing.
+    A text too long to be a password is returned unchanged, so that it costs nothing.
     """
     return password if len(password) > _NORMALISED else unicodedata.normalize("NFC", password)
 
 
 def as_printed(password: str, length: int, alphabet: str) -> str:
-    """A provisional password as the letter has it, though the gaps between its digits were typed.
+    """A provisional password as on the letter, even if the gaps between its digits were typed.
 
-    Only what is nothing but digits and blanks, and has as many digits as are drawn, is changed:
-    no password of a student's own is (it is longer, or has a letter).
+    Only a text of digits and blanks, with exactly as many digits as are drawn, is changed; a
+    student's own password never is (it is longer, or has a letter).
     """
     drawn = normal(password)
     digits = "".join(drawn.split())
@@ -121,12 +121,12 @@ def as_printed(password: str, length: int, alphabet: str) -> str:
 
 
 def judge(password: str, who: Context, rules: OwnPassword, known: Words) -> tuple[Check, ...]:
-    """Every rule that is in force, met or not, in the order of :class:`Rule`.
+    """Every rule in force, met or not, in the order of :class:`Rule`.
 
     Rules that the configuration switches off are left out. Any text may be given, of any length.
     """
     whole = normal(password)
-    text = whole[:LONGEST]  # what is longer is refused, and need not be read to its end
+    text = whole[:LONGEST]  # longer ones are refused, and need not be read to the end
     seen = _see(text)
     checks = {
         Rule.LENGTH: len(text) >= rules.min_length,
@@ -152,18 +152,18 @@ def passes(checks: Iterable[Check]) -> bool:
 def context_of(
     account: Account, institution: Institution, provisional: SecretStr | None = None
 ) -> Context:
-    """The context of a student: what the entry tells, and what everybody knows of the university.
+    """The context of a student: what the entry says, and what everybody knows about the university.
 
     Args:
         account: the entry, with names, identifiers, birth date and INE.
         institution: whose name and domains are refused.
-        provisional: the password that was handed out, if it was just given.
+        provisional: the provisional password, if it was just typed.
     """
     born = account.birth_date
     try:
         birth_date = date.fromisoformat(born) if born else None
     except ValueError:
-        birth_date = None  # some other system's writing: a word like any other
+        birth_date = None  # written by another system: a word like any other
     return Context(
         words=tuple(
             dict.fromkeys(
@@ -181,7 +181,7 @@ def context_of(
 
 
 def spellings(who: Context) -> Iterator[str]:
-    """Names, their parts, identifiers and the birth date as they would be typed, in lower case."""
+    """Names, their parts, identifiers and birth date as people would type them, in lower case."""
     for word in who.words:
         yield from _parts(word)
     if who.birth_date is not None:
@@ -189,13 +189,13 @@ def spellings(who: Context) -> Iterator[str]:
 
 
 def fold(text: str) -> str:
-    """A text in lower case, without accents, letters and digits in Latin; others stay."""
+    """A text in lower case, without accents, letters and digits in Latin script; others stay."""
     text = normal(text)
     return text.lower() if text.isascii() else "".join(map(_fold_character, text))
 
 
 def skeleton(text: str) -> str:
-    """The letters that remain of a word or password when all its disguises are taken off."""
+    """The letters that remain of a word or password without its disguises."""
     return _letters(fold(text).translate(_LEET))
 
 
@@ -203,7 +203,7 @@ def skeleton(text: str) -> str:
 
 
 class _Seen(NamedTuple):
-    """A password as words are looked for in it."""
+    """A password, prepared for looking for words in it."""
 
     folded: str  # lower case ASCII letters and digits, and the characters between them
     skeleton: str  # character by character the same, with leet read as letters
@@ -236,9 +236,9 @@ def _fold_character(character: str) -> str:
 def _is_plain(character: str) -> bool:
     """Whether a character can be seen, and typed again on another keyboard.
 
-    Refused is what RFC 8264 (4.3, FreeformClass) refuses: controls, lone surrogates, what
-    is private or not assigned, invisible formatting; and every blank but U+0020, which looks like
-    it and is none.
+    What RFC 8264 (4.3, FreeformClass) refuses is refused: controls, lone surrogates, private and
+    unassigned characters, invisible formatting; and every blank except U+0020, since they look
+    alike and differ.
     """
     category = unicodedata.category(character)
     if category in ("Zs", "Cf"):
@@ -254,7 +254,7 @@ def _is_no_word(seen: _Seen, known: Words) -> bool:
 
 
 def _candidates(seen: _Seen) -> Iterator[str]:
-    """The words that the whole password might be, when what is around and between is left out."""
+    """The words that the whole password might be, ignoring what is around and between letters."""
     folded = seen.folded
     places = [place for place, character in enumerate(folded) if character.isalpha()]
     if not places:
@@ -265,9 +265,9 @@ def _candidates(seen: _Seen) -> Iterator[str]:
         range(max(0, first - _EDGE), first + 1), range(end, min(len(folded), end + _EDGE) + 1)
     ):
         word = _letters(seen.skeleton[start:stop])
-        if len(word) <= 2 * len(places):  # else most of its letters are none
+        if len(word) <= 2 * len(places):  # otherwise most of its letters are not letters at all
             found.add(word)
-    # A letter on its own makes no second word: bonjour1a.
+    # A single letter does not make a second word: bonjour1a.
     long_runs = "".join(re.findall("[a-z]{2,}", folded)).translate(_LEET)
     if len(long_runs) >= _ANYWHERE:
         found.add(long_runs)
@@ -278,13 +278,13 @@ def _candidates(seen: _Seen) -> Iterator[str]:
 
 
 def _forbidden(who: Context, rules: OwnPassword) -> Iterator[str]:
-    """The skeletons of what may not be contained."""
+    """The skeletons of what it may not contain."""
     for text in (*spellings(who), *(part for word in rules.words for part in _parts(word))):
         yield text.translate(_LEET)
 
 
 def _holds(seen: _Seen, word: str) -> bool:
-    """Whether a word is contained: wherever it is, or, if it is short, where it stands alone.
+    """Whether a word is contained: anywhere, or if it is short, as a word of its own.
 
     Three letters are a syllable of many other words (Eva and ``cheval``, Léa and ``palais``).
     """
@@ -299,7 +299,7 @@ def _holds(seen: _Seen, word: str) -> bool:
 
 
 def _holds_password(text: str, seen: _Seen, provisional: SecretStr | None) -> bool:
-    """Whether the provisional password is contained: with two letters added it is still known."""
+    """Whether the provisional password is contained: adding two letters does not make it secret."""
     value = normal(provisional.get_secret_value()) if provisional is not None else ""
     if not value:
         return False
@@ -308,9 +308,9 @@ def _holds_password(text: str, seen: _Seen, provisional: SecretStr | None) -> bo
 
 
 def _parts(text: str) -> Iterator[str]:
-    """A name or identifier folded: whole, without what separates, and part by part.
+    """A name or identifier folded: complete, without separators, and part by part.
 
-    Two letters are too few to be looked for, and so are three digits.
+    Two letters are too few to look for, and so are three digits.
     """
     parts = re.findall(r"[a-z0-9]+", fold(text))
     for part in dict.fromkeys(("".join(parts), *parts)):
@@ -319,7 +319,7 @@ def _parts(text: str) -> Iterator[str]:
 
 
 def _dates(day: date) -> Iterator[str]:
-    """A birth date in the usual forms, without what separates: 01101990, 1101990, 1october90."""
+    """A birth date in the usual forms, without separators: 01101990, 1101990, 1october90."""
     days = {f"{day.day}", f"{day.day:02d}"}
     months = {f"{day.month}", f"{day.month:02d}"}
     years = {f"{day.year:04d}", f"{day.year % 100:02d}"}

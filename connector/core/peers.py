@@ -1,4 +1,4 @@
-"""Who may bind with a provisional password: addresses and networks, as slapd's access rules say it.
+"""Who may bind with a provisional password: addresses and networks, as in slapd's access rules.
 
 slapd answers a bind under ``pwdReset: TRUE`` with success, and most services look no further. So
 an access rule lets such an entry be bound, and its password changed, from some addresses only.
@@ -23,14 +23,14 @@ _SPELLING = (
 
 
 def spelled(value: str) -> str:
-    """One entry of ``directory.first_connection_from``, in the one spelling it is kept in.
+    """One entry of ``directory.first_connection_from``, in its normal spelling.
 
     Raises:
         ValueError: it is neither an address, nor a network, nor the path of a socket.
     """
     text = value.strip()
     if text.startswith("/"):
-        # Quotes, and blanks that LDIF folds, would end the rule's word.
+        # Quotes, and blanks that LDIF folds, would break the rule.
         if not re.fullmatch(r"/[\w./+:@%-]+", text):
             raise ValueError(_SPELLING)
         return text
@@ -53,7 +53,7 @@ def _short(network: _Network) -> str:
 
 
 def peername(origin: str) -> str:
-    """slapd's words for one entry of the list, e.g. ``peername.ip="10.0.0.0%255.0.0.0"``."""
+    """One entry of the list in slapd's syntax, e.g. ``peername.ip="10.0.0.0%255.0.0.0"``."""
     if origin.startswith("/"):
         return f'peername.path="{origin}"'
     network = ipaddress.ip_network(origin)
@@ -63,7 +63,7 @@ def peername(origin: str) -> str:
 
 
 def clauses(origins: Sequence[str]) -> dict[str, str]:
-    """The two parts of the rule that name the addresses: for the student, and for a bind."""
+    """The two parts of the rule that name the addresses: for the student, and for binding."""
     return {
         "FIRST_CONNECTION_SELF": " ".join(f"by self {peername(one)} =xw" for one in origins),
         "FIRST_CONNECTION_BIND": " ".join(f"by anonymous {peername(one)} auth" for one in origins),
@@ -71,13 +71,13 @@ def clauses(origins: Sequence[str]) -> dict[str, str]:
 
 
 def covers(origins: Iterable[str], address: str) -> bool:
-    """Whether an address is one of the list's."""
+    """Whether an address is in the list."""
     found = ipaddress.ip_address(address)
     return any(found in ipaddress.ip_network(one) for one in origins if not one.startswith("/"))
 
 
 def is_within(origin: str, origins: Iterable[str]) -> bool:
-    """Whether one entry of such a list is part of an entry of another list."""
+    """Whether one entry of such a list lies within an entry of another."""
     if origin.startswith("/"):
         return origin in origins
     inner = ipaddress.ip_network(origin)
@@ -98,14 +98,14 @@ def _contains(outer: _Network, inner: _Network) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """An access rule (slapd.access(5)), as far as it says who may bind."""
+    """An access rule (slapd.access(5)), as far as it decides who may bind."""
 
     what: str  # between "to" and the first "by"
     by: tuple[str, ...]
 
     @property
     def may_concern_passwords(self) -> bool:
-        """Whether it may speak of userPassword: it names it, or no attributes at all."""
+        """Whether it may apply to userPassword: it names it, or names no attributes."""
         names = re.search(r"\battrs?=([^\s\"]+)", self.what, re.IGNORECASE)
         if names is None:
             return True
@@ -120,7 +120,7 @@ class Rule:
         )
 
     def is_open_to(self, who: str) -> bool:
-        """Whether it leaves them to the rules below, or gives them something from anywhere."""
+        """Whether it leaves them to the rules below, or grants something from anywhere."""
         for line in self.by:
             first, *rest = line.casefold().split()
             if first in _NAMES[who] and len(rest) <= 1:
@@ -128,9 +128,9 @@ class Rule:
         return False  # slapd ends every rule with "by * none"
 
     def origins(self, who: str, access: str) -> tuple[str, ...] | None:
-        """From where it gives ``who`` this access: a list like the setting's, None for anywhere.
+        """From where it grants ``who`` this access: a list like the setting's; None: from anywhere.
 
-        A line with another condition beside the address is left out: it lets fewer in.
+        A line with a further condition besides the address is left out: it admits fewer.
         """
         found: list[str] = []
         for line in self.by:
@@ -153,14 +153,14 @@ _SPELLINGS = {
 
 
 def _may_be(line: str, who: str) -> bool:
-    """Whether a line may be about them: it names them, or nothing but how somebody is connected."""
+    """Whether a line may be about them: it names them, or only how the client is connected."""
     first = line.split(maxsplit=1)[0].casefold()
     connected = re.match(r"(peername|sockname|sockurl|domain|set|ssf|\w+_ssf)\b", first)
     return first in _NAMES[who] or connected is not None
 
 
 def same_text(value: str) -> str:
-    """A rule without its ``{n}``, blanks and quotes, by which two spellings are one."""
+    """A rule without its ``{n}``, blanks and quotes, so that two spellings compare equal."""
     bare = re.sub(r"^\{-?\d+\}", "", value)
     return re.sub(r"[\s\"]+", " ", bare).strip().casefold()
 

@@ -1,7 +1,7 @@
-"""Why a student can, or cannot, sign in: the reasons, and apart from them their words.
+"""Why a student can, or cannot, sign in: the reasons, and separately the words for them.
 
-A verdict names a reason and what goes with it (days, names, commands); what a reader sees is put
-together here from a table, one for each language and reader. Every reason has words in every
+A verdict is a reason with its details (days, names, commands); the text for the reader is made
+here from a table, one for each language and kind of reader. Every reason has words in every
 table, and its words use nothing but :data:`FIELDS`.
 """
 
@@ -17,7 +17,7 @@ from connector.core.dates import shown
 
 
 class Reason(StrEnum):
-    """What decides whether somebody can sign in, and what else is worth saying of it."""
+    """What decides whether somebody can sign in, and what else is worth saying about it."""
 
     # The directory lets the student in.
     OPEN = "open"
@@ -27,7 +27,7 @@ class Reason(StrEnum):
     OPEN_OTHERWISE = "open_otherwise"
     OPEN_STILL = "open_still"
     OPEN_UNGUARDED = "open_unguarded"
-    # An entry stands, and the right password does not open it.
+    # There is an entry, and the right password does not open it.
     NEVER_ACTIVATED = "never_activated"
     LETTER_UNKNOWN = "letter_unknown"
     LETTER_HIDDEN = "letter_hidden"
@@ -56,7 +56,7 @@ class Reason(StrEnum):
     NOT_BEGUN_AND_KEPT = "not_begun_and_kept"
     IDLE = "idle"
     TOO_OLD = "too_old"
-    # No entry stands.
+    # There is no entry.
     DUE = "due"
     GONE = "gone"
     GONE_FOR_GOOD = "gone_for_good"
@@ -67,7 +67,7 @@ class Reason(StrEnum):
     PENDING = "pending"
     CANCELLED = "cancelled"
     YEAR_OVER = "year_over"
-    # An entry stands that scolpass does not touch.
+    # There is an entry that scolpass does not touch.
     AMBIGUOUS = "ambiguous"
     NOT_MANAGED = "not_managed"
     NOT_MANAGED_WITHOUT = "not_managed_without"
@@ -86,7 +86,7 @@ class Reason(StrEnum):
     DOOR_IDLE = "door_idle"
     DOOR_TOO_OLD = "door_too_old"
     DOOR_FIRST_ONLY = "door_first_only"
-    # Said beside the reason.
+    # Said in addition to the reason.
     ROW_REJECTED = "row_rejected"
     REGISTER_UNREAD = "register_unread"
     CHANGE_DUE = "change_due"
@@ -100,7 +100,7 @@ class Reason(StrEnum):
 OPENS = frozenset(one for one in Reason if one.name.startswith("OPEN")) | {Reason.NOT_MANAGED_OPEN}
 CANNOT_BE_SEEN = frozenset({Reason.NOT_MANAGED_UNSEEN, Reason.UNSEEN})
 
-# What words may name. All may be absent: a field that has none reads as nothing.
+# What the words may use. Any of them may be absent, and then leaves no trace.
 FIELDS = frozenset(
     {
         "number",
@@ -108,7 +108,7 @@ FIELDS = frozenset(
         "since",
         "at",
         "until",
-        "day",  # of what stands in the register or the entry: the last one
+        "day",  # the last day according to register or entry
         "year",
         "who",
         "why",
@@ -125,7 +125,7 @@ Fields = Mapping[str, "Reason | str | int | date | datetime | None"]
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What is said of a reason: one sentence, and what mends it (empty: nothing need be)."""
+    """What is said about a reason: one sentence, and the cure (empty: none is needed)."""
 
     because: str
     cure: str = ""
@@ -394,12 +394,12 @@ DESK: Mapping[Reason, Words] = {
     ),
 }
 
-# How a field reads inside a sentence; where it has no value, nothing is said.
+# How a field reads inside a sentence; without a value it leaves no trace.
 _DESK_PARTS = {
     "since": " since {}",
     "at": " on {}",
     "until": " until {}",
-    "through": " through {}",  # until, where it is a day, which is usable whole
+    "through": " through {}",  # "until" for a day, which is usable to its end
     "day": " ({})",
     "year": " for {}",
     "who": " by {}",
@@ -421,10 +421,10 @@ def words(
     table: Mapping[Reason, Words] = DESK,
     parts: Mapping[str, str] = _DESK_PARTS,
 ) -> Words:
-    """What is said of one reason: a sentence and a cure, with days in the institution's time.
+    """What is said about one reason: a sentence and a cure, with days in the institution's zone.
 
     Args:
-        fields: what goes with the reason; see :data:`FIELDS`.
+        fields: the details of the reason; see :data:`FIELDS`.
         zone: the institution's.
         table: the words, of one language and for one kind of reader.
         parts: how each field reads inside a sentence of that table.

@@ -1,4 +1,4 @@
-"""What the journal is to remember of an account once a decision holds in the directory."""
+"""What the journal has to remember of an account once a decision is in the directory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def remember(
     *,
     written: bool,
 ) -> Known:
-    """What the journal is to know of the account once the decision holds in the directory."""
+    """What the journal has to know of the account once the decision is in the directory."""
     account = facts.account
     known = facts.known
     if known is None:

@@ -79,7 +79,7 @@ def _duration(value: object) -> timedelta:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many within a period, wherever it begins."""
+    """A number of times within a period, wherever the period begins."""
 
     limit: int
     period: timedelta
@@ -131,7 +131,7 @@ class Institution(Section):
 
     @cached_property
     def inside(self) -> tuple[Domain, ...]:
-        """The domains whose mail this institution delivers itself."""
+        """The domains whose mail this institution itself delivers."""
         return tuple(dict.fromkeys((*self.own_domains, self.mail_domain)))
 
     @cached_property
@@ -157,7 +157,7 @@ class Identifiers(Section):
 
 
 class Provisional(Section):
-    """The provisional password: how it is drawn, hashed, and how long it is good."""
+    """The provisional password: how it is drawn and hashed, and how long it is valid."""
 
     length: int = Field(default=6, ge=4, le=64)
     alphabet: str = "0123456789"
@@ -176,7 +176,7 @@ class Provisional(Section):
 
 
 class OwnPassword(Section):
-    """What the institution asks of the password that a student gives herself.
+    """The institution's rules for the password that students choose themselves.
 
     ``letter_and_digit`` and ``forbidden`` are the rule of the institution (its SCOL'PASS says so)
     and deviate from OWASP ASVS 5.0, V6.2.5, which asks that any composition be permitted. With
@@ -184,7 +184,7 @@ class OwnPassword(Section):
     """
 
     min_length: int = Field(default=8, ge=8, le=64)  # characters; V6.2.1
-    recommended_length: int = Field(default=12, ge=8, le=64)  # said, not enforced
+    recommended_length: int = Field(default=12, ge=8, le=64)  # recommended, not enforced
     letter_and_digit: bool = True
     forbidden: str = "<>\"'$"
     dictionary: bool = True
@@ -202,14 +202,14 @@ class OwnPassword(Section):
 
 
 class Password(Section):
-    """Passwords: those that scolpass hands out, and those that students choose."""
+    """Passwords: those that scolpass gives, and those that students choose."""
 
     provisional: Provisional
     own: OwnPassword = Field(default_factory=OwnPassword)
 
 
 class Throttle(Section):
-    """How many passwords may be tried; by default what PWM, a common portal, allows.
+    """How many passwords may be tried; the defaults are those of PWM, a common portal.
 
     All but ``account`` and ``reset_mails`` count failures. An IPv6 address counts as its /64.
     """
@@ -218,8 +218,10 @@ class Throttle(Section):
     address: Tries = Rate(30, timedelta(minutes=5))
     accounts: Tries = Rate(5, timedelta(hours=1))  # different ones, from one address
     total: Tries = Rate(500, timedelta(minutes=5))
-    reset_mails: Tries = Rate(3, timedelta(days=1))  # with a link to a new password, to a student
-    shared_addresses: tuple[IPvAnyNetwork, ...] = ()  # of many people: not bound by ``accounts``
+    reset_mails: Tries = Rate(
+        3, timedelta(days=1)
+    )  # mails with a link for a new password, to one student
+    shared_addresses: tuple[IPvAnyNetwork, ...] = ()  # of many people: ``accounts`` does not apply
 
     @property
     def network(self) -> Rate:
@@ -246,13 +248,13 @@ class Activation(Section):
 
 
 class Forwarding(Section):
-    """Where mail of a redirected account also stays."""
+    """Where a redirected account also keeps its mail."""
 
     local_copy: str = "{local}@mailbox.{mail_domain}"
 
 
 class Lifecycle(Section):
-    """The cutoff, and how long what remains is kept."""
+    """The cutoff, and how long expired accounts and archives are kept."""
 
     cutoff: MonthDay = "12-31"
     retention_days: int = Field(default=365, ge=0)
@@ -287,7 +289,7 @@ class Safety(Section):
     max_suspend: Budget | None = None
     max_resume: Budget | None = None
     floor: int = Field(default=5, ge=0)
-    approval_days: int = Field(default=7, ge=1)  # as old as this a plan may be to be approved
+    approval_days: int = Field(default=7, ge=1)  # how old a plan may be and still be approved
 
     def budget(self, key: BudgetKey) -> Budget | None:
         """What one key allows; None: no limit is set."""

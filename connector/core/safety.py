@@ -1,4 +1,4 @@
-"""The judge: which part of a plan may go, and which budget holds the rest back."""
+"""The judge: which part of a plan may be applied, and which budget holds the rest."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def limit_of(budget: str, managed: int, floor: int) -> int:
 
 
 def effect(change: Change) -> Action:
-    """The action whose budget a change spends: an undo spends that of what it makes."""
+    """The action whose budget a change spends: an undo spends that of what it does."""
     if change.action is not Action.UNDO:
         return change.action
     if change.deletes:
@@ -38,11 +38,11 @@ def effect(change: Change) -> Action:
 def judge(
     plan: Plan, safety: Safety, *, approved: bool = False, after_long_gap: bool = False
 ) -> Verdict:
-    """What of ``plan`` may go.
+    """Which part of ``plan`` may be applied.
 
-    An expiry that was announced (its END has stood in the directory for a day) spends nothing,
-    unless the last good run lies so far back that the clock may have jumped. Nor does a change
-    that only writes what the student gave by events.
+    An expiry that was announced (its END has been in the directory for a day) spends nothing,
+    unless the last good run is so long ago that the clock may have jumped. Nor does a change that
+    only writes what the student gave by events.
     """
     held: list[Held] = []
     if not approved:
@@ -68,14 +68,14 @@ def judge(
 
 
 def _explained(row: ActionRow, spending: int, limit: int, rule: str) -> str:
-    """Why changes of an action wait: ``20 purges, where at most 5 are allowed ...``."""
+    """Why changes of an action are held: ``20 purges, where at most 5 are allowed ...``."""
     allowed = "none is" if limit == 0 else f"at most {limit:,} {'is' if limit == 1 else 'are'}"
     nouns = row.nouns[spending != 1]
     return f"{spending:,} {nouns}, where {allowed} allowed without approval ({rule})"
 
 
 def _budget_said(budget: str, managed: int) -> str:
-    """A budget as it is set and, for a percentage, of how many: ``2% of 250 managed entries``."""
+    """A budget as it is set, with the entries for a percentage: ``2% of 250 managed entries``."""
     if not budget.endswith("%"):
         return budget
     return f"{budget} of {managed:,} managed {'entry' if managed == 1 else 'entries'}"

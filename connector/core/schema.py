@@ -1,4 +1,4 @@
-"""What a directory's live schema says of its attribute types (RFC 4512, 4.1.2)."""
+"""What a directory's live schema says about its attribute types (RFC 4512, 4.1.2)."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ def names_of(definition: str) -> Iterator[str]:
 
 
 def is_kept_by_server(types: Mapping[str, AttributeType], name: str) -> bool:
-    """Whether an attribute (with its options) is the server's own, or none that it knows.
+    """Whether the server maintains an attribute (with its options) itself, or does not know it.
 
-    Overlays keep attributes that only the live schema tells from a person's.
+    Only the live schema tells attributes that overlays maintain from a person's.
     """
     one = types.get(name.partition(";")[0].lower())
     return one is None or not one.modifiable
 
 
 def subtypes(types: Mapping[str, AttributeType], bases: Iterable[str]) -> dict[str, str]:
-    """Names, lower case, of the types below some and of their other names, to the one above.
+    """Names (lower case) of the subtypes of some types, with their aliases, to the type above.
 
-    A filter on ``mail`` finds values of its subtypes, too (RFC 4512, 2.5.1), and slapo-unique
+    A filter on ``mail`` also finds values of its subtypes (RFC 4512, 2.5.1), and slapo-unique
     counts them: an address there belongs to somebody.
     """
     ends: dict[str, str] = {}
@@ -74,7 +74,7 @@ def subtypes(types: Mapping[str, AttributeType], bases: Iterable[str]) -> dict[s
 def _first_above(
     types: Mapping[str, AttributeType], name: str, ends: Mapping[str, str]
 ) -> str | None:
-    """The nearest of ``ends`` that a type is, or lies below."""
+    """The nearest of ``ends`` that a type is, or is a subtype of."""
     seen: set[str] = set()
     at: str | None = name
     while at is not None and at not in seen:

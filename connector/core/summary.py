@@ -1,4 +1,4 @@
-"""Many like things told as few: what is said of students grouped by what it says."""
+"""Many similar lines told as few: what is said about students, grouped by its wording."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from connector.core.model import Change, Outcome, Rejection
 
 _SUBJECT = re.compile(r"([A-Za-z0-9]{1,32}): (.+)", re.DOTALL)
-# What differs from one student to the next: values in quotes, DNs, addresses, words with digits.
+# What differs from student to student: values in quotes, DNs, addresses, words with digits.
 _VALUES = re.compile(
     r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`[^`]*`"
     r"|\b[A-Za-z][\w.;-]*=(?:[^,;:()+\\]|\\.)+(?:[,+]\s*[A-Za-z][\w.;-]*=(?:[^,;:()+\\]|\\.)+)+"
@@ -19,20 +19,20 @@ _VALUES = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Something that was said of one or of many."""
+    """A line that was said about one student or many."""
 
-    text: str  # of the first of them
-    subjects: tuple[str, ...]  # the student numbers; "" where it was said of nobody
-    alike: bool  # whether it was said of all in the very same words
+    text: str  # the line about the first of them
+    subjects: tuple[str, ...]  # the student numbers; "": it was about nobody
+    alike: bool  # whether the words were the same for all of them
 
 
 def shape(text: str) -> str:
-    """A sentence without the values in it, by which near-identical ones are one."""
+    """A sentence without its values, so that near-identical ones count as one."""
     return _VALUES.sub("…", text)
 
 
 def grouped(notices: Iterable[str]) -> list[Said]:
-    """Notices that differ in their student and their values only, the commonest first."""
+    """Notices that differ only in student and values, grouped, the commonest first."""
     found: dict[str, list[tuple[str, str]]] = {}
     for notice in notices:
         named = _SUBJECT.fullmatch(notice)
@@ -50,7 +50,7 @@ def grouped(notices: Iterable[str]) -> list[Said]:
 
 
 def refusals(rejected: Iterable[Rejection]) -> list[list[Rejection]]:
-    """Refusals by their reason: rows of the register apart from students; commonest first."""
+    """Refusals by reason, the commonest first: rows of the register apart from students."""
     found: dict[tuple[bool, str | None, str], list[Rejection]] = {}
     for one in rejected:
         key = (one.file is None, one.field, shape(one.reason))
@@ -61,7 +61,7 @@ def refusals(rejected: Iterable[Rejection]) -> list[list[Rejection]]:
 def kinds(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
     """Changes by action, outcome, shape of the reason, and what they change.
 
-    Failures come first, then what is held; within each the rarest kind, which is easily missed.
+    Failures come first, then what is held; within each, the rarest kind, since it is easily missed.
     """
     found: dict[tuple[object, ...], list[Outcome]] = {}
     for one in outcomes:
@@ -78,7 +78,7 @@ def kinds(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
 
 
 def form(change: Change) -> frozenset[tuple[str, bool, bool]]:
-    """What a change does to which attributes; making and deleting an entry are one form each."""
+    """What a change does to which attributes; adding and deleting an entry are one form each."""
     if change.adds or change.deletes:
         return frozenset({("", change.adds, change.deletes)})
     return frozenset(

@@ -1,7 +1,7 @@
-"""What becomes of an account while its cutoff has not passed: the contract's table, a row a line.
+"""What becomes of an account before its cutoff: the contract's table, one row a line.
 
-The first row whose state and condition hold is taken. What happens once the cutoff has passed is
-not here: the account expires, and after the retention it is purged.
+The first row applies whose state and condition fit. What happens after the cutoff is not here: the
+account expires, and after the retention it is purged.
 """
 
 from __future__ import annotations
@@ -15,26 +15,28 @@ from connector.core.model import Action, State
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """What holds of an account today, as far as the table asks."""
+    """What is true of an account today, as far as the table asks."""
 
-    now: State | None  # the state that is believed; None: the entry was never given one
+    now: State | None  # the state to go by; None: the entry was never given one
     is_year_over: bool = False  # the latest academic year that counts
     is_complete: bool = False  # the activation evidence
-    is_suspended: bool = False  # by an admin, here or before the adoption
+    is_suspended: bool = False  # by an admin, through scolpass or before the adoption
     has_own_password: bool = False
     has_mail: bool = False  # the mail is in use: the account was active before its suspension
-    is_back_in_time: bool = False  # expired by a cancellation, and the old cutoff has not passed
+    is_back_in_time: bool = (
+        False  # expired because of a cancellation, and the old cutoff has not passed
+    )
     is_clock_back: bool = False  # the state was written on a later day than today
 
 
 class From(Enum):
-    """What a row is about, where it is not one state."""
+    """What a row is about, if not a single state."""
 
     ANY = auto()
 
 
 class To(Enum):
-    """The state that a row leads to, where it is not always the same."""
+    """The state that a row leads to, if it is not always the same."""
 
     WORKING = auto()  # active or, once the year is over, grace
 
@@ -43,7 +45,7 @@ class Start(Enum):
     """The day on which the new state begins."""
 
     TODAY = auto()
-    BEGAN = auto()  # of an active account today; of grace the first day of the next year
+    BEGAN = auto()  # active: today; grace: the first day of the next academic year
     UNCHANGED = auto()  # as it stands
 
 
@@ -59,7 +61,7 @@ class Draw(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One row: in this state, where this holds, the account is to be in that state."""
+    """One row: in this state, if this is true, the account should be in that state."""
 
     now: State | From | None
     when: Callable[[Holds], bool]
@@ -71,11 +73,11 @@ class Transition:
     adopted_active: bool = False
 
     def holds(self, holds: Holds) -> bool:
-        """Whether this row is about an account."""
+        """Whether this row applies to an account."""
         return (self.now is From.ANY or self.now is holds.now) and self.when(holds)
 
     def leads_to(self, holds: Holds) -> State:
-        """The state in which an account is to be."""
+        """The state in which the account should be."""
         if isinstance(self.state, State):
             return self.state
         return State.GRACE if holds.is_year_over else State.ACTIVE
@@ -131,5 +133,5 @@ TABLE = (
 
 
 def transition(holds: Holds) -> Transition:
-    """The row of the table that is about an account."""
+    """The row of the table that applies to an account."""
     return next(row for row in TABLE if row.holds(holds))

@@ -1,6 +1,6 @@
-"""The verdict: can this student sign in? If not, because of what, and what mends it.
+"""The verdict: can this student sign in? If not, why not, and what helps?
 
-One pure function over all that is known: register, entry, what the directory itself answers
+One pure function over everything that is known: register, entry, what the directory itself answers
 (:mod:`connector.core.door`), evidence, plan, decisions. *Possible* means that the directory takes
 the right password from any service: what the entry says wins over what scolpass believes. The
 words are in :mod:`connector.core.reasons`.
@@ -40,7 +40,7 @@ _NOT_MANAGED_CLOSED = (Reason.NOT_MANAGED, Reason.NOT_MANAGED_WITHOUT)
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What somebody decided, as the history has it."""
+    """A decision that somebody took, as recorded in the history."""
 
     at: datetime
     actor: str
@@ -49,7 +49,7 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An event of this student that has had no effect."""
+    """An event of this student that has had no effect yet."""
 
     at: datetime
     rejected: bool
@@ -58,24 +58,24 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Stands:
-    """One entry of the directory, with what slapd goes by when its owner binds."""
+    """One entry of the directory, with what slapd checks when its owner binds."""
 
     account: Account
     marks: Marks = field(default_factory=Marks)
-    policy: Policy | None = None  # None: it is not known which one holds
+    policy: Policy | None = None  # None: it is not known which one applies
     seen: bool = True  # False: its passwords and dates may not be read
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """All that a verdict is computed from."""
+    """Everything that a verdict is computed from."""
 
     facts: Facts
     decision: Decision
     moment: Moment
     stands: Stands | None = None  # the student's entry
     others: tuple[Stands, ...] = ()  # entries of this number that scolpass leaves alone
-    rows: tuple[Enrolment, ...] = ()  # all there are, also while an undo keeps them from counting
+    rows: tuple[Enrolment, ...] = ()  # all of them, even while an undo keeps them from counting
     rejected: tuple[Rejection, ...] = ()  # of the register and of the plan
     change: Change | None = None  # what a run would do now
     held: bool = False  # the latest full run was held for approval
@@ -86,7 +86,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One reason, with what goes with it."""
+    """One reason, with its details."""
 
     reason: Reason
     fields: Fields
@@ -94,7 +94,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """The verdict on one student: what decides it first, then what else stands in the way."""
+    """The verdict on one student: the decisive reason, then whatever else stands in the way."""
 
     first: Found
     also: tuple[Found, ...] = ()
@@ -105,7 +105,7 @@ class SignIn:
         reason = self.first.reason
         if reason in CANNOT_BE_SEEN:
             return None
-        if reason is Reason.AMBIGUOUS:  # whichever of its entries is the student's
+        if reason is Reason.AMBIGUOUS:  # no matter which of the entries is the student's
             closed = (one.reason in _NOT_MANAGED_CLOSED for one in self.also)
             return False if all(closed) else None
         return reason in OPENS
@@ -146,10 +146,10 @@ def _made(number: str, found: Sequence[_Pair], notes: Sequence[_Pair]) -> SignIn
 
 
 def unmanaged(stands: Stands, moment: Moment, rules: Rules, number: str | None = None) -> _Pair:
-    """What is said of an entry that scolpass does not manage, and why it does not.
+    """What is said about an entry that scolpass does not manage, and why it does not.
 
     Args:
-        number: one that scolpass knows and that stands on several entries; None: there is none.
+        number: one that scolpass knows and that several entries have; None: there is none.
     """
     account = stands.account
     fields: dict[str, Any] = {"dn": account.dn}
@@ -187,7 +187,7 @@ _DOORS = {
 
 
 def _of_entry(seen: Seen, facts: Facts, stands: Stands, rules: Rules) -> list[_Pair]:
-    """What decides it, and what else keeps the password from opening the account."""
+    """The decisive reason, and what else keeps the password from opening the account."""
     account, policy = stands.account, stands.policy
     if not stands.seen:
         return [(Reason.UNSEEN, {"dn": account.dn})]
@@ -308,7 +308,7 @@ def _is_changed(seen: Seen, name: str) -> bool:
 
 
 def _last_day(end: datetime, rules: Rules) -> date:
-    """The last usable day of what ends at an instant, most often a midnight."""
+    """The last usable day before an instant, which is most often a midnight."""
     return (end - _SECOND).astimezone(rules.institution.zone).date()
 
 
@@ -350,7 +350,7 @@ def _first_only(seen: Seen, facts: Facts, account: Account, rules: Rules) -> _Pa
 
 
 def _without_entry(seen: Seen, facts: Facts, rules: Rules) -> _Pair:
-    """Why there is no entry, and what would make one."""
+    """Why there is no entry, and what would create one."""
     known, rows = facts.known, seen.rows
     if plan := next((one for one in seen.rejected if one.file is None), None):
         return Reason.REFUSED, {"why": plan.reason}
@@ -380,7 +380,7 @@ def _without_entry(seen: Seen, facts: Facts, rules: Rules) -> _Pair:
 
 
 def row_trouble(row: Rejection) -> str:
-    """Where a rejected row stands and what is wrong with it."""
+    """Where a rejected row is, and what is wrong with it."""
     name = (row.file or "").rpartition("/")[2]
     place = f"{name} line {row.line}: " if name else ""
     value = f" {row.value!r}" if row.value else ""
@@ -391,7 +391,7 @@ def row_trouble(row: Rejection) -> str:
 
 
 def _notes(seen: Seen) -> list[_Pair]:
-    """What else somebody who helps this student ought to know."""
+    """What else somebody who helps this student should know."""
     facts, change = seen.facts, seen.change
     found: list[_Pair] = []
     for row in seen.rejected:

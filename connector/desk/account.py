@@ -42,13 +42,13 @@ class Resynced:
 
     @property
     def refused(self) -> str | None:
-        """Why nothing was decided of this student; None: something was."""
+        """Why nothing was decided about this student; None: something was."""
         found = (one for one in self.prepared.plan.rejected if one.file is None)
         return next((one.reason for one in found), None)
 
     @property
     def state(self) -> State | None:
-        """The state that the account is to have; of who is refused, the one that it has."""
+        """The state that the account is to have; if the student is refused, the one it has."""
         if self.refused is None:
             return self.decision.state
         return self.facts.account.current.state if self.facts.account else None
@@ -72,8 +72,8 @@ def resync(context: Context, number: str, *, force: bool, reason: str) -> Resync
     if force and number in feed.spoiled:
         bad = feed.spoiled[number][0]
         raise ScolpassError(
-            f"{number} is not forced: {bad.file}:{bad.line} {bad.field or 'row'}: {bad.reason}",
-            "A row that was refused is no truth: mend it in the register first.",
+            f"{number} cannot be forced: {bad.file}:{bad.line} {bad.field or 'row'}: {bad.reason}",
+            "A rejected row cannot be taken as the truth: correct it in the register first.",
         )
     report = reconcile(context, replace(scope, feed=feed), "resync", reason=reason)
     facts = report.prepared.facts[number]
@@ -86,10 +86,10 @@ def resync(context: Context, number: str, *, force: bool, reason: str) -> Resync
 
 
 def reissue(context: Context, number: str, reason: str) -> tuple[Report, SecretStr, date]:
-    """A new provisional password for one account, and its last usable day.
+    """Give one account a new provisional password; returns it with its last usable day.
 
-    The request is recorded first, so that a crash between journal and directory is finished by
-    the next run with the very password that was drawn.
+    The request is recorded first. After a crash between journal and directory, the next run
+    finishes it with the same password.
 
     Raises:
         ScolpassError: the account may not be given one, or the directory refused it.
@@ -146,7 +146,7 @@ def suspend(context: Context, number: str, reason: str) -> Report:
 
 
 def resume(context: Context, number: str, reason: str) -> Report:
-    """Take a suspension back; an expired account only forgets it.
+    """End a suspension; an expired account only forgets it.
 
     Raises:
         ScolpassError: the account is not suspended, or the directory refused.
@@ -161,7 +161,7 @@ def resume(context: Context, number: str, reason: str) -> Report:
 
 
 def rename(context: Context, number: str, reason: str) -> Report:
-    """Login and address by the name of today; the old address is kept as a former one.
+    """Give login and address that follow the current name; the old address is kept as a former one.
 
     Raises:
         ScolpassError: there is no entry, it is also somebody else's, or the directory refused.
@@ -173,14 +173,14 @@ def rename(context: Context, number: str, reason: str) -> Report:
     if decision.state is None or not rows_of(facts.student):
         trouble = "an undo stands" if facts.override.undone else decision.reason
         raise ScolpassError(
-            f"{doing}: no row of the register tells their name: {trouble}",
-            "See `scolpass show`; `scolpass resync --force` takes the rows of the moment.",
+            f"{doing}: no row in the register gives their name: {trouble}",
+            "See `scolpass show`; `scolpass resync --force` takes the current rows.",
         )
     return _walk(context, number, "rename", reason, doing, rename=True)
 
 
 def whom_to_erase(context: Context, number: str) -> str:
-    """The person whom an erasure would be of: number, name, state, DN."""
+    """The person whose data would be erased: number, name, state, DN."""
     facts = prepare(context, over(number)).facts[number]
     account, known = facts.account, facts.known
     if account is None:
@@ -194,7 +194,7 @@ def whom_to_erase(context: Context, number: str) -> str:
 
 
 def erase(context: Context, number: str, reason: str) -> Report | None:
-    """A person's request for erasure: on an expired account only; None: the entry was gone.
+    """Erase an expired account at the person's request; returns None if the entry was already gone.
 
     Raises:
         ScolpassError: the account has not expired, or the directory refused.
@@ -222,13 +222,13 @@ def erase(context: Context, number: str, reason: str) -> Report | None:
 
 
 def _may_be_made(context: Context, number: str) -> bool:
-    """Whether a change of this student stands open: the next run finishes it as it was begun."""
+    """Whether a change of this student is still open: the next run finishes it as it was begun."""
     left = context.journal.interrupted()
     return any(one.change.student_number == number for one in left)
 
 
 def _current(context: Context, number: str, doing: str) -> tuple[Facts, Decision]:
-    """One student's account and what it is to be today, if it may be acted on at all."""
+    """One student's account and what it should be today, if it may be acted on at all."""
     recover(context)
     prepared = prepare(context, over(number))
     facts = prepared.facts[number]
@@ -275,7 +275,7 @@ def _walk(
 
 
 def rebuild(context: Context, reason: str, reservations: Path | None) -> int:
-    """Restore to the journal what the directory knows; it only adds. The accounts added.
+    """Restore to the journal what the directory knows, removing nothing. The accounts added.
 
     Raises:
         UsageError: the reservations file cannot be read.
@@ -317,7 +317,7 @@ def rebuild(context: Context, reason: str, reservations: Path | None) -> int:
 
 
 def _purged(given: Iterable[tuple[str, str, str]], people_dn: str) -> dict[str, Known]:
-    """Former accounts by the identifiers kept of them; of several addresses the last is theirs."""
+    """Former accounts by the identifiers kept of them; the last of several addresses counts."""
     found: dict[str, Known] = {}
     for number, kind, value in given:
         one = found.get(number, Known("", "", "", state=State.PURGED, gone=True))

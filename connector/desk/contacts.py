@@ -1,6 +1,6 @@
 """Lists for other systems: the contact addresses of students, for Izly and others.
 
-They rest on what the journal knows; the register is not read for them.
+They are made from the journal; the register is not read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,15 @@ from connector.core.model import Enrolment, Known
 from connector.edges.journal import Journal
 
 HEADER = ("student_number", "login", "family_name", "first_name", "birth_date", "contact")
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\0")  # as what a spreadsheet may take a cell for
+_FORMULAS = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+    "\0",
+)  # what a spreadsheet may take for the beginning of a formula
 
 
 def write_contacts(journal: Journal, write: Callable[[bytes], object]) -> int:

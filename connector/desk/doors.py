@@ -19,7 +19,7 @@ _NO_DEFAULT = "no default policy is named: olcPPolicyDefault"
 
 @dataclass(slots=True)
 class Doors:
-    """The doors of one directory. A policy is read once, so it is made for one command."""
+    """The doors of one directory. Each policy is read once, so an instance serves one command."""
 
     directory: Directory
     tree: str
@@ -70,12 +70,12 @@ class Locked:
 
     number: str
     dn: str
-    provisional: bool  # its password is one that opens nothing but its own change
+    provisional: bool  # its password opens nothing but its own change
     lock: Shut
 
     @property
     def kind(self) -> str:
-        """``by_hand``, ``provisional`` or ``own``: what is locked, and for whom to mend."""
+        """``by_hand``, ``provisional`` or ``own``: what is locked, and so who can unlock it."""
         if self.lock.by_hand:
             return "by_hand"
         return "provisional" if self.provisional else "own"

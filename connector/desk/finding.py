@@ -1,6 +1,6 @@
 """Who has lost a login: students looked up by name and birth date, from what is remembered.
 
-The register is not read, so that the desk has its answer at once, also while it is broken.
+The register is not read, so the desk has its answer at once, even while the register is broken.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from connector.walk.context import Context
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A student, with what the desk needs to know them by and to tell them."""
+    """A student, with what the desk needs to recognise them and to tell them."""
 
     student_number: str
     family_name: str
@@ -34,7 +34,7 @@ class Found:
 
 
 def find(context: Context, words: Sequence[str], born: date | None) -> Iterator[Found]:
-    """Students each of whose names, in any order, begins like one of the words.
+    """Students for whom each word is the beginning of one of their names, in any order.
 
     Case, accents and script make no difference: "unlu" finds Ünlü.
 

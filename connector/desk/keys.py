@@ -1,4 +1,4 @@
-"""A new key to seal provisional passwords with, and every sealed password under it."""
+"""A new key for sealing provisional passwords, with every sealed password resealed."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ class Rotated:
 
     run: int
     file: Path  # the key file
-    keys: int  # in it now, the new one included
+    keys: int  # in the file now, including the new one
     sealed: int  # passwords that are sealed under the new key
     lost: tuple[str, ...]  # numbers of students whose sealed password no key opens
 
     @property
     def exit_status(self) -> int:
-        """1 where a sealed password does not open, else 0."""
+        """1 if a sealed password cannot be opened, else 0."""
         return 1 if self.lost else 0
 
 
 def rotate(context: Context, reason: str) -> Rotated:
-    """Put a new key first into the key file, and seal every password anew under it.
+    """Put a new key first in the key file, and reseal every password with it.
 
-    It is called under the write lock. The earlier keys stay in the file, after the new one, so
-    what was sealed opens at every moment. Cut short anywhere, it can be called again: then there
-    is one more key, and what was left is sealed under that.
+    The caller holds the write lock. The earlier keys stay in the file, after the new one, so every
+    sealed password can be opened at any moment. If it is cut short, it can be called again: then
+    there is one more key, and the remaining passwords are sealed with that.
 
     Raises:
-        UsageError: the key file cannot be replaced; nothing has changed then.
+        UsageError: the key file cannot be replaced; nothing was changed.
         ConfigurationError: the key file cannot be used.
         JournalUntrusted: the journal cannot be read or written.
     """
@@ -61,7 +61,7 @@ def rotate(context: Context, reason: str) -> Rotated:
                 lost.add(one.student_number)
         journal.reseal(anew)
         done += len(anew)
-    text = f"a new key; {done} sealed passwords were sealed anew"
+    text = f"a new key; {done} passwords were resealed"
     journal.record(run, "rotate", f"{text}: {reason}", actor=context.actor, at=instant())
     found = Rotated(run, file, len(keys), done, tuple(sorted(lost)))
     journal.end_run(run, at=instant(), exit_status=found.exit_status)
@@ -69,7 +69,7 @@ def rotate(context: Context, reason: str) -> Rotated:
 
 
 def _see_that_it_is_a_file(file: Path) -> None:
-    """Raise UsageError where the keys come from a systemd credential."""
+    """Raise UsageError if the keys come from a systemd credential."""
     found = find_secret(file)
     if found is not None and found != file:
         raise UsageError(

@@ -21,7 +21,7 @@ from connector.settings.sections import Settings
 
 
 def letter(facts: Facts, rules: Rules, today: date) -> dict[str, Any]:
-    """What one letter says, but for the password. The names are those of config/letters."""
+    """What one letter says, except the password. The names are those of config/letters."""
     assert facts.account is not None
     decision = decide(facts, rules, today)
     last = last_day(facts, rules, decision.end)
@@ -60,7 +60,7 @@ def letter(facts: Facts, rules: Rules, today: date) -> dict[str, Any]:
 
 
 def _seen(value: Any) -> Any:
-    """A value of a letter without characters that nobody sees."""
+    """A value for a letter, without invisible characters."""
     if isinstance(value, str):
         return seen(value)
     if isinstance(value, dict):
@@ -105,7 +105,7 @@ def common(settings: Settings, cutoff_words: str) -> dict[str, str]:
 
 
 def cutoff_words(cutoff: str, language: str) -> str:
-    """``12-31`` as French letters write it, 31/12; as others do, 31 December."""
+    """``12-31`` as French letters write it (31/12), or as others do (31 December)."""
     day = date.fromisoformat(f"2000-{cutoff}")
     return f"{day:%d/%m}" if language == "fr" else f"{day.day} {_MONTHS[day.month - 1]}"
 
@@ -127,7 +127,7 @@ _MONTHS = (
 
 
 def press(settings: Settings, shipped: Path, language: str) -> Press:
-    """What prints in one language: with the templates beside the configuration, else those shipped.
+    """The press for one language, with the templates beside the configuration, else those shipped.
 
     Raises:
         UsageError: there is no template of that language.
@@ -138,7 +138,7 @@ def press(settings: Settings, shipped: Path, language: str) -> Press:
 
 
 def shown_password(password: str) -> dict[str, Any]:
-    """The password as a letter shows it: whole, and in the groups that it is read in."""
+    """The password as a letter shows it: whole, and in groups that are easy to read."""
     return {"password": password, "password_groups": grouped(password)}
 
 
@@ -148,7 +148,7 @@ def languages(settings: Settings, shipped: Path) -> list[str]:
 
 
 def trial(settings: Settings, shipped: Path, language: str) -> bytes:
-    """A letter to nobody, to see that the templates print.
+    """Make a letter for nobody, to check that the templates can be printed.
 
     Raises:
         ConfigurationError: the templates are at fault, a font or the address of the first
@@ -157,7 +157,7 @@ def trial(settings: Settings, shipped: Path, language: str) -> bytes:
     return press(settings, shipped, language).print([SAMPLE])
 
 
-# What may stand in a letter, all of it; nobody's.
+# Everything that a letter may contain; of nobody.
 SAMPLE: dict[str, Any] = {
     "academic_year": "2026/2027",
     "civility": "Mme",

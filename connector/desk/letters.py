@@ -1,7 +1,7 @@
-"""SCOL'PASS letters: composed, printed, and put on record.
+"""SCOL'PASS letters: composed, printed, and recorded.
 
-A letter rests on what journal and directory know; the register is not read for it, so that one is
-printed at once, and also while the register is broken.
+A letter is made from what journal and directory know; the register is not read, so a letter is
+printed at once, even while the register is broken.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Printed:
 
     @property
     def exit_status(self) -> int:
-        """2 where somebody is unknown, else 1 where a letter was refused, else 0."""
+        """2 if somebody is unknown, else 1 if a letter was refused, else 0."""
         if any(one.unknown for one in self.refused):
             return 2
         return 1 if self.refused else 0
@@ -62,15 +62,15 @@ def print_letters(
 ) -> Printed:
     """Compose, record, and write the letters, a few at a time.
 
-    the write lock is taken for each few, so that somebody else's command need not wait for
-    thousands. A letter says what was true in its turn. No PDF gets its name before its letters are
-    on record.
+    The write lock is taken for a few at a time, so that other commands need not wait for thousands
+    of letters. A letter says what was true when it was composed. A PDF gets its name only once its
+    letters are recorded.
 
     Args:
         target: the PDF's name, or a stream that it is written to.
 
     Raises:
-        UsageError: the file cannot be made where it is to be.
+        UsageError: the file cannot be created in that place.
         ScolpassError: it cannot be written.
         Untrustworthy: directory or journal cannot be read.
     """
@@ -105,7 +105,7 @@ def print_letters(
 def _compose(
     context: Context, numbers: Sequence[str], printer: Press
 ) -> tuple[list[dict[str, Any]], list[Refused]]:
-    """The letters of a few with their passwords, and those refused, in the order of the numbers."""
+    """The letters of a few students with their passwords, and those refused, by student number."""
     rules, moment = context.rules, context.moment
     found = prepare(context, Scope(numbers, feed=NO_FEED)).facts
     data: list[dict[str, Any]] = []
@@ -148,12 +148,12 @@ def _record(
     status: int,
     locked: Callable[[], AbstractContextManager[None]],
 ) -> int:
-    """Put the printing into the history; the run's number."""
+    """Record the printing in the history; returns the run's number."""
     reasons = {
-        number: f"letter; the password is good through {shown(last)}" for number, last in printed
+        number: f"letter; the password is valid through {shown(last)}" for number, last in printed
     }
     with locked():
-        # Nobody's account is touched: a run that goes on meanwhile need not leave them out.
+        # No account is touched: a run that is under way need not leave these students out.
         run = context.journal.begin_run(
             "letters", context.actor, "", scope=(), at=context.moment.now
         )

@@ -1,4 +1,4 @@
-"""Who gets a letter, and why somebody else does not."""
+"""Who gets a letter, and why others do not."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _REISSUE = "`scolpass reissue` gives a new one"
 class Refused:
     """A letter that is not printed, and why."""
 
-    student: str  # the number; of somebody unknown, what was asked for
+    student: str  # the student number; for somebody unknown, what was asked for
     reason: str
     unknown: bool = False  # nobody has that number, uid, login or address
-    inactive: bool = True  # False: the account is no longer, or not, one that waits for its letter
+    inactive: bool = True  # False: the account does not wait for a letter, or no longer does
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +35,17 @@ class Chosen:
 
     numbers: tuple[str, ...]
     refused: tuple[Refused, ...] = ()
-    waiting_only: bool = False  # who needs no letter any more was not asked for, and is not refused
+    waiting_only: bool = (
+        False  # students who no longer need a letter were not asked for, and are not refused
+    )
 
 
 def choose(context: Context, students: Sequence[str], since: date | None) -> Chosen:
-    """Those named; or those created since a day; or all whose accounts wait for activation.
+    """The students named, or those created since a day, or all whose accounts wait for activation.
 
     Raises:
         UsageError: both were given.
-        FeedRefused: somebody is known to neither journal nor directory, and the register is
+        FeedRefused: neither journal nor directory knows one of them, and the register is
             refused.
     """
     if students and since is not None:
@@ -95,7 +97,7 @@ def refusal(
     if not account.must_change:
         return no("the provisional password has been changed", inactive=False)
     if facts.override.reissue:
-        return no("a new password is on its way; run `scolpass sync` first")
+        return no("a new password is being written; run `scolpass sync` first")
     if facts.sealed is None:
         return no(f"the journal does not know the provisional password; {_REISSUE}")
     if not facts.sealed.printable:
@@ -119,18 +121,18 @@ def refusal(
         if one.answer is Answer.LOCKED:
             locked = f"is locked{until}" if until else f"has been locked for good{since}"
             return no(f"the provisional password {locked}; {_REISSUE}")
-        return no("the directory does not let anybody in; see `scolpass show`")
+        return no("the directory lets nobody in; see `scolpass show`")
     if last is None or not rows_of(facts.student):
         return no("no enrolment of this student is known; run `scolpass sync` first")
     return None
 
 
-# A first connection is what the letter is for; the last day is looked at before.
+# The letter is for the first connection; the last day has been checked before.
 _PRINTED_ALL_THE_SAME = (Answer.FIRST_ONLY, Answer.ENDED)
 
 
 def last_day(facts: Facts, rules: Rules, cutoff: date | None) -> date | None:
-    """The last day on which the provisional password opens its own change."""
+    """The last day on which the provisional password can be used."""
     days = [facts.sealed.last_day if facts.sealed else None, cutoff]
     closes = _closes(facts.account) if facts.account else None
     if closes is not None:  # the midnight with which the last day ends

@@ -1,4 +1,4 @@
-"""New provisional passwords for many at once: those whom somebody has locked out, most often."""
+"""New provisional passwords for many at once, most often because somebody locked them out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LARGEST = 16 * 1024 * 1024  # octets of a file with numbers
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A student as a line of a file names one."""
+    """A student, as a line of the file names them."""
 
     line: int
     text: str
@@ -30,7 +30,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Reissued:
-    """What became of one line; either ``trouble`` or the password is there."""
+    """The outcome of one line: either ``trouble`` or the password is set."""
 
     named: Named
     number: str | None = None
@@ -41,7 +41,7 @@ class Reissued:
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    """What became of all lines, and what ended the work before its end, if anything did."""
+    """The outcome of all lines, and the error that ended the work early, if any."""
 
     done: tuple[Reissued, ...]
     ended_by: ScolpassError | None = None
@@ -60,7 +60,7 @@ def read_names(path: Path) -> list[Named]:
     Empty lines, and those that begin with ``#``, name nobody.
 
     Raises:
-        UsageError: it cannot be read, is no text in UTF-8, or names nobody.
+        UsageError: it cannot be read, is not UTF-8 text, or names nobody.
     """
     try:
         with path.open("rb") as file:
@@ -72,7 +72,7 @@ def read_names(path: Path) -> list[Named]:
     try:
         lines = content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise UsageError(f"--from: {path} is no text in UTF-8", "Save it as UTF-8.") from error
+        raise UsageError(f"--from: {path} is not UTF-8 text", "Save it as UTF-8.") from error
     found = [Named(n, text) for n, line in enumerate(lines, 1) if (text := _shown(line))]
     found = [one for one in found if not one.text.startswith("#")]
     if not found:
@@ -89,10 +89,11 @@ def reissue(
     *,
     printable: bool,
 ) -> Many:
-    """Give each of them a new provisional password, in a turn of its own.
+    """Give each of them a new provisional password, each under a lock of its own.
 
-    Whoever cannot be given one is named with the reason, and the others get theirs. What stops
-    the whole (the directory is away) stops here too, and those after it are named as left out.
+    Students who cannot be given one are named with the reason, and the others get theirs. An error
+    that concerns everybody (the directory is away) ends the work, and the remaining students are
+    named as left out.
 
     Args:
         context: what the desk works with.
@@ -100,7 +101,7 @@ def reissue(
         reason: goes into the history of each.
         locked: holds the lock for one account.
         progress: is told how many are done.
-        printable: only those for whom a letter is printed, as nobody sees their passwords.
+        printable: include only students who get a letter, since nobody sees the passwords.
     """
     done: list[Reissued] = []
     met: dict[str, int] = {}
@@ -129,7 +130,7 @@ def _reissue(
     with locked():
         number = resolve(context, named.text)
         if number in met:
-            return Reissued(named, number, trouble=f"line {met[number]} names this student already")
+            return Reissued(named, number, trouble=f"line {met[number]} already names this student")
         met[number] = named.line
         known = context.journal.accounts([number]).get(number)
         if printable and known is not None and known.state is not State.INACTIVE:
@@ -141,7 +142,7 @@ def _reissue(
 
 
 def told(many: Many) -> Iterator[str]:
-    """What was done, in lines for people; no password is among them."""
+    """What was done, in lines for people; without passwords."""
     good = sum(not one.trouble for one in many.done)
     for one in many.done:
         if one.trouble:
@@ -151,7 +152,7 @@ def told(many: Many) -> Iterator[str]:
 
 
 def _shown(line: str) -> str:
-    """A line without its ends, where no character of it can harm a terminal."""
+    """A line of the file, shortened, with nothing in it that could harm a terminal."""
     text = line.strip()[:200]
     return "".join(sign if unicodedata.category(sign)[0] != "C" else "?" for sign in text)
 

@@ -1,4 +1,4 @@
-"""Taking a run back: its changes reversed through the same plan, judge and apply."""
+"""Undo a run: its changes are reversed through the same plan, judge and apply."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from connector.walk.planning import Prepared, Scope
 from connector.walk.reconcile import reconcile_revised
 from connector.walk.recovery import recover
 
-Left = tuple[tuple[str, str], ...]  # student number, and why its change stands
+Left = tuple[tuple[str, str], ...]  # student number, and why the change was not undone
 
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """What became of taking a run back; ``report`` is None where nothing was tried."""
+    """The outcome of an undo; ``report`` is None if nothing was tried."""
 
     report: Report | None
     left: Left
@@ -43,14 +43,14 @@ def undo(
     approve: str | None = None,
     confirm: Callable[[Prepared, Left], bool] = lambda *_: True,
 ) -> Undone:
-    """Reverse what a run changed, where nothing newer stands on it.
+    """Undo what a run changed, unless something newer has changed it since.
 
-    The plan spends the budget of the action that it makes; beyond it, it is held until it is
-    approved. ``confirm`` is shown the judged plan before anything is written, and may refuse it.
+    The plan spends the budget of the actions that it consists of; beyond that, it is held until it
+    is approved. ``confirm`` is shown the judged plan before anything is written, and may refuse it.
 
-    What is restored stands until the register's rows of that student change. To undo an undo
-    does again what it had taken back, and the rows count again. A run that began later than now
-    was made by a wrong clock: neither it nor its like keep the next sync from running.
+    What is restored stands until the register's rows for that student change. Undoing an undo does
+    again what had been undone, and the rows count again. A run that began later than now was made
+    with a wrong clock: such runs do not keep the next sync from running.
 
     Raises:
         UsageError: there was no such run.
@@ -76,7 +76,7 @@ def undo(
             number = change.student_number
             found = _reversed(context, change, before, read.facts[number], types, why)
             if newer and not isinstance(found, str):
-                found = "something newer stands on it"
+                found = "something newer has changed it since"
             if isinstance(found, str):
                 left.append((number, found))
             else:
@@ -97,7 +97,7 @@ def undo(
 
 
 def _disown(context: Context, run: int) -> None:
-    """A run of a wrong clock keeps no other from running."""
+    """Let a run made with a wrong clock keep no other from running."""
     began = context.journal.run_began(run)
     if began is not None and began > context.moment.now:
         context.journal.disown_runs_after(context.moment.now)
@@ -110,7 +110,7 @@ def _judged(
     notices: tuple[str, ...],
     approve: str | None,
 ) -> Prepared:
-    """The walk with these changes in place of those planned, and nothing else learnt."""
+    """The walk with these changes instead of those planned, and nothing else learnt."""
     managed = sum(context.journal.accounts_by_state().values())
     plan = Plan(
         changes=changes,
@@ -143,7 +143,7 @@ def _judged(
 def _notices(
     context: Context, run: int, changes: Sequence[Change], undone: Mapping[str, Change]
 ) -> tuple[str, ...]:
-    """What does not come back with the changes, student by student."""
+    """What the undo does not bring back, student by student."""
     there = [change.dn for change in changes if change.adds or change.deletes]
     groups = context.directory.groups_of(context.tree, there) if there else {}
     found = []
@@ -171,8 +171,8 @@ def _notices(
 
 
 def _wish(context: Context, prepared: Prepared, undone: Mapping[str, Change]) -> None:
-    """Of whose change is taken back the register's rows do not count until they change, and nothing
-    does it again till then; of whose undo is taken back they count again."""
+    """If a change is undone, the student's rows in the register do not count until they change, and
+    until then nothing does it again; if an undo is undone, they count again."""
     numbers = [change.student_number for change in prepared.verdict.go]
     again = {number for number in numbers if undone[number].action is Action.UNDO}
     stand: dict[str, str] = {}
@@ -200,7 +200,7 @@ def _reversed(
     if change.deletes:
         archived = context.journal.archived(change.student_number)
         if archived and not types:
-            return "the schema cannot be read, which tells what may be added again"
+            return "the schema cannot be read, so it is not known what may be added again"
         copy = _values(archived[1], types) if archived else None
     account = facts.account
     if facts.conflict is not None:
@@ -213,7 +213,7 @@ def _reversed(
 def _values(
     copy: Mapping[str, Sequence[Any]], types: Mapping[str, AttributeType]
 ) -> dict[str, tuple[str, ...]]:
-    """An archived entry's attributes that may be added; octets that are no text as surrogates."""
+    """An archived entry's attributes that may be added; bytes that are no text as surrogates."""
     return {
         name: tuple(
             base64.b64decode(v["base64"]).decode("utf-8", "surrogateescape")

@@ -1,7 +1,7 @@
-"""One student as a whole: register, entry, evidence, decisions, and the verdict on all of it.
+"""Everything about one student: register, entry, evidence, decisions, and the verdict.
 
-Nothing is written. A register that cannot be read is said in the view, which then rests on
-what was remembered.
+Nothing is written. If the register cannot be read, the view says so and uses what was
+remembered.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from connector.walk.context import Context
 from connector.walk.gather import all_rows
 from connector.walk.planning import Prepared, Scope, prepare
 
-EVENTS_SHOWN = timedelta(days=30)  # a rejected event that is older explains nothing of today
+EVENTS_SHOWN = timedelta(days=30)  # an older rejected event explains nothing about today
 
 log = structlog.get_logger()
 
@@ -44,26 +44,26 @@ log = structlog.get_logger()
 class AccountView:
     """All that is known of one student, for ``show``."""
 
-    number: str  # "": of an entry without one, which scolpass does not manage
+    number: str  # "": an entry without a number, which scolpass does not manage
     facts: Facts
     decision: Decision
     sign_in: SignIn
     why: str
     rows: tuple[Enrolment, ...]
-    evidence: dict[str, datetime | None]  # None: it stands in the entry, without a time
+    evidence: dict[str, datetime | None]  # None: the entry shows it, without a time
     until: date | None
     password_until: date | None
     password_printable: bool
     history: list[dict[str, Any]]
-    others: tuple[Account, ...] = ()  # entries that the name means and scolpass leaves alone
+    others: tuple[Account, ...] = ()  # entries that match the name but that scolpass leaves alone
     register_trouble: str | None = None
 
 
 def over(number: str, feed: Feed | None = None) -> Scope:
-    """One student, as the desk looks at them.
+    """The scope of one student, as the desk uses it.
 
-    While the register is refused the rows that are remembered count: an account can be suspended
-    though the register is broken.
+    While the register is refused, the remembered rows count, so an account can be suspended even
+    if the register is broken.
     """
     return Scope([number], feed=feed, lenient=True)
 
@@ -111,7 +111,7 @@ def account_view(context: Context, number: str, *, feed: Feed | None = None) -> 
 
 
 def view_of_others(context: Context, error: NotManaged) -> AccountView:
-    """What stands under a name that means entries without a student of ours.
+    """The view of a name that matches only entries that scolpass does not manage.
 
     Raises:
         Untrustworthy: the directory cannot be read.
@@ -140,7 +140,7 @@ def view_of_others(context: Context, error: NotManaged) -> AccountView:
 
 
 def others_named(context: Context, number: str) -> str:
-    """A sentence on the entries with a number that scolpass never managed; "": there are none."""
+    """A sentence on entries with a number that scolpass has never managed; "": there are none."""
     if context.journal.accounts([number]):
         return ""
     doors = Doors.of(context)
@@ -151,7 +151,7 @@ def others_named(context: Context, number: str) -> str:
 
 
 def sign_in_of(context: Context, prepared: Prepared, number: str) -> SignIn:
-    """The verdict on one student, from a run over a few that was prepared.
+    """The verdict on one student, from a prepared run over a few.
 
     Raises:
         Untrustworthy: directory or journal cannot be read.
@@ -166,7 +166,7 @@ def _seen(
     number: str,
     history: Sequence[Mapping[str, Any]],
 ) -> Seen:
-    """All that the verdict rests on, read live where the directory decides."""
+    """Everything that the verdict is computed from, read live where the directory decides."""
     facts = prepared.facts[number]
     account = facts.account
     doors = Doors.of(context)
@@ -201,7 +201,7 @@ def _latest(history: Sequence[Mapping[str, Any]]) -> dict[str, Decided]:
 
 
 def _waiting(context: Context, facts: Facts) -> tuple[Waiting, ...]:
-    """The events of one student that wait, or were rejected lately."""
+    """The events of one student that are waiting, or were rejected recently."""
     names = {facts.number}
     if facts.known is not None:
         names |= {facts.known.uid, facts.known.address}

@@ -1,12 +1,12 @@
-"""Applying a plan: per change intend, write, conclude; one failing entry stops no other.
+"""Apply a plan: intend, write and conclude each change; an entry that fails stops no other.
 
 Changes go in batches: their intentions are committed to the journal together, written by a few
 threads with a connection each, and concluded together. While one batch is written the next one
-is intended, its passwords hashed, and the one before concluded. Where somebody waits for the
-turn, a batch is concluded before the next one is intended, and they go first. Only Transient is
-retried, and only after the entry was read again. A change of which nobody can say whether it was
-made stays an intention: the next run compares it with the entry, and keeps the password drawn
-for it.
+is intended, its passwords hashed, and the one before concluded. If somebody waits for the write
+lock, a batch is concluded before the next one is intended, and they go first. Only Transient is
+retried, and only after the entry has been read again. If it is not known whether a change was
+made, it stays an intention: the next run compares it with the entry, and keeps the password
+drawn for it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ BATCH_SECONDS = 0.25
 ATTEMPTS = 4
 LOST_AFTER = 3  # entries in a row without any answer: the directory is away
 FEW = 8  # changes for which one connection is enough
-OVERTAKEN = "another run saw to this student meanwhile"
+OVERTAKEN = "another run has dealt with this student meanwhile"
 STOPPED = "stopped before it was made; the next sync makes it"
 
 log = structlog.get_logger()
@@ -95,7 +95,9 @@ class Applier:
         self._local = threading.local()
         self._siblings: list[Directory] = []
         self._lost = 0  # entries in a row that heard no answer
-        self._unsettled: set[str] = set()  # students whose change may have been made or not
+        self._unsettled: set[str] = (
+            set()
+        )  # students for whom it is not known whether the change was made
         self._connecting = threading.Lock()
         self._unreachable = 0  # connections that failed
         self._shut_out: BindRefused | None = None
@@ -103,21 +105,21 @@ class Applier:
     def apply(
         self, changes: Sequence[Change], progress: Callable[[int], None] = lambda _: None
     ) -> Applied:
-        """Make the changes, and tell of each what became of it.
+        """Make the changes, and report the outcome of each.
 
         Raises:
-            JournalUntrusted: the journal failed; nothing is written that it does not know of.
+            JournalUntrusted: the journal failed; nothing was written without its knowledge.
         """
         with self._stopping_on_signals():
             return self._apply(changes, progress)
 
     def finish(self, id_: int, change: Change) -> str | None:
-        """Send a change again that was registered and never made, under the very guard it had.
+        """Send again a change that was registered and never made, with the guard it had.
 
-        None, or why it was refused. One that draws a password is planned anew instead.
+        Returns None, or why it was refused. One that draws a password is planned again instead.
 
         Raises:
-            Transient: it was not made, or nobody can say so: it stays open.
+            Transient: it was not made, or that is not known: it stays open.
             DirectoryUntrusted: likewise.
             JournalUntrusted: the journal failed.
         """
@@ -132,7 +134,7 @@ class Applier:
 
     @contextmanager
     def _stopping_on_signals(self) -> Iterator[None]:
-        """SIGTERM and SIGINT let what is being written end, and stop before the next entry."""
+        """On SIGTERM or SIGINT, finish what is being written and stop before the next entry."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -208,17 +210,17 @@ class Applier:
             behind = _Written(intended, [write.result() for write in writes])
             size = _fitting(len(intended.batch), monotonic() - began, size)
             progress(len(intended.batch))
-            if ahead is None:  # nothing is left open: whoever waits may write now
+            if ahead is None:  # nothing is left open: those who wait may write now
                 self._conclude(behind, applied)
                 behind = None
                 self._write_lock.give_way()
 
     def _leave(self, changes: Iterable[Change], applied: Applied) -> None:
-        """Stopped: the journal does not even hear of these."""
+        """Stopped: these changes are not even registered."""
         applied.outcomes += [Outcome(change, "failed", STOPPED) for change in changes]
 
     def _next(self, left: deque[Change], size: int, applied: Applied) -> Sequence[Change]:
-        """The next batch, without the changes of those whom another run saw to meanwhile."""
+        """The next batch, without students whom another run has dealt with meanwhile."""
         batch = [left.popleft() for _ in range(min(size, len(left)))]
         touched = self._journal.touched_since(self._run)
         if not touched:
@@ -250,7 +252,7 @@ class Applier:
         return _Intended(batch, ids, drawn)
 
     def _since(self, batch: Iterable[Change]) -> dict[str, str]:
-        """By number, what tells after a crash whether a password was changed meanwhile."""
+        """By student number: when the password was last changed, to tell changes after a crash."""
         return {
             change.student_number: passwords.changed_at(self._directory, change.dn)
             for change in batch
@@ -281,9 +283,9 @@ class Applier:
             )
 
     def _draw(self, batch: Iterable[Change], hashing: ThreadPoolExecutor) -> dict[str, _Drawn]:
-        """A password for each change that wants one; one drawn before a crash is used again.
+        """A password for each change that needs one; one drawn before a crash is used again.
 
-        So a request that was sent and never answered can do no harm when it is sent again.
+        So a request that was never answered can be sent again without harm.
         """
         wanting = [change.student_number for change in batch if change.draws_password]
         pending = self._journal.ciphertexts(wanting, "next") if wanting else {}
@@ -303,7 +305,7 @@ class Applier:
         return drawn
 
     def _opened(self, number: str, sealed: bytes) -> tuple[SecretStr, Recipe | None] | None:
-        """A pending password, or None where its key is gone: then nobody can print it either."""
+        """A pending password; None if its key is gone: then it cannot be printed either."""
         try:
             return self._sealer.unseal_whole(number, sealed)
         except EntryError as error:
@@ -354,7 +356,7 @@ class Applier:
         return None
 
     def _is_done(self, change: Change, directory: Directory) -> bool:
-        """Whether a change whose answer was lost has been made.
+        """Whether a change whose answer was lost was made.
 
         Raises:
             Transient: the entry cannot be read now.
@@ -368,8 +370,8 @@ class Applier:
         """This thread's own connection, to the server that the run has read from.
 
         Threads connect one at a time and learn from each other: a password that is refused is
-        tried once, not once by each, or the account would be locked; and a server that hangs is
-        waited for once.
+        tried once, not once by each thread, or the account would be locked; and a server that
+        hangs is waited for once.
 
         Raises:
             Transient: the server does not answer.
@@ -400,14 +402,14 @@ class Applier:
 
 
 def _fitting(written: int, seconds: float, size: int) -> int:
-    """How many changes a batch may have, so that nobody waits long for its end."""
+    """How many changes a batch may have, so that it never takes long."""
     if written < LEAST_BATCH:
         return size
     return max(LEAST_BATCH, min(BATCH, int(written * BATCH_SECONDS / max(seconds, 0.001))))
 
 
 def _archive(attributes: dict[str, list[bytes]]) -> str:
-    """An entry as JSON; values that are no text are given in base64."""
+    """An entry as JSON; values that are not text are in base64."""
     copy: dict[str, list[Any]] = {}
     for name, values in sorted(attributes.items()):
         copy[name] = [_text_or_base64(value) for value in values]

@@ -1,4 +1,4 @@
-"""What a run works with: settings, journal, directory, keys, and one reading of the clock.
+"""What a run works with: settings, journal, directory, keys, and a single reading of the clock.
 
 A command builds a :class:`Context` once; the daemon keeps one for each of its lanes and takes a
 new :class:`Moment` for every run.
@@ -98,7 +98,7 @@ class Context:
     def writing(self, holder: str) -> AbstractContextManager[None]:
         """Hold the write lock for a run over a few: a full run makes room for it.
 
-        ``holder`` is what those are told who wait meanwhile.
+        ``holder`` describes this run to those who wait.
 
         Raises:
             UnderWay: somebody else kept the write lock for too long.
@@ -151,9 +151,9 @@ class Context:
         return f"{holder}, process {os.getpid()}, since {since}"
 
     def renew(self) -> None:
-        """A new pass with what is there: the clock is read again.
+        """Begin another run with the same resources: the clock is read again.
 
-        A preflight is forgotten once it is old, or its connection gone.
+        The preflight is repeated if it is old, or if its connection is gone.
         """
         self.moment = read_moment(self.settings.institution)
         age = abs(self.moment.now - self._looked_at.now) if self._looked_at else PREFLIGHT_HOLDS
@@ -161,7 +161,7 @@ class Context:
             self.preflight = None
 
     def look_again(self) -> Preflight:
-        """The directory's policies as they are now, before a password is given to anybody."""
+        """The directory's policies as they are now, before anybody is given a password."""
         if self._looked_at is not self.moment:
             self.preflight = None
         return self.connect()

@@ -1,4 +1,4 @@
-"""What the judge let go is applied; the run, its changes and what was learnt are recorded."""
+"""Apply what the judge allowed, and record the run, its changes and what it has learnt."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Report:
     outcomes: tuple[Outcome, ...]
     exit_status: int
     passwords: Mapping[str, SecretStr]  # those that were drawn, by student number
-    overtaken: frozenset[str] = frozenset()  # whom another run saw to meanwhile
+    overtaken: frozenset[str] = frozenset()  # students whom another run has dealt with meanwhile
 
     @property
     def plan(self) -> Plan:
@@ -42,12 +42,12 @@ class Report:
 
     @property
     def verdict(self) -> Verdict:
-        """What of it might go."""
+        """The judge's verdict on it."""
         return self.prepared.verdict
 
     @property
     def refused_approval(self) -> bool:
-        """Whether an approval was given for another plan, or too late."""
+        """Whether an approval was for another plan, or came too late."""
         return self.prepared.refused_approval
 
     @property
@@ -64,7 +64,7 @@ def carry_out(
     reason: str = "",
     progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
-    """Apply what the judge let go, and record run, changes and what was learnt.
+    """Apply what the judge allowed, and record run, changes and what was learnt.
 
     Raises:
         Untrustworthy: a policy that new passwords need is not there; the journal failed.
@@ -122,7 +122,7 @@ def _begin(context: Context, prepared: Prepared, command: str, reason: str) -> i
 
 
 def _settle(context: Context, prepared: Prepared) -> None:
-    """Events whose evidence is in the directory are done; what is kept too long is forgotten."""
+    """Conclude events whose evidence is in the directory; delete what has been kept long enough."""
     journal = context.journal
     if prepared.whole:
         if not prepared.refused_approval:
@@ -181,7 +181,7 @@ def _end(
 def _remember(context: Context, prepared: Prepared) -> None:
     """Note what was learnt, whether or not anything is to be written to the directory."""
     journal, plan = context.journal, prepared.plan
-    # What a held change was computed from is not remembered: nothing held is done.
+    # The basis of a held change is not remembered, since nothing held is done.
     going = {change.student_number for change in prepared.verdict.go}
     waiting = {change.student_number for change in plan.changes} - going
     rows = [row for row in prepared.rows if row.student_number not in waiting]
@@ -195,7 +195,7 @@ def _remember(context: Context, prepared: Prepared) -> None:
 
 
 def _without(prepared: Prepared, touched: frozenset[str]) -> Prepared:
-    """Without those whom another run has brought up to date since this one began to read."""
+    """Without students whom another run has updated since this one began to read."""
     plan, verdict = prepared.plan, prepared.verdict
     log.info("left to a later run", students=len(touched))
 
@@ -223,7 +223,7 @@ def _without(prepared: Prepared, touched: frozenset[str]) -> Prepared:
 
 
 def _check_policies(context: Context, verdict: Verdict) -> None:
-    """No provisional password is given while a policy that guards it is not there."""
+    """Make sure that the policies are there that guard a provisional password."""
     gives = any(change.draws_password for change in verdict.go)
     preflight = context.look_again() if gives else context.connect()
     if not preflight.password_troubles:
@@ -239,10 +239,10 @@ def _check_policies(context: Context, verdict: Verdict) -> None:
 
 
 def _changed(context: Context, plan: Plan) -> list[str]:
-    """The students of whom it is certain that their sealed password opens nothing any more.
+    """The students whose sealed password is certain to open nothing any more.
 
-    No request with a guard goes with it, so that a lost right to read ``pwdReset`` must not
-    pass for a password that was changed.
+    No guarded request goes with this, so a lost right to read ``pwdReset`` must not look like a
+    changed password.
     """
     certain = []
     for number in sorted(plan.unsealed):
@@ -254,7 +254,7 @@ def _changed(context: Context, plan: Plan) -> list[str]:
 
 
 def _warn_of_guessing(context: Context) -> None:
-    """Say what guessing could open, where that is more than six digits can bear."""
+    """Warn if guessing could open more than the limit."""
     found = passwords.guessing(context.directory, context.tree, context.rules.provisional)
     if found.too_many:
         log.warning("directory", trouble=found.sentence, cure=found.cure)

@@ -88,7 +88,9 @@ class Gathering:
         self._changed: set[str] = set()
         self._read_remembered(numbers)
         self._newcomers = Newcomers(feed, self._known, self._remembered, self._reservations)
-        self.rejected: list[Rejection] = []  # students whom only the directory tells to be new
+        self.rejected: list[
+            Rejection
+        ] = []  # students of whom only the directory can tell that they are new
         self._left_out: set[str] = set()
         self.facts: dict[str, Facts] = {}
         self.forget = tuple(n for n, o in self._overrides.items() if o.force)
@@ -98,13 +100,13 @@ class Gathering:
             self._take_in(journal.unassigned_events())
 
     def _take_in(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Events of which it is not known whom they name, by their identifier."""
+        """Take in events whose student is not known yet, by the identifier they give."""
         domains = self._context.rules.institution.inside
         for row in rows:
             arrived = datetime.fromisoformat(row["received_at"])
             try:
                 event = read_event(json.loads(row["body"]), arrived, domains)
-            except BadEvent:  # by rules that have changed since: it waits until it is forgotten
+            except BadEvent:  # by rules that have changed since: it waits until it is deleted
                 continue
             one = (row["number"], event.evidence_items)
             self._unassigned.setdefault(row["identifier"], []).append(one)
@@ -126,14 +128,14 @@ class Gathering:
                 self.lifted.append(number)
 
     def _evidence_of(self, number: str, account: Account | None) -> tuple[EvidenceItem, ...]:
-        """What the student gave, with what the events that name her give now."""
+        """What the student gave before, together with what the events that name them give now."""
         current = self._evidence_items.get(number, ())
         if not self._unassigned:
             return current
         return self._assign(number, current, self._names_of(number, account))
 
     def _names_of(self, number: str, account: Account | None) -> tuple[str, ...]:
-        """What an event may name a student by: number, and identifiers of now and before."""
+        """What an event may name a student by: the number, and present and former identifiers."""
         names = {uid_of(number, self._context.rules.identifiers.uid)}
         for one in (self._known.get(number), self._reservations.get(number)):
             if one is not None:
@@ -146,7 +148,7 @@ class Gathering:
     def _assign(
         self, number: str, current: tuple[EvidenceItem, ...], names: Iterable[str]
     ) -> tuple[EvidenceItem, ...]:
-        """Give a student the events that name them so; each names one student."""
+        """Assign to a student the events that name them; each event names one student."""
         found = [one for name in names if name for one in self._unassigned.pop(folded(name), ())]
         if not found:
             return current
@@ -163,7 +165,7 @@ class Gathering:
         return given
 
     def assign_made(self, changes: Iterable[Change]) -> None:
-        """Events that name students by the addresses which these changes give them."""
+        """Assign the events that name students by an address which these changes give them."""
         for change in changes:
             if change.adds and change.after is not None:
                 number = change.student_number
@@ -181,7 +183,7 @@ class Gathering:
         }
 
     def _read_remembered(self, numbers: list[str] | None) -> None:
-        """Keep of the remembered rows only those that this feed does not repeat."""
+        """Of the remembered rows, keep only those that this feed does not repeat."""
         matched: dict[str, int] = {}
         for row in self._context.journal.enrolments(numbers):
             present = self._feed.students.get(row.student_number)
@@ -195,10 +197,10 @@ class Gathering:
                 self._changed.add(number)
 
     def rows_to_remember(self, plan: Plan) -> list[Enrolment]:
-        """The rows of this feed that the journal does not hold as they are.
+        """The rows of this feed that the journal does not hold in this form.
 
-        Of somebody whose entry is gone and not to be made again nothing is remembered anew: what
-        was erased stays erased, though the register may still list them.
+        Nothing more is remembered of a student whose entry is gone and is not to be made again:
+        what was erased stays erased, even if the register still lists them.
         """
         found: list[Enrolment] = []
         gone = {number for number, known in self._known.items() if known.gone}
@@ -238,13 +240,13 @@ class Gathering:
         return facts
 
     def _provisional_stands(self, number: str, account: Account | None) -> bool | None:
-        """Whether the provisional password still opens an entry whose student changed it.
+        """Whether the provisional password still opens an entry after its student changed it.
 
-        slapd lets a student who must change the password add one instead, where no constraint
-        keeps the entry to one value, or past the constraint with the relax control. Nobody may read
-        the values, but whether one is there can be asked by a filter, and what was sealed tells
-        which. Without it (a journal that was lost, a seal of an earlier version) only the
-        constraint says that there is no second one.
+        slapd lets a student who must change the password add one instead, if no constraint keeps
+        the entry to one value, or past the constraint with the relax control. Nobody may read the
+        values, but a filter can ask whether a certain one is there, and the sealed copy says which
+        to ask for. Without that copy (a lost journal, a seal of an earlier version) only the
+        constraint proves that there is no second value.
         """
         context = self._context
         if account is None or account.must_change or not account.password:
@@ -268,10 +270,10 @@ class Gathering:
         return number in self._known or number in self._remembered or self._listing.has(number)
 
     def stream(self) -> Iterator[Facts]:
-        """The facts of every student in scope: entries first, then who has none.
+        """The facts of every student in scope: those with an entry first, then those without.
 
         Raises:
-            DirectoryUntrusted: entries are missing that the journal knows.
+            DirectoryUntrusted: entries that the journal knows are missing.
         """
         seen: dict[str, str] = {}
         conflicts: dict[str, list[str]] = {}
@@ -338,7 +340,7 @@ class Gathering:
         self._take_in(journal.unassigned_events(names, sorted(starts)))
 
     def _is_complete(self, number: str, own: Sequence[Account]) -> bool:
-        """Whether a student has all identifiers and is to keep them."""
+        """Whether a student has all identifiers and keeps them."""
         if len(own) != 1 or self._overrides.get(number, _NO_OVERRIDE).rename:
             return False
         return own[0].uid is not None and own[0].has_addresses
@@ -364,7 +366,7 @@ class Gathering:
         return starts
 
     def _note_whose(self, dn: str) -> None:
-        """In a run over a few: whether an entry in their way is one that is managed."""
+        """In a run over a few: note whether an entry that holds a wanted identifier is managed."""
         account = self._context.directory.account_at(dn)
         numbers = account.every_number if account is not None else ()
         known = self._context.journal.accounts(numbers) if numbers else {}
@@ -400,7 +402,7 @@ class Gathering:
                 yield self._facts(number, None)
 
     def _leave_out(self, number: str) -> None:
-        """Reject a student who has no entry yet and is to get none from such rows."""
+        """Reject a student who has no entry yet and gets none from such rows."""
         found = self._newcomers.refused(number)
         if found:
             self.rejected.extend(found)

@@ -1,4 +1,4 @@
-"""Students of the register who have no entry yet, against everybody whose number is like theirs."""
+"""Students in the register who have no entry yet, and everybody whose number is like theirs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from connector.walk.context import Context
 
 
 class Newcomers:
-    """Whom a run refuses to make an account for; complete once all entries have been met."""
+    """Students for whom a run creates no account; complete once all entries have been seen."""
 
     def __init__(
         self,
@@ -28,12 +28,12 @@ class Newcomers:
         self._like: dict[str, list[Other]] | None = None
 
     def met(self, numbers: Iterable[str], born: str | None) -> None:
-        """Note an entry, whoever manages it, with the birth date that stands there."""
+        """Note an entry with its birth date, no matter who manages it."""
         for number in numbers:
             self._entries[number] = born
 
     def look_up(self, context: Context, scope: Sequence[str], own: Iterable[Account]) -> None:
-        """In a run over a few: who else has a number like that of a newcomer among them."""
+        """In a run over a few: find who else has a number like that of a newcomer."""
         there = {number for account in own for number in account.every_number}
         new = [n for n in scope if n not in there and n in self._feed.students]
         others = [other for number in new for other in spellings(number)]
@@ -49,7 +49,7 @@ class Newcomers:
             )
 
     def refused(self, number: str) -> tuple[Rejection, ...]:
-        """The rows that are refused as the student has no entry yet; empty where they are good."""
+        """The rows refused because the student has no entry yet; empty if they are good."""
         rows = self._feed.students.get(number)
         if rows is None or number in self._known or number in self._entries:
             return ()
@@ -64,12 +64,12 @@ class Newcomers:
         return (*twins, *self._feed.doubtful.get(number, ()))
 
     def left_out(self) -> dict[str, tuple[Rejection, ...]]:
-        """All whom a full run makes no account for, each with the rows refused."""
+        """All students for whom a full run creates no account, each with the rows refused."""
         found = ((number, self.refused(number)) for number in self._feed.students)
         return {number: rows for number, rows in found if rows}
 
     def _others(self) -> Mapping[str, Sequence[Other]]:
-        """Everybody by the bare number; made when the first newcomer asks."""
+        """Everybody by the bare number; computed when the first newcomer needs it."""
         if self._like is None:
             self._like = {}
             feed = self._feed.students

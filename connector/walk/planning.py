@@ -1,6 +1,6 @@
-"""What a run would do: register, directory and journal are read, a plan is made and judged.
+"""What a run would do: read register, directory and journal, make a plan, and judge it.
 
-Nothing is written. ``scolpass plan`` ends here; a run goes on with :mod:`connector.walk.execution`.
+Nothing is written. ``scolpass plan`` ends here; a run continues in :mod:`connector.walk.execution`.
 """
 
 from __future__ import annotations
@@ -45,24 +45,26 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Over whom a run goes, and what it takes as given."""
+    """The students whom a run is about, and what it takes as given."""
 
     numbers: Sequence[str] | None = None  # student numbers; None: everyone
-    of: int | None = None  # of so many accounts these few are those that may need something
+    of: int | None = (
+        None  # the number of accounts from which these few were picked as possibly needing a change
+    )
     endings: bool = True  # False: expiry and purge are left to another run
     overrides: Mapping[str, Override] = field(default_factory=dict)  # over those in the journal
     feed: Feed | None = None  # the register, if it has been read already
-    lenient: bool = False  # where the register is refused, what is remembered counts
+    lenient: bool = False  # if the register is refused, what is remembered counts
     at: date | None = None  # plans for another day
 
     @property
     def whole(self) -> bool:
-        """Whether it goes over everyone."""
+        """Whether it is about everyone."""
         return self.numbers is None
 
     @property
     def judged(self) -> bool:
-        """Whether absence, percentages and budgets are judged; over a few they mean nothing."""
+        """Whether absence, percentages and budgets are judged; for a few they mean nothing."""
         return self.whole or self.of is not None
 
 
@@ -71,9 +73,9 @@ EVERYONE = Scope()
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """What somebody allows a run to do that it may not do by itself."""
+    """What somebody allows a run to do that it may not do without approval."""
 
-    digest: str | None = None  # of the very plan that is approved
+    digest: str | None = None  # of the plan that is approved
     accept_feed: bool = False  # a feed that was refused for its size, once
 
 
@@ -93,17 +95,19 @@ class Prepared:
     distinct: int | None  # students in the feed, where the feed itself was judged
     whole: bool  # a full run
     mark: int  # the latest run when this run began
-    assigned: dict[int, str] = field(default_factory=dict)  # events, to whom they name
-    forgotten: tuple[int, ...] = ()  # those of them that an earlier holder of the account gave
-    evidence_items: dict[str, tuple[EvidenceItem, ...]] = field(
-        default_factory=dict
-    )  # what is newly given
+    assigned: dict[int, str] = field(default_factory=dict)  # event to the student it names
+    forgotten: tuple[int, ...] = ()  # events given by an earlier holder of the account
+    evidence_items: dict[str, tuple[EvidenceItem, ...]] = field(default_factory=dict)  # newly given
     lifted: tuple[str, ...] = ()  # numbers whose rows have changed since an undo
     approved: bool = False
     refused_approval: bool = False
-    approved_late: datetime | None = None  # when a plan was first computed that is too old
+    approved_late: datetime | None = (
+        None  # when the plan was first computed, if that is too long ago
+    )
     after_gap: bool = False  # judged as after a jump of the clock
-    register_trouble: str | None = None  # why the register was refused, where that was let pass
+    register_trouble: str | None = (
+        None  # why the register was refused, if the run continued all the same
+    )
 
 
 def prepare(
@@ -114,8 +118,8 @@ def prepare(
 ) -> Prepared:
     """Read register, directory and journal, plan and judge; nothing is written.
 
-    A run over everyone leaves the write lock to others while it reads: whom they touch is theirs.
-    ``progress`` is told how many managed entries were read so far.
+    A full run leaves the write lock to others while it reads, and then leaves alone the students
+    they have changed. ``progress`` is told how many managed entries have been read so far.
 
     Raises:
         Untrustworthy: a source, the directory or the journal is not to be trusted.
@@ -170,7 +174,7 @@ _ENDINGS = frozenset({Action.EXPIRE, Action.PURGE})
 
 
 def _judged(context: Context, scope: Scope, plan: Plan, *, approved: bool, gap: bool) -> Verdict:
-    """What of a plan may go; ``gap``: the clock may have jumped since the last good run."""
+    """What of a plan may be applied; ``gap``: the clock may have jumped since the last good run."""
     verdict = Verdict(go=plan.changes, held=())
     if scope.judged:
         counted = plan if scope.of is None else replace(plan, managed=scope.of)
@@ -181,10 +185,10 @@ def _judged(context: Context, scope: Scope, plan: Plan, *, approved: bool, gap: 
 
 
 def feed_for(context: Context, scope: Scope) -> tuple[Feed, str | None]:
-    """The register, and why it was refused where that is let pass.
+    """The register, and why it was refused if the scope tolerates that.
 
     Raises:
-        FeedRefused: it is not whole, and the scope does not let that pass.
+        FeedRefused: it is not whole, and the scope does not tolerate that.
     """
     if scope.feed is not None:
         if scope.judged and scope.feed.numbers is not None:
@@ -202,12 +206,12 @@ def feed_for(context: Context, scope: Scope) -> tuple[Feed, str | None]:
 
 
 def is_long_since(last: LastRuns, moment: Moment) -> bool:
-    """Whether the last good run lies so far back that the clock may have jumped since."""
+    """Whether the last good run is so long ago that the clock may have jumped since."""
     return last.good_at is not None and moment.now - last.good_at > LONG_GAP
 
 
 def check_clock(last: LastRuns, moment: Moment, zone: ZoneInfo) -> None:
-    """See that the clock is not a day or more behind the latest full run.
+    """Make sure that the clock is not a day or more behind the latest full run.
 
     Raises:
         Untrustworthy: it is.
@@ -222,7 +226,7 @@ def check_clock(last: LastRuns, moment: Moment, zone: ZoneInfo) -> None:
 
 
 def check_feed(feed: Feed, last: LastRuns, context: Context) -> None:
-    """See that the register has not shrunk by more than ``safety.max_feed_drop``.
+    """Make sure that the register has not shrunk by more than ``safety.max_feed_drop``.
 
     Raises:
         FeedRefused: it has.
@@ -237,24 +241,24 @@ def check_feed(feed: Feed, last: LastRuns, context: Context) -> None:
 
 
 def _rejected(feed: Feed, scope: Sequence[str] | None) -> Sequence[Rejection]:
-    """The rows refused alone; in a run over a few, those that name one of the few."""
+    """The rejected rows; in a run over a few, those that name one of the few."""
     if scope is None:
         return feed.rejected
     return [row for number in scope for row in feed.spoiled.get(number, ())]
 
 
 def _notices(feed: Feed, scope: Sequence[str] | None) -> Iterator[str]:
-    """What there is to know of the rows of everyone, or of a few, by ascending number."""
+    """The notices on the rows of everyone, or of a few, by ascending student number."""
     wanted = feed.notices if scope is None else set(scope) & feed.notices.keys()
     for number in sorted(wanted, key=serving_order):
         yield from feed.notices[number]
 
 
 def approve(context: Context, plan: Plan, given: str | None) -> tuple[bool, bool, datetime | None]:
-    """Whether the plan is approved, whether its approval is refused, and since when it stands if
-    it is too old to be approved unread (``safety.approval_days``).
+    """Whether the plan is approved, whether its approval is refused, and when it was first computed
+    if that is too long ago (``safety.approval_days``).
 
-    The digest may be that of this plan, or of a run that left exactly this plan undone.
+    The digest may be that of this plan, or of a run that left exactly this plan to be done.
     """
     if given is None:
         return False, False, None

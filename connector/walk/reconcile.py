@@ -17,7 +17,7 @@ from connector.walk.recovery import recover
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Who is told how far a run has come: entries read so far, and changes applied since."""
+    """Callbacks for progress: the number of entries read so far, and of changes just applied."""
 
     read: Callable[[int], None] = lambda _: None
     applied: Callable[[int], None] = lambda _: None
@@ -35,14 +35,14 @@ def reconcile(
     approval: Approval = NONE,
     progress: Progress = UNWATCHED,
 ) -> Report:
-    """Bring those in scope to what register, evidence and calendar ask for.
+    """Bring the students in scope to what register, evidence and calendar ask for.
 
     It takes the write lock (unless the caller holds it already), settles what a crash left open,
-    gathers, plans and judges, applies what may go, records it, and reports.
+    gathers, plans and judges, applies what is allowed, records it, and reports.
 
     Args:
         command: what the history calls it.
-        reason: why, in the words of whoever asked for it.
+        reason: why, in the words of the person who asked for it.
 
     Raises:
         UnderWay: somebody else keeps the write lock for too long.
@@ -62,9 +62,9 @@ def reconcile_revised(
     *,
     reason: str = "",
 ) -> Report | None:
-    """The same walk where the judged plan is looked at, or replaced, before it is applied.
+    """The same walk, except that the judged plan is inspected or replaced before it is applied.
 
-    ``revise`` gives what is to be applied in its place; None: nothing is, and nothing is recorded.
+    ``revise`` returns what is applied instead; None: nothing is applied, and nothing is recorded.
 
     Raises:
         UnderWay: somebody else keeps the write lock for too long.

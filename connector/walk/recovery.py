@@ -1,4 +1,4 @@
-"""What a crash left open is settled before anything new is planned."""
+"""Settle what a crash left open, before anything new is planned."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ log = structlog.get_logger()
 def recover(context: Context) -> None:
     """Settle what a crash left open: an intention without conclusion is compared with its entry.
 
-    What was done is concluded; what was not is planned anew, with the password drawn for it. What
-    somebody asked for, and no plan would make by itself, is finished as it was begun.
+    What was done is concluded; what was not is planned again, with the password drawn for it. A
+    change that somebody asked for, and that no plan would contain otherwise, is finished as it
+    was begun.
 
     Raises:
         Untrustworthy: the directory or the journal cannot be reached.
@@ -58,6 +59,6 @@ def _is_guarded(change: Change) -> bool:
 
 _INTERRUPTED = {
     Left.MADE: None,
-    Left.NOT_MADE: "interrupted before it was made; planned anew",
-    Left.OVERTAKEN: "interrupted before it was made; the student has a password of their own since",
+    Left.NOT_MADE: "interrupted before it was made; planned again",
+    Left.OVERTAKEN: "interrupted before it was made; the student has set their own password since",
 }

@@ -14,10 +14,10 @@ from connector.walk.context import Context
 
 
 def read_feed(context: Context, numbers: Collection[str] | None, today: date) -> Feed:
-    """The register whole, or what it says of the students with these numbers.
+    """The whole register, or what it says of the students with these numbers.
 
-    A uid may be the number of somebody else, whom an event that names it means. So their uids
-    are looked for as numbers, too.
+    The uid of one student may be the number of another, and an event that names it means the
+    latter. So their uids are looked up as numbers, too.
 
     Raises:
         FeedRefused: the register is not whole.
@@ -45,7 +45,7 @@ def read_few(context: Context, numbers: Collection[str], today: date) -> Feed:
 
 
 class Listing:
-    """Who is in the register, also where it was read for a few others."""
+    """Who is in the register, even if it was read for a few others only."""
 
     def __init__(self, context: Context, feed: Feed, today: date) -> None:
         self._context = context
@@ -57,7 +57,7 @@ class Listing:
         """Whether the register has good rows of a student number.
 
         Raises:
-            FeedRefused: it had to be looked for, and the register is refused by now.
+            FeedRefused: the register had to be read again, and is refused now.
         """
         read_for = self._feed.numbers
         if read_for is None or bare(number) in read_for:

@@ -16,14 +16,14 @@ def resolve(
     """The student number that a number, uid, login or address names.
 
     ``feed``: the register, if it has been read already. Without ``directory``, the directory is
-    asked only where the journal knows nobody: for what does not need it.
+    asked only if the journal knows nobody, for commands that do not need it otherwise.
 
     Raises:
         UnknownStudent: nobody, or more than one.
         NotManaged: entries without a student number, and nobody else.
     """
     text = cleaned(identifier)
-    if not text.isprintable():  # which no database takes, and nobody is named by
+    if not text.isprintable():  # no database accepts it, and no name contains it
         raise UnknownStudent(f"{identifier!r} is no number, uid, login or address")
     journal = context.journal
     meant = set(journal.accounts([text]))
@@ -34,7 +34,7 @@ def resolve(
     if not meant or directory:
         context.connect()
         numbers = set(context.directory.numbers_of(context.tree, text))
-        if text in numbers:  # further numbers on that entry are a conflict, and no other meaning
+        if text in numbers:  # further numbers on that entry are a conflict, not another meaning
             own = context.directory.accounts_of(context.tree, [text])
             numbers -= {n for one in own for n in one.every_number} - {text}
         meant |= numbers
@@ -61,5 +61,5 @@ def resolve(
         )
     raise UnknownStudent(
         f"nobody has the student number, uid, login or address {identifier}",
-        "See how it is written in the register; `scolpass history` knows former students.",
+        "Check how it is written in the register; `scolpass history` knows former students.",
     )

@@ -7,17 +7,19 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 import typer.main
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic_core import PydanticUndefined
 
 from connector import errors
 from connector.cli.app import app
 from connector.core import catalogue, enrolment
+from connector.core.rules import Rate
 from connector.resources import example_configuration
 from connector.settings.sections import Settings
 from connector.web.metrics import Metrics
@@ -27,23 +29,23 @@ _GENERATED = "<!-- Generated from the code by `make reference`. -->\n"
 _FIELDS = {
     "student_number": "The student's number, by which everything is matched: letters and digits, "
     "32 at most. Leading zeros count.",
-    "family_name": "Family name at birth.",
-    "first_name": "First name. Empty for a person who has one name only.",
+    "family_name": "The family name at birth.",
+    "first_name": "The first name; empty for a person with a single name.",
     "birth_date": "In `source.date_format`.",
     "academic_year": "The year in which it begins: `2026` or `2026/2027`.",
-    "status": "Of this enrolment; see below. Without the column every row is validated.",
-    "usual_name": "Name in use, if it is another than the family name.",
+    "status": "The status of this enrolment; see below. Without the column every row is validated.",
+    "usual_name": "The name in use, if it differs from the family name.",
     "civility": "`M.`, `Mme` and their usual spellings.",
     "birth_place": "For the letter.",
-    "ine": "National student identifier.",
+    "ine": "The national student identifier.",
     "component_code": "The faculty or school.",
     "component_name": "Its name, for the letter.",
     "step_code": "The step (étape) that the student is enrolled in.",
     "step_name": "Its name, for the letter.",
     "student_status": "For the letter.",
-    "enrolled_on": "Day of the enrolment, in `source.date_format`.",
+    "enrolled_on": "The day of the enrolment, in `source.date_format`.",
     "contact_email": "The student's own address, for `scolpass export contacts`.",
-    "postal_address": "For the letter: one value, its lines parted by `;`, `$`, `|` or a comma.",
+    "postal_address": "For the letter: one value, its lines separated by `;`, `$`, `|` or commas.",
 }
 
 
@@ -66,10 +68,10 @@ def _index() -> str:
 | page | what is there |
 |---|---|
 | [commands](commands.md) | every command with its options |
-| [configuration](configuration.md) | every key of `scolpass.toml` with its type, default and meaning |
-| [register](register.md) | the fields of a row, and the codes that are understood |
+| [configuration](configuration.md) | every key of `scolpass.toml`, with type, default and meaning |
+| [register](register.md) | the fields of a row, and their codes |
 | [events](events.md) | what a portal sends |
-| [errors](errors.md) | the kinds of errors, and the exit status of each |
+| [errors](errors.md) | the kinds of error, and the exit status of each |
 | [metrics](metrics.md) | what `/metrics` answers |
 """
 
@@ -131,8 +133,8 @@ def _configuration() -> str:
     meanings = _meanings(example_configuration())
     parts = [
         f"# Configuration\n{_GENERATED}",
-        "One TOML file; each key may be overridden by an environment variable: `directory.uris` by "
-        "`SCOLPASS_DIRECTORY__URIS`. Relative paths are relative to the file. An unknown key is an "
+        "One TOML file. An environment variable overrides each key: `SCOLPASS_DIRECTORY__URIS` "
+        "overrides `directory.uris`. Relative paths are relative to the file. An unknown key is an "
         "error.\n",
     ]
     by_table: dict[str, list[str]] = {}
@@ -147,7 +149,6 @@ def _configuration() -> str:
 
 
 def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str]]:
-    seen: set[str] = set()
     for name, field in model.model_fields.items():
         key = f"{prefix}{name}"
         sections = [
@@ -156,18 +157,29 @@ def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, 
             if isinstance(one, type) and issubclass(one, BaseModel)
         ]
         if sections:
-            for section in sections:
-                for one in _keys(section, f"{key}."):
-                    if one[0] not in seen:
-                        seen.add(one[0])
-                        yield one
+            yield from _merged([list(_keys(section, f"{key}.")) for section in sections])
             continue
         yield key, _kind(field.annotation), _default(field)
+
+
+def _merged(sections: list[list[tuple[str, str, str]]]) -> Iterator[tuple[str, str, str]]:
+    """The keys of a table that is one of several, told apart by its ``kind``."""
+    kinds = [
+        next((kind for key, kind, _ in keys if key.endswith(".kind")), "") for keys in sections
+    ]
+    for key in dict.fromkeys(key for keys in sections for key, _, _ in keys):
+        found = [(i, one) for i, keys in enumerate(sections) for one in keys if one[0] == key]
+        types = " or ".join(dict.fromkeys(one[1] for _, one in found))
+        default = found[0][1][2]
+        if len(found) < len(sections) and default == "**required**":
+            default = f"**required** with {kinds[found[0][0]]}"
+        yield key, types, default
 
 
 _KINDS = {
     "bool": "true or false", "int": "number", "str": "text", "Path": "path", "FilePath": "path",
     "SecretStr": "text, secret", "timedelta": "time, such as 1m", "ZoneInfo": "time zone",
+    "Rate": "attempts in a time",
 }  # fmt: skip
 
 
@@ -196,9 +208,23 @@ def _default(field: Any) -> str:
         return "none"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
+    if isinstance(value, timedelta):
+        return f"`{_span(value)}`"
+    if isinstance(value, Rate):
+        return f"`{value.limit}/{_span(value.period)}`"
+    if isinstance(value, SecretStr):  # a default is no secret
+        return f"`{value.get_secret_value()}`"
     if isinstance(value, tuple | list):
         return ", ".join(f"`{one}`" for one in value) or "none"
     return f"`{_cell(str(value))}`"
+
+
+def _span(value: timedelta) -> str:
+    """A time as it is written in the configuration."""
+    seconds = int(value.total_seconds())
+    units = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+    unit, length = next(one for one in units if seconds % one[1] == 0)
+    return f"{seconds // length}{unit}"
 
 
 def _meanings(text: str) -> dict[str, str]:
@@ -216,7 +242,7 @@ def _meanings(text: str) -> dict[str, str]:
             continue
         value, _, said = _parted(assigned[2])
         del value
-        found[f"{table}.{assigned[1]}"] = said.strip() or " ".join(above)
+        found[f"{table}.{assigned[1]}"] = (said.strip() or " ".join(above)).rstrip(":")
         if not line.startswith("# "):
             above = []
     return found
@@ -248,7 +274,7 @@ def _register() -> str:
     statuses = "\n".join(f"| {name} | {', '.join(all_)} |" for name, all_ in codes.items())
     return f"""# The register
 {_GENERATED}
-A row is one enrolment: a student, an academic year, a step, a component. A column may have any name: `[source.columns]` says which field it is. Other columns are ignored.
+A row is one enrolment: a student, an academic year, a step, a component. Columns may have any name: `[source.columns]` says which field each one is. Other columns are ignored.
 
 | field | required | meaning |
 |---|---|---|
@@ -256,30 +282,30 @@ A row is one enrolment: a student, an academic year, a step, a component. A colu
 
 ## Status
 
-In any case, with or without accents.
+Upper or lower case, with or without accents.
 
 | status | codes |
 |---|---|
 {statuses}
 
-A validated or withdrawn enrolment keeps the account open until the cutoff of its year; a cancelled one takes that back; a pending one neither gives nor takes.
+A validated or withdrawn enrolment keeps the account open until the cutoff of its year; a cancelled one no longer does; a pending one changes nothing.
 """
 
 
 _EVENTS = {
     catalogue.ACTIVATED: (
-        "What a student gave to activate the account; each field of `data` but `identifier` may "
-        "be absent.",
+        "What a student gave to activate the account. Any field of `data` may be absent, except "
+        "`identifier`.",
         '{"identifier": "lea.martin@etu.univ.fr", "backup_mail": "lea@example.org", '
         '"charter": {"version": "2026", "accepted_at": "2026-10-01T07:00:00Z"}, '
         '"forward_to": "lea@example.com", "keep_copy": true}',
     ),
     catalogue.FORWARDING_CHANGED: (
-        "The student redirects the mail; `null` takes the redirection back.",
+        "The student redirects their mail; `null` ends the redirection.",
         '{"identifier": "22300001", "forward_to": null}',
     ),
     catalogue.BACKUP_MAIL_CHANGED: (
-        "The student has another backup mail.",
+        "The student has a new backup mail.",
         '{"identifier": "e22300001", "backup_mail": "lea@example.org"}',
     ),
 }
@@ -296,8 +322,8 @@ def event_example(kind: str) -> str:
 def _events() -> str:
     parts = [
         f"# Events\n{_GENERATED}",
-        "CloudEvents 1.0 in JSON, by spool, webhook or RabbitMQ. An event is known by `source` and "
-        "`id`: sent twice, it counts once. `identifier` is a student number, uid, login or "
+        "CloudEvents 1.0 in JSON, by spool, webhook or RabbitMQ. `source` and `id` identify an "
+        "event: sent twice, it counts once. `identifier` is a student number, uid, login or "
         "address. An event never says which change to make.\n",
     ]
     parts += [
@@ -322,7 +348,7 @@ def _errors() -> str:
     table = "\n".join(rows)
     return f"""# Errors
 {_GENERATED}
-Each error says what was being done, on what, and the cure. What an exit status wants from you stands in [operating scolpass](../operate.md).
+Each error says what was being done, on what, and the cure. [Operating scolpass](../operate.md) says what to do about each exit status.
 
 | error | exit status | meaning |
 |---|---|---|

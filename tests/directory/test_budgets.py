@@ -245,7 +245,7 @@ def test_what_needs_somebody_to_answer_for_it_needs_a_reason(
     walk.workspace.write_register(students(3))
     done = walk.workspace.scolpass("sync", *asked, *reason)
     assert done.returncode == 2
-    assert f"{asked[0]} wants to know why" in done.stderr
+    assert f"{asked[0]} needs a reason" in done.stderr
     assert walk.people() == {}
 
 

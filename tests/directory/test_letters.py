@@ -128,8 +128,8 @@ def test_the_english_letter_says_the_same_in_english(
     text = words(page)
     assert f"Provisional password {walk.password('22600217')}" in text
     assert "Birth name Mme NOM" in text
-    assert "on 10 October 1990 at AGDE" in text
-    assert f"Good through {LAST.day} {LAST:%B %Y}" in text
+    assert "on 10 October 1990 in AGDE" in text
+    assert f"Valid through {LAST.day} {LAST:%B %Y}" in text
     assert "31 December" in text
 
 
@@ -357,7 +357,7 @@ def test_each_printing_is_on_record_with_its_run_and_no_password_is_anywhere(wal
     done = walk.workspace.scolpass("letters", NUMBER, "--out", str(out))
     assert done.returncode == 0
     [(_, reason)] = recorded(walk, "print")
-    assert reason == f"letter; the password is good through {LAST:%d/%m/%Y}"
+    assert reason == f"letter; the password is valid through {LAST:%d/%m/%Y}"
     [entry] = walk.history(action="print")
     assert f"(run {entry['run']})" in done.stdout
     assert out.stat().st_mode & 0o077 == 0

@@ -126,9 +126,7 @@ def test_an_activation_leads_to_one_mail_in_both_languages(walk: Walk, office: O
     assert office.round() == [("account_active", "sent")]
     [message] = office.take()
     assert message["To"] == BACKUP
-    assert message["Subject"] == (
-        "Votre compte informatique est actif / Your computer account is active"
-    )
+    assert message["Subject"] == ("Votre compte informatique est actif / Your IT account is active")
     body = message.get_content()
     assert body.index("Bonjour Léa,") < body.index("Hello Léa,")
     assert UNIVERSITY in body
@@ -328,7 +326,7 @@ def test_an_end_is_told_60_30_and_7_days_before_once_each(leaving: Office) -> No
     assert list(told) == [60, 30, 7]
     assert told[7]["Subject"] == (
         f"Votre compte informatique ferme le 31 décembre {END.year} / "
-        f"Your computer account closes on 31 December {END.year}"
+        f"Your IT account closes on 31 December {END.year}"
     )
     assert "dans 7 jours" in told[7].get_content()
     assert "in 7 days" in told[7].get_content()

@@ -77,7 +77,7 @@ def test_programs_get_the_passwords(locked: Walk, scolpass: Command) -> None:
         ((NUMBER, "--from", "x"), "expected a STUDENT or --from FILE"),
         (("--from", "absent.txt"), "absent.txt cannot be read"),
         (("--from", "empty.txt"), "empty.txt names nobody"),
-        (("--from", "latin.txt"), "latin.txt is no text in UTF-8"),
+        (("--from", "latin.txt"), "latin.txt is not UTF-8 text"),
     ],
 )
 def test_a_file_that_names_nobody_is_refused(

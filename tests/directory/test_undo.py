@@ -221,7 +221,7 @@ def test_an_update_is_taken_back_and_nothing_newer_is_touched(walk: Walk) -> Non
         admin.modify(dn, {"sn": [("MODIFY_REPLACE", ["Main"])]})
     found = undo(walk, report.run)
     assert dict(found.left) == dict.fromkeys(
-        ("22600001", "22600002"), "something newer stands on it"
+        ("22600001", "22600002"), "something newer has changed it since"
     )
     now = as_it_was(walk)
     for number in ("22600003", "22600004"):
@@ -503,7 +503,7 @@ def test_undone_twice_the_second_finds_something_newer_and_an_undo_can_be_undone
     expired = as_it_was(active)
     run = last_run(active)
     undone(active, run)
-    assert refused(active, run) == {"something newer stands on it"}
+    assert refused(active, run) == {"something newer has changed it since"}
     undone(active)  # the undo
     assert differing(as_it_was(active), expired) == {}
     assert not binds(active)

@@ -143,7 +143,7 @@ def test_undone_twice_and_erased_while_active_say_what_stands_in_the_way(walk: W
     assert walk.workspace.json("undo", str(run))["left"] == []
     before = walk.directory.csns()
     for command, word in (
-        (("undo", str(run)), "something newer stands on it"),
+        (("undo", str(run)), "something newer has changed it since"),
         (("erase", "22600002", "--reason", "letter 45"), "the account is active"),
         (("erase", NUMBER, "--reason", "letter 45"), "the account is inactive"),
     ):

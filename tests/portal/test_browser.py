@@ -227,10 +227,10 @@ def test_it_works_in_english(site: Site, browsers: Browsers) -> None:
     page.get_by_label("Login").fill(who.login)
     page.get_by_label("Provisional password").fill(who.password)
     page.get_by_role("button", name="Sign in").click()
-    page.get_by_label("Backup mail address").fill("lea@example.org")
+    page.get_by_label("Backup email address").fill("lea@example.org")
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_role("heading", name="Acceptable use policy", exact=True)).to_be_visible()
-    page.get_by_label("I have read the policy and I accept it").check()
+    page.get_by_label("I have read the policy and accept it").check()
     page.get_by_role("button", name="Continue").click()
     page.get_by_role("button", name="Continue").click()
     page.get_by_label("New password").fill(GOOD)
@@ -290,7 +290,7 @@ def test_a_password_that_breaks_a_rule_is_shown_as_such_and_refused(
     page.fill("[name=new_password]", GOOD)
     page.fill("[name=new_password_again]", f"{GOOD}!")
     page.click(SEND)
-    expect(page.locator("#new_password_again-error")).to_contain_text("ne sont pas les mêmes")
+    expect(page.locator("#new_password_again-error")).to_contain_text("sont différents")
     assert site.is_untouched(who)
     make(page, Step.PASSWORD)
     has_activated(site, who)
@@ -314,7 +314,7 @@ def test_wrong_addresses_and_a_charter_that_is_not_accepted_are_named_and_kept(
     page = browsers.open(site)
     sign_in(page, site.student())
     for given, reason in (
-        ("", "À remplir"),
+        ("", "Ce champ est obligatoire"),
         ("lea", "pas une adresse"),
         ("léa@example.org", "accents"),
         ("lea@etu.umontpellier.fr", "adresse personnelle"),

@@ -94,9 +94,9 @@ LABELS = {  # of each field that may be empty
         "steps": "Enrolled in",
         "ine": "INE",
         "status": "Status",
-        "birth_place": "11 April 2006 at",
+        "birth_place": "11 April 2006 in",
         "civility": "Mme",
-        "mail": "Mail",
+        "mail": "Email",
         "address": "12 rue des Lilas",
     },
 }

@@ -91,7 +91,11 @@ def test_what_is_not_known_is_left_out() -> None:
     ("change", "to", "said"),
     [
         ("set", "a@b.fr", ("sont redirigés vers a@b.fr", "is redirected to a@b.fr")),
-        ("changed", "a@b.fr", ("ils vont vers a@b.fr", "it goes to a@b.fr")),
+        (
+            "changed",
+            "a@b.fr",
+            ("ils vont vers a@b.fr", "redirected to a different address: a@b.fr"),
+        ),
         ("removed", "", ("ne sont plus redirigés", "is no longer redirected")),
     ],
 )

@@ -1,4 +1,4 @@
-"""Entries and their attributes as they come from a server: names and octets."""
+"""Entries and their attributes as they come from a server: names and bytes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def first_values(raw: Mapping[str, Sequence[bytes]]) -> dict[str, str]:
 
 
 def texts(values: Sequence[bytes]) -> tuple[str, ...]:
-    """An attribute's values as text; what is not UTF-8 is kept by surrogates."""
+    """An attribute's values as text; bytes that are not UTF-8 become surrogates."""
     if len(values) == 1:
         return (values[0].decode("utf-8", "surrogateescape"),)
     return tuple(v.decode("utf-8", "surrogateescape") for v in values)

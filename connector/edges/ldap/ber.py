@@ -1,8 +1,8 @@
-"""All that touches ldap3's private parts, and the two messages that are encoded here, in BER.
+"""Everything that touches ldap3's private parts, and the two messages encoded here, in BER.
 
-They pass by the ten thousand: an entry added, an entry found. ldap3 makes an object of every
-value, a millisecond of processor time for an entry of ours in either direction: more than slapd
-needs to store or find it. Connections, TLS, message numbers and all other messages stay ldap3's.
+These two pass by the ten thousand: an entry added, an entry found. ldap3 makes an object of every
+value, which takes a millisecond of processor time for each of our entries, more than slapd needs to
+store or find it. Connections, TLS, message numbers and all other messages are left to ldap3.
 
 Sources: RFC 4511 (4.1.1, 4.5.2, 4.7; definite lengths, 5.1) and X.690 (8.1).
 """
@@ -23,7 +23,7 @@ SEARCH_RESULT_ENTRY, ADD_REQUEST = 0x64, 0x68
 
 
 class _Entries:
-    """Takes the entries out of a connection's messages, before ldap3 looks at each value."""
+    """Takes the entries out of a connection's messages before ldap3 looks at each value."""
 
     def __init__(self, connection: Any) -> None:
         self._receive = connection.strategy.receiving
@@ -31,7 +31,7 @@ class _Entries:
         connection.strategy.receiving = self._receiving
 
     def _receiving(self) -> Any:
-        """The messages that are no entries: at least one, or nothing where the session ended."""
+        """The messages that are not entries: at least one, or nothing if the session has ended."""
         while True:
             messages = self._receive()
             others = []
@@ -45,7 +45,7 @@ class _Entries:
                 return others or messages
 
     def take(self) -> list[Found]:
-        """The entries found since the last time."""
+        """The entries found since the last call."""
         found, self._found = self._found, []
         return found
 
@@ -56,7 +56,7 @@ def watch_entries(connection: Any) -> None:
 
 
 def take_entries(connection: Any) -> list[Found]:
-    """The entries that a watched connection has received since the last time."""
+    """The entries that a watched connection has received since the last call."""
     taken: list[Found] = connection.strategy.entries.take()
     return taken
 
@@ -75,7 +75,7 @@ def send_add(connection: Any, dn: str, attributes: Mapping[str, Sequence[bytes]]
 
 
 def forget_request(connection: Any) -> None:
-    """Drop the latest request, which ldap3 keeps, with the hash in it."""
+    """Drop the latest request, which ldap3 keeps together with the hash in it."""
     connection.request = None
 
 
@@ -102,7 +102,7 @@ def add_request(number: int, dn: str, attributes: Mapping[str, Sequence[bytes]])
 
 
 def found_entry(message: bytes) -> Found | None:
-    """DN and attributes of a SearchResultEntry; None where the message is another one."""
+    """DN and attributes of a SearchResultEntry; None if the message is another one."""
     _, at = _length(message, 1)
     size, at = _length(message, at + 1)
     at += size  # the message number
@@ -130,7 +130,7 @@ def found_entry(message: bytes) -> Found | None:
 
 
 def _length(message: bytes, at: int) -> tuple[int, int]:
-    """The length that stands at ``at``, and where the content begins."""
+    """The length encoded at ``at``, and where the content begins."""
     first = message[at]
     if first < 0x80:
         return first, at + 1

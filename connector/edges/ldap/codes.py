@@ -1,8 +1,8 @@
-"""What a result code of the directory means, and what mends it.
+"""What a result code of the directory means, and the cure.
 
 A code alone says too little: slapd answers constraintViolation (19) for a value that somebody else
 has, for a rule on values and for its password policy, and adminLimitExceeded (11) for limits on
-searches and on the size of an entry. So the row is chosen by what was asked, too, and by slapd's
+searches and on the size of an entry. So the row also depends on what was asked, and on slapd's
 own words (its diagnostic message, RFC 4511, 4.1.9), tried on slapd 2.5.13.
 """
 
@@ -21,13 +21,13 @@ NOT_ON_NON_LEAF = 66
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One meaning of one code. What names nothing holds for all that no earlier row holds for."""
+    """One meaning of one code. The first row that fits applies."""
 
     code: int
     meaning: str
     cure: str
-    words: str = ""  # a pattern in slapd's own words, in any case
-    writing: bool | None = None  # True: of a write only; False: of a search only
+    words: str = ""  # a pattern in slapd's own words, upper or lower case
+    writing: bool | None = None  # True: for writes only; False: for searches only
 
 
 _LIMITS = 'for the service account, as in olcLimits: dn.exact="DN" time=unlimited size=unlimited'
@@ -38,44 +38,44 @@ _LOG = "See the server's log."
 ROWS = (
     Row(
         1,
-        "the server lost its own footing (operationsError)",
-        "See the server's log, and that what the tree is made of (chain, translucent) is up.",
+        "the server cannot work as it is set up (operationsError)",
+        "See the server's log, and check the servers that it depends on (chain, translucent).",
     ),
     Row(3, "the time limit was exceeded", f"Lift time {_LIMITS}."),
     Row(4, "the size limit was exceeded", f"Lift size and size.prtotal {_LIMITS}."),
     Row(
         8,
-        "the server wants a stronger sign-in (olcRequires, olcSecurity)",
+        "the server requires stronger authentication (olcRequires, olcSecurity)",
         "Use ldaps:// or directory.starttls = true.",
     ),
     Row(10, "a referral", "Name the server that holds the data in directory.uris."),
     Row(
         11,
-        "the entry is larger than the database takes",
-        "Raise olcDbMaxEntrySize, or take it off; see which attribute of the entry is so large.",
+        "the entry is larger than the database allows",
+        "Raise olcDbMaxEntrySize, or remove it; see which attribute of the entry is so large.",
         writing=True,
     ),
     Row(
         11,
         "an administrative limit was exceeded",
-        "Most often size.unchecked: the search has more candidates than that, see the indexes "
-        f"(`scolpass check`); else size.hard or time.hard. Lift it {_LIMITS}.",
+        "Most often it is size.unchecked, and an index is missing "
+        f"(`scolpass check`); otherwise size.hard or time.hard. Lift it {_LIMITS}.",
     ),
     Row(
         12,
-        "the server does not know a control that scolpass cannot do without",
+        "the server does not support a control that scolpass needs",
         "Assertion (RFC 4528) and paged results (RFC 2696) must not be switched off.",
     ),
     Row(
         13,
-        "the server wants an encrypted connection",
+        "the server requires an encrypted connection",
         "Use ldaps:// or directory.starttls = true.",
     ),
-    Row(16, "no such attribute or value", "Somebody took it away; the next sync sees it."),
+    Row(16, "no such attribute or value", "Somebody removed it; the next sync sees it."),
     Row(
         17,
         "the schema does not know an attribute",
-        "Load the schema that `scolpass init` writes; `scolpass check` names what is lacking.",
+        "Load the schema that `scolpass init` writes; `scolpass check` names what is missing.",
     ),
     Row(
         19,
@@ -87,34 +87,38 @@ ROWS = (
     Row(
         19,
         "a rule on values was broken (overlay constraint)",
-        "See olcConstraintAttribute for the attribute named; the one of deploy/openldap lets pass "
+        "See olcConstraintAttribute for the attribute named; the one of deploy/openldap allows "
         "what scolpass writes.",
         words="breaks constraint",
     ),
     Row(
         19,
         "the password policy refused the password",
-        "See the policy that holds for the entry. scolpass stores hashes, which a policy lets "
-        "pass for who has manage on userPassword: `scolpass check` tries it.",
+        "See the policy that applies to the entry. scolpass stores hashes, which a policy accepts "
+        "if the account has manage on userPassword: `scolpass check` tries it.",
         words="password",
     ),
     Row(
         19,
-        "an attribute is kept by the server itself",
-        "It may not be written; give it up, or see which overlay keeps it.",
+        "an attribute is maintained by the server itself",
+        "It may not be written; see which overlay maintains it.",
         words="no user modification",
     ),
     Row(
         19,
-        "an attribute takes one value only",
-        "Take the other value off the entry; somebody else has put it there.",
+        "an attribute allows one value only",
+        "Remove the other value from the entry; somebody else has put it there.",
         words="multiple values",
     ),
-    Row(19, "a constraint was violated", f"{_LOG} Overlays (unique, constraint, ppolicy) do it."),
+    Row(
+        19,
+        "a constraint was violated",
+        f"{_LOG} It comes from an overlay (unique, constraint, ppolicy).",
+    ),
     Row(20, "a value is there already", "Somebody else added it; the next sync sees it."),
     Row(
         21,
-        "a value does not have the form that the schema asks for",
+        "a value does not have the form that the schema requires",
         "Correct it in the register, or see the schema of the attribute named.",
     ),
     Row(32, "no such entry", "It was deleted in between; the next sync sees it."),
@@ -126,15 +130,15 @@ ROWS = (
     ),
     Row(
         50,
-        "the service account itself is to change its password first",
-        "Take pwdReset off its entry, and give it a policy with pwdMustChange FALSE.",
+        "the service account itself has to change its password first",
+        "Remove pwdReset from its entry, and give it a policy with pwdMustChange FALSE.",
         words="restricted to bind",
     ),
     Row(50, "insufficient access rights", _RIGHTS),
     Row(
         53,
-        "the server is a replica, which takes no writes",
-        "Name the server that takes them first in directory.uris.",
+        "the server is a replica, which accepts no writes",
+        "Name the server that accepts them first in directory.uris.",
         words="shadow context",
     ),
     Row(
@@ -149,20 +153,26 @@ ROWS = (
         "See olcReadOnly and olcRestrict, of the database and of cn=config.",
         words="operation restricted|read-only",
     ),
-    Row(53, "the server is unwilling", "See olcReadOnly, olcRestrict and the server's log."),
+    Row(
+        53, "the server is unwilling to do it", "See olcReadOnly, olcRestrict and the server's log."
+    ),
     Row(
         64,
-        "the name of the entry and its values do not fit",
-        "See identifiers.uid and the entry's uid.",
+        "the entry's name does not match its values",
+        "Compare identifiers.uid with the entry's uid.",
     ),
     Row(65, "an object class was violated", "See the entry's structural class and the schema."),
     Row(
         NOT_ON_NON_LEAF,
-        "entries stand below it",
-        "Delete or move what stands below, then run `scolpass sync`: it does the rest.",
+        "there are entries below it",
+        "Delete or move the entries below it, then run `scolpass sync`, which does the rest.",
     ),
     Row(68, "the entry exists already", "The next sync looks at it again."),
-    Row(69, "the structural class of an entry is for ever", "Delete the entry; a sync makes it."),
+    Row(
+        69,
+        "the structural class of an entry cannot be changed",
+        "Delete the entry; the next sync makes it again.",
+    ),
     Row(
         80,
         "an internal error of the server (disk full?)",
@@ -171,19 +181,19 @@ ROWS = (
     Row(
         122,
         "the entry changed between plan and write",
-        "Nothing was overwritten; the next sync plans it anew.",
+        "Nothing was overwritten; the next sync plans it again.",
     ),
 )
 
 
 def meaning_of(code: int, said: str, otherwise: str, *, writing: bool) -> tuple[str, str]:
-    """What an answer means and what mends it.
+    """What an answer means, and the cure.
 
     Args:
         code: the result code.
         said: slapd's own words.
-        otherwise: the code's name in RFC 4511, for one that is not in the table.
-        writing: whether a write was answered, and not a search.
+        otherwise: the code's name in RFC 4511, for a code that is not in the table.
+        writing: whether it answers a write, as opposed to a search.
     """
     for row in ROWS:
         asked = row.writing is None or row.writing is writing
@@ -193,13 +203,13 @@ def meaning_of(code: int, said: str, otherwise: str, *, writing: bool) -> tuple[
 
 
 def answer_meaning(result: Mapping[str, Any], *, writing: bool) -> tuple[str, str]:
-    """What a connection's latest result means and what mends it, as :func:`meaning_of` says."""
+    """What a connection's latest result means, and the cure; see :func:`meaning_of`."""
     said = result.get("message") or ""
     return meaning_of(result["result"], said, result["description"], writing=writing)
 
 
 def entry_error(doing: str, dn: str, result: Mapping[str, Any]) -> EntryError:
-    """The error that a result code (RFC 4511, 4.1.9) of one write stands for."""
+    """The error for the result code (RFC 4511, 4.1.9) of one write."""
     code = result["result"]
     said = (result.get("message") or "").strip()
     if code in (BUSY, UNAVAILABLE):

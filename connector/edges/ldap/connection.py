@@ -1,4 +1,4 @@
-"""A connection to the directory: connecting, failing over, and searches that tell all or raise.
+"""A connection to the directory: connecting, failing over, and searches that return all or raise.
 
 A read ends in success or in an error, never in less than all: a size, time or administrative
 limit, a lost connection or a referral raises.
@@ -37,7 +37,7 @@ PAGED = "1.2.840.113556.1.4.319"
 
 
 class BindRefused(DirectoryUntrusted):
-    """The server answers and does not let the service account in; another try may lock it."""
+    """The server answers but refuses the service account; another try may lock it."""
 
 
 class Connection:
@@ -51,7 +51,7 @@ class Connection:
         self._password = password
         self._uri: str | None = None
         self._bound: ldap3.Connection | None = None
-        self._spellings: dict[str, str] = {}  # DNs of the configuration, as the server has them
+        self._spellings: dict[str, str] = {}  # DNs of the configuration, as the server spells them
 
     @property
     def uri(self) -> str:
@@ -69,7 +69,7 @@ class Connection:
         return self.spelled(self.settings.people_dn)
 
     def spelled(self, dn: str) -> str:
-        """A DN as the server spells it; as it is given where no such entry is seen.
+        """A DN as the server spells it; unchanged if no such entry is visible.
 
         Raises:
             DirectoryUntrusted: the server gives no answer.
@@ -91,15 +91,15 @@ class Connection:
             self._bound = None
 
     def release(self) -> None:
-        """Be bound to no server any more: the next connection is to the first that answers."""
+        """Drop the choice of server: the next connection goes to the first that answers."""
         self.__exit__()
         self._uri = None
         self._spellings = {}
 
     def let_go_if_dead(self) -> None:
-        """Forget a connection that the server has closed while nobody used it.
+        """Drop a connection that the server has closed while nobody used it.
 
-        Nothing comes on an idle connection but its end (RFC 4511, 4.4.1).
+        All that can arrive on an idle connection is its end (RFC 4511, 4.4.1).
         """
         connection = self._bound
         if connection is None or connection.socket is None:
@@ -112,14 +112,14 @@ class Connection:
             self.release()
 
     def abort(self) -> None:
-        """Wake whoever waits for an answer on this connection, from another thread."""
+        """From another thread: wake the one that waits for an answer on this connection."""
         connection = self._bound
         if connection is not None and connection.socket is not None:
             with suppress(OSError):
                 connection.socket.shutdown(socket.SHUT_RDWR)
 
     def sibling(self) -> Self:
-        """Another connection to the very server this run works with, for another thread."""
+        """Another connection to the server that this run works with, for another thread."""
         other = type(self)(self.settings, self._password)
         other._uri = self.uri
         other._spellings = self._spellings
@@ -138,11 +138,11 @@ class Connection:
 
     @property
     def connected(self) -> bool:
-        """Whether there is a connection that has not been seen to be lost."""
+        """Whether there is a connection, as far as is known."""
         return self._bound is not None and not self._bound.closed
 
     def connect(self) -> ldap3.Connection:
-        """A bound connection: to the first server that answers, later always to that one.
+        """A bound connection: to the first server that answers, and from then on to that one.
 
         Raises:
             DirectoryUntrusted: no server answers, TLS fails, or the bind is refused.
@@ -172,7 +172,7 @@ class Connection:
             raise BindRefused(
                 f"{uri} refused the bind as {self.settings.bind_dn}: {result['description']}",
                 "See directory.bind_dn and the password in directory.bind_password_file; "
-                "one try was made, so that the account is not locked.",
+                "only one attempt was made, so as not to lock the account.",
             )
         return connection
 
@@ -184,15 +184,16 @@ class Connection:
         except LDAPException as error:
             raise DirectoryUntrusted(
                 f"{doing} under {base} on {self.uri} failed: {first_line(error)}",
-                "Nothing was taken for absent and nothing was written; run again.",
+                "No entry was taken to be absent, and nothing was written; run again.",
             ) from error
         result = connection.result
         code = result["result"]
         if code != 0:
             meaning, cure = answer_meaning(result, writing=False)
             raise DirectoryUntrusted(
-                f"{doing} under {base} on {self.uri} gave less than all: {meaning} (result {code})",
-                f"{cure} Nothing was taken for absent and nothing was written.",
+                f"{doing} under {base} on {self.uri} did not return everything: "
+                f"{meaning} (result {code})",
+                f"{cure} No entry was taken to be absent, and nothing was written.",
             )
         cookie = None
         if "paged_size" in search:
@@ -206,10 +207,10 @@ class Connection:
         """Every entry of a subtree, page by page.
 
         Args:
-            doing: what the search is for, as an error's message begins.
+            doing: what the search is for, as the beginning of an error message.
 
         Raises:
-            DirectoryUntrusted: anything but a whole answer.
+            DirectoryUntrusted: the answer is not complete.
         """
         cookie: Any = None
         while True:
@@ -227,12 +228,12 @@ class Connection:
                 return
 
     def attributes_at(self, dn: str, attributes: Sequence[str], doing: str) -> Attributes | None:
-        """One entry's raw attributes, or None where there is no such entry."""
+        """One entry's raw attributes, or None if there is no such entry."""
         found = self.entry_at(dn, attributes, doing)
         return found.attributes if found else None
 
     def entry_at(self, dn: str, attributes: Sequence[str], doing: str) -> Found | None:
-        """One entry, its DN as the server spells it; None where there is no such entry."""
+        """One entry, its DN as the server spells it; None if there is no such entry."""
         connection = self.bound
         try:
             found = ask(
@@ -258,7 +259,7 @@ class Connection:
         return found[0] if found else None
 
     def matches(self, dn: str, filters: str) -> bool:
-        """Whether a filter holds for one entry; attributes that nobody may read can be in it."""
+        """Whether a filter matches one entry; it may use attributes that nobody may read."""
         found, _ = self._page(
             dn,
             "looking for a password",
@@ -270,7 +271,7 @@ class Connection:
 
 
 def any_of(numbers: Sequence[str]) -> list[str]:
-    """Filters that find the entries with these student numbers, many with one."""
+    """Filters that find the entries with these student numbers, many numbers in each."""
     named = [holds("supannEtuId", number) for number in numbers]
     chunks = (named[at : at + TOGETHER] for at in range(0, len(named), TOGETHER))
     return [one[0] if len(one) == 1 else f"(|{''.join(one)})" for one in chunks]

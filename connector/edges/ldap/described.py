@@ -1,4 +1,4 @@
-"""What a server says of itself: its root DSE, its schema, and cn=config where it may be read."""
+"""What a server says about itself: its root DSE, its schema, and cn=config if it may be read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def controls(directory: Connection) -> frozenset[str]:
 
 
 def read_schema(directory: Connection) -> dict[str, tuple[str, ...]]:
-    """The schema's definitions, by the attribute they stand in; empty where none can be read."""
+    """The schema's definitions, by the attribute that holds them; empty if none can be read."""
     root = directory.attributes_at("", ["subschemaSubentry"], "reading the root DSE")
     subentry = (root or {}).get("subschemaSubentry", [])
     if not subentry:
@@ -41,12 +41,12 @@ def schema(directory: Connection) -> tuple[str, ...]:
 
 
 def attribute_types(directory: Connection) -> dict[str, AttributeType]:
-    """The attribute types that the server knows; none where its schema cannot be read."""
+    """The attribute types that the server knows; none if its schema cannot be read."""
     return parsed_types(read_schema(directory).get("attributeTypes", ()))
 
 
 def configuration(directory: Connection, context: str) -> list[Attributes] | None:
-    """The database's part of cn=config as far as it is readable; None where it is not."""
+    """The database's part of cn=config as far as it is readable; None if it is not."""
     connection = directory.bound
     try:
         items = ask(

@@ -33,12 +33,12 @@ def without_password(
 
 
 def holds_password(directory: Connection, dn: str, hashed: SecretStr) -> bool:
-    """Whether an entry holds this value of userPassword, which nobody may read."""
+    """Whether an entry has this value of userPassword, which nobody may read."""
     return directory.matches(dn, holds("userPassword", hashed.get_secret_value()))
 
 
 def changed_at(directory: Connection, dn: str) -> str:
-    """When the password at a DN was changed last (pwdChangedTime); "" where it never was."""
+    """When the password of an entry was last changed (pwdChangedTime); "": never."""
     values = directory.attributes_at(dn, ["pwdChangedTime"], "reading when a password was changed")
     return first_values(values or {}).get("pwdChangedTime", "")
 
@@ -46,7 +46,7 @@ def changed_at(directory: Connection, dn: str) -> str:
 def hides_reset(directory: Connection, context: str, number: str) -> bool:
     """Whether an entry with this number keeps its ``pwdReset`` from the service account.
 
-    What may not be read looks absent, but in a filter it is neither there nor not there.
+    What may not be read looks absent, but a filter finds it neither present nor absent.
     """
     mine = holds("supannEtuId", number)
     told = f"(&{mine}(|(pwdReset=*)(!(pwdReset=*))))"
@@ -58,7 +58,7 @@ def hides_reset(directory: Connection, context: str, number: str) -> bool:
 
 
 def marks_at(directory: Connection, dn: str) -> dict[str, tuple[str, ...]]:
-    """What slapd notes about the password at a DN: its locks, failures and changes."""
+    """What slapd notes about the password of an entry: locks, failures and changes."""
     raw = (
         directory.attributes_at(dn, catalogue.MARKS, "reading what slapd notes about a password")
         or {}
@@ -67,9 +67,9 @@ def marks_at(directory: Connection, dn: str) -> dict[str, tuple[str, ...]]:
 
 
 def shows_password(directory: Connection, dn: str) -> bool:
-    """Whether the service account may see if a password stands at a DN, and its state.
+    """Whether the service account may see if an entry has a password, and its state.
 
-    What may not be read looks absent, but in a filter it is neither there nor not there.
+    What may not be read looks absent, but a filter finds it neither present nor absent.
     """
     names = ("userPassword", "pwdReset", "pwdAccountLockedTime")
     told = "".join(f"(|({name}=*)(!({name}=*)))" for name in names)
@@ -81,7 +81,7 @@ def locked(
 ) -> Iterator[tuple[str, str, dict[str, tuple[str, ...]]]]:
     """(number, DN, attributes) of the students' entries on which slapd notes a lock.
 
-    The attributes are those notes and what decides under which policy they are read.
+    The attributes are those notes, and what decides which policy applies to them.
     """
     names = ("supannEtuId", "pwdPolicySubentry", "pwdReset", *catalogue.MARKS)
     filters = "(&(supannEtuId=*)(pwdAccountLockedTime=*))"
@@ -96,13 +96,13 @@ def policy_at(directory: Connection, dn: str) -> Attributes | None:
 
 
 def count_inactive(directory: Connection, context: str) -> int:
-    """How many accounts still open with a provisional password."""
+    """The number of accounts that still open with a provisional password."""
     filters = "(&(supannEtuId=*)(pwdReset=TRUE))"
     return sum(1 for _ in directory.search(context, filters, ["1.1"], "counting inactive accounts"))
 
 
 def guessing(directory: Connection, context: str, rules: Provisional) -> Guessing:
-    """What guessing could open, from the policy, the threads and the accounts as they are."""
+    """What guessing could open, computed from the live policy, threads and accounts."""
     raw = policy_at(directory, rules.policy_dn)
     entries = described.configuration(directory, context) or []
     threads = [int(t) for attributes in entries for t in attributes.get("olcThreads", [])]

@@ -1,4 +1,4 @@
-"""Whether a run may begin: what stands in its way, found before the first write."""
+"""Whether a run may begin: obstacles found before the first write."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ INDEXED = ("supannEtuId", "uid", "mail", "eduPersonPrincipalName", "supannAliasL
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """What a run must know of the directory before it reads a single student."""
+    """What a run must know about the directory before it reads any student."""
 
     identity: str  # entryUUID of the base entry
-    populated: bool  # the people branch has children, whether or not we may see them
-    troubles: tuple[str, ...]  # nothing may be written while one of them stands
-    password_troubles: tuple[str, ...]  # no provisional password may be given
-    warnings: tuple[str, ...]  # said in every run
+    populated: bool  # the people branch has children, visible to us or not
+    troubles: tuple[str, ...]  # while there is one, nothing may be written
+    password_troubles: tuple[str, ...]  # while there is one, no provisional password may be given
+    warnings: tuple[str, ...]  # logged in every run
     one_password: bool = False  # slapd is known to keep an entry to one password value
 
 
 def preflight(directory: Directory, context: str, policy_dn: str) -> Preflight:
-    """What stands in the way of a run, found before the first write.
+    """Find what stands in the way of a run, before the first write.
 
     Raises:
-        DirectoryUntrusted: the people branch is not there or cannot be read.
+        DirectoryUntrusted: the people branch does not exist or cannot be read.
     """
     people = directory.attributes_at(
         directory.people_dn, ["entryUUID", "hasSubordinates"], "reading the people branch"
@@ -73,7 +73,7 @@ def preflight(directory: Directory, context: str, policy_dn: str) -> Preflight:
 def _lacking_schema(directory: Directory) -> list[str]:
     """Attributes and classes of ours that the server's schema does not have.
 
-    From here on, what lies below an identifier in that schema is read as that identifier, too.
+    From here on, subtypes of an identifier in that schema are read as that identifier, too.
     """
     schema = described.read_schema(directory)
     if "attributeTypes" not in schema:
@@ -89,7 +89,7 @@ def _of_passwords(
     configuration: list[Attributes] | None,
     policy_dn: str,
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Why no provisional password may be given, and what cn=config warns of."""
+    """Why no provisional password may be given, and warnings from cn=config."""
     troubles = []
     if PPOLICY not in controls:
         troubles.append("the password policy overlay (ppolicy) is not loaded")
@@ -128,7 +128,9 @@ def _configured(
         if not default:
             troubles.append("no default password policy is named (olcPPolicyDefault)")
     if "unique" not in overlays:
-        warnings.append("the overlay unique is off: the directory itself no longer refuses twins")
+        warnings.append(
+            "the overlay unique is off: the directory no longer refuses duplicates itself"
+        )
     indexed = {
         name.strip().lower()
         for attributes in entries
@@ -137,12 +139,12 @@ def _configured(
     }
     lacking = [name for name in INDEXED if name.lower() not in indexed]
     if lacking:
-        warnings.append("no index on " + ", ".join(lacking) + ": reads and writes get slow")
+        warnings.append("no index on " + ", ".join(lacking) + ": reading and writing become slow")
     return default, troubles, tuple(warnings)
 
 
 def _values(entries: Sequence[Mapping[str, Sequence[bytes]]] | None, name: str) -> list[str]:
-    """Every value of an attribute in what was read of cn=config, without its ``{n}``."""
+    """All values of an attribute in what was read of cn=config, without their ``{n}``."""
     return [
         re.sub(r"^\{-?\d+\}", "", raw.decode("utf-8", "replace"))
         for attributes in entries or ()

@@ -1,4 +1,4 @@
-"""What only `scolpass check` asks of the directory; it never counts on the answers being whole."""
+"""What only `scolpass check` asks the directory; it never relies on complete answers."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from connector.edges.ldap.reading import decode
 from connector.edges.ldap.wire import ask, disconnect, first_line, open_connection
 from connector.errors import DirectoryUntrusted
 
-SAMPLE = 200  # entries looked at where one that is shown is one too many
+SAMPLE = 200  # entries to look at: even one that is shown is too many
 
 # Answers to a modify that cannot succeed (RFC 4511, 4.1.9).
 _NO_SUCH_ATTRIBUTE = 16
 _VALUE_EXISTS = 20
 _FORBIDDEN = 50
-# Success, more than were asked for, strongerAuthRequired, confidentialityRequired, no such object,
-# inappropriateAuthentication, insufficientAccessRights: the server has shown all it will show.
+# Success, more than asked for, strongerAuthRequired, confidentialityRequired, no such object,
+# inappropriateAuthentication, insufficientAccessRights: the server has shown all it is going to.
 _SHOWN_OR_REFUSED = frozenset({0, 4, 8, 13, 32, 48, 50})
 _CENSUS = (
     "supannEtuId",
@@ -42,7 +42,7 @@ _CENSUS = (
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """How a connection is protected: TLS' version and the certificate's end; None: in clear."""
+    """How a connection is protected: TLS version and certificate's expiry; None: not at all."""
 
     tls: str | None
     certificate_end: datetime | None
@@ -50,14 +50,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server said to a write that could not succeed."""
+    """The server's answer to a write that could not succeed."""
 
     code: int
     words: str
 
     @property
     def allowed(self) -> bool:
-        """Whether the rights are there: it went as far as it was meant to go, or nearly."""
+        """Whether the rights are there: it failed where it was meant to fail, or nearly there."""
         return self.code in (_NO_SUCH_ATTRIBUTE, _VALUE_EXISTS)
 
     @property
@@ -83,7 +83,7 @@ def line(directory: Connection) -> Line:
 
 
 def own_address(directory: Connection) -> str | None:
-    """This machine's address, as the connection has it; a NAT on the way may change it."""
+    """This machine's address on the connection; a NAT on the way may change it."""
     name = directory.bound.socket.getsockname()
     return str(name[0]).partition("%")[0] if isinstance(name, tuple) else None
 
@@ -96,19 +96,19 @@ def policy_of(directory: Connection, dn: str) -> str | None:
 
 
 def census(directory: Connection, context: str) -> Iterator[Account]:
-    """Every entry with a student number, with what tells whose it is and how it opens."""
+    """Every entry with a student number, with what shows whose it is and how it opens."""
     for item in directory.search(context, "(supannEtuId=*)", _CENSUS, "counting the accounts"):
         yield read_entry(item.dn, decode(item.attributes))
 
 
 def first_of(directory: Connection, base: str, filters: str) -> str | None:
-    """The DN of some entry that a filter finds, or None."""
+    """The DN of any one entry that a filter finds, or None."""
     found = _some(directory.uri, directory.bound, base, filters, ["1.1"], 1)
     return found[0].dn if found else None
 
 
 def passwords_shown(directory: Connection, context: str) -> int:
-    """How many values of userPassword a search gives the service account; none should be."""
+    """The number of userPassword values that a search shows the service account; it should be 0."""
     found = _some(
         directory.uri, directory.bound, context, "(userPassword=*)", ["userPassword"], SAMPLE
     )
@@ -116,7 +116,7 @@ def passwords_shown(directory: Connection, context: str) -> int:
 
 
 def stranger(directory: Connection, context: str) -> tuple[int, int]:
-    """What somebody without a name is shown: students' entries, and values of userPassword."""
+    """What an anonymous client is shown: students' entries, and values of userPassword."""
     connection = open_connection(directory.uri, directory.settings)
     try:
         if not connection.bind():
@@ -142,7 +142,7 @@ def _some(
     attributes: Sequence[str],
     limit: int,
 ) -> list[Found]:
-    """A few entries, to look at and never to count; a refusal shows none."""
+    """A few entries, as a sample; a refusal shows none."""
     try:
         found = ask(
             connection,
@@ -172,16 +172,16 @@ def would_modify(
     *,
     fails_at: tuple[str, str, str],
 ) -> Answer:
-    """What the server says to a modify that cannot succeed, whoever asks and on any entry.
+    """The server's answer to a modify that cannot succeed for any account and on any entry.
 
-    With ``fails_at`` (attribute, value, other) it ends by leaving an attribute one value and
-    deleting another one. slapd looks at the rights to all of a modify first, then fails at
-    that, and a modify that fails in part fails whole (RFC 4511, 4.6).
+    With ``fails_at`` (attribute, value, other) it ends by giving an attribute a single value and
+    deleting another one. slapd first checks the rights for the whole modify and then fails at
+    that, and a modify that fails in part fails as a whole (RFC 4511, 4.6).
 
-    The two other ways were tried on slapd 2.5.13. A false assertion is answered (122) before
-    rights are looked at. The no-op control destroys data: an add under it leaves attribute
-    types registered in memory that were never stored, and the next entry that is written with
-    one of them cannot be read any more (back-mdb, "internal error in mdb_entry_decode").
+    Two other ways were tried on slapd 2.5.13. A false assertion is answered (122) before the
+    rights are checked. The no-op control destroys data: an add under it leaves attribute types
+    registered in memory that were never stored, and the next entry written with one of them can
+    no longer be read (back-mdb, "internal error in mdb_entry_decode").
     """
     name, value, other = fails_at
     changes: dict[str, list[tuple[Any, list[str]]]] = {

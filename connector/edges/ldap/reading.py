@@ -1,4 +1,4 @@
-"""What a walk reads of the directory: entries as accounts, and who holds an identifier."""
+"""What a walk reads from the directory: entries as accounts, and who holds an identifier."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ MEMBERSHIP = ("member", "uniqueMember")  # by which groups name entries (RFC 451
 _SPELLING = {name.lower(): name for name in (*catalogue.READ, "entryUUID")}
 _KNOWN = frozenset(_SPELLING.values())
 LOCK = "pwdAccountLockedTime"
-_WATCHED = ("supannEtuId", *catalogue.IDENTIFIERS)  # by what students are told apart
+_WATCHED = ("supannEtuId", *catalogue.IDENTIFIERS)  # what tells students apart
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """An entry that was written lately."""
+    """An entry that was written recently."""
 
-    csn: str  # its entryCSN (draft-chu-ldap-csn); "" where it may not be read
+    csn: str  # its entryCSN (draft-chu-ldap-csn); "": it may not be read
     numbers: tuple[str, ...]
     ours: bool  # the latest write was the service account's
     own_password: bool  # inactive, under the provisional policy, and its password was changed
@@ -56,13 +56,13 @@ class Directory(Connection):
         self._lower: Mapping[str, str] = {}  # subtypes of identifiers, by the server's schema
 
     def sibling(self) -> Self:
-        """Another connection to the very server this run works with, for another thread."""
+        """Another connection to the server that this run works with, for another thread."""
         other = super().sibling()
         other._lower = self._lower
         return other
 
     def learn_subtypes(self, definitions: Sequence[str]) -> None:
-        """Read what lies below an identifier in the server's schema as that identifier, too.
+        """Read subtypes of an identifier in the server's schema as that identifier, too.
 
         Args:
             definitions: the attribute types of the schema (RFC 4512, 4.1.2).
@@ -70,14 +70,14 @@ class Directory(Connection):
         self._lower = subtypes(attribute_types(definitions), _WATCHED)
 
     def context(self) -> str:
-        """The naming context that holds the people branch (root DSE, RFC 4512, 5.1)."""
+        """The naming context of the people branch (root DSE, RFC 4512, 5.1)."""
         root = self.attributes_at("", ["namingContexts"], "reading the root DSE")
         contexts = [raw.decode() for raw in (root or {}).get("namingContexts", [])]
         for context in contexts:
             if is_within(self.people_dn, context):
                 return context
         raise DirectoryUntrusted(
-            f"{self.uri} holds no tree with {self.settings.people_dn} "
+            f"{self.uri} has no tree with {self.settings.people_dn} "
             f"(it has {', '.join(contexts) or 'none'})",
             "See directory.uris and directory.people_dn.",
         )
@@ -86,7 +86,7 @@ class Directory(Connection):
         """Every entry of the tree that carries a student number, a uid or an address.
 
         Raises:
-            DirectoryUntrusted: anything but a whole answer.
+            DirectoryUntrusted: the answer is not complete.
         """
         lacking = without_password(self, context)
         holds_one = "".join(f"({name}=*)" for name in catalogue.ADDRESSES)
@@ -95,7 +95,7 @@ class Directory(Connection):
             yield self._account(item, lacking)
 
     def accounts_of(self, context: str, numbers: Sequence[str]) -> list[Account]:
-        """The entries with these student numbers, wherever in the tree."""
+        """The entries with these student numbers, anywhere in the tree."""
         lacking = without_password(self, context, numbers)
         found: list[Account] = []
         for filters in any_of(numbers):
@@ -104,7 +104,7 @@ class Directory(Connection):
         return found
 
     def account_at(self, dn: str) -> Account | None:
-        """The entry with this DN, or None where there is none."""
+        """The entry with this DN, or None if there is none."""
         found = self.entry_at(dn, catalogue.READ, "reading one account")
         if found is None:
             return None
@@ -112,7 +112,7 @@ class Directory(Connection):
         return self._account(found, frozenset() if with_password else frozenset((found.dn,)))
 
     def held_at(self, dn: str) -> tuple[Account | None, str]:
-        """The entry with this DN and its lock, and when its password was changed last, at once."""
+        """The entry at this DN, its lock, and when its password was last changed."""
         names = (*catalogue.READ, "pwdChangedTime", LOCK)
         raw = self.attributes_at(dn, names, "reading one account")
         if raw is None:
@@ -144,7 +144,7 @@ class Directory(Connection):
     def groups_of(self, context: str, dns: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
         """The groups that name entries, by their DNs: (DN of the group, attribute).
 
-        Where slapo-refint watches over them, an entry takes its memberships along.
+        If slapo-refint watches them, deleting an entry removes its memberships.
         """
         found: dict[str, list[tuple[str, str]]] = {}
         for at in range(0, len(dns), TOGETHER):
@@ -160,7 +160,7 @@ class Directory(Connection):
     def moved_since(self, context: str, csn: str) -> list[Moved]:
         """The students' entries that were written at or after a CSN, whoever wrote them.
 
-        ``entryCSN`` is indexed in order, so that slapd looks at nothing else.
+        ``entryCSN`` has an ordering index, so slapd looks at no other entries.
         """
         filters = f"(&(supannEtuId=*)(entryCSN>={escape(csn)}))"
         found = []
@@ -190,9 +190,9 @@ class Directory(Connection):
         ]
 
     def addresses_from(self, context: str, start: str) -> Iterator[tuple[str, str]]:
-        """(DN, address) of every address that begins with ``start``, in any case, and of others."""
+        """(DN, address) of every address that begins with ``start``, in any case, and others."""
         names = catalogue.ADDRESSES
-        cased = "supannAliasLogin"  # caseExactMatch; the others are compared in any case
+        cased = "supannAliasLogin"  # caseExactMatch; the others ignore case
         starts = [(name, start) for name in names if name != cased]
         spellings = itertools.product(*({sign, sign.upper()} for sign in start[:3]))
         starts += [(cased, "".join(signs)) for signs in sorted(spellings)]
@@ -214,7 +214,7 @@ class Directory(Connection):
 
 
 def decode(raw: Attributes) -> dict[str, tuple[str, ...]]:
-    """The attributes that scolpass knows, as text, by their usual spelling."""
+    """The attributes that scolpass knows, as text, under their usual names."""
     found: dict[str, tuple[str, ...]] = {}
     for name, values in raw.items():
         spelled = name if name in _KNOWN or ";" in name else _SPELLING.get(name.lower())

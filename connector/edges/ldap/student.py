@@ -1,6 +1,6 @@
-"""What is done bound as the student: signing in, and a password of their own.
+"""What is done bound as the student: signing in, and changing the password.
 
-Each has a connection of its own, to the server that the run works with.
+Each uses a connection of its own, to the server that the run works with.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def lets_in(directory: Connection, dn: str, password: SecretStr) -> bool:
     """Whether the directory lets this person in: one bind, counted by its policy.
 
     Raises:
-        DirectoryUntrusted: it gave no answer, or one that says nothing of the password.
+        DirectoryUntrusted: it gave no answer, or one that says nothing about the password.
     """
     with _as_student(directory, dn, password) as connection:
         return connection is not None
@@ -48,15 +48,15 @@ def change_password(directory: Connection, dn: str, old: SecretStr, new: SecretS
 
     Raises:
         OldPasswordRefused: the old password does not let the student in.
-        Refused: the directory does not take the new one.
-        DirectoryUntrusted: no answer, and the new password does not let the student in.
+        Refused: the directory does not accept the new one.
+        DirectoryUntrusted: no answer, and the new password does not work.
     """
     doing = "changing the password of"
     try:
         with _as_student(directory, dn, old) as connection:
             if connection is None:
                 raise OldPasswordRefused(
-                    f"{doing} {dn}: the old one does not let in", "Sign in again."
+                    f"{doing} {dn}: the old one does not work", "Sign in again."
                 )
             connection.extend.standard.modify_password(None, octets(old), octets(new))
             refused = connection.result["result"] != 0
@@ -67,11 +67,11 @@ def change_password(directory: Connection, dn: str, old: SecretStr, new: SecretS
             raise OldPasswordRefused(error.message, "Sign in again.") from error
         raise error
     except LDAPException as error:
-        # Sent, and its answer lost: what the directory says now tells what became of it.
+        # Sent, and the answer lost: trying the new password shows whether it was set.
         if not lets_in(directory, dn, new):
             raise DirectoryUntrusted(
                 f"{doing} {dn} on {directory.uri}: no answer ({first_line(error)})",
-                "The old password stands; try again.",
+                "The old password is still valid; try again.",
             ) from error
 
 
@@ -79,7 +79,7 @@ def change_password(directory: Connection, dn: str, old: SecretStr, new: SecretS
 def _as_student(
     directory: Connection, dn: str, password: SecretStr
 ) -> Iterator[ldap3.Connection | None]:
-    """A connection of its own, bound as somebody; None: they are not let in."""
+    """A connection bound as this person; None: they are not let in."""
     doing = f"binding as {dn} on {directory.uri}"
     try:
         connection = open_connection(directory.uri, directory.settings)
@@ -87,7 +87,7 @@ def _as_student(
         raise DirectoryUntrusted(f"{doing} failed: {unreachable(error)}") from error
     try:
         try:
-            # An empty password would be taken for no bind at all (RFC 4513, 5.1.2).
+            # An empty password would make it an unauthenticated bind (RFC 4513, 5.1.2).
             bound = bool(password.get_secret_value()) and let_in(connection, dn, password)
         except LDAPExceptionError as error:
             raise DirectoryUntrusted(f"{doing} failed: {unreachable(error)}") from error

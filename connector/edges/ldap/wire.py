@@ -1,4 +1,4 @@
-"""One connection of ldap3's: opened with TLS, bound, asked, closed.
+"""One ldap3 connection: opened with TLS, bound, searched, closed.
 
 ldap3 is used without its own schema checks (``get_info=NONE``): the server has the last word, and
 reading is several times faster.
@@ -20,14 +20,14 @@ from connector.edges.ldap.attributes import Found
 from connector.edges.ldap.ber import take_entries, watch_entries
 from connector.settings.sections import Directory as DirectorySettings
 
-MANAGE_DSA_IT = ("2.16.840.1.113730.3.4.2", False, None)  # referral objects are entries, too
-TLS_FAILED = "no TLS, "  # how the reason begins, where no password was sent
+MANAGE_DSA_IT = ("2.16.840.1.113730.3.4.2", False, None)  # referral objects are entries like others
+TLS_FAILED = "no TLS, "  # how the reason begins if no password was sent
 
 ldap3.set_config_parameter("CASE_INSENSITIVE_ATTRIBUTE_NAMES", False)  # plain dicts: faster reads
 
 
 def open_connection(uri: str, settings: DirectorySettings) -> ldap3.Connection:
-    """An anonymous connection, its TLS in place and checked."""
+    """An anonymous connection, with TLS established and checked."""
     tls = ldap3.Tls(
         validate=ssl.CERT_REQUIRED,
         ca_certs_file=str(settings.ca_file) if settings.ca_file else None,
@@ -58,11 +58,11 @@ def open_connection(uri: str, settings: DirectorySettings) -> ldap3.Connection:
 
 
 def ask(connection: ldap3.Connection, base: str, **search: Any) -> list[Found]:
-    """One search and the entries it found; its result code is the connection's.
+    """One search and the entries it found; the connection has its result code.
 
     Aliases are not followed, and referral objects are entries like others.
     """
-    take_entries(connection)  # what a search that failed half-way has left
+    take_entries(connection)  # left from a search that failed half-way
     connection.search(
         base, dereference_aliases=ldap3.DEREF_NEVER, controls=[MANAGE_DSA_IT], **search
     )
@@ -70,30 +70,30 @@ def ask(connection: ldap3.Connection, base: str, **search: Any) -> list[Found]:
 
 
 def let_in(connection: ldap3.Connection, dn: str, password: SecretStr) -> bool:
-    """Bind a connection as somebody; whether the directory lets them in."""
+    """Bind a connection as this person; returns whether the directory lets them in."""
     return bool(connection.rebind(user=dn, password=octets(password)))
 
 
 def octets(password: SecretStr) -> bytes:
-    """A password as the directory compares it.
+    """A password as the bytes that the directory compares.
 
-    As text ldap3 would rewrite it by SASLprep (RFC 4013), which neither slapd nor other clients
-    do: ``²`` would become ``2``.
+    ldap3 would rewrite text by SASLprep (RFC 4013), which neither slapd nor other clients do:
+    ``²`` would become ``2``.
     """
     return password.get_secret_value().encode()
 
 
 def disconnect(connection: ldap3.Connection) -> None:
-    """Close a connection, whatever state it is in."""
+    """Close a connection in whatever state it is."""
     with suppress(LDAPException, OSError):
         connection.unbind()
 
 
 def unreachable(error: LDAPException) -> str:
-    """Why there is no connection, without ldap3's wrapping of TLS' own words."""
+    """Why there is no connection, in TLS' own words without ldap3's wrapping."""
     said = first_line(error)
     if "doesn't match any name" in said:  # followed by all of the certificate
-        return f"{TLS_FAILED}the certificate is another host's"
+        return f"{TLS_FAILED}the certificate belongs to another host"
     if found := re.search(r"\[SSL: \w+\] (.+?) \(_ssl\.c", said):
         return f"{TLS_FAILED}{found[1]}"
     if re.search(r"ssl wrapping|wrap socket|startTLS", said):
@@ -102,7 +102,7 @@ def unreachable(error: LDAPException) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of what an error says, or its name."""
+    """The first line of an error's message, or its name."""
     text = str(error).strip() or type(error).__name__
     return text.splitlines()[0]
 

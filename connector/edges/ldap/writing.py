@@ -1,4 +1,4 @@
-"""The only add, modify and delete of scolpass: one change, one guarded request."""
+"""The only add, modify and delete in scolpass: one guarded request for each change."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from connector.edges.ldap.wire import ask, first_line
 from connector.errors import NoAnswer, Refused
 
 _NAMED = 5  # of the entries in the way
-UNIQUE = frozenset({"uid", "mail", "supannEtuId"})  # what the overlay unique watches over
+UNIQUE = frozenset({"uid", "mail", "supannEtuId"})  # what the overlay unique watches
 
 
 def write(connection: Any, change: Change, password_hash: SecretStr | None) -> None:
-    """Make one change; ``password_hash`` takes the place of the plan's marker.
+    """Make one change; ``password_hash`` replaces the plan's marker.
 
     Raises:
-        NoAnswer: nobody can say whether it was made but who reads the entry.
-        Transient: the server was busy; the entry must be read before another try, too.
-        Refused: the server said no, also because the guard no longer holds (RFC 4528).
+        NoAnswer: only reading the entry can tell whether the change was made.
+        Transient: the server was busy; here, too, the entry must be read before another try.
+        Refused: the server refused, perhaps because the guard no longer holds (RFC 4528).
     """
     doing = "adding" if change.adds else "deleting" if change.deletes else "modifying"
     try:
@@ -92,16 +92,16 @@ def _encode(name: str, values: tuple[str, ...], password_hash: SecretStr | None)
 def _assertion(change: Change) -> Any:
     text = change.guard[0] if len(change.guard) == 1 else "(&" + "".join(change.guard) + ")"
     if UNIQUE & change.attributes.keys():
-        # slapo-unique looks for twins under the request's own controls, so slapd asserts the
-        # guard of the branch's top entry, too, which is no person and must pass.
+        # slapo-unique searches under the request's own controls, so slapd asserts the
+        # guard on the branch's top entry, too, which is not a person and must pass.
         text = f"(|(!(objectClass=person)){text})"
     return assertion_control(ASSERTION, text)
 
 
 def _not_a_leaf(connection: ldap3.Connection, doing: str, dn: str) -> Refused:
-    """The error for an entry that cannot be deleted as others stand below it, which it names."""
+    """The error for an entry that cannot be deleted because of those below it; it names them."""
     found: list[Found] = []
-    with suppress(LDAPException):  # then they are not named
+    with suppress(LDAPException):  # in that case they are not named
         found = ask(
             connection,
             dn,
@@ -122,5 +122,5 @@ def _not_a_leaf(connection: ldap3.Connection, doing: str, dn: str) -> Refused:
 
 
 def _no_answer(doing: str, dn: str, error: LDAPException) -> NoAnswer:
-    """The error for a request whose answer never came: only a read can tell what happened."""
+    """The error for a request that was never answered: only a read can tell what happened."""
     return NoAnswer(f"{doing} {dn}: no answer ({first_line(error)})")

@@ -94,7 +94,7 @@ class Problems:
         return answer
 
     async def nowhere(self, request: Request) -> Response:
-        """There is no such page."""
+        """This page does not exist."""
         return self.reception.problem(self.reception.receive(request), "not_found", 404)
 
     def _message(self, visitor: Visitor, name: str, status: int = 200) -> Response:

@@ -65,7 +65,7 @@ def test_completion_offers_the_commands_with_their_lines() -> None:
     with typer.Context(group, info_name="scolpass") as context:
         offered = {one.value: one.help for one in group.shell_complete(context, "re")}
     assert set(offered) == {"resync", "reissue", "resume", "rename", "rebuild"}
-    assert offered["resume"] == "Take a suspension back."
+    assert offered["resume"] == "End a suspension."
 
 
 def _recorded() -> set[str]:

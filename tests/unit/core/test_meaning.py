@@ -35,7 +35,7 @@ PARIS = ZoneInfo("Europe/Paris")
         ("pwdEndTime", "20271231230000Z", "the bind is refused from 01/01/2028 00:00"),
         ("pwdStartTime", supann.SUSPENDED_UNTIL, "closed while suspended"),
         ("pwdStartTime", "20270101000000Z", "the bind is refused until 01/01/2027 01:00"),
-        ("pwdReset", "TRUE", "opens nothing but the change of the password"),
+        ("pwdReset", "TRUE", "opens nothing but a change of the password"),
         ("mail", "lea.martin@etu.umontpellier.fr", ""),
     ],
 )
