@@ -11,6 +11,7 @@ from itertools import groupby
 from types import SimpleNamespace
 
 from connector.core.addresses import refused_address
+from connector.core.characters import seen
 from connector.core.feed import identity
 from connector.core.model import Enrolment, Known
 from connector.edges.journal import Journal
@@ -81,5 +82,6 @@ def _with_rows(journal: Journal) -> Iterator[tuple[str, Known, list[Enrolment]]]
 
 
 def _harmless(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula (OWASP, CSV injection)."""
+    """A cell that reads as it is, and that no spreadsheet takes for a formula (OWASP)."""
+    cell = seen(cell)  # first: what nobody sees could stand before a formula
     return f"'{cell}" if cell.startswith(_FORMULAS) else cell

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from pydantic import SecretStr
 
+from connector.core.characters import seen
 from connector.core.evidence import zulu
 from connector.edges import smtp
 from connector.edges.http_post import post
@@ -59,13 +60,19 @@ def _mail(alert: Alert, mail: Mail, to: Sequence[str], institution: str) -> None
             "Set mail.enabled = true, or write a URL into the file alerts.webhook_url_file.",
         )
     incident = alert.incident
+    what, cure = _as_read(incident.what), _as_read(incident.cure)
     body = (
-        f"{incident.what}\n\n"
-        f"What to do:\n\n    {incident.cure}\n\n"
+        f"{what}\n\n"
+        f"What to do:\n\n    {cure}\n\n"
         f"Incident {incident.key}, at {zulu(alert.at)}, on {socket.gethostname()}.\n"
         "It is told once; the log says when it is resolved.\n"
     )
-    smtp.send(mail, to, f"[scolpass] {institution}: {incident.what}", body)
+    smtp.send(mail, to, f"[scolpass] {institution}: {what}", body)
+
+
+def _as_read(text: str) -> str:
+    """A text on one line, without characters that nobody sees: it may name what others wrote."""
+    return " ".join(seen(text).split())
 
 
 def _post(alert: Alert, webhook: Callable[[], SecretStr | None], institution: str) -> None:
@@ -76,8 +83,8 @@ def _post(alert: Alert, webhook: Callable[[], SecretStr | None], institution: st
         url,
         {
             "incident": alert.incident.key,
-            "what": alert.incident.what,
-            "cure": alert.incident.cure,
+            "what": _as_read(alert.incident.what),
+            "cure": _as_read(alert.incident.cure),
             "institution": institution,
             "host": socket.gethostname(),
             "at": zulu(alert.at),

@@ -182,7 +182,7 @@ def world(journal: Journal, server: MailServer, hook: Hook) -> World:
     return World(journal, server, hook)
 
 
-wait_until = partial(waiting.wait_until, seconds=20)
+wait_until = partial(waiting.wait_until, seconds=120)
 
 
 # --- nobody is told -------------------------------------------------------------------------------

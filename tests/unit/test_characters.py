@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 from jinja2 import DictLoader
+from pydantic import SecretStr
 from rich.console import Console
 
 from connector.check import show_checkup
@@ -18,10 +20,14 @@ from connector.core.characters import misleading, seen
 from connector.core.enrolment import clean
 from connector.core.model import Action, Change, Held, Outcome, Plan, Rejection, Verdict
 from connector.core.newcomers import damaged
-from connector.desk import letter_text
+from connector.desk import contacts, letter_text
+from connector.edges import smtp
+from connector.notify import ways
+from connector.notify.incidents import Incident
 from connector.render import machine as render
 from connector.render import person
 from connector.render import plan as render_plan
+from connector.settings.sections import Mail
 from connector.walk.execution import Report
 from connector.web.first_connection import pages
 from tests.support.reports import prepared_of
@@ -125,6 +131,36 @@ def test_on_a_page_a_sign_is_gone_or_escaped(character: str) -> None:
     Reader().feed(made)
     assert tags == ["p"]
     assert misleading(made.replace("\n", "")) is None
+
+
+@pytest.mark.parametrize("character", SIGNS)
+def test_an_alert_holds_no_such_sign_and_its_subject_is_one_line(
+    character: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f"Mar{SIGNS[character]}tin"
+    sent: list[str] = []
+    posted: list[dict[str, Any]] = []
+    monkeypatch.setattr(smtp, "send", lambda _mail, _to, *texts: sent.extend(texts))
+    monkeypatch.setattr(ways, "post", lambda _url, body: posted.append(body))
+    alert = ways.Alert(Incident("failing", text, f"see {text}"), datetime(2026, 7, 14, tzinfo=UTC))
+    mail = Mail(sender="scolpass@example.org", enabled=True)
+    given = ways.ways(mail, ["it@example.org"], lambda: SecretStr("https://example.org/x"), "Univ")
+    for send in given.values():
+        send(alert)
+    subject, body = sent
+    assert subject.isprintable()
+    for told in (subject, body, posted[0]["what"], posted[0]["cure"]):
+        assert misleading(told.replace("\n", "")) is None
+        assert "Mar" in told
+        assert "tin" in told
+
+
+@pytest.mark.parametrize("character", SIGNS)
+@pytest.mark.parametrize("text", ["Mar{}tin", "{}=1+1", "{}@x", "={}1"])
+def test_a_cell_of_a_list_holds_no_such_sign_and_is_no_formula(text: str, character: str) -> None:
+    cell = contacts._harmless(text.format(SIGNS[character]))
+    assert misleading(cell.replace("\n", "")) is None
+    assert not cell.startswith(contacts._FORMULAS)
 
 
 @pytest.mark.parametrize("character", INVISIBLE)
