@@ -34,8 +34,8 @@ test: system-tests ready ## set everything up and run the tests, against real sl
 	SCOLPASS_TEST_DIRECTORY=$$way $(BIN)/python -m pytest $(TESTFLAGS) $(TEST)
 
 .PHONY: test-long
-test-long: ## what takes long: an hour of faults, thousands at once, many examples of each property
-	@TEST_TIER=long $(MAKE) test TESTFLAGS="-q -ra -m sized"
+test-long: ## all cases of all tables, an hour of faults, thousands at once, many examples of each property
+	@TEST_TIER=long $(MAKE) test
 	@$(MAKE) test TEST="tests/unit tests/e2e/test_model.py" TESTFLAGS="-q -ra -n auto --hypothesis-profile thorough"
 
 .PHONY: test-lowest

@@ -24,6 +24,7 @@ from tests.support.directory import Directory, Stock, Way, choose_way
 from tests.support.mail import MailServer
 from tests.support.postgres import Database, postgres, postgres_server
 from tests.support.rabbitmq import Broker
+from tests.support.tier import LONG, left_out
 from tests.support.workspace import Result, Workspace
 
 __all__ = ["postgres", "postgres_server"]  # fixtures of their own module
@@ -66,6 +67,15 @@ def pytest_configure(config: pytest.Config) -> None:
         hypothesis.settings.load_profile("scolpass")
     if config.getoption("--hypothesis-seed", None) is None:
         config.option.hypothesis_seed = str(secrets.randbelow(2**32))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    named = config.option.keyword or any("::" in argument for argument in config.args)
+    if LONG or named:
+        return
+    left = left_out(items)
+    config.hook.pytest_deselected(items=[item for item in items if item.nodeid in left])
+    items[:] = [item for item in items if item.nodeid not in left]
 
 
 @pytest.hookimpl(optionalhook=True)

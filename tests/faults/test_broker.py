@@ -26,7 +26,7 @@ from connector.inbox import events
 from tests.support import waiting
 from tests.support.events import Body, forwarding
 from tests.support.rabbitmq import Broker, Letter
-from tests.support.tier import size, sized
+from tests.support.tier import size
 from tests.support.walk import Walk
 
 Batch = Sequence[tuple[str, bytes]]
@@ -538,7 +538,6 @@ def test_an_error_that_nobody_foresaw_ends_the_consumer_and_loses_nothing(desk: 
 # --- very many ------------------------------------------------------------------------------------
 
 
-@sized
 def test_a_burst_is_in_the_journal_in_batches(desk: Desk) -> None:
     desk.declared()
     bodies = some(BURST)

@@ -18,7 +18,7 @@ from tests.support.events import activation, change_password, drop, event
 from tests.support.mail import MailServer
 from tests.support.postgres import Database
 from tests.support.proxy import Proxy
-from tests.support.tier import LONG, size, sized
+from tests.support.tier import LONG, size
 from tests.support.waiting import wait_until
 from tests.support.walk import Row, Walk, student, students
 from tests.support.workspace import Workspace, write_secret
@@ -250,7 +250,6 @@ def test_a_journal_that_is_locked_takes_no_event_and_loses_none(walk: Walk) -> N
 # --- a flood ------------------------------------------------------------------------------------
 
 
-@sized
 def test_a_flood_of_events_is_applied_to_the_last(walk: Walk) -> None:
     """By webhook and spool, in an order that is nobody's: the latest of each student stands."""
     workspace = walk.workspace
@@ -386,7 +385,6 @@ def test_a_postgresql_that_is_not_there_yet_is_waited_for(walk: Walk, postgres: 
 # --- killed, time and again ---------------------------------------------------------------------
 
 
-@sized
 @pytest.mark.timeout(0 if LONG else 600)
 def test_a_leader_that_is_killed_at_random_loses_nothing(walk: Walk) -> None:
     """With activations flowing: what was acknowledged is done, what was begun is settled."""

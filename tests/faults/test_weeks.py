@@ -15,7 +15,7 @@ import pytest
 from connector.inbox.events import accept
 from tests.support.daemon import two_lanes
 from tests.support.events import activation, change_password, forwarding
-from tests.support.tier import size, sized
+from tests.support.tier import size
 from tests.support.walk import Walk, students
 from tests.support.workspace import Workspace
 
@@ -35,8 +35,8 @@ def _held() -> tuple[int, int, int]:
     return pages * resource.getpagesize(), descriptors, threading.active_count()
 
 
-@sized
 @pytest.mark.timeout(900)
+@pytest.mark.long
 def test_nothing_grows_over_the_weeks(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace = walk.workspace
     rows = [dict(row) for row in students(50)]

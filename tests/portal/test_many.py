@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from connector.activation.visits import Step
 from connector.web.first_connection.routes import PATHS, START
 from tests.portal.common import ACTIVE, FORM, GOOD, STEPS, Site, Student, Visitor, at
-from tests.support.tier import size, sized
+from tests.support.tier import size
 from tests.support.waiting import wait_until
 from tests.support.walk import students
 
@@ -34,7 +34,6 @@ def activates(site: Site, who: Student) -> float:
     return longest
 
 
-@sized
 def test_very_many_students_activate_at_once(own_site: Callable[..., Site]) -> None:
     site = own_site(students(MANY))
     everybody = [site.student() for _ in range(MANY)]

@@ -29,7 +29,7 @@ from tests.support.daemon import Daemon, new_webhook_secret, running
 from tests.support.directory import Directory
 from tests.support.events import activation, drop, forwarding
 from tests.support.rabbitmq import Broker
-from tests.support.tier import LONG, sized
+from tests.support.tier import LONG
 from tests.support.waiting import wait_until
 from tests.support.walk import Walk, students
 from tests.support.workspace import Workspace, write_secret
@@ -77,7 +77,6 @@ class Senders:
         return False
 
 
-@sized
 @pytest.mark.timeout(int(MINUTES * 60) + 600)
 def test_what_was_sent_is_in_the_directory_after_all_that(
     workspace: Workspace, broker: Broker

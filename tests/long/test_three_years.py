@@ -35,7 +35,7 @@ from tests.support.reference import (
     noon,
     seen,
 )
-from tests.support.tier import LONG, size, sized
+from tests.support.tier import LONG, size
 from tests.support.walk import YEAR, Walk
 from tests.support.workspace import Workspace
 
@@ -341,7 +341,6 @@ def namesakes(university: University) -> None:
 # --- the test -----------------------------------------------------------------------------------
 
 
-@sized
 @pytest.mark.timeout(0 if LONG else 900)
 def test_three_years_of_a_university_end_as_the_contract_says(
     workspace: Workspace, pytestconfig: pytest.Config
