@@ -15,7 +15,9 @@ import pytest
 
 LONG = os.environ.get("TEST_TIER") == "long"
 CASES = 3  # of a table, in the gate
-_SERVERS = ("tests/directory/", "tests/faults/", "tests/web/", "tests/portal/", "tests/e2e/")
+_SERVERS = tuple(
+    f"tests/{room}/" for room in ("directory", "faults", "web", "portal", "e2e", "letters")
+)
 
 
 def size(gate: int, long: int) -> int:

@@ -19,68 +19,10 @@ from hypothesis import strategies as st
 
 from connector.core.enrolment import FIELDS
 from connector.core.model import Feed, Rejection, Status
-from connector.core.rules import Institution
-from connector.edges.register import read_register, read_rows
+from connector.edges.register import read_rows
 from connector.errors import FeedRefused
-from connector.settings.sections import CsvSource, SqlSource
-from tests.support.postgres import USER
-from tests.support.postgres import Database as PostgresDatabase
-from tests.support.waiting import wait_until
-
-UM = Institution(
-    name="Université de Montpellier", uai="0342490X", mail_domain="etu.umontpellier.fr"
-)
-TODAY = date(2026, 11, 24)
-
-HEADER = "student_number;family_name;first_name;birth_date;academic_year;status"
-LEA = "1;Martin;Léa;10/10/1990;2026;E"
-ZOE = "2;Durand;Zoé;11/10/1990;2026;R"
-ANA = "3;Petit;Ana;12/10/1990;2026;A"
-
-
-def text(*lines: str, end: str = "\n") -> str:
-    return "".join(line + end for line in lines)
-
-
-GOOD = text(HEADER, LEA, ZOE, ANA)
-
-
-class Folder:
-    """A folder with csv exports."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.file = path / "enrolments.csv"
-
-    def source(self, content: str | bytes = GOOD, **options: object) -> CsvSource:
-        self.file.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return self.at(self.file, **options)
-
-    def at(self, path: Path | str, **options: object) -> CsvSource:
-        return CsvSource.model_validate({"kind": "csv", "path": str(path)} | options)
-
-    def read(self, content: str | bytes = GOOD, **options: object) -> Feed:
-        return read(self.source(content, **options))
-
-    def refusal(self, content: str | bytes, **options: object) -> FeedRefused:
-        return refusal(self.source(content, **options))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    return Folder(tmp_path)
-
-
-def read(source: CsvSource | SqlSource) -> Feed:
-    return read_register(source, today=TODAY, institution=UM)
-
-
-def refusal(source: CsvSource | SqlSource) -> FeedRefused:
-    with pytest.raises(FeedRefused) as refused:
-        read(source)
-    assert refused.value.exit_status == 4
-    assert refused.value.cure
-    return refused.value
+from connector.settings.sections import SqlSource
+from tests.support.feeds import ANA, GOOD, HEADER, LEA, TODAY, UM, ZOE, Folder, read, refusal, text
 
 
 def places(feed: Feed) -> list[tuple[int | None, str]]:
@@ -799,7 +741,6 @@ COLUMNS_OF_N = (
 )
 NEVER_BEGINS = f"{ENDLESS} SELECT count(*) FROM n"  # noqa: S608
 NEVER_ENDS = f"{ENDLESS} SELECT {COLUMNS_OF_N} FROM n"  # noqa: S608
-SERIES = f"SELECT {COLUMNS_OF_N} FROM generate_series(1, %d) AS x"  # noqa: S608
 
 
 @pytest.mark.parametrize(
@@ -819,35 +760,3 @@ def test_a_query_that_never_ends_is_refused_in_time(database: Database, query: s
 
 def test_a_query_within_its_time_is_read(database: Database) -> None:
     assert read(database.source(time_limit=3600)).distinct == 2
-
-
-def server_source(server: PostgresDatabase, query: str) -> SqlSource:
-    options = {"kind": "sql", "url": server.url, "query": query, "time_limit": 2}
-    return SqlSource.model_validate(options)
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        pytest.param("SELECT pg_sleep(3600)", id="no first row"),
-        pytest.param(SERIES % 10**12, id="no last"),
-    ],
-)
-def test_a_query_that_never_ends_on_a_server_is_refused_and_ended_there(
-    postgres: PostgresDatabase, query: str
-) -> None:
-    refused = refusal(server_source(postgres, query))
-    assert "source.time_limit = 2 seconds" in refused.message
-    active = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND usename = %s"
-    with postgres.administering() as connection:
-        wait_until(lambda: connection.execute(active, [USER]).fetchone() == (0,))
-
-
-def test_a_server_that_hangs_in_a_query_is_given_up_in_time(postgres: PostgresDatabase) -> None:
-    with closing(
-        read_rows(server_source(postgres, SERIES % 5000), today=TODAY, institution=UM)
-    ) as reading:
-        next(reading)
-        with postgres.server.paused(), pytest.raises(FeedRefused) as refused:
-            list(reading)
-    assert "source.time_limit = 2 seconds" in refused.value.message
