@@ -176,7 +176,7 @@ def rename(context: Context, number: str, reason: str) -> Report:
             f"{doing}: no row in the register gives their name: {trouble}",
             "See `scolpass show`; `scolpass resync --force` takes the current rows.",
         )
-    return _walk(context, number, "rename", reason, doing, rename=True)
+    return _walk(context, number, "rename", reason, doing, Action.RENAME)
 
 
 def whom_to_erase(context: Context, number: str) -> str:
@@ -218,7 +218,7 @@ def erase(context: Context, number: str, reason: str) -> Report | None:
             f"{doing}: the account is {decision.state.value if decision.state else 'in use'}",
             "Only an expired account is erased on request.",
         )
-    return _walk(context, number, "erase", reason, doing, erase=True)
+    return _walk(context, number, "erase", reason, doing, Action.ERASE)
 
 
 def _may_be_made(context: Context, number: str) -> bool:
@@ -252,12 +252,14 @@ def _walk(
     command: str,
     reason: str,
     doing: str,
-    *,
-    rename: bool = False,
-    erase: bool = False,
+    asked: Action | None = None,
 ) -> Report:
-    """The walk over one student, after its fact was recorded; a change that fails raises."""
+    """The walk over one student, after its fact was recorded; a change that fails raises.
+
+    ``asked``: the action that no plan would make by itself, and that is wanted of this walk.
+    """
     current = context.journal.overrides([number]).get(number, Override())
+    rename, erase = asked is Action.RENAME, asked is Action.ERASE
     override = replace(current, rename=rename, erase=erase, reason=reason)
     scope = replace(over(number), overrides={number: override})
     report = reconcile(context, scope, command, reason=reason)

@@ -19,10 +19,10 @@ from connector.errors import UsageError
 from connector.walk import planning
 from connector.walk.context import Context
 from connector.walk.execution import Report
-from connector.walk.gather import rows_digest
 from connector.walk.planning import Prepared, Scope
 from connector.walk.reconcile import reconcile_revised
 from connector.walk.recovery import recover
+from connector.walk.rows import rows_digest
 
 Left = tuple[tuple[str, str], ...]  # student number, and why the change was not undone
 

@@ -32,8 +32,8 @@ from connector.core.why import (
 from connector.desk.doors import Doors
 from connector.errors import NotManaged
 from connector.walk.context import Context
-from connector.walk.gather import all_rows
 from connector.walk.planning import Prepared, Scope, prepare
+from connector.walk.rows import all_rows
 
 EVENTS_SHOWN = timedelta(days=30)  # an older rejected event explains nothing about today
 

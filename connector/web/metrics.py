@@ -80,6 +80,12 @@ class Metrics:
         self._asked: Callable[[], None] | None = None
         self._scraping = threading.Lock()
         self.registry.register(_Refresh(self._ask))
+        self._define_what_the_journal_counts()
+        self._define_what_this_process_does()
+        self._define_events_and_mails()
+        self._define_sign_ins()
+
+    def _define_what_the_journal_counts(self) -> None:
         self._stale = Gauge(
             "scolpass_metrics_stale",
             "1 if what only the journal knows could not be read at this scrape and is from before.",
@@ -107,6 +113,8 @@ class Metrics:
             "Changes of the latest plan that are held until they are approved, by action.",
             "action",
         )
+
+    def _define_what_this_process_does(self) -> None:
         self._runs = Counter(
             "scolpass_runs",
             "Runs of this process, by command and exit status.",
@@ -118,6 +126,25 @@ class Metrics:
             "When the last good full run began, in seconds since 1970; 0: none known.",
             registry=self.registry,
         )
+        self._latency = Histogram(
+            "scolpass_directory_latency_seconds",
+            "Seconds until the directory answered, by kind of operation.",
+            ("operation",),
+            buckets=_LATENCY,
+            registry=self.registry,
+        )
+        self._unsent = Gauge(
+            "scolpass_alerts_unsent",
+            "Alerts of open incidents that have not reached those who are to be told, by all ways.",
+            registry=self.registry,
+        )
+        self._leader = Gauge(
+            "scolpass_leader",
+            "1 if this process leads, 0 if it stands by.",
+            registry=self.registry,
+        )
+
+    def _define_events_and_mails(self) -> None:
         self._events = Counter(
             "scolpass_events",
             "Events that arrived at this process, by the way they came in and what became of them.",
@@ -154,6 +181,8 @@ class Metrics:
         )
         for reason in REFUSALS:
             self._refusals.labels(reason)
+
+    def _define_sign_ins(self) -> None:
         self._sign_ins = Counter(
             "scolpass_sign_ins", "Students who were let in.", registry=self.registry
         )
@@ -165,23 +194,6 @@ class Metrics:
         )
         for reason in NotLetIn.REASONS:
             self._not_let_in.labels(reason)
-        self._latency = Histogram(
-            "scolpass_directory_latency_seconds",
-            "Seconds until the directory answered, by kind of operation.",
-            ("operation",),
-            buckets=_LATENCY,
-            registry=self.registry,
-        )
-        self._unsent = Gauge(
-            "scolpass_alerts_unsent",
-            "Alerts of open incidents that have not reached those who are to be told, by all ways.",
-            registry=self.registry,
-        )
-        self._leader = Gauge(
-            "scolpass_leader",
-            "1 if this process leads, 0 if it stands by.",
-            registry=self.registry,
-        )
 
     def _table(
         self,

@@ -171,6 +171,10 @@ def the_other_way_round(story: Story) -> None:
         "ldapwhoami -x -e ppolicy -D $HIM -y lukasz.password",
         lambda ran: ran.status == 0 and ran.says("Password must be changed"),
     )
+    _event_first(story)
+
+
+def _event_first(story: Story) -> None:
     story.say("This time the portal's event comes first. Łukasz has nothing redirected.")
     backup = "lukasz@example.net"
     story.event(

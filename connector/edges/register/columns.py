@@ -38,9 +38,9 @@ class Columns:
         file: str,
         today: date,
         institution: Institution,
-        fold: bool = False,
     ) -> None:
-        places = _places(found, source.columns, where, fold)
+        # A database may write the names of its columns in another case than the query.
+        places = _places(found, source.columns, where, fold=source.kind == "sql")
         self._file = file
         self._fields = tuple(places)
         self._pick: Callable[[Sequence[Any]], tuple[Any, ...]] = itemgetter(*places.values())

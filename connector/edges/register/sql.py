@@ -56,7 +56,6 @@ def sql_rows(
             file=SQL,
             today=today,
             institution=institution,
-            fold=True,
         )
         line = 0
         for line, record in records:
@@ -64,6 +63,27 @@ def sql_rows(
                 yield found.row(line, record)
     if not line:
         raise refused(where, "it has no rows", "Run the query by hand in the database")
+
+
+def _streamed(
+    connection: Connection, source: SqlSource, where: str, give_up: float
+) -> Generator[_Line, None, None]:
+    """The names of the columns, then the rows as the driver hands them out."""
+    result = connection.exec_driver_sql(source.query)
+    if not result.returns_rows:
+        raise refused(where, "it is no query that returns rows", "Write a SELECT")
+    yield 0, tuple(result.keys())
+    cursor = result.cursor
+    try:
+        for line, record in enumerate(result, start=1):
+            if monotonic() > give_up:
+                raise _too_long(source, where)
+            yield line, record
+    finally:
+        # SQLAlchemy leaves it open where the connection is lost.
+        with suppress(Exception):
+            if cursor is not None:
+                cursor.close()
 
 
 def _fetched(source: SqlSource, where: str, sought: Sought | None) -> Generator[_Line, None, None]:
@@ -99,21 +119,7 @@ def _fetched(source: SqlSource, where: str, sought: Sought | None) -> Generator[
             if sought is not None and (few := _narrowed(connection, source, sought, give_up)):
                 yield from few
                 return
-            result = connection.exec_driver_sql(source.query)
-            if not result.returns_rows:
-                raise refused(where, "it is no query that returns rows", "Write a SELECT")
-            yield 0, tuple(result.keys())
-            cursor = result.cursor
-            try:
-                for line, record in enumerate(result, start=1):
-                    if monotonic() > give_up:
-                        raise _too_long(source, where)
-                    yield line, record
-            finally:
-                # SQLAlchemy leaves it open where the connection is lost.
-                with suppress(Exception):
-                    if cursor is not None:
-                        cursor.close()
+            yield from _streamed(connection, source, where, give_up)
     except FeedRefused:
         raise
     except ImportError as error:
