@@ -27,7 +27,7 @@ from alembic.script import ScriptDirectory
 
 from connector.core.model import Enrolment, Override, Status
 from connector.edges.journal import Tables, open_journal, tables_at
-from connector.edges.journal.tables import HEAD, metadata
+from connector.edges.journal.tables import HEAD, as_made
 from connector.errors import JournalUntrusted
 from tests.support.concurrency import in_parallel
 
@@ -199,14 +199,14 @@ def as_made_new(connection: sa.Connection) -> Shape:
     with connection.begin_nested():
         for table in sa.inspect(connection).get_table_names():
             connection.exec_driver_sql(f"DROP TABLE {table}")
-        metadata.create_all(connection)
+        as_made().create_all(connection)
         return shape(connection)
 
 
 def assert_current(url: str) -> None:
     with connected(url) as connection:
         context = MigrationContext.configure(connection, opts={"compare_server_default": True})
-        assert compare_metadata(context, metadata) == []
+        assert compare_metadata(context, as_made()) == []
         assert shape(connection) == as_made_new(connection)
 
 

@@ -7,7 +7,7 @@ from enum import Enum
 import sqlalchemy as sa
 import structlog
 
-from connector.edges.journal.tables import HEAD, alembic_version, meta, metadata
+from connector.edges.journal.tables import HEAD, alembic_version, as_made, meta
 from connector.errors import JournalUntrusted
 
 log = structlog.get_logger()
@@ -58,7 +58,7 @@ def bring_up_to_date(engine: sa.Engine, place: str) -> None:
         )
         found = _revision(connection)  # another one may have been quicker
         if found is None:
-            metadata.create_all(connection)
+            as_made().create_all(connection)
             connection.execute(sa.insert(meta).values(key="schema", value=_LEFT_ALONE))
             connection.execute(sa.insert(alembic_version).values(version_num=HEAD))
         elif found != HEAD:
