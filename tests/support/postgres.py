@@ -157,14 +157,19 @@ class Server:
         self.start()
 
     def pause(self) -> None:
-        """Let it hang: connections are accepted by the kernel, and nothing answers."""
+        """Let it hang: connections are accepted by the kernel, and nothing answers.
+
+        Of its processes those that served a connection may end at any moment.
+        """
         for pid in self.pids:
-            os.kill(pid, signal.SIGSTOP)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let a hanging server go on."""
         for pid in self.pids:
-            os.kill(pid, signal.SIGCONT)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
     @contextmanager
     def paused(self) -> Iterator[None]:

@@ -17,6 +17,7 @@ import tomli_w
 
 from connector.edges.sealing import new_key
 from connector.resources import example_configuration
+from tests.support import commands
 from tests.support.directory import Directory
 from tests.support.processes import started
 
@@ -116,6 +117,9 @@ class Workspace:
         **env: str,
     ) -> Result:
         """Run the real command with this configuration and wait for it; keywords are variables."""
+        if commands.can_fork(env):
+            whole = self.environment(**env)
+            return commands.run(args, cwd=self.folder, env=whole, input=input, timeout=timeout)
         return subprocess.run(
             self.command(*args),
             cwd=self.folder,
@@ -158,8 +162,7 @@ class Workspace:
 
     def environment(self, **env: str) -> dict[str, str]:
         """The environment of a command: this configuration, and a wide terminal without colour."""
-        plain = {"COLUMNS": "200", "NO_COLOR": "1", "LC_ALL": "C.UTF-8"}
-        return {**os.environ, **plain, "SCOLPASS_CONFIG": str(self.config), **env}
+        return {**os.environ, **commands.PLAIN, "SCOLPASS_CONFIG": str(self.config), **env}
 
 
 def write_secret(path: Path, text: str) -> None:

@@ -1,0 +1,198 @@
+"""The real command in a process of its own, without half a second of imports for each.
+
+One process a test worker has imported what every command needs, and forks for each command. What
+a command sees (arguments, folder, environment, the three streams, signals) and how it ends is as
+if it had been started alone.
+"""
+
+from __future__ import annotations
+
+import array
+import atexit
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from functools import cache
+from pathlib import Path
+from typing import IO, Any, NoReturn
+
+Result = subprocess.CompletedProcess[str]
+PLAIN = {"COLUMNS": "200", "NO_COLOR": "1", "LC_ALL": "C.UTF-8"}  # a wide terminal, no colour
+# What the interpreter or a library reads as it starts needs a start of its own.
+_OWN_START = ("LD_", "PYTHON", "FAKETIME", "TZ", "LC_", "LANG", "TERM", *PLAIN)
+_SIGNALS = "--default-signal=HUP,INT,QUIT,TERM,USR1,USR2"  # whatever the tests' shell ignores
+_NOT_AHEAD = (
+    "connector.cli",
+    "connector.__main__",
+    "connector.demo",
+    "connector.edges.journal.mig",
+)
+
+
+def can_fork(changed: Mapping[str, str]) -> bool:
+    """Whether a command with these variables may be forked off."""
+    return not any(name.startswith(_OWN_START) for name in changed)
+
+
+def run(
+    args: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    input: str | None = None,
+    timeout: float = 60,
+) -> Result:
+    """Run ``scolpass`` to its end.
+
+    Raises:
+        subprocess.TimeoutExpired: it has not come to its end; it was killed.
+    """
+    with ExitStack() as stack:
+        streams = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(3)]
+        streams[0].write((input or "").encode())
+        streams[0].seek(0)
+        link = stack.enter_context(socket.socket(socket.AF_UNIX))
+        link.connect(_address())
+        asked = json.dumps({"args": list(args), "cwd": str(cwd), "env": dict(env)}).encode()
+        numbers = array.array("i", [stream.fileno() for stream in streams])
+        link.sendmsg(
+            [len(asked).to_bytes(8, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, numbers)]
+        )
+        link.sendall(asked)
+        link.settimeout(timeout)
+        command = [sys.executable, "-m", "connector", *args]
+        try:
+            answer = link.recv(16)
+        except TimeoutError:
+            raise subprocess.TimeoutExpired(command, timeout) from None
+        assert answer, "the process that commands are forked from has ended"
+        stdout, stderr = (_text(stream) for stream in streams[1:])
+        return subprocess.CompletedProcess(command, int(answer), stdout, stderr)
+
+
+def _text(stream: IO[bytes]) -> str:
+    stream.seek(0)
+    return stream.read().decode("utf-8")
+
+
+@cache
+def _address() -> str:
+    """Where the process listens that commands are forked from; it ends with this one."""
+    folder = tempfile.mkdtemp(prefix="scolpass-commands-")
+    address = f"{folder}/socket"
+    process = subprocess.Popen(
+        ["env", _SIGNALS, sys.executable, "-m", __name__, address],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, **PLAIN},
+        cwd=Path(__file__).parents[2],
+    )
+    assert process.stdout is not None
+
+    def end() -> None:
+        process.kill()
+        process.wait()
+        Path(address).unlink(missing_ok=True)
+        Path(folder).rmdir()
+
+    atexit.register(end)
+    assert process.stdout.readline() == b"ready\n"
+    return address
+
+
+# --- the process that commands are forked from ----------------------------------------------------
+
+
+def _import_ahead() -> None:
+    import connector
+
+    for module in pkgutil.walk_packages(connector.__path__, "connector."):
+        if not module.name.startswith(_NOT_AHEAD):
+            importlib.import_module(module.name)
+    gc.freeze()  # what is there is every command's
+
+
+def _wait_for_a_command(address: str) -> dict[str, Any]:
+    """Answer until a command is to be run, in a process that was forked for it."""
+    _import_ahead()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who only waits for a command leaves no trace
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen(16)
+        os.write(1, b"ready\n")
+        while True:
+            if 0 in select.select([listener.fileno(), 0], [], [])[0]:
+                sys.exit()  # whoever started it is gone
+            link, _ = listener.accept()
+            if os.fork() == 0:
+                listener.close()
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                return _begin(link)
+            link.close()
+
+
+def _begin(link: socket.socket) -> dict[str, Any]:
+    head, (part,), *_ = link.recvmsg(8, socket.CMSG_SPACE(12))
+    numbers = array.array("i")
+    numbers.frombytes(part[2])
+    asked: dict[str, Any] = json.loads(b"".join(_received(link, int.from_bytes(head, "big"))))
+    if command := os.fork():
+        _tell_how_it_ends(link, command)
+    link.close()
+    for stream, number in enumerate(numbers):
+        os.dup2(number, stream)
+        os.close(number)
+    return asked
+
+
+def _received(link: socket.socket, size: int) -> Iterator[bytes]:
+    while size:
+        piece = link.recv(size)
+        size -= len(piece)
+        yield piece
+
+
+def _tell_how_it_ends(link: socket.socket, command: int) -> NoReturn:
+    ends = os.pidfd_open(command)
+    if (
+        link.fileno() in select.select([link.fileno(), ends], [], [])[0]
+    ):  # whoever asked has given up
+        os.kill(command, signal.SIGKILL)
+    _, status = os.waitpid(command, 0)
+    with suppress(BrokenPipeError):
+        link.sendall(str(os.waitstatus_to_exitcode(status)).encode())
+    os._exit(0)
+
+
+def _become(asked: dict[str, Any]) -> None:
+    """Be the command in all that a process may ask of itself, and run it."""
+    os.chdir(asked["cwd"])
+    os.environ.clear()
+    os.environ.update(asked["env"])
+    import connector
+
+    sys.argv = [str(Path(connector.__file__).with_name("__main__.py")), *asked["args"]]
+    sys.modules["__main__"].__package__ = "connector"  # by which click names the program
+    errors = {"stderr": "backslashreplace"}
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        mode, said = ("w" if number else "r"), errors.get(name)
+        stream = os.fdopen(number, mode, encoding="utf-8", errors=said)
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)  # which keeps it open
+    from connector.cli.app import main
+
+    main()
+
+
+if __name__ == "__main__":
+    _become(_wait_for_a_command(sys.argv[1]))
