@@ -1,4 +1,4 @@
-"""How the daemon is: health, readiness, and what is gathered for its metrics."""
+"""The state of the daemon: health, readiness, and values gathered for its metrics."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from connector.notify import operators as alerts
 from connector.web.interfaces import Check, Health, Readiness
 from connector.web.metrics import Metrics
 
-STALLED = 900.0  # seconds in one step of a lane, after which it stands still
+STALLED = 900.0  # seconds in one step of a lane after which it counts as stuck
 FRESH = 15.0  # seconds for which an answer of the directory counts
 READY = {"directory": "directory", "source": "feed"}  # the check's name: the part's
 
 
 def health(lanes: Sequence[Lane], intake: Intake) -> Health:
-    """Whether every part moves."""
+    """Whether every part is working."""
     now = time.monotonic()
     stalled = {
         lane.name: f"has been at one step for {now - lane.beat:.0f} s"
@@ -37,12 +37,12 @@ def health(lanes: Sequence[Lane], intake: Intake) -> Health:
 def readiness(
     work: Work | None, journal: Journal, full_every: timedelta, *, stands_by: bool
 ) -> Readiness:
-    """Whether the work can be done: directory, source, journal, last good run.
+    """Whether the daemon can do its work: directory, source, journal, last good run.
 
     Args:
         work: what the leader does; None while it does not lead.
         full_every: how often a full run is made.
-        stands_by: whether it was seen that another one leads.
+        stands_by: whether another process is known to lead.
     """
     checks = (
         {name: _of_part(work, part) for name, part in READY.items()} if work is not None else {}
@@ -80,7 +80,7 @@ def _of_good_run(at: datetime | None, full_every: timedelta) -> Check:
 
 
 def gather_metrics(metrics: Metrics, journal: Journal, intake: Intake) -> None:
-    """Set those metrics that are read from the journal when somebody asks for them."""
+    """Set the metrics that are read from the journal on demand."""
     metrics.accounts(journal.accounts_by_state())
     metrics.changes(journal.change_counts())
     metrics.good_run(journal.last_runs().good_at)

@@ -1,8 +1,8 @@
-"""Starting, leading, hearing signals, and stopping.
+"""Start, lead, handle signals, and stop.
 
 One :class:`Service` is the daemon under one configuration. SIGHUP reads the configuration again
-and, if it is good, ends this one at the next entry and starts another; a host that stands by has
-one, too, of which only the web takes part.
+and, if it is valid, ends this service after the entry in hand and starts another. A host that
+stands by has one, too, but runs only its web part.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def run(
 def _how_to_go_on(
     error: ScolpassError, settings: Settings, good: Settings | None, signals: Signals
 ) -> Settings:
-    """The configuration to start with next, after one under which it could not start."""
+    """The configuration to start with next, after one that it could not start with."""
     if good is not None and good is not settings:
         log.error("not taken, the one before is used", trouble=error.message, cure=error.cure)
         return good
@@ -163,7 +163,7 @@ class Service:
         self._stack.close()
 
     def serve(self, load: Callable[[], Settings]) -> tuple[End, Settings]:
-        """Stand by until it can lead, lead until it ends; why it ended, and how to go on.
+        """Stand by until it can lead, then lead; returns why it ended, and the next configuration.
 
         Raises:
             JournalUntrusted: another daemon has this journal, on this host.
@@ -185,7 +185,7 @@ class Service:
                 return end
 
     def only_serve(self, load: Callable[[], Settings]) -> tuple[End, Settings]:
-        """Let the web do its part until it ends; why it ended, and how to go on."""
+        """Run the web part only; returns why it ended, and the next configuration."""
         while True:
             end = self._end_asked(load)
             if end is not None:
@@ -193,7 +193,7 @@ class Service:
             self._stand_by("it was started for the pages only")
 
     def _stand_by(self, because: str) -> None:
-        """Wait a moment for the leader's end; the web takes events meanwhile."""
+        """Wait a moment for the leader to end; meanwhile the web takes events."""
         if self._announced != STANDS_BY:
             self._announced = STANDS_BY
             log.info(STANDS_BY, because=because)
@@ -236,7 +236,7 @@ class Service:
             work.end(stops=lambda: self._signals.stop)
 
     def _end_asked(self, load: Callable[[], Settings]) -> tuple[End, Settings] | None:
-        """What the process was asked for meanwhile; a wrong configuration is not taken."""
+        """What the process was asked for meanwhile; a configuration with mistakes is refused."""
         signals = self._signals
         signals.heard.clear()
         if signals.stop:
@@ -284,11 +284,11 @@ class Service:
             systemd.alive()
 
     def health(self) -> Health:
-        """Whether every part moves."""
+        """Whether every part is working."""
         return health.health(self._work.lanes if self._work is not None else (), self.intake)
 
     def readiness(self) -> Readiness:
-        """Whether the work can be done: directory, source, journal, last good run."""
+        """Whether the daemon can do its work: directory, source, journal, last good run."""
         return health.readiness(
             self._work if self._leads else None,
             self._own.journal,
@@ -298,7 +298,7 @@ class Service:
 
 
 def _look_at_secrets(settings: Settings) -> None:
-    """See at the start that the secrets of the ways in can be used, if there are any.
+    """At the start, make sure that the secrets for incoming events can be used, if there are any.
 
     Raises:
         ConfigurationError: one of them cannot.

@@ -19,7 +19,7 @@ MOST_ARRIVALS = 20_000  # whose lag is measured
 
 
 class Register:
-    """The register's feed, held in memory and read again only where it may have changed."""
+    """The register's feed, held in memory and read again only if it may have changed."""
 
     def __init__(self, source: CsvSource | SqlSource, institution: Institution) -> None:
         self._source = source
@@ -31,7 +31,7 @@ class Register:
         self.tried = False
 
     def read(self, today: date) -> Feed | None:
-        """The register, or None where it has not changed since it was read.
+        """The register, or None if it has not changed since it was read.
 
         Raises:
             FeedRefused: it is not whole.
@@ -45,7 +45,7 @@ class Register:
         return feed
 
     def changed(self) -> frozenset[str]:
-        """The numbers whose rows are not as they were when the register was processed last."""
+        """The numbers whose rows have changed since the register was last processed."""
         old, new = self.processed, self.latest
         if old is new:
             return frozenset()
@@ -74,7 +74,7 @@ class Leftover:
 
 
 class Leftovers:
-    """Students whose change failed, each to be tried again after a pause that doubles."""
+    """Students whose change failed; each is tried again after a pause that doubles each time."""
 
     FIRST = 2.0  # seconds
     LONGEST = 3600.0
@@ -99,26 +99,26 @@ class Leftovers:
                 self._left[number] = Leftover(error, times, pause, self._clock() + pause)
 
     def due(self) -> set[str]:
-        """Whose time has come."""
+        """Students who are to be tried again now."""
         now = self._clock()
         with self._lock:
             return {number for number, left in self._left.items() if left.due <= now}
 
     def next_due(self) -> float:
-        """Seconds until somebody's time comes."""
+        """Seconds until the next student is to be tried again."""
         now = self._clock()
         with self._lock:
             return min((left.due - now for left in self._left.values()), default=self.LONGEST)
 
     def stubborn(self) -> dict[str, str]:
-        """Why those fail who have failed again and again, by student number."""
+        """The errors of students who keep failing, by student number."""
         with self._lock:
             return {n: left.error for n, left in self._left.items() if left.times >= self.STUBBORN}
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """How something the daemon depends on fared last."""
+    """The latest state of something that the daemon depends on."""
 
     well: bool | None = None  # None: not tried yet
     at: float = 0.0  # monotonic seconds
@@ -130,7 +130,7 @@ _UNTRIED = Part()
 
 @dataclass(slots=True)
 class Shared:
-    """What lanes and signs of life share."""
+    """What lanes and health checks share."""
 
     register: Register
     leftovers: Leftovers = field(default_factory=Leftovers)
@@ -143,18 +143,18 @@ class Shared:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note_health(self, part: str, trouble: str | None) -> bool:
-        """Note that a part works (None), or what is wrong with it; whether that is news."""
+        """Note that a part works (None) or what is wrong with it; returns whether that is new."""
         before = self.parts.get(part, _UNTRIED)
         self.parts[part] = Part(trouble is None, time.monotonic(), trouble or "")
         return before.well is not (trouble is None)
 
     def add_moved(self, numbers: Iterable[str]) -> None:
-        """Students whose entry was written by whomever, to be looked at with the next run."""
+        """Add students whose entries somebody has written, to be looked at in the next run."""
         with self._lock:
             self._moved.update(numbers)
 
     def take_moved(self) -> set[str]:
-        """Those students, once."""
+        """Take those students; the next call starts empty."""
         with self._lock:
             moved, self._moved = self._moved, set()
             return moved
@@ -169,7 +169,7 @@ class Shared:
         self.on_arrival()
 
     def lags(self, applied: Iterable[tuple[str, str | None]]) -> list[float]:
-        """How many seconds ago these events, by id and source, arrived at this process."""
+        """How many seconds ago these events (id and source) arrived at this process."""
         now = time.monotonic()
         with self._lock:
             found = (self._arrivals.pop(one, None) for one in applied)

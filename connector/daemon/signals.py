@@ -1,4 +1,4 @@
-"""What the service manager and the kernel say to the daemon: stop, read the configuration again."""
+"""Signals to the daemon: stop, or read the configuration again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class End(Enum):
 
 @dataclass(slots=True)
 class Signals:
-    """What the process was asked for."""
+    """What signals have asked of the process."""
 
     stop: bool = False
     reload: bool = False

@@ -41,7 +41,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What the work is done with; it outlives the lead."""
+    """The means for the work; they outlive the lead."""
 
     settings: Settings
     shipped: Path  # the folder with the texts that come with scolpass
@@ -107,7 +107,7 @@ class Work:
         self._threads.append(thread)
 
     def end(self, *, stops: Callable[[], bool]) -> None:
-        """Let each lane end with the entry in hand; then those that wait for nobody.
+        """Let each lane end after the entry in hand; then end the rest.
 
         Args:
             stops: whether the process was asked to stop, and does not merely lose the lead.
@@ -130,7 +130,7 @@ class Work:
         self.lanes, self._threads = [], []
 
     def see_that_all_live(self) -> None:
-        """See that every lane and what feeds them is at work.
+        """Make sure that every lane, and what feeds them, is at work.
 
         Raises:
             ScolpassError: one of them has died.
@@ -143,7 +143,7 @@ class Work:
                 raise ScolpassError(f"the part {thread.name} has died; the log says why")
 
     def may_bind_again(self) -> bool:
-        """Whether there is another password to try after one that was refused, or a long pause."""
+        """Whether to try again after a refused password: with a new one, or after a long pause."""
         shared = self.shared
         if shared.shut_out is None:
             return False
@@ -173,7 +173,7 @@ def end_now(status: int = 0) -> None:
 
 
 def _mark(path: Path) -> tuple[int, int] | None:
-    """What tells that a file was written anew."""
+    """A mark that changes when a file is written again."""
     with suppress(OSError):
         found = path.stat()
         return found.st_ino, found.st_mtime_ns

@@ -1,1 +1,1 @@
-"""The outside worlds, one a module; they decide nothing and do not know each other."""
+"""The outside worlds, one for each module; they decide nothing and do not know each other."""

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written without a name, and named once they are on disk."""
+"""Files that are complete or absent: written without a name, and named once they are on disk."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NOT_YOURS = "Run it as the user that the file belongs to, or as root; nothing w
 def finished(
     target: Path | BinaryIO, before: Callable[[], None]
 ) -> AbstractContextManager[Callable[[bytes], None]]:
-    """What writes a file that gets its name when it is whole and on the disk, or leaves nothing.
+    """Write a file that gets its name once it is complete and on disk, or leaves nothing.
 
     Only its owner may read it. A device, a pipe or a stream is written to as it is, unless it is
     one that somebody else put there. A link is never written through. Where nothing was written,

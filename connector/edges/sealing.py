@@ -2,8 +2,8 @@
 
 Drawn uniformly from the operating system's CSPRNG. Hashed with argon2id (at least m=19456 KiB,
 t=2, p=1 by OWASP ASVS 5.0, V11.4.2). Sealed with Fernet (AES-128-CBC and HMAC-SHA-256), under
-keys that lie outside the journal: the first key seals, every key opens, so that keys can change
-while sealed passwords stand.
+keys outside the journal: the first key seals, every key opens, so that keys can change while
+sealed passwords exist.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What the service manager is told, by a datagram to its socket: sd_notify(3).
+"""Messages to the service manager, as datagrams to its socket: sd_notify(3).
 
-Without $NOTIFY_SOCKET (started by hand, or by another supervisor) nothing is told to anybody.
+Without $NOTIFY_SOCKET (started by hand, or by another supervisor) nothing is sent.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Mails in words: data and an institution's templates become subject and text. Knows nothing else.
+"""The words of mails: data and an institution's templates become subject and text.
 
 The templates are Jinja2's (https://jinja.palletsprojects.com), one a language and kind of mail, in
 a sandbox: they read nothing outside their folder, and reach nothing but the values they are given.

@@ -1,4 +1,4 @@
-"""Events: into the journal first, then acknowledged; then the one walk over whom they name.
+"""Events: into the journal first, then acknowledged; then the one walk over the students they name.
 
 An event never says which change to make. What it gives is folded into what its student gave
 before, and the next run over that student writes what is new.
@@ -63,7 +63,7 @@ class Accepted:
 
 
 def parse(content: bytes) -> object:
-    """The JSON value in ``content``, or what to say of it."""
+    """The JSON value in ``content``, or why there is none."""
     if len(content) > LARGEST:
         return _garbled(f"it is larger than {LARGEST} bytes", content)
     try:
@@ -145,7 +145,7 @@ def accept(
     """Store events, given as (name, parsed JSON or Garbled), in one transaction.
 
     They arrive at the moment that the context works with, as what waits is measured by it.
-    The same event again does nothing; with other content it is rejected and the first stands.
+    The same event again does nothing; with other content it is rejected, and the first one counts.
     ``signatures`` are those of the requests that brought them, by which a replay is known.
 
     Raises:
@@ -236,7 +236,7 @@ def _examine(
 def submit(
     context: Context, bodies: Sequence[tuple[str, object]]
 ) -> tuple[list[dict[str, Any]], Report | None]:
-    """Store events and bring those whom they name up to date at once; their rows afterwards.
+    """Store events and bring the students they name up to date at once; returns their rows.
 
     One that was here already and still waits is no exception: it may be in the hands of a run
     that has read it and made room, or was killed.
@@ -270,8 +270,8 @@ def _rows(context: Context, taken: Sequence[Accepted]) -> list[dict[str, Any]]:
 def apply_to(
     context: Context, identifiers: Iterable[str], reason: str = "", *, numbers: Iterable[str] = ()
 ) -> Report | None:
-    """The walk over those whom identifiers name, and over the students with these ``numbers``;
-    nobody known: their events wait.
+    """The walk over the students whom identifiers name, and those with these ``numbers``; if nobody
+    is known, the events wait.
 
     Raises:
         Untrustworthy: a source, the directory or the journal is not to be trusted.
@@ -299,9 +299,9 @@ def named_by(context: Context, identifiers: Iterable[str], feed: Feed) -> list[s
 
 
 def retry(context: Context, identity: str, reason: str) -> dict[str, Any]:
-    """Look at a stored event again, by the rules of today; its row afterwards.
+    """Look at a stored event again, by today's rules; returns its row.
 
-    It keeps the time of its arrival, so that it overtakes nothing that was given since.
+    It keeps its time of arrival, so it does not override anything given since.
 
     Raises:
         UsageError: no event has this id, or nothing of it was kept to be tried again.

@@ -34,7 +34,7 @@ class _Delivery:
 
 
 class Intake:
-    """Stores what arrives, in one thread of its own; ended by its ``with``."""
+    """Stores what arrives, in a thread of its own; its ``with`` ends it."""
 
     def __init__(self, context: Context, stored: Callable[[list[Accepted]], None]) -> None:
         """``stored`` hears of what the journal has taken, before whoever brought it does."""

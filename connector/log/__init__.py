@@ -1,1 +1,1 @@
-"""What scolpass says of itself, and what never gets into it."""
+"""What scolpass logs, and what never gets into the log."""

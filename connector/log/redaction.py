@@ -1,6 +1,6 @@
 """The processor that no secret gets past.
 
-A field whose name speaks of a secret is blanked, and so is every guarded value wherever it stands.
+A field whose name suggests a secret is blanked, and so is every guarded value, wherever it is.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _WORD = re.compile(r"[0-9A-Za-z]+")
 
 
 class _Guarded:
-    """The secrets of the moment, looked for in every text.
+    """The current secrets, which are looked for in every text.
 
     Short ones of letters and digits are compared with whole words, in time that does not depend
     on how many there are: six digits also occur inside longer numbers. Others are looked for

@@ -1,1 +1,1 @@
-"""What is told to students and to operators."""
+"""Messages to students and to operators."""

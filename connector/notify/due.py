@@ -1,7 +1,7 @@
 """Which mails to students are due.
 
-What students are told of follows from what the journal has on record: changes that were made since
-the last one they were told of, and the last days of accounts.
+What students are told follows from the journal: changes made since the last one they were told
+about, and the last days of accounts.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _TOLD_OF = (_FORWARD, _BACKUP, "userPassword", "pwdPolicySubentry")
 
 
 def note_changes(context: Context) -> int:
-    """Put into the outbox what students are to be told of newly made changes; how many mails.
+    """Put mails about new changes into the outbox; returns how many.
 
     Raises:
-        Untrustworthy: journal or directory cannot be read; the next call does it all.
+        Untrustworthy: journal or directory cannot be read; the next call does all of it.
     """
     journal = context.journal
     changes, told = journal.changes_to_tell((Action.ACTIVATE,), _TOLD_OF, READ_TOGETHER)
@@ -155,7 +155,7 @@ def _forwarding(values: Sequence[str], account: Account, rules: Rules) -> dict[s
 
 
 def notice_due(known: Known, today: date) -> int | None:
-    """Which of the notices an account is to have had by today; None: none, or none any more.
+    """Which notice an account should have had by today; None: none, or none any more.
 
     Only the nearest counts: after an outage nobody gets two at once.
     """
@@ -166,13 +166,13 @@ def notice_due(known: Known, today: date) -> int | None:
 
 
 def note_closings(context: Context, since: datetime) -> bool:
-    """Put into the outbox the notices that are due today, once each; False: it is too early.
+    """Put the notices due today into the outbox, once each; False: it is too early.
 
-    Too early is before a good full run was made today, and since ``since``: the register
-    may have students who enrolled again meanwhile. While a plan is held, nobody is told either.
+    It is too early before the first good full run of the day, which must be later than ``since``:
+    students may have enrolled again meanwhile. While a plan is held, nobody is told either.
 
     Raises:
-        Untrustworthy: journal or directory cannot be read; the next call does it all.
+        Untrustworthy: journal or directory cannot be read; the next call does all of it.
     """
     journal, moment, rules = context.journal, context.moment, context.rules
     zone = rules.institution.zone

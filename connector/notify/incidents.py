@@ -1,4 +1,4 @@
-"""What operators are told of: each incident with the command that resolves it."""
+"""What operators are told: each incident with the command that resolves it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NAMED = 5  # of many entries
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Something that people must know."""
+    """Something that people have to know."""
 
     key: str  # the same one, the same incident; no key begins with another and a colon
     what: str
@@ -38,7 +38,7 @@ def held(digest: str, actions: Sequence[Held]) -> Incident:
 
 
 def untrusted(error: ScolpassError) -> Incident:
-    """What stopped a full run: feed, directory, journal, service password or clock."""
+    """A full run was stopped: by feed, directory, journal, service password or clock."""
     if isinstance(error, FeedRefused):
         return Incident("feed", error.message, error.cure)
     if isinstance(error, BindRefused):

@@ -1,7 +1,7 @@
 """The directory's definition, filled in for one directory.
 
-One definition, the templates in ``deploy/openldap``, is behind everything that scolpass says about
-how a directory should be: the container image fills it in with ``sed``, this module with
+Everything that scolpass says about how a directory should be comes from one definition, the
+templates in ``deploy/openldap``: the container image fills it in with ``sed``, this module with
 ``str.replace``.
 """
 
@@ -90,7 +90,7 @@ def required_indexes() -> dict[str, frozenset[str]]:
 def rules_of(
     people_dn: str, service_dn: str, provisional_dn: str, origins: Sequence[str]
 ) -> tuple[str, ...]:
-    """The access rules that are put before those of a directory that already stands."""
+    """The access rules that are put before those of an existing directory."""
     record = next(
         record
         for record in records(template("config.ldif"))

@@ -1,4 +1,4 @@
-"""What a directory that already stands needs: changes of its configuration, and entries."""
+"""What an existing directory needs: changes to its configuration, and entries."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def existing_directory_ldif(
     origins: Sequence[str] = LOOPBACK,
     complete: bool = False,
 ) -> dict[str, str]:
-    """What a directory that already stands needs: files to be applied in the order of their names.
+    """What an existing directory needs: files to be applied in the order of their names.
 
-    They go by the configuration that Debian's package begins with, so that they can be applied
-    there whole; with ``complete`` they hold, too, what that one has already.
+    They are made for the configuration that Debian's package begins with, so that they can be
+    applied there as a whole; with ``complete`` they also hold what that one has already.
 
-    Only what leaves other systems' rights alone is taken over: the rules of the definition that
+    Only rules that leave other systems' rights alone are included: those of the definition that
     end in ``by * break``, put before the directory's own.
     """
     files = {

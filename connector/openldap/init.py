@@ -1,9 +1,9 @@
-"""`scolpass init`: what a new installation begins with, ready to be read and applied.
+"""`scolpass init`: what a new installation starts with, ready to be read and applied.
 
 A commented configuration, the key that seals provisional passwords, the service account's
 password, and what the directory needs as LDIF, from the one definition in ``deploy/openldap``.
-All of it is written or nothing, and nothing that stands is ever overwritten; run again with the
-same options, it finds its own work and leaves it.
+Either all of it is written or nothing, and existing files are never overwritten; run again with the
+same options, it recognises its own files and leaves them.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """The LDIF of `scolpass init`, made for one server: only what that server lacks.
 
-slapd refuses what is there already, and stops in the middle of a file. So where the server's own
-configuration is at hand, as ``slapcat -n 0`` prints it, each file holds exactly what is to be done
-there: the attribute types that an older SUPANN lacks, the classes that have to take them in, the
-modules and overlays that are missing, an index in the place of a narrower one. What touches one
-entry is one request, which slapd carries out whole or not at all.
+slapd refuses what is there already, and stops in the middle of a file. So if the server's own
+configuration is available, as ``slapcat -n 0`` prints it, each file holds exactly what has to be
+done there: the attribute types that an older SUPANN lacks, the classes that have to allow them, the
+missing modules and overlays, an index instead of a narrower one. The changes to one entry are one
+request, which slapd carries out completely or not at all.
 
 Sources: slapd-config(5), RFC 2849 (LDIF), RFC 4512, 4.1 (schema definitions).
 """

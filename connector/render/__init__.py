@@ -1,1 +1,1 @@
-"""What a person reads and what a machine reads of what was done."""
+"""What people and machines read about what was done."""

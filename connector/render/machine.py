@@ -114,12 +114,12 @@ def rotated_json(rotated: Rotated) -> dict[str, Any]:
 
 
 def differences(change: Change, zone: ZoneInfo | None = None) -> list[str]:
-    """The differences of one change; a new or deleted entry is told by its address.
+    """The differences of one change; a new or deleted entry is shown by its address.
 
-    Of an attribute with several values only those are told that come or go.
+    Of an attribute with several values, only those that come or go are shown.
 
     Args:
-        zone: the institution's, in which times have their meaning beside them.
+        zone: the institution's, for the meaning of times.
     """
     if change.adds or change.deletes:
         side = 1 if change.adds else 0
@@ -169,7 +169,7 @@ def show_events(console: Console, rows: Sequence[Mapping[str, Any]], zone: ZoneI
 
 
 def show_refused_events(console: Console, refused: Sequence[Accepted]) -> None:
-    """Those of a run's events that were refused, and why."""
+    """The events of a run that were refused, and why."""
     if refused:
         what = "1 event is" if len(refused) == 1 else f"{len(refused):,} events are"
         console.print(f"[magenta]{what} refused[/magenta]:")
@@ -180,7 +180,7 @@ def show_refused_events(console: Console, refused: Sequence[Accepted]) -> None:
 
 
 def show_refused_letters(console: Console, refused: Sequence[Refused], shown: int) -> None:
-    """The letters that are not printed, and why."""
+    """The letters that were not printed, and why."""
     for one in refused[:shown]:
         hang(console, "", f"{one.student}: no letter: {one.reason}", by=2)
     if len(refused) > shown:
@@ -188,7 +188,7 @@ def show_refused_letters(console: Console, refused: Sequence[Refused], shown: in
 
 
 def show_rotated(console: Console, rotated: Rotated) -> None:
-    """What became of a rotation of keys, and what is left to do."""
+    """The outcome of a rotation of keys, and what is left to do."""
     what = "1 password is" if rotated.sealed == 1 else f"{rotated.sealed:,} passwords are"
     hang(console, "", f"{rotated.file} begins with a new key; {what} sealed under it.", by=2)
     if rotated.lost:

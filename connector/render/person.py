@@ -140,7 +140,7 @@ def show_found(console: Console, found: Sequence[Found]) -> None:
 
 
 def show_account(console: Console, seen: AccountView, rules: Rules) -> None:
-    """One student for the person at the desk: the verdict first, then what it rests on."""
+    """One student for the service desk: the verdict first, then the details."""
     zone = rules.institution.zone
     _say_who(console, seen)
     _say_verdict(console, seen.sign_in, rules)
@@ -157,7 +157,7 @@ def show_account(console: Console, seen: AccountView, rules: Rules) -> None:
 
 
 def _say_who(console: Console, seen: AccountView) -> None:
-    """Number, name and birth date, login: by which the right person is known."""
+    """Number, name and birth date, login: enough to recognise the right person."""
     account, rows = seen.facts.account, seen.rows
     who = identity(rows) if rows else None
     if account is None and len(seen.others) == 1:
@@ -203,7 +203,7 @@ def _say_cure(console: Console, cure: str) -> None:
 
 
 def _say(console: Console, lead: Text, text: str) -> None:
-    """A sentence after its lead, going on a little further in."""
+    """A sentence after its lead; further lines are indented."""
     whole = printable(lead.plain + text)
     # For another program a sentence is one line.
     lines = wrap(whole, max(console.width - 4, 40), **_WHOLE_WORDS)
@@ -217,7 +217,7 @@ _WHOLE_WORDS: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": F
 
 
 def _lines(seen: AccountView, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
-    """What the verdict rests on, line by line."""
+    """The details behind the verdict, line by line."""
     account, known = seen.facts.account, seen.facts.known
     for one in (account,) if account is not None else seen.others:
         yield "entry", one.dn
@@ -292,7 +292,7 @@ def show_history(
     *,
     student: bool = True,
 ) -> None:
-    """Changes, the latest last; without the column of students where it is one student's."""
+    """Changes, the latest last; without the student column if all are of one student."""
     if not history:
         console.print("No change is recorded.")
         return

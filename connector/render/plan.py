@@ -1,4 +1,4 @@
-"""What a person reads of a plan and of a run: the sum first, then a sample of every kind."""
+"""What people read about a plan and a run: the totals first, then a sample of every kind."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def show_plan(
 ) -> None:
     """The plan: first in sentences that can be read aloud, then a sample of every kind of change.
 
-    A plan ``ahead`` is that of another day, which nobody can apply yet.
+    A plan ``ahead`` is for another day, and cannot be applied yet.
     """
     plan, held = prepared.plan, prepared.verdict.held
     whole = prepared.distinct is not None
@@ -85,9 +85,9 @@ def show_report(console: Console, report: Report, zone: ZoneInfo) -> None:
 
 
 def show_undo(console: Console, prepared: Prepared, run: int, left: Left, zone: ZoneInfo) -> None:
-    """What taking a run back would do, before it does it."""
+    """What an undo would do, before it does it."""
     plan, held = prepared.plan, prepared.verdict.held
-    console.print(f"[bold]Taking run {run} back[/bold]")
+    console.print(f"[bold]Undoing run {run}[/bold]")
     for action, count in Counter(map(effect, plan.changes)).items():
         line = Text(f"{count:>8,} ", style=ACTIONS[action].colour)
         words = ACTIONS[action].undoing or ACTIONS[action].happens
@@ -102,7 +102,7 @@ def show_undo(console: Console, prepared: Prepared, run: int, left: Left, zone: 
 
 
 def show_undone(console: Console, report: Report, zone: ZoneInfo) -> None:
-    """What became of it, after :func:`show_undo` has shown what it would be."""
+    """The outcome of an undo, after :func:`show_undo` has shown the plan."""
     _say_refused_approval(console, report, zone)
     if report.outcomes:
         _say_outcomes(console, report)
@@ -179,7 +179,7 @@ def _say_held(console: Console, plan: Plan, held: Sequence[Held], command: str) 
         console.print(f"[bold yellow]Held:[/bold yellow] {escape(printable(item.explanation))}.")
     if held:
         console.print("If that is right, read the plan and approve it, as it stands, with:")
-        # In two lines that a shell reads as one: on a narrow terminal, too, it can be copied.
+        # Two lines that a shell reads as one, so that it can be copied from a narrow terminal.
         console.print(
             f"  scolpass {command} --reason '...' --approve \\\n    {plan.digest}", soft_wrap=True
         )
@@ -223,7 +223,7 @@ def _place(row: Rejection) -> str:
 
 
 def _say_notices(console: Console, notices: Sequence[str]) -> None:
-    """Near-identical notes are one line, with their count and an example."""
+    """Near-identical notes become one line, with a count and an example."""
     if notices:
         console.print(f"{len(notices):,} {'note' if len(notices) == 1 else 'notes'}:")
     for one in grouped(notices):
@@ -233,7 +233,7 @@ def _say_notices(console: Console, notices: Sequence[str]) -> None:
 def _say_one(
     console: Console, text: str, subjects: Sequence[str], *, alike: bool, style: str = ""
 ) -> None:
-    """One sentence, of whom it is said, and how many there are like it."""
+    """One sentence, the students it is about, and how many are like it."""
     count = len(subjects)
     named = [subject for subject in subjects if subject]
     if count == 1:

@@ -1,4 +1,4 @@
-"""Text for a terminal: what cannot play with it, and lines that hang under where they began."""
+"""Text for a terminal: nothing that could manipulate it, and hanging indents."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rich.text import Text
 
 
 def printable(text: str, *, lines: bool = False) -> str:
-    """Text that cannot play with the terminal: control and bidi characters are shown, not obeyed.
+    """Text that cannot manipulate the terminal: control and bidi characters are shown, not obeyed.
 
     Args:
         lines: whether line breaks are ours, and kept; else one in a value would forge a line.
@@ -29,7 +29,7 @@ def _escaped(character: str) -> str:
 
 
 def hang(console: Console, lead: str | Text, text: str, *, style: str = "", by: int = 0) -> None:
-    """Print a line after its lead; what does not fit goes on under where it began, or ``by`` in."""
+    """Print a line after its lead; the rest continues under its beginning, or ``by`` in."""
     start = Text(lead) if isinstance(lead, str) else lead
     ahead = cell_len(start.plain)
     body = Text(printable(text), style=style)

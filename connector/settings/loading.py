@@ -1,6 +1,6 @@
-"""The configuration, read: a TOML file, environment variables over it, and secret files.
+"""Read the configuration: a TOML file, environment variables over it, and secret files.
 
-Whatever is wrong is told all at once, by the names that stand in the file.
+All mistakes are reported at once, by the names used in the file.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Files that scolpass writes to where they stand: never through what somebody else put there.
+"""Files that scolpass writes to in place: never through what somebody else put there.
 
-In a folder that others may write to, a link or a pipe that waits under the name of a log or a
-reservation would lead what is written elsewhere. So a link is followed only if it is ours or
+In a folder that others may write to, a link or a pipe with the name of a log or a reservations
+file would send what is written elsewhere. So a link is followed only if it is ours or
 root's, as the kernel does it in sticky folders (proc(5), protected_symlinks), and nothing but a
 plain file is written to unless it is ours or root's.
 """
@@ -49,7 +49,7 @@ def open_own(path: Path, flags: int, mode: int = 0o600) -> int:
 
 
 def make_own(path: Path, mode: int) -> None:
-    """See that there is a file that is ours to write to, and make it if there is none.
+    """Make sure that there is a file that is ours to write to, and create it if there is none.
 
     One that is there is not opened: closing it would give up what this process has locked in it
     (POSIX.1-2024, fcntl(), F_SETLK).
@@ -68,7 +68,7 @@ def make_own(path: Path, mode: int) -> None:
 
 
 def refuse_foreign(path: Path, status: os.stat_result, what: str) -> None:
-    """See that something is ours or root's.
+    """Make sure that something is ours or root's.
 
     Raises:
         PermissionError: it is somebody else's.
@@ -79,7 +79,7 @@ def refuse_foreign(path: Path, status: os.stat_result, what: str) -> None:
 
 
 def user_name(number: int) -> str:
-    """A user by name, or by number where it has none."""
+    """A user by name, or by number if there is no name."""
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:

@@ -1,4 +1,4 @@
-"""Files that somebody names, read as plain files: nothing else is, and no pipe is waited for."""
+"""Read files that somebody names, if they are plain files; never wait for a pipe."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KINDS = {
 
 
 def kind_of(mode: int) -> str | None:
-    """What something is that is no plain file; None: it is one."""
+    """What kind of thing is not a plain file; None: it is one."""
     return None if stat.S_ISREG(mode) else _KINDS.get(stat.S_IFMT(mode), "no file")
 
 

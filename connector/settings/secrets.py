@@ -1,13 +1,13 @@
-"""Secret files: which are taken, and which are refused with the cure.
+"""Secret files: which are accepted, and which are refused with the cure.
 
-The rule, for each of them alike, judged by the file that is open and not by a name that may have
-changed meanwhile. It is a regular file. Others may do nothing with it. It belongs to the user that
-scolpass runs as, and then to nobody else (mode 600 or less); or it belongs to root, and then the
-group may read it, but not write, if it is one of the groups that scolpass runs in: so a package or
-an administrator gives a secret to a service (``root:scolpass``, mode 640), and root at the
-keyboard takes what was given so. A systemd credential is root's, and open to the service by an
-access control list that shows as the group's rights (systemd.exec(5), LoadCredential=): its group
-does not matter. A link is judged by its target.
+The same rule applies to each of them, and to the open file, not to a name that may have changed
+meanwhile. It is a regular file that others may not touch. Either it belongs to the user that
+scolpass runs as, and to nobody else (mode 600 or less); or it belongs to root, and the group may
+read it, but not write, if scolpass runs in that group: this is how a package or an administrator
+hands a secret to a service (``root:scolpass``, mode 640), and root may use such a file, too. A
+systemd credential belongs to root, and an access control list that shows as the group's rights
+opens it to the service (systemd.exec(5), LoadCredential=): its group does not matter. Of a link,
+the target counts.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _ROOT = 0
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who reads a secret file."""
+    """The reader of a secret file."""
 
     user: int
     groups: Collection[int]
 
     @classmethod
     def of_this_process(cls) -> Reader:
-        """Whoever scolpass runs as."""
+        """The user and groups that scolpass runs as."""
         return cls(os.geteuid(), frozenset((os.getegid(), *os.getgroups())))
 
 

@@ -1,4 +1,4 @@
-"""What the daemon answers over HTTP: events and students come in, and its health is told.
+"""What the daemon answers over HTTP: events, students' pages, and its health.
 
-It is the one place where scolpass is asynchronous; whatever may block runs in a thread.
+This is the only asynchronous part of scolpass; everything that may block runs in a thread.
 """

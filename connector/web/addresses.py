@@ -23,15 +23,15 @@ _HOP = re.compile(
 
 
 def client_address(request: HTTPConnection, trusted: Sequence[Network]) -> str:
-    """The address of whoever asks: the peer's, or what trusted proxies say of theirs.
+    """The client's address: the peer's, or the one that trusted proxies give for it.
 
-    All lines of ``X-Forwarded-For`` are one list (RFC 9110, 5.3), which is read from its end,
-    where our own proxies write; what stands before the first address that is none of theirs may
-    be anybody's invention. ``Forwarded`` and ``X-Real-IP`` are not read: a proxy that writes one
-    of them may pass on what a stranger wrote into the other.
+    All lines of ``X-Forwarded-For`` are one list (RFC 9110, 5.3). It is read from the end, where
+    our own proxies write; anything before the first address that is not theirs may be forged.
+    ``Forwarded`` and ``X-Real-IP`` are not read: a proxy that writes one of them may pass on what a
+    stranger wrote into the other.
 
-    An element that is no address ("unknown", "_hidden", nothing) ends the reading: whoever asked
-    is nobody we know, and counts as the proxy that says so does.
+    An element that is not an address ("unknown", "_hidden", nothing) ends the reading: the client
+    is not known, and counts as the proxy that said so.
 
     Returns:
         The address as Python writes it, so that one address has one spelling; an IPv4 address
@@ -52,7 +52,7 @@ def client_address(request: HTTPConnection, trusted: Sequence[Network]) -> str:
 
 
 def read_address(text: str) -> Address | None:
-    """An address in its shortest kind, without the zone of a link; None: it is none."""
+    """An address in its shortest form, without a link's zone; None: it is not an address."""
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:
@@ -61,12 +61,12 @@ def read_address(text: str) -> Address | None:
 
 
 def is_within(address: Address, networks: Sequence[Network]) -> bool:
-    """Whether one of the networks has this address, also where it names IPv4 within IPv6."""
+    """Whether one of the networks contains this address, even one written as IPv4 within IPv6."""
     return any(address in shortest(network) for network in networks)
 
 
 def shortest(network: Network) -> Network:
-    """A network in its shortest kind, as `read_address` reads the addresses in it."""
+    """A network in its shortest form, as `read_address` gives the addresses in it."""
     four = getattr(network.network_address, "ipv4_mapped", None)
     if four is None or network.prefixlen < _MAPPED:
         return network
@@ -74,7 +74,7 @@ def shortest(network: Network) -> Network:
 
 
 def _hop(text: str) -> Address | None:
-    """One hop of ``X-Forwarded-For``; None: it tells no address."""
+    """The address of one hop of ``X-Forwarded-For``; None: it gives none."""
     whole = read_address(text)
     if whole is not None:
         return whole

@@ -1,4 +1,4 @@
-"""What all answers have in common: JSON, problems (RFC 9457), headers, and an orderly close."""
+"""What all answers have in common: JSON, problem details (RFC 9457), headers, an orderly close."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _ALWAYS = [
 
 
 class Problem(Exception):
-    """A request that is refused: the answer's status and detail, and the reason that is counted."""
+    """A refused request: the answer's status and detail, and the reason to count."""
 
     def __init__(
         self, status: int, reason: str, detail: str, headers: Mapping[str, str] | None = None
@@ -49,14 +49,14 @@ class Problem(Exception):
 
 
 def as_json(content: object, status: int = 200, media_type: str = "application/json") -> Response:
-    """An answer in JSON; in ASCII, so that it can be written whatever is in it."""
+    """An answer in JSON, in ASCII, so that any content can be written."""
     return Response(json.dumps(content) + "\n", status, media_type=media_type)
 
 
 def as_problem(
     status: int, detail: str, headers: Mapping[str, str] | None = None, **members: object
 ) -> Response:
-    """An answer that says what is wrong, by RFC 9457; ``members`` are added to the usual four."""
+    """A problem answer (RFC 9457); ``members`` are added to the usual four."""
     title = HTTPStatus(status).phrase
     content = {"type": "about:blank", "title": title, "status": status, **members}
     if detail:
@@ -67,9 +67,9 @@ def as_problem(
 
 
 async def result(future: Future[T], seconds: float) -> T:
-    """What a future of another thread gives, or its exception.
+    """The result of another thread's future, or its exception.
 
-    The future is never cancelled, as whoever fills it expects it to be there.
+    The future is never cancelled, since the other thread expects it to be there.
 
     Raises:
         TimeoutError: it was not done in time.
@@ -89,8 +89,8 @@ async def result(future: Future[T], seconds: float) -> T:
 class Shared(Generic[T]):
     """A question that may take long, asked in one thread at a time.
 
-    Whoever asks while it is being answered gets that answer: probes that come every few seconds
-    do not pile up behind a journal that hangs.
+    Callers that ask meanwhile get the same answer, so probes that come every few seconds do not
+    pile up behind a journal that hangs.
     """
 
     def __init__(self, ask: Callable[[], T]) -> None:
@@ -119,12 +119,12 @@ class Shared(Generic[T]):
 
 
 class Orderly:
-    """Around the application: headers for every answer, and connections that end well.
+    """Wraps the application: headers for every answer, and connections that end well.
 
-    An answer that is given before the request's body is read closes the connection, in stages
-    (RFC 9112, 9.6): the answer leaves, what still comes is drained for a moment and forgotten,
-    then the connection is closed. Closed at once it would be reset, and a sender who is still
-    writing would never read the answer.
+    An answer before the request's body has been read closes the connection in stages (RFC 9112,
+    9.6): the answer is sent, what still arrives is drained for a moment and dropped, then the
+    connection is closed. Closed at once, it would be reset, and a sender that is still writing
+    would never read the answer.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -175,10 +175,10 @@ class Orderly:
 
 
 def _is_framed_twice(scope: Scope) -> bool:
-    """Whether others could see another end of this request than we do (RFC 9112, 6.1).
+    """Whether others could see a different end of this request than we do (RFC 9112, 6.1).
 
-    So it is with a length beside a transfer coding, and with any transfer coding in HTTP/1.0:
-    what stands behind such a request may be another one, which a proxy let pass as its body.
+    This happens with both a length and a transfer coding, and with any transfer coding in HTTP/1.0:
+    behind such a request there may be another one, which a proxy passed on as its body.
     """
     names = {name for name, _ in scope["headers"]}
     if b"transfer-encoding" not in names:

@@ -1,4 +1,4 @@
-"""The web application: its routes, and the answers that none of them gives."""
+"""The web application: its routes, and the answers to everything else."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def make_app(
         secrets: what requests are signed with, none where there is no file; asked for every
             request to POST /events (`Settings.webhook_secrets`).
         trusted: proxies whose X-Forwarded-For is believed.
-        audience: who is told the daemon's health.
+        audience: who may see the details of the daemon's health.
     """
     served: list[BaseRoute] = [
         *events.routes(service, Keyring(secrets), trusted),
@@ -70,7 +70,7 @@ def make_app(
 
 
 def make_probes(service: Service) -> ASGIApp:
-    """The ASGI application of a listener that is kept inside: the signs of life alone."""
+    """The ASGI application of an internal listener: only the probes."""
     return _answering(probes.routes(service, Audience.ALL))
 
 
@@ -84,12 +84,12 @@ def _answering(served: Sequence[BaseRoute]) -> ASGIApp:
 
 
 async def _refused(_: Request, error: Exception) -> Response:
-    """What the router says: no such path, no such method."""
+    """The router's refusals: no such path, no such method."""
     assert isinstance(error, HTTPException)
     detail = error.detail if error.detail != HTTPStatus(error.status_code).phrase else ""
     return as_problem(error.status_code, detail, error.headers)
 
 
 async def _broken(_: Request, __: Exception) -> Response:
-    """A mistake of ours: it is logged by the server, and nothing of it is shown."""
+    """A mistake of ours: the server logs it, and shows nothing of it."""
     return as_problem(500, "")

@@ -12,7 +12,7 @@ BODY = 10.0  # seconds that a body may take to arrive
 
 
 async def read_body(request: Request, largest: int) -> bytes:
-    """The request's body, of at most ``largest`` octets.
+    """The request's body, of at most ``largest`` bytes.
 
     Raises:
         Problem: it is too large, too slow, or does not come to its end.

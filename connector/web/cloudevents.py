@@ -33,7 +33,7 @@ def events_in(headers: Headers, body: bytes, name: str) -> list[tuple[str, objec
     Args:
         headers: names in lower case.
         body: the raw body.
-        name: what an event that has no id of its own is known by.
+        name: the name of an event without an id of its own.
 
     Raises:
         Problem: 415 for another media type or a content coding, 400 for what is no JSON.

@@ -1,8 +1,8 @@
 """Connections: how long each may take, and how many one peer may have, so that all get in.
 
 uvicorn waits for ever for a request's head, for a body, and for a peer that reads no answers; and
-where it has as many connections as it may, it refuses whoever comes next. Here it is the other way
-round: whoever has most gives up the one that has waited longest, and the newcomer is served.
+once it has as many connections as allowed, it refuses the next. Here it is the other way round: the
+peer with the most connections loses the one that has been idle longest, and the newcomer is served.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ OF_A_PROXY = 384  # ... of a trusted proxy, behind which are many
 
 
 class Phase(IntEnum):
-    """What a connection waits for; the first to be given up is that with the lowest number."""
+    """What a connection waits for; those with the lowest number are given up first."""
 
     HEAD = 0  # a request, or the rest of its head
     BODY = 1  # the rest of its body
@@ -39,7 +39,7 @@ class Phase(IntEnum):
 
 
 class Room:
-    """Who is connected. Used by the server's own thread alone."""
+    """The open connections. Used only by the server's own thread."""
 
     def __init__(self, trusted: Sequence[Network] = ()) -> None:
         """``trusted``: proxies, behind which are many people."""
@@ -51,7 +51,7 @@ class Room:
         return sum(map(len, self._peers.values()))
 
     def enter(self, connection: Watched, host: str) -> bool:
-        """Let a connection in, whosever place it takes; False: there is none."""
+        """Let a connection in, closing another one if need be; False: there is no room."""
         peer, most = self._peer(host)
         mine = self._peers.setdefault(peer, set())
         if self._in_hand[peer] >= most or (len(mine) >= most and not self._give_up(mine)):
@@ -72,7 +72,7 @@ class Room:
 
     @contextmanager
     def in_hand(self, host: str) -> Iterator[None]:
-        """A request of this peer is being answered, whether or not anybody still waits for it."""
+        """A request of this peer is being answered, even if nobody waits for it any more."""
         peer, _ = self._peer(host)
         self._in_hand[peer] += 1
         try:
@@ -83,7 +83,7 @@ class Room:
                 del self._in_hand[peer]
 
     def _give_up(self, connections: set[Watched]) -> bool:
-        """Close the one that we have waited for longest; False: we are at work for all of them."""
+        """Close the connection idle for longest; False: all of them are being answered."""
         waiting = [one for one in connections if one.phase is not Phase.ANSWER]
         if not waiting:
             return False
@@ -151,14 +151,14 @@ class Watched(H11Protocol):
         super().connection_lost(exc)
 
     def give_up(self) -> None:
-        """Close this connection, as another one needs its place."""
+        """Close this connection, because another one needs its place."""
         if self.phase is Phase.HEAD and not self.transport.get_write_buffer_size():
             self.transport.close()
         else:
             self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP, once: the request that it is part of is not answered, too."""
+        """Refuse what is not HTTP, once: the request it belongs to gets no further answer."""
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
@@ -168,7 +168,7 @@ class Watched(H11Protocol):
             self.transport.close()
 
     def _look(self, *, anew: bool) -> None:
-        """See which phase we are in by now; ``anew``: it began just now, if it is the same."""
+        """Update the phase; ``anew``: it has just begun, even if it is the same."""
         if self.cycle is None or self.cycle.response_complete:
             phase = Phase.HEAD
         elif self.conn.their_state is h11.SEND_BODY:

@@ -35,7 +35,7 @@ def routes(service: Service, keyring: Keyring, trusted: Sequence[Network]) -> li
 
 
 class _Door:
-    """Takes requests in: first by their headers, then by their bodies."""
+    """Accepts requests: first by their headers, then by their bodies."""
 
     def __init__(self, service: Service, keyring: Keyring, trusted: Sequence[Network]) -> None:
         self._service = service
@@ -66,7 +66,7 @@ class _Door:
         return as_json(answers, 202)
 
     async def _take(self, request: Request) -> list[Accepted] | None:
-        """What became of a request's events; None where no secrets file allows for any.
+        """What became of a request's events; None if there is no secrets file.
 
         Raises:
             Problem: nothing of it was taken.
@@ -94,7 +94,7 @@ class _Door:
         return taken
 
     async def _events(self, request: Request, body: bytes, signed: Signed) -> list[Accepted]:
-        """What became of the events in a body that is signed.
+        """What became of the events in a signed body.
 
         Raises:
             Problem: nothing of it was taken.

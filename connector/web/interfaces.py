@@ -1,4 +1,4 @@
-"""What the web edge and the daemon know of each other."""
+"""What the web edge and the daemon know about each other."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from connector.web.metrics import Metrics
 
 
 class Audience(Enum):
-    """Who is told more of the daemon's state than whether it is well."""
+    """Who may see more of the daemon's state than whether it is well."""
 
     ALL = "all"  # a listener that is kept inside
     LOCAL = "local"  # who asks from this machine

@@ -1,4 +1,4 @@
-"""The metrics: what there is, what each counts and in which unit, on a registry of their own.
+"""The metrics: which there are, what each counts and in which unit, in a registry of their own.
 
 The daemon fills them by plain calls as things happen. What only the journal knows is asked for at
 the time of each scrape, by whoever was given to :meth:`Metrics.at_scrape`.
@@ -36,7 +36,7 @@ log = structlog.get_logger()
 
 
 class _Table(Collector):
-    """Numbers by labels, replaced whole: what is no longer there is no longer shown."""
+    """Numbers by label, replaced as a whole: what is gone is no longer shown."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
-"""/healthz, /readyz and /metrics: the health of the daemon, for whoever watches it.
+"""/healthz, /readyz and /metrics: the health of the daemon, for monitoring.
 
-What a stranger may know of it is whether it is well, and no more. The whole is told on the
-listener of `http.probes_listen`, which is kept inside; without one, to who asks from this machine.
+A stranger may know whether it is well, and no more. Everything is shown on the listener of
+`http.probes_listen`, which is internal; without one, to requests from this machine.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def routes(service: Service, audience: Audience) -> list[Route]:
 
 
 def _is_local(request: Request) -> bool:
-    """Whether somebody on this machine asks, and no proxy for somebody else."""
+    """Whether the request comes from this machine, and not through a proxy."""
     address = read_address(request.client.host) if request.client else None
     if address is None or not address.is_loopback:
         return False

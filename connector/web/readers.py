@@ -1,7 +1,7 @@
-"""Bodies that are being read: so many at a time, and whoever has most gives one up.
+"""Bodies that are being read: only so many at a time, and the sender with the most gives one up.
 
-Nothing is known of a sender before the body is there, as its signature covers it. So those who
-send slowly could keep all others out, if the first to come were the first to be served.
+Nothing is known about a sender before the body is complete, since the signature covers it. If
+requests were served in the order they came, slow senders could keep all others out.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class _Reading:
 
 
 class Readers:
-    """Holds bodies until they are done with; used by one event loop."""
+    """Holds bodies until they are dealt with; used by one event loop."""
 
     def __init__(self) -> None:
         self._reading: dict[_Reading, None] = {}  # the longest first
@@ -40,7 +40,7 @@ class Readers:
 
     @contextmanager
     def room(self, most: int) -> Iterator[None]:
-        """Keep room for one body; somebody else's that is still being read may have to give way.
+        """Reserve room for one body; another one that is still being read may have to give way.
 
         Raises:
             Problem: all of them are there already, and at work for them we are.

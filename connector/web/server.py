@@ -89,7 +89,7 @@ class WebServer:
         self._server.up.wait()
 
     def stop(self, within: float = 3.0) -> None:
-        """Take no more connections, let requests end for a second, and close the others.
+        """Accept no more connections, give requests a second to end, and close the others.
 
         ``within``: seconds after which one that does not end is left to itself.
         """

@@ -1,1 +1,1 @@
-"""What the daemon does beside one another, a lane each."""
+"""What the daemon does in parallel, one lane for each."""

@@ -1,4 +1,4 @@
-"""The lane of what must not wait for a full run: events, and passwords that were changed."""
+"""The lane for what must not wait for a full run: events, and changed passwords."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OVERLAP = timedelta(seconds=5)  # CSNs of several servers need not come in order
 
 
 class EventLane(Lane):
-    """Events that wait, and passwords that students changed."""
+    """Waiting events, and passwords that students have changed."""
 
     def __init__(
         self, context: Context, shared: Shared, told: alerts.Alerts, metrics: Metrics
@@ -37,7 +37,7 @@ class EventLane(Lane):
         self._polled = 0.0
 
     def step(self) -> float:
-        """See what has come, and bring those students up to date."""
+        """See what has arrived, and bring those students up to date."""
         if not self.shared.register.tried:
             return 0.05
         if time.monotonic() - self._polled >= POLL:
@@ -56,9 +56,9 @@ class EventLane(Lane):
         return 0.0
 
     def _new_events(self) -> list[dict[str, Any]]:
-        """Events of which it is not known whom they name, and that were not looked at yet.
+        """Events whose student is not known yet, and that have not been looked at.
 
-        Those who name nobody wait in the journal: the run that meets their student takes them.
+        Events that name nobody wait in the journal until a run finds their student.
         """
         latest = max(self._done, default=0)
         rows = self.context.journal.unassigned_events(
@@ -84,7 +84,7 @@ class EventLane(Lane):
         self.fine("directory")
 
     def _look_for_moved(self) -> None:
-        """What was written in the directory since the last look, by whomever.
+        """What anybody has written to the directory since the last look.
 
         Polling on ``entryCSN``, which slapd indexes in order, was chosen over content
         synchronisation (RFC 4533): it needs no overlay on the server and no rights beyond those
@@ -115,7 +115,7 @@ class EventLane(Lane):
 
 
 def _csn_at(moment: datetime) -> str:
-    """The least CSN of an instant (draft-chu-ldap-csn)."""
+    """The smallest CSN of an instant (draft-chu-ldap-csn)."""
     return moment.strftime("%Y%m%d%H%M%S.%fZ#000000#000#000000")
 
 

@@ -1,4 +1,4 @@
-"""The lane that looks who guesses passwords."""
+"""The lane that watches for people who guess passwords."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIGNATURES_KEPT = timedelta(hours=1)  # those of requests are good for five minu
 
 
 class GuessingLane(Lane):
-    """How many sign-ins failed, of which people hear; and what of them is forgotten in time."""
+    """Watches failed sign-ins, raises incidents, and deletes old attempts."""
 
     uses_directory = False
 
@@ -40,7 +40,7 @@ class GuessingLane(Lane):
         return GUESSES_EVERY
 
     def _tell_who_locks(self, shut: Mapping[str, int]) -> None:
-        """Tell of addresses that fail at many accounts; of a few, however many they are."""
+        """Report addresses that fail at many accounts; a few of them, however many there are."""
         before = {
             key.removeprefix(f"{incidents.LOCKING}:")
             for key in alerts.open_incidents(self.context.journal)

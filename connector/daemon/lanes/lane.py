@@ -1,7 +1,7 @@
 """A lane: work that one thread does again and again, at its own pace.
 
 Each step returns the seconds until the next. A step that cannot trust directory, register or
-journal is made again after a while; what it was to do is kept until it is done.
+journal is repeated after a while; its work is kept until it is done.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ log = structlog.get_logger()
 
 
 class Lane(ABC):
-    """A thread that makes one step after the other, until it is stopped."""
+    """A thread that takes one step after another until it is stopped."""
 
     uses_directory = True
 
@@ -75,7 +75,7 @@ class Lane(ABC):
         return self._thread.is_alive()
 
     def join(self, seconds: float) -> bool:
-        """Wait for the end of the step in hand; whether it has come."""
+        """Wait for the current step to end; returns whether it did."""
         self.wake.set()
         self._thread.join(seconds)
         return not self._thread.is_alive()
@@ -122,7 +122,7 @@ class Lane(ABC):
         return self.step()
 
     def _come_back(self) -> None:
-        """After a fail-over, look now and then whether the first server is there again."""
+        """After a fail-over, check now and then whether the first server is back."""
         directory = self.context.directory
         if directory.is_first_choice or time.monotonic() - self._first_tried < FIRST_AGAIN:
             return
@@ -130,7 +130,7 @@ class Lane(ABC):
         directory.release()
 
     def _note_failure(self, state: RetryCallState) -> None:
-        """Say what went wrong: once in a log line, and in an alert when it lasts."""
+        """Report what went wrong: in one log line, and in an alert if it lasts."""
         assert state.outcome is not None
         error = state.outcome.exception()
         assert isinstance(error, ScolpassError)
@@ -149,11 +149,11 @@ class Lane(ABC):
             self.alerts.raise_(incident)
 
     def incident(self, error: ScolpassError) -> incidents.Incident:
-        """What people are told of an error that lasts."""
+        """The incident for an error that lasts."""
         return incidents.untrusted(error)
 
     def note(self, report: Report, scope: Iterable[str]) -> None:
-        """Note who failed in a run, to be tried again, and tell people when that goes on."""
+        """Note who failed in a run, to try again, and raise an incident if they keep failing."""
         leftovers = self.shared.leftovers
         leftovers.note(report.outcomes, scope)
         self.metrics.run(report.command, report.exit_status)
@@ -165,7 +165,7 @@ class Lane(ABC):
             self.fine("failing")
 
     def fine(self, *parts: str) -> None:
-        """Note that these work; an incident that there was is over."""
+        """Note that these work; close their incident if there was one."""
         for part in parts:
             if self.shared.note_health(part, None):
                 self.alerts.close(part)

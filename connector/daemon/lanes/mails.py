@@ -1,4 +1,4 @@
-"""The lane of mails to students: what is due goes into the outbox, what is in there leaves."""
+"""The lane for mails to students: what is due goes into the outbox, and from there it is sent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LONGEST_PAUSE = 60.0  # seconds until the mail server is tried again
 
 
 class MailLane(Lane):
-    """Mails to students. A mail server that is away is no trouble of any other lane."""
+    """Mails to students. A mail server that is away does not affect other lanes."""
 
     uses_directory = False  # what leaves needs none, and somebody may be waiting for it
 
@@ -49,7 +49,7 @@ class MailLane(Lane):
         return min(POLL * float(2**self._failures), LONGEST_PAUSE)
 
     def _deliver(self) -> ScolpassError | None:
-        """Send some of what is due; what keeps mails from being sent."""
+        """Send some of what is due; returns what keeps mails from being sent."""
         in_a_row, last, sent = 0, None, False
         for one in self._postman.deliver(self.context):
             self.beat = time.monotonic()

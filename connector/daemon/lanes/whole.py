@@ -1,4 +1,4 @@
-"""The lane of what is made over everyone, or judged: full runs, and incremental ones."""
+"""The lane for full runs and incremental ones, which are judged."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WAIT_FOR_PASS = 60.0  # seconds; somebody's by hand, perhaps
 
 
 class WholeLane(Lane):
-    """The register's changes, the directory verified whole, and the calendar."""
+    """Follows the register and the calendar, and verifies the whole directory."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class WholeLane(Lane):
         return self._until_next()
 
     def _count_locked(self) -> None:
-        """How many accounts are locked, for the metrics; a lock ends without being written."""
+        """Count the locked accounts for the metrics; a lock ends without any write."""
         if self._counted_at is not None and time.monotonic() - self._counted_at < LOCKED_EVERY:
             return
         found = Counter(one.kind for one in locked(Doors.of(self.context), instant()))
@@ -87,7 +87,7 @@ class WholeLane(Lane):
         return time.monotonic() - self._looked_at >= every
 
     def _read(self) -> None:
-        """Read the register if it has changed; one that is too small is refused here already."""
+        """Read the register if it has changed; one that is too small is already refused here."""
         context, register = self.context, self.shared.register
         try:
             feed = register.read(context.moment.today)
@@ -109,9 +109,9 @@ class WholeLane(Lane):
         return self.context.journal.last_runs().id != self._held_by
 
     def _incremental(self, feed: Feed) -> bool:
-        """A run over those who may need something; False: it takes one over everyone.
+        """A run over students who may need a change; False: a full run is needed instead.
 
-        Because they are so many, or what it would do must be held.
+        That is because they are too many, or because the changes would have to be held.
         """
         scope = sorted(self._pending)
         managed = sum(self.context.journal.accounts_by_state().values())
@@ -148,7 +148,7 @@ class WholeLane(Lane):
         self.fine("directory", "feed", "journal", "service-password", "pass")
 
     def _until_next(self) -> float:
-        """Seconds until the register is looked at again, or the day ends."""
+        """Seconds until the register is checked again, or the day ends."""
         every = self.context.settings.daemon.sync_every.total_seconds()
         zone = self.context.rules.institution.zone
         tomorrow = self.context.moment.today + timedelta(days=1)

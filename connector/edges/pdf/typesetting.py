@@ -1,4 +1,4 @@
-"""Letters on paper: data and an institution's templates become a PDF. Knows nothing else.
+"""Letters on paper: data and an institution's templates become a PDF.
 
 The templates are Typst's (https://typst.app/docs), compiled in this process; they read nothing
 outside their folder and are given the data as one JSON text, which they cannot take for markup.

@@ -1,4 +1,4 @@
-"""The pages that a student sees: the first connection, and what helps who cannot sign in.
+"""The pages that a student sees: the first connection, and help for students who cannot sign in.
 
 ::
 

@@ -1,8 +1,8 @@
 """The first connection by API, for an institution that has a portal of its own.
 
-The same steps as the pages', in JSON: whoever signs in is given a token, which goes with each
-further request as ``Authorization: Bearer`` (RFC 6750). Errors are problems by RFC 9457. Described
-by OpenAPI at /openapi.json.
+The same steps as on the pages, in JSON: signing in gives a token, which goes with each further
+request as ``Authorization: Bearer`` (RFC 6750). Errors are problem details (RFC 9457). Described by
+OpenAPI at /openapi.json.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ _LINK = _problems(s410="the link is not good any more")
 
 @router.post("/sign-in", summary="Sign in", responses=_REFUSED)
 async def sign_in(body: shapes.SignIn, request: Request, asked: Asked) -> shapes.Opened:
-    """With the provisional password, or with the student's own where other steps are left.
+    """With the provisional password, or with the student's own if other steps are left.
 
     An unknown identifier, a wrong password and a closed account get the same answer.
     """
@@ -178,7 +178,7 @@ async def how_far(asked: Asked, found: Visiting) -> shapes.State:
 
 @router.post("/backup-mail", summary="Give the backup mail", responses=_SIGNED_IN)
 async def backup_mail(body: shapes.BackupMail, asked: Asked, found: Visiting) -> shapes.State:
-    """Where ``activation.verify_backup_mail`` is on, it counts once its link has been followed."""
+    """If ``activation.verify_backup_mail`` is on, it counts once its link has been followed."""
     await asked.work(visits.give_backup_mail, asked.portal, found, body.backup_mail)
     return await _state(asked, found.token)
 
@@ -211,7 +211,7 @@ async def check(body: shapes.NewPassword, asked: Asked, found: Visiting) -> shap
 
 @router.post("/password", summary="Change the password", responses=_SIGNED_IN)
 async def password(body: shapes.NewPassword, asked: Asked, found: Visiting) -> shapes.Opened:
-    """As the student, so that the directory's policy decides; the token is another one after."""
+    """As the student, so that the directory's policy decides; afterwards the token is a new one."""
     new = body.new_password.get_secret_value()
     return await _opened(
         asked, await asked.work(visits.change_password, asked.portal, found, new, new)
@@ -220,7 +220,7 @@ async def password(body: shapes.NewPassword, asked: Asked, found: Visiting) -> s
 
 @router.post("/sign-out", summary="Sign out", status_code=204, responses=_SIGNED_IN)
 async def sign_out(asked: Asked, found: Visiting) -> None:
-    """The token is good for nothing after."""
+    """The token is no longer valid afterwards."""
     await asked.work(visits.end_visit, asked.portal, found.token)
 
 
@@ -229,7 +229,7 @@ async def sign_out(asked: Asked, found: Visiting) -> None:
 
 @router.post("/backup-mail/confirm", summary="Confirm by a link", status_code=204, responses=_LINK)
 async def confirm(body: shapes.Confirmation, asked: Asked) -> None:
-    """The link that was sent to a backup mail; good once, on the day of its sending."""
+    """The link that was sent to a backup mail; valid once, on the day it was sent."""
     await asked.work(links.confirm, asked.portal, body.link)
 
 

@@ -1,4 +1,4 @@
-"""What the pages show of the institution: its name, its logo, and where its own pages are."""
+"""What the pages show of the institution: its name, its logo, and links to its own pages."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Where a student cannot sign in, and what the links in mails lead to.
+"""Help for students who cannot sign in, and the pages behind the links in mails.
 
-Looking at a link's page uses nothing up: mail scanners follow links. Its button does.
+Opening a link's page does not use it up, since mail scanners follow links; its button does.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PROBLEM = "/probleme-de-connexion"
 
 
 def routes(reception: Reception) -> list[BaseRoute]:
-    """The pages of those who cannot sign in."""
+    """The pages for students who cannot sign in."""
     pages = Problems(reception)
     table = (
         (PROBLEM, pages.ask, pages.send),
@@ -46,7 +46,7 @@ def routes(reception: Reception) -> list[BaseRoute]:
 
 @dataclass(frozen=True, slots=True)
 class Problems:
-    """The pages of those who cannot sign in."""
+    """The pages for students who cannot sign in."""
 
     reception: Reception
 

@@ -62,7 +62,7 @@ def routes(reception: Reception, charter: Path) -> list[BaseRoute]:
 
 
 def guarded(reception: Reception, endpoint: Endpoint) -> Endpoint:
-    """An endpoint whose refusals and troubles become pages, too."""
+    """Make an endpoint whose refusals and errors become pages, too."""
 
     @wraps(endpoint)
     async def answer(request: Request) -> Response:
@@ -94,14 +94,14 @@ class FirstConnection:
     # --- in and out -----------------------------------------------------------------------------
 
     async def start(self, request: Request) -> Response:
-        """Who this is for; who has begun goes on where they were."""
+        """Who this is for; a student who has begun continues where they were."""
         visitor = await self.reception.signed_in(request)
         if visitor.visit is not None and visitor.visit.next is not Step.DONE:
             return self.reception.redirect(visitor, PATHS[visitor.visit.next])
         return self.reception.page(visitor, "start", "start_title")
 
     async def identify(self, request: Request) -> Response:
-        """The form to sign in, to which a letter's code leads; who has begun goes on."""
+        """The sign-in form, to which a letter's code leads; a student who has begun continues."""
         visitor = await self.reception.signed_in(request)
         if visitor.visit is not None and visitor.visit.next is not Step.DONE:
             return self.reception.redirect(visitor, PATHS[visitor.visit.next])
@@ -161,7 +161,7 @@ class FirstConnection:
         return await self._go_on(visitor, token)
 
     async def _go_on(self, visitor: Visitor, token: str) -> Response:
-        """On to the next step, under another token than before (session fixation)."""
+        """Go to the next step, with a new token (against session fixation)."""
         renewed = self.reception.renewed(visitor, token)
         renewed.visit = await self.reception.work(visits.visit, self.reception.portal, token)
         step = renewed.visit.next if renewed.visit else None
@@ -190,7 +190,7 @@ class FirstConnection:
         return show
 
     def made(self, step: Step) -> Endpoint:
-        """One step is made: what was given is stored, and the next one comes."""
+        """Take one step: store what was given, and go to the next."""
 
         async def make(request: Request) -> Response:
             visitor = await self.reception.signed_in(request)
@@ -314,7 +314,7 @@ class FirstConnection:
                 }
 
     async def check(self, request: Request) -> Response:
-        """What a password that is being typed is worth; nothing of it is kept."""
+        """How good a password is while it is being typed; nothing of it is kept."""
         visitor = await self.reception.signed_in(request)
         fields = await self.reception.form(request, visitor)
         if visitor.visit is None:

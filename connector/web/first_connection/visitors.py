@@ -1,7 +1,7 @@
-"""Who asks: the cookie of a browser, the token in its forms, its language, and its address.
+"""The client: a browser's cookie, the token in its forms, its language, and its address.
 
-A browser holds one drawn token in a cookie, from its first page on. At the sign-in it gets another
-one, so that a token that somebody planted is worth nothing (session fixation). The token of its
+A browser holds a random token in a cookie from its first page on. When the student signs in it gets
+a new one, so that a token planted by somebody else is useless (session fixation). The token in its
 forms is a signature of it, so that no other site can make one (CSRF).
 """
 
@@ -52,7 +52,7 @@ class Visitor:
 
 
 class Reception:
-    """Receives requests: knows their browsers, and lets work that blocks run in threads."""
+    """Receives requests: identifies their browsers, and runs blocking work in threads."""
 
     def __init__(self, portal: Portal, counts: Counts) -> None:
         """``counts`` is told of every sign-in."""
@@ -64,13 +64,13 @@ class Reception:
         self._limiters: dict[str, CapacityLimiter] = {}
 
     async def work(self, call: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
-        """What ``call`` gives, from a thread; so many at a time, whoever asks."""
+        """The result of ``call``, run in a thread; only so many at a time."""
         return await self._in_thread("work", AT_ONCE, lambda: call(*args, **options))
 
     async def sign_in(
         self, identifier: str, password: SecretStr, birth_date: date | None, address: str
     ) -> SignedIn:
-        """Let somebody sign in; those who wait for it keep nobody from the steps behind it.
+        """Let somebody sign in; waiting sign-ins do not hold up the steps after it.
 
         Raises:
             NotLetIn: and is not told why.
@@ -121,7 +121,7 @@ class Reception:
         return fields
 
     def _same_site(self, request: Request) -> None:
-        """See that a page of ours sent this (Fetch Metadata; RFC 6454 where there is none)."""
+        """Make sure that a page of ours sent this (Fetch Metadata; RFC 6454 if there is none)."""
         site = request.headers.get("sec-fetch-site")
         origin = request.headers.get("origin")
         if site is not None:
@@ -135,7 +135,7 @@ class Reception:
             raise Problem(403, "csrf", "Another site has sent this form.")
 
     def renewed(self, visitor: Visitor, token: str = "") -> Visitor:
-        """The same browser under another token: the session's that it has now, or a drawn one."""
+        """The same browser with another token: that of its session now, or a random one."""
         new = token or draw_token()
         return replace(
             visitor, token=new, csrf=self._forms.sign(new), is_new=new != visitor.token, visit=None
@@ -185,11 +185,11 @@ class Reception:
         return self.with_cookies(visitor, answer)
 
     def redirect(self, visitor: Visitor, path: str) -> Response:
-        """On to another page of ours (RFC 9110, 15.4.4)."""
+        """Redirect to another page of ours (RFC 9110, 15.4.4)."""
         return self.with_cookies(visitor, RedirectResponse(path, 303))
 
     def with_cookies(self, visitor: Visitor, answer: Response) -> Response:
-        """The answer, with what the browser is to hold from now on."""
+        """The answer, with the browser's cookies from now on."""
         if visitor.is_new:
             _hold(answer, COOKIE, visitor.token)
         if visitor.chosen:
@@ -198,7 +198,7 @@ class Reception:
 
 
 async def wait_like_all(began: float) -> None:
-    """Leave on the grid on which all refusals leave, so that the time tells nothing.
+    """Wait until the next moment at which refusals are sent, so that the time reveals nothing.
 
     ``began``: when the request arrived, by ``time.monotonic``.
     """
