@@ -15,6 +15,7 @@ from connector.core.catalogue import Given
 from connector.core.dn import same_dn
 
 Values = tuple[str, ...]  # of one attribute
+Difference = dict[str, tuple[Values, Values]]  # by an attribute's name: before and after
 
 
 class State(StrEnum):

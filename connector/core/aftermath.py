@@ -11,10 +11,6 @@ from enum import Enum, auto
 from connector.core import catalogue, comparison
 from connector.core.model import Account, Change, Values
 
-# What distinguishes an entry that our change added from one that somebody else added in its place.
-# Other attributes may have been changed since: that is corrected like any other drift.
-_OURS = ("supannEtuId", "uid", "supannRessourceEtatDate", "pwdReset", "pwdPolicySubentry")
-
 
 class Left(Enum):
     """What became of a change without an outcome."""
@@ -36,8 +32,7 @@ def left(change: Change, account: Account | None, password_changed_at: str) -> L
         return Left.MADE
     if not change.replaces_password or account is None or account.must_change:
         return Left.NOT_MADE
-    before, _ = change.attributes["pwdReset"]
-    provisional = any(value.upper() == "TRUE" for value in before)
+    provisional = change.outline.had_provisional
     moved = change.password_since is not None and password_changed_at != change.password_since
     return Left.OVERTAKEN if provisional or moved else Left.NOT_MADE
 
@@ -51,7 +46,7 @@ def was_made(change: Change, account: Account | None) -> bool:
         return comparison.is_done(change, account)
     return all(
         _stand(name, change.attributes[name][1], account.values(name))
-        for name in _OURS
+        for name in catalogue.PROOF
         if name in change.attributes
     )
 

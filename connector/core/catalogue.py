@@ -23,6 +23,7 @@ class Part(Enum):
 
     CLASS = auto()
     NUMBER = auto()  # by which an entry is known as a student's, or an employee's
+    NAME = auto()  # by which the student is called
     IDENTITY = auto()
     ADDRESS = auto()  # the address that is used now
     FORMER = auto()  # addresses that were used
@@ -30,7 +31,10 @@ class Part(Enum):
     ENROLMENT = auto()
     INSTITUTION = auto()
     STATE = auto()
-    LOCK = auto()  # what opens and closes the account: password policy
+    MUST_CHANGE = auto()  # that the password opens nothing but its own change
+    LAST_DAY = auto()  # from when no password opens the account ...
+    FIRST_DAY = auto()  # ... and until when
+    POLICY = auto()  # which password policy holds for it
     MARK = auto()  # what slapd notes of passwords and sign-ins
     GIVEN = auto()
     PASSWORD = auto()
@@ -78,6 +82,9 @@ class Attribute:
     shared: bool = False  # holds other people's values too: changed value by value
     optional: bool = False  # removed when the register's column is empty, if scolpass wrote it
     spends: bool = True  # False: a student's own event may write it without spending a budget
+    proves: bool = (
+        False  # tells an entry that scolpass added from one that somebody else made there
+    )
     telling: bool = False  # others know the student by it: no password may hold it
     ours: str = ""  # the values that are scolpass's, as a regular expression
     below: str = ""  # its supertype among the rows, whose access rule holds for it, too
@@ -99,13 +106,13 @@ _P, _O, _G, _C = Part, Owner, Grant, Compared
 # fmt: off
 _ROWS = (
     Attribute("objectClass", _P.CLASS, _O.SCOLPASS, compared=_C.CASE_IGNORED, shared=True, tried="scolpassAccount"),
-    Attribute("uid", _P.UID, _O.SCOLPASS, telling=True),
-    Attribute("supannEtuId", _P.NUMBER, _O.REGISTER, _G.READ, telling=True),
+    Attribute("uid", _P.UID, _O.SCOLPASS, proves=True, telling=True),
+    Attribute("supannEtuId", _P.NUMBER, _O.REGISTER, _G.READ, proves=True, telling=True),
     Attribute("supannEmpId", _P.NUMBER, _O.OTHERS, _G.READ),
     Attribute("supannEtablissement", _P.INSTITUTION, _O.SCOLPASS, tried="{UAI}0000000A"),
 
-    Attribute("sn", _P.IDENTITY, _O.REGISTER, telling=True, tried="Check"),
-    Attribute("givenName", _P.IDENTITY, _O.REGISTER, telling=True, tried="Scolpass"),
+    Attribute("sn", _P.NAME, _O.REGISTER, telling=True, tried="Check"),
+    Attribute("givenName", _P.NAME, _O.REGISTER, telling=True, tried="Scolpass"),
     Attribute("cn", _P.IDENTITY, _O.REGISTER, tried="Check Scolpass"),
     Attribute("displayName", _P.IDENTITY, _O.REGISTER, single=True, telling=True, tried="Scolpass Check"),
     Attribute("supannNomDeNaissance", _P.IDENTITY, _O.REGISTER, single=True, telling=True, tried="Check"),
@@ -127,13 +134,13 @@ _ROWS = (
 
     Attribute("eduPersonAffiliation", _P.STATE, _O.SCOLPASS, _G.WRITE_OURS, _C.CASE_IGNORED, shared=True, ours="^(student|member)$", tried="student"),
     Attribute("eduPersonPrimaryAffiliation", _P.STATE, _O.SCOLPASS, single=True, tried="student"),
-    Attribute("supannRessourceEtatDate", _P.STATE, _O.SCOLPASS, _G.WRITE_OURS, _C.CASE_IGNORED, shared=True, ours=_RESOURCES, tried="{COMPTE}I:SupannCree:20000101:20000101"),
+    Attribute("supannRessourceEtatDate", _P.STATE, _O.SCOLPASS, _G.WRITE_OURS, _C.CASE_IGNORED, shared=True, proves=True, ours=_RESOURCES, tried="{COMPTE}I:SupannCree:20000101:20000101"),
     Attribute("supannRessourceEtat", _P.STATE, _O.SCOLPASS, _G.WRITE_OURS, _C.CASE_IGNORED, shared=True, ours=_RESOURCES, tried="{COMPTE}I:SupannCree"),
 
-    Attribute("pwdReset", _P.LOCK, _O.SCOLPASS, compared=_C.BOOLEAN, single=True, tried="TRUE"),
-    Attribute("pwdEndTime", _P.LOCK, _O.SCOLPASS, compared=_C.INSTANT, single=True, spends=False, tried=_NEVER),
-    Attribute("pwdStartTime", _P.LOCK, _O.SCOLPASS, compared=_C.INSTANT, single=True, tried=_NEVER),
-    Attribute("pwdPolicySubentry", _P.LOCK, _O.SCOLPASS, compared=_C.DN, single=True, spends=False),
+    Attribute("pwdReset", _P.MUST_CHANGE, _O.SCOLPASS, compared=_C.BOOLEAN, single=True, proves=True, tried="TRUE"),
+    Attribute("pwdEndTime", _P.LAST_DAY, _O.SCOLPASS, compared=_C.INSTANT, single=True, spends=False, tried=_NEVER),
+    Attribute("pwdStartTime", _P.FIRST_DAY, _O.SCOLPASS, compared=_C.INSTANT, single=True, tried=_NEVER),
+    Attribute("pwdPolicySubentry", _P.POLICY, _O.SCOLPASS, compared=_C.DN, single=True, proves=True, spends=False),
 
     Attribute("supannMailPrive", _P.GIVEN, _O.STUDENT, _G.WRITE_OURS, _C.CASE_IGNORED, shared=True, spends=False, ours=r"^\{SECOURS\}", tried="{SECOURS}" + _CHECK_MAIL),
     Attribute("supannMailPerso", _P.GIVEN, _O.STUDENT, compared=_C.CASE_IGNORED, shared=True, spends=False, tried=_CHECK_MAIL),
@@ -157,18 +164,22 @@ def _of(*parts: Part) -> tuple[str, ...]:
     return tuple(row.name for row in _ROWS if row.part in parts)
 
 
-IDENTITY = _of(Part.IDENTITY)
+(NUMBER,) = (row.name for row in _ROWS if row.part is Part.NUMBER and row.owner is Owner.REGISTER)
+IDENTITY = _of(Part.NAME, Part.IDENTITY)
 LOGINS = _of(Part.ADDRESS)  # the address that is used now: one value in all three
 ADDRESSES = (*LOGINS, *_of(Part.FORMER))
 IDENTIFIERS = ("uid", *ADDRESSES)  # taken by whoever has one
 ENROLMENT = _of(Part.ENROLMENT)
-LOCK = _of(Part.LOCK)
+LOCK = _of(Part.MUST_CHANGE, Part.LAST_DAY, Part.FIRST_DAY, Part.POLICY)  # opens and closes it
 MARKS = _of(Part.MARK)
 PASSWORDS = _of(Part.PASSWORD)
 READ = tuple(row.name for row in _ROWS if row.part not in (Part.MARK, Part.PASSWORD))
 """What is read of an entry to decide on it."""
 
 GIVEN_WHOLE = tuple(row.name for row in _ROWS if row.part is Part.GIVEN and not row.shared)
+
+PROOF = tuple(row.name for row in _ROWS if row.proves)
+"""Other attributes may have been changed since: that is corrected like any other drift."""
 
 SHARED = frozenset(row.name for row in _ROWS if row.shared)
 OPTIONAL = frozenset(row.name for row in _ROWS if row.optional)
@@ -214,6 +225,7 @@ class GivenRow:
     events: tuple[str, ...]  # the types of event that give it
     writes: tuple[str, ...]  # the attributes that it writes
     shown_by: str  # the attribute that shows in the entry that it was given
+    needs_use: bool  # it is written only while the account is in normal use
     text: str  # of the pages: what the student who has not given it is asked for
 
 
@@ -228,6 +240,7 @@ GIVEN: Mapping[Given, GivenRow] = {
             events=(),
             writes=(),
             shown_by="userPassword",
+            needs_use=False,
             text="password_title",
         ),
         GivenRow(
@@ -238,6 +251,7 @@ GIVEN: Mapping[Given, GivenRow] = {
             events=(ACTIVATED, BACKUP_MAIL_CHANGED),
             writes=("supannMailPrive", "supannMailPerso"),
             shown_by="supannMailPrive",
+            needs_use=False,
             text="backup_mail_title",
         ),
         GivenRow(
@@ -248,6 +262,7 @@ GIVEN: Mapping[Given, GivenRow] = {
             events=(ACTIVATED,),
             writes=("scolpassCharter",),
             shown_by="scolpassCharter",
+            needs_use=False,
             text="charter_title",
         ),
         GivenRow(
@@ -258,6 +273,7 @@ GIVEN: Mapping[Given, GivenRow] = {
             events=(ACTIVATED, FORWARDING_CHANGED),
             writes=("mailForwardingAddress",),
             shown_by="mailForwardingAddress",
+            needs_use=True,
             text="forwarding_title",
         ),
     )

@@ -1,252 +1,200 @@
-"""What an entry is to hold: what register, decision and the student's own events ask for."""
+"""The account as it is to be, in words of no target: what register, decision and events ask for.
+
+A dialect writes it: :mod:`connector.core.supann` is the directory's. No name of an attribute is
+known here, so that another target is another dialect over the same value.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from enum import Enum, auto
+from functools import partial
+from typing import Final, TypeAlias, TypeVar
 
-from connector.core import catalogue, comparison, supann
-from connector.core.account import Values
-from connector.core.catalogue import Given
+from connector.core.account import IN_USE, Account, State
+from connector.core.catalogue import GIVEN, Given
 from connector.core.dn import folded
 from connector.core.feed import identity, replaces
-from connector.core.generalized_time import end_of_day
 from connector.core.identifiers import Taken, address, uid_of
-from connector.core.model import (
-    IN_USE,
-    Account,
-    Decision,
-    Enrolment,
-    EvidenceItem,
-    Facts,
-    Known,
-    Reservation,
-    State,
-)
+from connector.core.model import Decision, Enrolment, EvidenceItem, Facts, Reservation
 from connector.core.rules import Rules
 
 
-def desired_values(
+class Leave(Enum):
+    """That a part of an account is left alone."""
+
+    AS_IT_STANDS = auto()
+
+
+class Remove(Enum):
+    """That a part of an account is taken out."""
+
+    OURS = auto()  # what scolpass wrote, and nothing of anybody else
+
+
+LEFT: Final = Leave.AS_IT_STANDS
+REMOVED: Final = Remove.OURS
+
+_T = TypeVar("_T")
+Wanted: TypeAlias = _T | Leave | Remove
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the student is, as the register has it."""
+
+    family_name: str
+    last_name: str  # the usual name, else the family name
+    first_name: str  # "" where there is none
+    birth_date: date
+    civility: Wanted[str]  # as the register writes it
+    ine: Wanted[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """In which academic year, and into what: all rows of that year that count."""
+
+    year: int
+    rows: tuple[Enrolment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The address that is to be used."""
+
+    value: str
+    renames: bool = False  # True: in the place of the current one, which becomes a former one;
+    # False: only where it does not stand yet
+
+
+@dataclass(frozen=True, slots=True)
+class Redirection:
+    """Where mail is sent on to."""
+
+    to: str
+    copy: str | None  # the local mailbox, which keeps a copy; None: none is kept
+
+
+Gift: TypeAlias = str | Redirection | Remove
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """The account as it is to be. What has no value of its own is left as it stands."""
+
+    number: str
+    enrolled: bool  # the cutoff has not passed
+    shared_person: bool = False  # also somebody else's: only who it is and that it is a student's
+    identity: Identity | Leave = LEFT
+    enrolments: Enrolled | Leave = LEFT
+    uid: str | Leave = LEFT
+    address: Address | Leave = LEFT
+    state: State | None = None  # None: of an account that is also somebody else's
+    start: date | None = None
+    end: date | None = None
+    last_day: date | Leave = LEFT  # on which a password opens it
+    provisional_policy: bool | Leave = LEFT  # on, or off
+    draws_password: bool = False  # a new provisional password, which has to be changed
+    given: Mapping[Given, Gift] = field(default_factory=dict)
+    wrote: frozenset[str] = frozenset()  # in its dialect's words: what of it is scolpass's
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether no password is to open it for now."""
+        return self.state is State.SUSPENDED
+
+
+def desired_of(
     facts: Facts, account: Account, decision: Decision, taken: Taken, rules: Rules
-) -> tuple[dict[str, Values], dict[str, tuple[Values, Values]], tuple[str, ...]]:
-    """Whole and shared attributes as they are to be, and notices."""
-    whole: dict[str, Values] = {}
-    notices: tuple[str, ...] = ()
-    if decision.enrolled:
-        whole, notices = register_values(facts, decision, identity_row(facts), rules)
-        _spare_what_others_wrote(whole, facts.known)
-        supann.keep_rdn(whole, account)
-    if decision.shared_person:
-        whole.pop("supannEtablissement", None)
-        return whole, shared_values(account, decision), notices
-    primary = account.first("eduPersonPrimaryAffiliation")
-    if primary is None or primary.lower() == "student":
-        whole["eduPersonPrimaryAffiliation"] = ("student",) if decision.enrolled else ()
-    if decision.state is not State.EXPIRED:
-        whole |= _missing_identifiers(facts, account, taken, rules)
-    if decision.state is State.SUSPENDED:
-        whole["pwdStartTime"] = (supann.SUSPENDED_UNTIL,)
-    elif not comparison.differ(
-        "pwdStartTime", account.values("pwdStartTime"), (supann.SUSPENDED_UNTIL,)
-    ):
-        whole["pwdStartTime"] = ()
-    whole |= closing(decision, rules)
-    return whole, shared_values(account, decision), notices
+) -> tuple[Desired, tuple[Given, ...]]:
+    """An account that stands as it is to be, and which of the student's evidence that settles.
 
-
-def new_entry(
-    facts: Facts,
-    decision: Decision,
-    row: Enrolment | None,
-    identifiers: Reservation,
-    rules: Rules,
-) -> tuple[dict[str, Values], tuple[str, ...]]:
-    """The whole attributes of an entry that is made, and notices."""
-    whole, notices = register_values(facts, decision, row, rules)
-    whole |= dict.fromkeys(catalogue.LOGINS, (identifiers.address,))
-    whole |= {
-        "uid": (identifiers.uid,),
-        "supannEtuId": (facts.number,),
-        "eduPersonPrimaryAffiliation": ("student",),
-        "userPassword": (supann.SECRET,),
-        "pwdReset": ("TRUE",),
-    }
-    whole |= closing(decision, rules)
-    if decision.state is State.SUSPENDED:
-        whole["pwdStartTime"] = (supann.SUSPENDED_UNTIL,)
-    return whole, notices
-
-
-def register_values(
-    facts: Facts, decision: Decision, row: Enrolment | None, rules: Rules
-) -> tuple[dict[str, Values], tuple[str, ...]]:
-    """What register and configuration say: identity, enrolment, establishment."""
-    whole: dict[str, Values] = {}
-    notices: list[str] = []
-    if row is not None:
-        whole, notices = supann.desired_identity(facts.number, row)
-    enrolments, more = supann.desired_enrolment(
-        facts.number, decision.year, decision.counted, rules.institution
-    )
-    whole |= enrolments
-    whole["supannEtablissement"] = (f"{{UAI}}{rules.institution.uai}",)
-    return whole, (*notices, *more)
-
-
-def closing(decision: Decision, rules: Rules) -> dict[str, Values]:
-    """``pwdEndTime`` and the provisional policy, where the decision names them."""
-    whole: dict[str, Values] = {}
-    if decision.last_day is not None:
-        whole["pwdEndTime"] = (end_of_day(decision.last_day, rules.institution.zone),)
-    if decision.policy is not None:
-        whole["pwdPolicySubentry"] = (rules.provisional.policy_dn,) if decision.policy else ()
-    return whole
-
-
-def shared_values(account: Account | None, decision: Decision) -> dict[str, tuple[Values, Values]]:
-    affiliation = supann.desired_affiliation(account, decision.enrolled, decision.shared_person)
-    if decision.shared_person:
-        classes = supann.desired_classes(account, ("eduPerson", "supannPerson"))
-        return {"objectClass": classes, "eduPersonAffiliation": affiliation}
-    assert decision.state is not None
-    shared = supann.desired_state(account, decision.state, decision.start, decision.end)
-    shared["eduPersonAffiliation"] = affiliation
-    if decision.state is not State.EXPIRED:
-        shared["objectClass"] = supann.desired_classes(account, catalogue.OBJECT_CLASSES)
-    return shared
-
-
-def give(
-    facts: Facts,
-    account: Account | None,
-    decision: Decision,
-    rules: Rules,
-    whole: dict[str, Values],
-    shared: dict[str, tuple[Values, Values]],
-) -> tuple[str, ...]:
-    """Add what the student gave and what is not yet written; the fields that this settles.
-
-    Backup mail and charter are written as they come, and again where the entry is made again;
-    forwarding while the account works.
+    Identifiers that the account is given are noted in ``taken``.
     """
-    if decision.shared_person or decision.state is State.EXPIRED:
-        return ()
-    if account is not None and decision.forgets:
-        shared.update(supann.without_backup_mail(account))
-        whole |= dict.fromkeys(catalogue.GIVEN_WHOLE, ())
-    if facts.override.reissue and decision.draws_password and decision.state is State.INACTIVE:
-        return ()  # it was given by whoever held the account until now
-    given = []
-    for evidence_item in facts.evidence_items:
-        if evidence_item.applied and account is not None:
-            continue
-        if evidence_item.field == Given.BACKUP_MAIL:
-            shared.update(supann.desired_backup_mail(account, evidence_item.value))
-        elif evidence_item.field == Given.CHARTER:
-            whole["scolpassCharter"] = (evidence_item.value,)
-        elif decision.state in IN_USE and account is not None:
-            whole["mailForwardingAddress"] = _forwarding(evidence_item, account, whole, rules)
-        else:
-            continue
-        given.append(evidence_item.field)
-    return tuple(given)
-
-
-def _forwarding(
-    evidence_item: EvidenceItem, account: Account, whole: Mapping[str, Values], rules: Rules
-) -> Values:
-    """Where mail goes: the address given and, with a copy, the local mailbox; nothing if taken
-    back."""
-    if not evidence_item.value:
-        return ()
-    if not evidence_item.keep_copy:
-        return (evidence_item.value,)
-    mail, uid = (whole.get(name, account.values(name))[0] for name in ("mail", "uid"))
-    copy = rules.forwarding.local_copy.format(
-        local=mail.partition("@")[0], uid=uid, mail_domain=rules.institution.mail_domain
-    )
-    return (evidence_item.value, copy)
-
-
-def rename(
-    facts: Facts,
-    account: Account,
-    taken: Taken,
-    rules: Rules,
-    whole: dict[str, Values],
-    shared: dict[str, tuple[Values, Values]],
-) -> None:
-    """Login and address by the name of today; the old one is kept as a former address."""
-    old = account.address or ""
-    mine = set(map(folded, account.every_address))
-    row = identity_row(facts)
-    uid = account.uid or ""
-
-    def is_taken(candidate: str) -> bool:
-        if candidate in mine or taken.reserved.get(candidate) == facts.number:
-            return False
-        return candidate in taken.addresses or candidate in taken.reserved
-
-    new = address(
-        row.first_name if row else "",
-        (row.usual_name or row.family_name) if row else "",
-        uid,
-        rules.institution.mail_domain,
-        is_taken,
-    )
-    if not old or new == old.lower():
-        return
-    taken.addresses.add(new)
-    mail, principal, login = catalogue.LOGINS
-    whole |= dict.fromkeys((mail, principal, login), (new,))
-    for name, held in (
-        ("supannAutreMail", (mail, login)),
-        ("eduPersonPrincipalNamePrior", (principal,)),
-    ):
-        values = [v for one in held for v in account.values(one) if "@" in v]
-        former = supann.distinct(v for v in values if v.lower() != new)
-        theirs = {v.lower() for v in former} | {new}
-        shared[name] = (tuple(v for v in account.values(name) if v.lower() in theirs), former)
-
-
-def _spare_what_others_wrote(whole: dict[str, Values], known: Known | None) -> None:
-    """An empty column removes what scolpass wrote, and nothing of anybody else."""
-    wrote = known.wrote if known else frozenset()
-    for name in catalogue.OPTIONAL & whole.keys():
-        if not whole[name] and name not in wrote:
-            del whole[name]
-
-
-def _missing_identifiers(
-    facts: Facts, account: Account, taken: Taken, rules: Rules
-) -> dict[str, Values]:
-    """Identifiers that an adopted entry lacks; those that stand are kept as they are."""
-    given: dict[str, Values] = {}
+    desired = _by_decision(facts, decision)
+    if decision.enrolled:
+        desired = _with_register(desired, decision, identity_row(facts))
+    if decision.shared_person:
+        return desired, ()
     uid = account.uid
-    if uid is None:
-        uid = uid_of(facts.number, rules.identifiers.uid)
-        given["uid"] = (uid,)
-        taken.uids[uid.lower()] = account.dn
-    names = catalogue.LOGINS
-    lacking = [name for name in names if not account.values(name)]
-    if lacking:
-        domain = "@" + rules.institution.mail_domain
-        own = next((v for v in account.every_login if v and v.lower().endswith(domain)), None)
-        for given_once in (facts.known, facts.reservation):
-            own = own or (given_once.address if given_once else None)
-        own = (own or new_address(identity_row(facts), uid, taken, rules)).lower()
-        taken.addresses.add(own)
-        given |= dict.fromkeys(lacking, (own,))
-    return given
+    completed = account.address
+    if decision.state is not State.EXPIRED:
+        desired = _with_identifiers(desired, facts, account, taken, rules)
+        uid = uid if isinstance(desired.uid, Leave) else desired.uid
+        if completed is None and isinstance(desired.address, Address):
+            completed = desired.address.value
+    mailbox = partial(local_mailbox, completed or "", uid or "", rules)
+    given, settled = _given(facts, account, decision, mailbox)
+    desired = replace(desired, given=given)
+    if facts.override.rename:
+        desired = _renamed(desired, facts, account, taken, rules)
+    return desired, settled
 
 
-def new_address(row: Enrolment | None, uid: str, taken: Taken, rules: Rules) -> str:
-    return address(
-        row.first_name if row else "",
-        (row.usual_name or row.family_name) if row else "",
-        uid,
-        rules.institution.mail_domain,
-        lambda candidate: candidate in taken.addresses or candidate in taken.reserved,
+def desired_anew(
+    facts: Facts, decision: Decision, row: Enrolment | None, identifiers: Reservation
+) -> tuple[Desired, tuple[Given, ...]]:
+    """An account that is to be made, and which of the student's evidence that settles."""
+    desired = _with_register(_by_decision(facts, decision), decision, row)
+    given, settled = _given(facts, None, decision, str)
+    desired = replace(
+        desired,
+        uid=identifiers.uid,
+        address=Address(identifiers.address),
+        given=given,
+        wrote=frozenset(),  # what was written into an entry that is gone
     )
+    return desired, settled
+
+
+def _by_decision(facts: Facts, decision: Decision) -> Desired:
+    return Desired(
+        number=facts.number,
+        enrolled=decision.enrolled,
+        shared_person=decision.shared_person,
+        state=decision.state,
+        start=decision.start,
+        end=decision.end,
+        last_day=LEFT if decision.last_day is None else decision.last_day,
+        provisional_policy=LEFT if decision.policy is None else decision.policy,
+        draws_password=decision.draws_password,
+        wrote=facts.known.wrote if facts.known else frozenset(),
+    )
+
+
+def _with_register(desired: Desired, decision: Decision, row: Enrolment | None) -> Desired:
+    """With what the register says: identity and enrolments.
+
+    Without a row that counts (the year is known from the target alone) no enrolment is asked for.
+    """
+    counts = decision.year is not None and bool(decision.counted)
+    return replace(
+        desired,
+        identity=identity_of(row) if row is not None else LEFT,
+        enrolments=Enrolled(decision.year, decision.counted)
+        if counts and decision.year is not None
+        else LEFT,
+    )
+
+
+def identity_of(row: Enrolment) -> Identity:
+    """The identity that a row asks for."""
+    return Identity(
+        family_name=row.family_name,
+        last_name=row.usual_name or row.family_name,
+        first_name=row.first_name,
+        birth_date=row.birth_date,
+        civility=_wanted(row.civility),
+        ine=_wanted(row.ine),
+    )
+
+
+def _wanted(value: str | None) -> Wanted[str]:
+    """What a column asks for: one that is not there nothing, an empty one that it be removed."""
+    return LEFT if value is None else value or REMOVED
 
 
 def identity_row(facts: Facts) -> Enrolment | None:
@@ -256,3 +204,109 @@ def identity_row(facts: Facts) -> Enrolment | None:
         absent = (row for row in remembered if not any(replaces(new, row) for new in present))
         present = (*absent, *present)
     return identity(present) if present else None
+
+
+# --- what the student gave ------------------------------------------------------------------------
+
+
+def _given(
+    facts: Facts, account: Account | None, decision: Decision, mailbox: Callable[[], str]
+) -> tuple[dict[Given, Gift], tuple[Given, ...]]:
+    """What the student gave and what is not yet written; what of it this settles.
+
+    It is written as it comes, and again where the entry is made again; what waits for an account
+    in use, while it is in use.
+    """
+    given: dict[Given, Gift] = {}
+    if decision.shared_person or decision.state is State.EXPIRED:
+        return given, ()
+    if account is not None and decision.forgets:
+        given = {row.name: REMOVED for row in GIVEN.values() if row.writes}
+    if facts.override.reissue and decision.draws_password and decision.state is State.INACTIVE:
+        return given, ()  # it was given by whoever held the account until now
+    settled: list[Given] = []
+    for item in facts.evidence_items:
+        if item.applied and account is not None:
+            continue
+        name = Given(item.field)
+        if GIVEN[name].needs_use and (decision.state not in IN_USE or account is None):
+            continue
+        given[name] = _gift(name, item, mailbox)
+        settled.append(name)
+    return given, tuple(settled)
+
+
+def _gift(name: Given, item: EvidenceItem, mailbox: Callable[[], str]) -> Gift:
+    """What is to stand of one thing given; an empty address takes a redirection back."""
+    if name is not Given.FORWARDING:
+        return item.value
+    if not item.value:
+        return REMOVED
+    return Redirection(item.value, mailbox() if item.keep_copy else None)
+
+
+def local_mailbox(mail: str, uid: str, rules: Rules) -> str:
+    """The address of an account's mailbox here, where a redirection keeps a copy."""
+    return rules.forwarding.local_copy.format(
+        local=mail.partition("@")[0], uid=uid, mail_domain=rules.institution.mail_domain
+    )
+
+
+# --- identifiers ----------------------------------------------------------------------------------
+
+
+def _with_identifiers(
+    desired: Desired, facts: Facts, account: Account, taken: Taken, rules: Rules
+) -> Desired:
+    """With the identifiers that an adopted entry lacks; those that stand are kept as they are."""
+    uid = account.uid
+    if uid is None:
+        uid = uid_of(facts.number, rules.identifiers.uid)
+        desired = replace(desired, uid=uid)
+        taken.uids[uid.lower()] = account.dn
+    if not account.has_addresses:
+        domain = "@" + rules.institution.mail_domain
+        own = next((v for v in account.every_login if v and v.lower().endswith(domain)), None)
+        for given_once in (facts.known, facts.reservation):
+            own = own or (given_once.address if given_once else None)
+        own = (own or new_address(identity_row(facts), uid, taken, rules)).lower()
+        taken.addresses.add(own)
+        desired = replace(desired, address=Address(own))
+    return desired
+
+
+def _renamed(
+    desired: Desired, facts: Facts, account: Account, taken: Taken, rules: Rules
+) -> Desired:
+    """With login and address by the name of today."""
+    old = account.address or ""
+    mine = set(map(folded, account.every_address))
+    row = identity_row(facts)
+
+    def is_taken(candidate: str) -> bool:
+        if candidate in mine or taken.reserved.get(candidate) == facts.number:
+            return False
+        return candidate in taken.addresses or candidate in taken.reserved
+
+    new = address(
+        row.first_name if row else "",
+        (row.usual_name or row.family_name) if row else "",
+        account.uid or "",
+        rules.institution.mail_domain,
+        is_taken,
+    )
+    if not old or new == old.lower():
+        return desired
+    taken.addresses.add(new)
+    return replace(desired, address=Address(new, renames=True))
+
+
+def new_address(row: Enrolment | None, uid: str, taken: Taken, rules: Rules) -> str:
+    """The first free address for a name."""
+    return address(
+        row.first_name if row else "",
+        (row.usual_name or row.family_name) if row else "",
+        uid,
+        rules.institution.mail_domain,
+        lambda candidate: candidate in taken.addresses or candidate in taken.reserved,
+    )

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from connector.core import supann_reading
 from connector.core.evidence import PAGES
 from connector.core.model import Account, Change, EvidenceItem, Holder, State
 from connector.core.rules import Rules
@@ -21,9 +20,8 @@ def ends_visits(change: Change) -> bool:
     another password."""
     if change.draws_password or change.deletes:
         return True
-    _, states = change.attributes.get("supannRessourceEtatDate", ((), ()))
-    state = supann_reading.state_among(states).state
-    return state in (State.EXPIRED, State.SUSPENDED)
+    after = change.outline.after
+    return after is not None and after.state in (State.EXPIRED, State.SUSPENDED)
 
 
 def counting(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from connector.core import supann, supann_reading
+from connector.core import supann_reading
 from connector.core.dates import shown
 from connector.core.generalized_time import instant
 from connector.core.model import State
@@ -23,7 +23,7 @@ def meaning(name: str, value: str, zone: ZoneInfo) -> str:
     """What a value of an attribute means; "" if it is clear without words.
 
     Args:
-        name: the attribute, in the spelling of :mod:`connector.core.supann`.
+        name: the attribute, in the spelling of :mod:`connector.core.catalogue`.
         zone: the institution's.
     """
     if name == "supannRessourceEtatDate":
@@ -32,7 +32,7 @@ def meaning(name: str, value: str, zone: ZoneInfo) -> str:
         return _state(f"{value.rstrip(':')}::", dated=False)
     if name in ("pwdEndTime", "pwdStartTime"):
         at = instant(value)
-        if value == supann.SUSPENDED_UNTIL and name == "pwdStartTime":
+        if value == supann_reading.SUSPENDED_UNTIL and name == "pwdStartTime":
             return "closed while suspended"
         word = "the bind is refused from" if name == "pwdEndTime" else "the bind is refused until"
         return f"{word} {shown(at, zone)}" if at else ""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 
 # Part of the vocabulary, and given on with it.
 from connector.core.account import IN_USE as IN_USE  # noqa: PLC0414
@@ -282,6 +282,27 @@ class Decision:
     notices: tuple[str, ...] = ()
 
 
+class Kind(Enum):
+    """What a change does to an entry as a whole."""
+
+    ADD = auto()
+    MODIFY = auto()
+    DELETE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What a change does, in words of no target; a dialect tells it from the attributes."""
+
+    kind: Kind = Kind.MODIFY
+    before: CurrentState | None = None  # the account's state; None: it is not touched
+    after: CurrentState | None = None
+    had_password: bool = False  # a password stood there that is replaced or taken out
+    had_provisional: bool = False  # ... which opened nothing but its own change
+    moves_first_day: bool = False  # before which no password opens it
+    moves_last_day: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One guarded request to the directory: an add, a modify or a delete."""
@@ -299,18 +320,17 @@ class Change:
     # As read back after a crash: pwdChangedTime of the password to be replaced; "": it had none
     password_since: str | None = None
     evidence_items: tuple[str, ...] = ()  # the fields of evidence items that this change writes
+    outline: Outline = Outline()
 
     @property
     def adds(self) -> bool:
-        """Whether this change makes an entry: a student number is never modified."""
-        before, after = self.attributes.get("supannEtuId", ((), ()))
-        return bool(after) and not before
+        """Whether this change makes an entry."""
+        return self.outline.kind is Kind.ADD
 
     @property
     def deletes(self) -> bool:
         """Whether this change deletes an entry."""
-        before, after = self.attributes.get("supannEtuId", ((), ()))
-        return bool(before) and not after
+        return self.outline.kind is Kind.DELETE
 
     @property
     def draws_password(self) -> bool:
@@ -325,8 +345,7 @@ class Change:
     @property
     def replaces_password(self) -> bool:
         """Whether a new provisional password takes the place of another one."""
-        before, _ = self.attributes.get("userPassword", ((), ()))
-        return self.draws_password and bool(before)
+        return self.draws_password and self.outline.had_password
 
 
 @dataclass(frozen=True, slots=True)

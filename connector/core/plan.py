@@ -5,29 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 
-from connector.core import comparison, supann
-from connector.core.account import Values
 from connector.core.actions import ENDINGS
-from connector.core.comparison import Difference
+from connector.core.catalogue import Part
 from connector.core.desired import (
-    desired_values,
-    give,
+    Desired,
+    Leave,
+    desired_anew,
+    desired_of,
     identity_row,
     new_address,
-    new_entry,
-    rename,
-    shared_values,
 )
-from connector.core.dn import below, is_named
+from connector.core.dialect import Compared, Terms
 from connector.core.evidence import fold
 from connector.core.feed import disagreement, identity
 from connector.core.grounds import grounds_of
 from connector.core.identifiers import Taken, in_place_order, serving_order, uid_of
-from connector.core.ldap_filter import holds
 from connector.core.lifecycle import decide, matched_again
 from connector.core.model import (
     Account,
@@ -46,20 +41,6 @@ from connector.core.model import (
 )
 from connector.core.remembered import remember
 from connector.core.rules import Rules
-
-PASSWORD = "(password)"  # noqa: S105 - stands for a password that is there; its value is never read
-_ROLES = (
-    "faculty",
-    "staff",
-    "employee",
-    "affiliate",
-    "library-walk-in",
-    "researcher",
-    "retired",
-    "emeritus",
-    "teacher",
-    "registered-reader",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +61,7 @@ _NOTHING = Planned()
 def make_plan(
     stream: Iterable[Facts],
     taken: Taken,
-    rules: Rules,
-    today: date,
+    terms: Terms,
     *,
     rejected: Iterable[Rejection] = (),
     notices: Iterable[str] = (),
@@ -96,7 +76,7 @@ def make_plan(
     managed = 0
 
     def note(facts: Facts) -> None:
-        found = plan_one(facts, taken, rules, today)
+        found = plan_one(facts, taken, terms)
         if found == _NOTHING:
             planned.pop(facts.number, None)
         else:
@@ -156,60 +136,60 @@ def _ordered(values: Sequence[str]) -> Sequence[str]:
 # --- one student --------------------------------------------------------------------------------
 
 
-def plan_one(facts: Facts, taken: Taken, rules: Rules, today: date) -> Planned:
-    """What one student's entry needs, if anything."""
+def plan_one(facts: Facts, taken: Taken, terms: Terms) -> Planned:
+    """What one student's account needs, if anything."""
     if facts.conflict is not None:
         return _refuse(facts, facts.conflict)
     facts = matched_again(facts)
-    decision = decide(facts, rules, today)
+    decision = decide(facts, terms.rules, terms.today)
     account = facts.account
     if account is None:
-        return _plan_without_entry(facts, decision, taken, rules, today)
+        return _plan_without_entry(facts, decision, taken, terms)
     has_expired = decision.state in (State.EXPIRED, State.PURGED)
     if facts.override.erase and has_expired and decision.action is not Action.EXPIRE:
         reason = f"erased on request: {facts.override.reason}"
         decision = replace(decision, action=Action.ERASE, reason=reason)
     if decision.action in (Action.PURGE, Action.ERASE):
-        return Planned(change=_purge(facts, account, decision, today))
+        return Planned(change=_purge(facts, account, decision, terms))
     if decision.state is None and not decision.shared_person:
         return Planned(notices=(*decision.notices, *_left_without_password(facts, account)))
-    refusal = _refusal(facts, account, decision, taken, rules)
+    refusal = _refusal(facts, account, decision, taken, terms.rules)
     if refusal is not None:
         return _refuse(facts, refusal)
-    whole, shared, notices = desired_values(facts, account, decision, taken, rules)
-    given = give(facts, account, decision, rules, whole, shared)
-    renamed = facts.override.rename and not decision.shared_person
-    if renamed:
-        rename(facts, account, taken, rules, whole, shared)
-    changed = comparison.difference(account, whole, shared)
-    if decision.draws_password:
-        before = (PASSWORD,) if account.password else ()
-        changed["userPassword"] = (before, (supann.SECRET,))
-        changed["pwdReset"] = (account.values("pwdReset"), ("TRUE",))  # slapd clears it else
-    known = remember(facts, decision, whole, rules, today, written=bool(changed))
-    notices = (*_disagreement(facts), *notices, *decision.notices)
+    desired, given = desired_of(facts, account, decision, taken, terms.rules)
+    compared = terms.dialect.compare(desired, account)
+    known = remember(facts, decision, desired, compared, terms)
+    notices = (*_disagreement(facts), *compared.notices, *decision.notices)
     if decision.state is not State.EXPIRED and not decision.draws_password:
         notices = (*notices, *_left_without_password(facts, account))
     sealed = _fate(facts, account, decision)
-    if not changed:
+    if not compared.changed:
         news = known if known != facts.known else None
         unsealed = sealed is Fate.DESTROYED
         return Planned(known=news, notices=notices, unsealed=unsealed, given=given)
+    renamed = facts.override.rename and not decision.shared_person
     action = decision.action or (Action.RENAME if renamed else Action.UPDATE)
     change = Change(
         action=action,
         student_number=facts.number,
         dn=account.dn,
-        reason=grounds_of(facts, decision, changed),
-        attributes=dict(sorted(changed.items())),
-        guard=_guard(account, changed, decision, action),
+        reason=grounds_of(facts, decision, desired, compared.changed, terms.dialect),
+        attributes=dict(sorted(compared.changed.items())),
+        guard=terms.dialect.guard(
+            account,
+            compared.changed,
+            lifecycle=not decision.shared_person,
+            ends=action in ENDINGS,
+        ),
         announced=decision.announced,
         sealed=sealed,
         password_last_day=decision.password_last_day,
         after=known,
         evidence_items=given,
+        outline=terms.dialect.outline(compared.changed),
     )
-    return Planned(change=change, notices=(*notices, *_renaming(facts, account, changed, whole)))
+    notices = (*notices, *_renaming(facts, account, desired, compared, terms))
+    return Planned(change=change, notices=notices)
 
 
 def _refusal(
@@ -232,17 +212,17 @@ def _refusal(
 
 
 def _renaming(
-    facts: Facts, account: Account, changed: Difference, whole: Mapping[str, Values]
+    facts: Facts, account: Account, desired: Desired, compared: Compared, terms: Terms
 ) -> tuple[str, ...]:
-    """A notice where the student's name has changed, and not only its spelling in one attribute."""
-    if facts.known is None or not ("sn" in changed or "givenName" in changed):
+    """A notice where the student's name has changed, and not only its spelling in one place."""
+    who = desired.identity
+    if facts.known is None or isinstance(who, Leave):
         return ()
-    old = account.name
-    new = (whole.get("displayName") or whole["cn"])[0]
-    if old == new:
+    new = f"{who.first_name} {who.last_name}".lstrip()
+    if account.name == new or not terms.dialect.about(compared.changed, Part.NAME):
         return ()
     kept = account.address or account.uid
-    return (f"{facts.number}: name changed from {old} to {new}; {kept} stays",)
+    return (f"{facts.number}: name changed from {account.name} to {new}; {kept} stays",)
 
 
 def _left_without_password(facts: Facts, account: Account) -> tuple[str, ...]:
@@ -292,9 +272,7 @@ def _needs_identifiers(facts: Facts) -> bool:
     return account is None or account.uid is None or not account.has_addresses
 
 
-def _plan_without_entry(
-    facts: Facts, decision: Decision, taken: Taken, rules: Rules, today: date
-) -> Planned:
+def _plan_without_entry(facts: Facts, decision: Decision, taken: Taken, terms: Terms) -> Planned:
     """A student without an entry: one is made, or what was there is remembered as gone."""
     known = facts.known
     if decision.action is not Action.CREATE:
@@ -304,14 +282,14 @@ def _plan_without_entry(
         unsealed = facts.sealed is not None
         return Planned(known=replace(known, gone=True), notices=(notice,), unsealed=unsealed)
     row = identity_row(facts)
-    given = _identifiers(facts, row, taken, rules)
+    given = _identifiers(facts, row, taken, terms.rules)
     if isinstance(given, str):
         return _refuse(facts, given)
     taken.addresses.add(given.address)
     facts = replace(
         facts, evidence_items=fold(facts.evidence_items, taken.waiting.get(given.address, ()))
     )
-    change, notices = _creation(facts, decision, row, given, rules, today)
+    change, notices = _creation(facts, decision, row, given, terms)
     return Planned(change=change, notices=(*_disagreement(facts), *notices))
 
 
@@ -342,17 +320,13 @@ def _creation(
     decision: Decision,
     row: Enrolment | None,
     identifiers: Reservation,
-    rules: Rules,
-    today: date,
+    terms: Terms,
 ) -> tuple[Change, tuple[str, ...]]:
     """The change that makes an entry, and notices."""
-    known = facts.known
-    whole, notices = new_entry(facts, decision, row, identifiers, rules)
-    shared = shared_values(None, decision)
-    given = give(facts, None, decision, rules, whole, shared)
-    dn = below("uid", identifiers.uid, rules.people_dn)
-    if known is not None and is_named(known.dn, "uid", identifiers.uid):
-        dn = known.dn
+    known, dialect = facts.known, terms.dialect
+    desired, given = desired_anew(facts, decision, row, identifiers)
+    compared = dialect.compare(desired, None)
+    dn = dialect.place(identifiers.uid, known.dn if known is not None else None)
     begun = Known(
         dn=dn,
         uid=identifiers.uid,
@@ -365,17 +339,18 @@ def _creation(
         student_number=facts.number,
         dn=dn,
         reason=decision.reason,
-        attributes=dict(sorted(comparison.difference(None, whole, shared).items())),
+        attributes=dict(sorted(compared.changed.items())),
         sealed=Fate.DRAWN,
         password_last_day=decision.password_last_day,
-        after=remember(replace(facts, known=begun), decision, whole, rules, today, written=True),
+        after=remember(replace(facts, known=begun), decision, desired, compared, terms),
         evidence_items=given,
+        outline=dialect.outline(compared.changed),
     )
-    return change, notices
+    return change, compared.notices
 
 
-def _purge(facts: Facts, account: Account, decision: Decision, today: date) -> Change:
-    attributes: Difference = {name: (values, ()) for name, values in account.attributes.items()}
+def _purge(facts: Facts, account: Account, decision: Decision, terms: Terms) -> Change:
+    attributes = terms.dialect.removal(account)
     known = facts.known or Known(account.dn, account.uid or "", account.address or "")
     assert decision.action is not None
     return Change(
@@ -384,9 +359,12 @@ def _purge(facts: Facts, account: Account, decision: Decision, today: date) -> C
         dn=account.dn,
         reason=decision.reason,
         attributes=dict(sorted(attributes.items())),
-        guard=_guard(account, {}, decision, decision.action),
-        after=replace(known, gone=True, state=State.PURGED, since=today),
+        guard=terms.dialect.guard(
+            account, {}, lifecycle=not decision.shared_person, ends=decision.action in ENDINGS
+        ),
+        after=replace(known, gone=True, state=State.PURGED, since=terms.today),
         sealed=Fate.DESTROYED,
+        outline=terms.dialect.outline(attributes),
     )
 
 
@@ -399,16 +377,6 @@ def _disagreement(facts: Facts) -> tuple[str, ...]:
 
 
 # --- the change ---------------------------------------------------------------------------------
-
-
-def _guard(
-    account: Account, changed: Difference, decision: Decision, action: Action
-) -> tuple[str, ...]:
-    filters = comparison.guard(account, changed, lifecycle=not decision.shared_person)
-    if action in ENDINGS:
-        roles = (f"(!{holds('eduPersonAffiliation', role)})" for role in _ROLES)
-        filters = (*filters, *roles)
-    return filters
 
 
 def _fate(facts: Facts, account: Account, decision: Decision) -> Fate:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from connector.core import supann_reading
 from connector.core.actions import ACTIONS, ActionRow, NoBudget
 from connector.core.catalogue import SPENDS_NOTHING
 from connector.core.model import Action, Change, Held, Plan, State, Verdict
@@ -26,10 +25,9 @@ def effect(change: Change) -> Action:
         return Action.PURGE
     if change.adds:
         return Action.CREATE
-    was, now = (
-        supann_reading.state_among(values).state
-        for values in change.attributes.get("supannRessourceEtatDate", ((), ()))
-    )
+    outline = change.outline
+    was = outline.before.state if outline.before else None
+    now = outline.after.state if outline.after else None
     if was is not now and State.EXPIRED in (was, now):
         return Action.EXPIRE if now is State.EXPIRED else Action.RESTORE
     return Action.UPDATE

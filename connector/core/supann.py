@@ -1,255 +1,134 @@
-"""An account as LDAP attributes: SUPANN's composite values, times, and the difference.
+"""The directory's dialect: accounts as LDAP entries with SUPANN's attributes and ppolicy's.
 
-Three kinds of attributes live in a student's entry. *Whole* ones are scolpass's and are
-replaced. *Shared* ones (:data:`SHARED`) hold other people's values too and are changed value
-by value. Every other attribute belongs to somebody else and is never named here.
-
-Sources: SUPANN 2018 (supannRessourceEtatDate, supannEtuInscription, labelled values), eduPerson
-202111, RFC 4517 (GeneralizedTime, PrintableString, IA5String), RFC 4515 (filters).
+An entry is read in :mod:`connector.core.supann_reading`, what is desired is written in
+:mod:`connector.core.supann_writing`, and :mod:`connector.core.comparison` tells how two lists of
+values differ and by what a change is guarded. Together they are one room: nothing else in the
+core but the catalogue knows the name of an attribute.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
-from datetime import date
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from connector.core.account import IN_USE, NO_STATE, Account, State, Values
-from connector.core.catalogue import SINGLE
-from connector.core.dn import folded, rdn_of
-from connector.core.model import Enrolment
-from connector.core.rules import Institution
-from connector.core.supann_reading import BACKUP_LABEL
+from connector.core import comparison
+from connector.core.account import Account, Difference, Values
+from connector.core.catalogue import (
+    ATTRIBUTES,
+    GIVEN,
+    MARKS,
+    NUMBER,
+    OPTIONAL,
+    PASSWORDS,
+    Given,
+    Part,
+)
+from connector.core.desired import Desired
+from connector.core.dialect import Compared
+from connector.core.dn import below, is_named
+from connector.core.ldap_filter import holds
+from connector.core.model import Change, Kind, Outline
+from connector.core.rules import Rules
+from connector.core.supann_reading import state_among
+from connector.core.supann_writing import SECRET, shared_of, whole_of
 
-SECRET = "(provisional password)"  # noqa: S105 - stands for the hash that apply draws; plans hold no secret
-SUSPENDED_UNTIL = "20991231230000Z"  # slapd fails open on 9999...
-OUR_AFFILIATIONS = ("student", "member")
-_CIVILITIES = {
-    "M": "M.",
-    "MR": "M.",
-    "MONSIEUR": "M.",
-    "MME": "Mme",
-    "MLLE": "Mme",
-    "MADAME": "Mme",
-}
-
-
-_PRINTABLE = re.compile(r"[A-Za-z0-9'()+,\-./:=? ]+")  # RFC 4517, 3.3.29
-
-
-@lru_cache(maxsize=4096)
-def _compact(day: date | None) -> str:
-    return f"{day:%Y%m%d}" if day else ""
-
-
-# --- the state, in SUPANN's words ---------------------------------------------------------------
-
-
-_WORDS = {
-    State.INACTIVE: "I:SupannCree",
-    State.ACTIVE: "A:SupannActif",
-    State.GRACE: "A:SupannSursis",
-    State.EXPIRED: "I:SupannExpire",
-    State.SUSPENDED: "S:SupannVerrouAdministratif",
-}
-
-
-@lru_cache(maxsize=4096)
-def state_value(resource: str, state: State, start: date | None, end: date | None) -> str:
-    """A value of ``supannRessourceEtatDate``: ``{COMPTE}A:SupannActif:20260901:20271231``."""
-    return f"{{{resource}}}{_WORDS[state]}:{_compact(start)}:{_compact(end)}"
+PASSWORD = "(password)"  # noqa: S105 - stands for a password that is there; its value is never read
+# Affiliations that make somebody more than a student (eduPerson 202111, SUPANN).
+_ROLES = (
+    "faculty",
+    "staff",
+    "employee",
+    "affiliate",
+    "library-walk-in",
+    "researcher",
+    "retired",
+    "emeritus",
+    "teacher",
+    "registered-reader",
+)
+# No part of an entry that is added again: never read, gone with the password, or an overlay's.
+# What the server keeps itself is taken out before, by its schema.
+_NOT_ADDED = frozenset(name.lower() for name in (*PASSWORDS, *MARKS, "memberOf"))
+_PLACES = {name: place for place, name in enumerate(ATTRIBUTES)}
 
 
-@lru_cache(maxsize=4096)
-def _undated(value: str) -> str:
-    resource_state, _, _ = value.rpartition(":")
-    resource_state, _, _ = resource_state.rpartition(":")
-    return resource_state.rstrip(":")
+@dataclass(frozen=True, slots=True)
+class Supann:
+    """The directory's dialect (:class:`connector.core.dialect.Dialect`)."""
+
+    rules: Rules
+
+    def compare(self, desired: Desired, account: Account | None) -> Compared:
+        """What must change so that an entry is as desired; None: it is to be made."""
+        whole, notices = whole_of(desired, account, self.rules)
+        changed = comparison.difference(account, whole, shared_of(desired, account))
+        if desired.draws_password:
+            before = (PASSWORD,) if account is not None and account.password else ()
+            changed["userPassword"] = (before, (SECRET,))
+            reset = account.values("pwdReset") if account is not None else ()
+            changed["pwdReset"] = (reset, ("TRUE",))  # slapd clears it else
+        named = OPTIONAL & whole.keys()
+        wrote = (desired.wrote - named) | {name for name in named if whole[name]}
+        return Compared(changed, frozenset(wrote), tuple(notices))
+
+    def place(self, uid: str, before: str | None) -> str:
+        """The DN of a new entry: the former one, where the same uid names it."""
+        if before is not None and is_named(before, "uid", uid):
+            return before
+        return below("uid", uid, self.rules.people_dn)
+
+    def guard(
+        self, account: Account, changed: Difference, *, lifecycle: bool, ends: bool = False
+    ) -> tuple[str, ...]:
+        """Filters (RFC 4528): what a change was computed from, and that no role keeps it open."""
+        filters = comparison.guard(account, changed, lifecycle=lifecycle)
+        if not ends:
+            return filters
+        return (*filters, *(f"(!{holds('eduPersonAffiliation', role)})" for role in _ROLES))
+
+    def addition(self, copy: Mapping[str, Values]) -> Difference:
+        """An entry added again from the copy that was kept of it."""
+        return {name: ((), of) for name, of in copy.items() if name.lower() not in _NOT_ADDED}
+
+    def removal(self, account: Account) -> Difference:
+        """An entry deleted."""
+        return {name: (values, ()) for name, values in account.attributes.items()}
+
+    def outline(self, changed: Mapping[str, tuple[Values, Values]]) -> Outline:
+        """What a difference does, in words of no target."""
+        return outline(changed)
+
+    def is_done(self, change: Change, account: Account | None) -> bool:
+        """Whether an entry is already as a change wanted it."""
+        return comparison.is_done(change, account)
+
+    def about(self, changed: Iterable[str], *parts: Part) -> tuple[str, ...]:
+        """The attributes among these that are about some parts, in the catalogue's order."""
+        found = [n for n in changed if n in ATTRIBUTES and ATTRIBUTES[n].part in parts]
+        return tuple(sorted(found, key=_PLACES.__getitem__))
+
+    def shown(self, changed: Iterable[str]) -> frozenset[Given]:
+        """What a student gave, as far as the attributes among these show it."""
+        names = set(changed)
+        return frozenset(r.name for r in GIVEN.values() if r.writes and r.shown_by in names)
 
 
-def ours_of(values: Values) -> Values:
-    return tuple(v for v in values if v[:8].upper() == "{COMPTE}" or v[:6].upper() == "{MAIL}")
-
-
-# --- what the register wants --------------------------------------------------------------------
-
-
-@lru_cache(maxsize=256)
-def known_civility(text: str) -> str | None:
-    return _CIVILITIES.get(text.upper().rstrip("."))
-
-
-def desired_identity(number: str, row: Enrolment) -> tuple[dict[str, Values], list[str]]:
-    """The identity attributes a row asks for, and notices; an absent key is left alone."""
-    notices: list[str] = []
-    last = row.usual_name or row.family_name
-    desired: dict[str, Values] = {
-        "sn": (last,),
-        "givenName": (row.first_name,) if row.first_name else (),
-        "cn": (f"{last} {row.first_name}".rstrip(),),
-        "displayName": (f"{row.first_name} {last}".lstrip(),),
-        "supannNomDeNaissance": (row.family_name,),
-        "supannOIDCDateDeNaissance": (row.birth_date.isoformat(),),
-    }
-    if row.civility is not None:
-        civility = known_civility(row.civility)
-        desired["supannCivilite"] = (civility,) if civility else ()
-        if row.civility and not civility:
-            notices.append(f"{number}: civility {row.civility!r} is none we know; left out")
-    if row.ine is not None:
-        printable = bool(_PRINTABLE.fullmatch(row.ine))
-        desired["supannCodeINE"] = (row.ine,) if printable else ()
-        if row.ine and not printable:
-            notices.append(f"{number}: INE {row.ine!r} does not fit supannCodeINE; left out")
-    return desired, notices
-
-
-def desired_enrolment(
-    number: str, year: int | None, rows: Sequence[Enrolment], institution: Institution
-) -> tuple[dict[str, Values], list[str]]:
-    """The enrolment attributes that the counted rows ask for, and notices.
-
-    Without a counted row (the year is known from the directory alone) nothing is asked for.
-    """
-    if year is None or not rows:
-        return {}, []
-    notices: list[str] = []
-    desired: dict[str, Values] = {"supannEtuAnneeInscription": (str(year),)}
-    if any(row.component_code is not None for row in rows):
-        codes = []
-        for code in sorted({row.component_code for row in rows if row.component_code}):
-            if code.isascii():
-                codes.append(code)
-            else:
-                notices.append(
-                    f"{number}: component code {code!r} is not ASCII, which "
-                    "supannEntiteAffectation asks for; left out"
-                )
-        desired["supannEntiteAffectation"] = distinct(codes)
-        desired["supannEntiteAffectationPrincipale"] = tuple(codes[:1])
-    label = f"{{UAI:{institution.uai}}}"
-    if any(row.step_mapped for row in rows):
-        steps = sorted({row.step_code for row in rows if row.step_code})
-        desired["supannEtuEtape"] = distinct(label + step for step in steps)
-    inscriptions = set()
-    for row in rows:
-        parts = [
-            f"[etab={{UAI}}{institution.uai}][anneeinsc={year}][regimeinsc={{INCONNU}}]"
-            "[sectdisc={INCONNU}][typedip={INCONNU}][cursusann={INCONNU}]"
-        ]
-        for key, prefix, code in (
-            ("affect", "", row.component_code or ""),
-            ("etape", label, row.step_code),
-        ):
-            if code and "]" in code:
-                notices.append(
-                    f"{number}: code {code!r} holds ']', which supannEtuInscription cannot take"
-                )
-            elif code:
-                parts.append(f"[{key}={prefix}{code}]")
-        inscriptions.add("".join(parts))
-    desired["supannEtuInscription"] = distinct(sorted(inscriptions))
-    return desired, list(dict.fromkeys(notices))
-
-
-def distinct(values: Iterable[str]) -> Values:
-    """The values without those that caseIgnoreMatch (RFC 4517) takes for the same."""
-    seen: dict[str, str] = {}
-    for value in values:
-        seen.setdefault(folded(value), value)
-    return tuple(seen.values())
-
-
-def keep_rdn(whole: dict[str, Values], account: Account) -> None:
-    """No entry is moved: a value that names an adopted entry stays in its attribute.
-
-    An attribute that takes one value only is left as it is where that value names the entry.
-    """
-    for name, text in rdn_of(account.dn):
-        for attribute in [known for known in whole if known.lower() == name.lower()]:
-            kept = [v for v in account.values(attribute) if folded(v) == folded(text)]
-            if not kept or folded(text) in map(folded, whole[attribute]):
-                continue
-            if attribute in SINGLE:
-                del whole[attribute]
-            else:
-                whole[attribute] = (*whole[attribute], *kept)
-
-
-# --- the state's attributes ---------------------------------------------------------------------
-
-
-def desired_state(
-    account: Account | None, state: State, start: date | None, end: date | None
-) -> dict[str, tuple[Values, Values]]:
-    """Values of ours in the two SUPANN state attributes, as (current, wanted).
-
-    {MAIL} follows the account where it is active, in grace or expired (if there was one); a
-    suspension leaves it as it was, but for a cutoff that moves.
-    """
-    current_dates = ours_of(account.values("supannRessourceEtatDate")) if account else ()
-    current_plain = ours_of(account.values("supannRessourceEtat")) if account else ()
-    wanted = [state_value("COMPTE", state, start, end)]
-    mail = account.mail if account else NO_STATE
-    kept_mail = [v for v in current_dates if v[:6].upper() == "{MAIL}"]
-    if state in IN_USE:
-        mail_start = mail.start if mail.state is state else start
-        wanted.append(state_value("MAIL", state, mail_start, end))
-    elif state is State.EXPIRED and mail.state is not None:
-        mail_start = mail.start if mail.state is State.EXPIRED else start
-        wanted.append(state_value("MAIL", state, mail_start, None))
-    elif state is State.SUSPENDED and mail.state in IN_USE:
-        wanted.append(state_value("MAIL", mail.state, mail.start, end))
-    else:
-        wanted.extend(kept_mail)
-    dates = tuple(wanted)
-    return {
-        "supannRessourceEtatDate": (current_dates, dates),
-        "supannRessourceEtat": (current_plain, tuple(_undated(v) for v in dates)),
-    }
-
-
-def desired_affiliation(
-    account: Account | None, enrolled: bool, shared_person: bool
-) -> tuple[Values, Values]:
-    """Values of ours in ``eduPersonAffiliation``, as (current, wanted)."""
-    ours = ("student",) if shared_person else OUR_AFFILIATIONS
-    values = account.values("eduPersonAffiliation") if account else ()
-    return tuple(v for v in values if v.lower() in ours), ours if enrolled else ()
-
-
-def desired_classes(account: Account | None, wanted: Sequence[str]) -> tuple[Values, Values]:
-    """Object classes of ours, as (current, wanted); those of others are not named."""
-    folded = {name.lower() for name in wanted}
-    values = account.values("objectClass") if account else ()
-    return tuple(v for v in values if v.lower() in folded), tuple(wanted)
-
-
-# --- what the student gave ------------------------------------------------------------------------
-
-
-def desired_backup_mail(account: Account | None, address: str) -> dict[str, tuple[Values, Values]]:
-    """The backup mail, as (current, wanted): the labelled value, and the plain one that was it."""
-    labelled: Values = ()
-    plain: Values = ()
-    if account is not None:
-        labelled = tuple(
-            v for v in account.values("supannMailPrive") if v.upper().startswith(BACKUP_LABEL)
-        )
-        former = {mail.lower() for mail in (*account.backup_mails, address)}
-        plain = tuple(v for v in account.values("supannMailPerso") if v.lower() in former)
-    return {
-        "supannMailPrive": (labelled, (BACKUP_LABEL + address,)),
-        "supannMailPerso": (plain, (address,)),
-    }
-
-
-def without_backup_mail(account: Account) -> dict[str, tuple[Values, Values]]:
-    """The backup mail taken out, as (current, wanted); other private addresses stay."""
-    labelled = tuple(
-        v for v in account.values("supannMailPrive") if v.upper().startswith(BACKUP_LABEL)
+def outline(changed: Mapping[str, tuple[Values, Values]]) -> Outline:
+    """What a difference does, in words of no target. A student number is never modified."""
+    number, none = changed.get(NUMBER), ((), ())
+    kind = Kind.MODIFY
+    if number is not None and bool(number[0]) is not bool(number[1]):
+        kind = Kind.ADD if number[1] else Kind.DELETE
+    states = changed.get("supannRessourceEtatDate")
+    before, after = map(state_among, states) if states is not None else (None, None)
+    had, _ = changed.get("userPassword", none)
+    reset, _ = changed.get("pwdReset", none)
+    return Outline(
+        kind=kind,
+        before=before,
+        after=after,
+        had_password=bool(had),
+        had_provisional=any(value.upper() == "TRUE" for value in reset),
+        moves_first_day="pwdStartTime" in changed,
+        moves_last_day="pwdEndTime" in changed,
     )
-    former = {mail.lower() for mail in account.backup_mails}
-    plain = tuple(v for v in account.values("supannMailPerso") if v.lower() in former)
-    return {"supannMailPrive": (labelled, ()), "supannMailPerso": (plain, ())}

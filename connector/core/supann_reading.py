@@ -24,6 +24,7 @@ from connector.core.catalogue import (
 from connector.core.generalized_time import instant
 
 BACKUP_LABEL = "{SECOURS}"  # in any case (SUPANN)
+SUSPENDED_UNTIL = "20991231230000Z"  # slapd fails open on 9999...
 _STUDENT_AFFILIATIONS = frozenset({"student", "member", "alum"})
 _OUR_CLASS = OBJECT_CLASSES[-1].lower()  # nobody else adds it
 _STATE_DATE = re.compile(r"\{([^}]+)\}([^:]*):([^:]*):([^:]*):([^:]*)")
@@ -173,3 +174,8 @@ def _day(text: str) -> date | None:
         return date(int(text[:4]), int(text[4:6]), int(text[6:]))
     except ValueError:
         return None
+
+
+def ours_of(values: Values) -> Values:
+    """The values of the two state attributes that are scolpass's."""
+    return tuple(v for v in values if v[:8].upper() == "{COMPTE}" or v[:6].upper() == "{MAIL}")

@@ -261,8 +261,8 @@ def _open(seen: Seen, account: Account) -> _Pair:
 def _not_begun(seen: Seen, facts: Facts, account: Account, door: Shut) -> _Pair:
     suspended = account.current.state is State.SUSPENDED
     if not suspended and not is_suspended(facts):
-        kept = not _is_changed(seen, "pwdStartTime")
-        reason = Reason.NOT_BEGUN_AND_KEPT if kept else Reason.NOT_BEGUN
+        mended = seen.change is not None and seen.change.outline.moves_first_day
+        reason = Reason.NOT_BEGUN if mended else Reason.NOT_BEGUN_AND_KEPT
         return reason, {"until": door.until, "dn": account.dn}
     if not facts.override.suspended and (facts.known is None or facts.known.adopted_suspended):
         return Reason.SUSPENDED_BEFORE, {"since": account.current.start}
@@ -295,16 +295,11 @@ def _ended(seen: Seen, facts: Facts, account: Account, door: Shut, rules: Rules)
     known = facts.known
     if known is not None and known.cutoff == _last_day(door.since, rules):
         return Reason.ENDED, {"day": known.cutoff}
-    if _is_changed(seen, "pwdEndTime"):
+    if seen.change is not None and seen.change.outline.moves_last_day:
         return Reason.ENDED_BY_OTHERS, {"since": door.since}
     if account.must_change and not decision.shared_person:
         return Reason.LETTER_OVER, {"since": door.since}
     return Reason.ENDED_AND_KEPT, {"since": door.since, "dn": account.dn}
-
-
-def _is_changed(seen: Seen, name: str) -> bool:
-    """Whether the next run puts an attribute right, so that a resync helps."""
-    return seen.change is not None and name in seen.change.attributes
 
 
 def _last_day(end: datetime, rules: Rules) -> date:

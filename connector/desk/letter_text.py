@@ -7,13 +7,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from connector.core import supann
 from connector.core.characters import seen
 from connector.core.feed import identity, rows_of
 from connector.core.letter_words import address_lines, grouped, known
 from connector.core.lifecycle import decide
 from connector.core.model import Enrolment, Facts
 from connector.core.rules import Rules
+from connector.core.supann_writing import known_civility
 from connector.desk.recipients import last_day
 from connector.edges.pdf.typesetting import Press
 from connector.errors import ConfigurationError
@@ -33,7 +33,7 @@ def letter(facts: Facts, rules: Rules, today: date) -> dict[str, Any]:
     of_year = [row for row in counting if row.academic_year == year] or list(rows)
     who = identity(of_year)
     mail = facts.account.address or ""
-    civility = supann.known_civility(who.civility or "") or ""
+    civility = known_civility(who.civility or "") or ""
     names = (civility, known(who.first_name), who.usual_name or who.family_name)
     address = address_lines(who.postal_address)
     data: dict[str, Any] = {

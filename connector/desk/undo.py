@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector.clock import instant
+from connector.core.dialect import Terms
 from connector.core.identifiers import serving_order
 from connector.core.model import Action, Change, Facts, Known, Plan
 from connector.core.plan import digest
 from connector.core.safety import judge
 from connector.core.schema import AttributeType, is_kept_by_server
+from connector.core.supann import Supann
 from connector.core.undo import Traces, reverse
 from connector.edges.ldap import described
 from connector.errors import UsageError
@@ -205,9 +207,8 @@ def _reversed(
     account = facts.account
     if facts.conflict is not None:
         account = context.directory.account_at(change.dn)
-    return reverse(
-        change, Traces(before, account, copy), context.rules, context.moment.today, reason
-    )
+    terms = Terms(context.rules, context.moment.today, Supann(context.rules))
+    return reverse(change, Traces(before, account, copy), terms, reason)
 
 
 def _values(

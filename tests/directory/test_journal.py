@@ -28,6 +28,7 @@ from connector.core.model import (
     State,
     Status,
 )
+from connector.core.supann import outline
 from connector.edges.journal import Journal, Outgoing, open_journal
 from connector.edges.locks import write_lock
 from connector.errors import ConfigurationError, JournalUntrusted
@@ -71,7 +72,8 @@ def change(student: str, action: Action = Action.CREATE, **values: object) -> Ch
         sealed=Fate.DRAWN if action is Action.CREATE else Fate.KEPT,
         after=known(student),
     )
-    return replace(made, **values)  # type: ignore[arg-type]
+    made = replace(made, **values)  # type: ignore[arg-type]
+    return replace(made, outline=outline(made.attributes))
 
 
 def intended(journal: Journal, *changes: Change, run: int = 1) -> list[int]:

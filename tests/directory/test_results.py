@@ -9,7 +9,7 @@ from typing import Any
 import ldap3
 import pytest
 
-from connector.core.model import Action, Change
+from connector.core.model import Action, Change, Kind, Outline
 from connector.edges.ldap import codes
 from connector.edges.ldap.ber import assertion_control
 from connector.edges.ldap.codes import entry_error
@@ -290,6 +290,7 @@ def test_what_stands_below_an_entry_that_is_to_go_is_named(
         reason="retention is over",
         guard=(f"(supannEtuId={NUMBER})",),
         attributes={"supannEtuId": ((NUMBER,), ())},
+        outline=Outline(Kind.DELETE),
     )
     settings = load_settings(workspace.config, {})
     with (

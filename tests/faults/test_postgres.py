@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from connector.core.model import Action, Change, Fate, Known, State
+from connector.core.supann import outline
 from connector.edges.database import postgresql
 from connector.edges.journal import Journal, open_journal
 from connector.edges.locks import full_run, lead, write_lock
@@ -53,7 +54,14 @@ def change(number: str) -> Change:
         "supannEtuId": ((), (number,))
     }
     return Change(
-        Action.CREATE, number, known.dn, "a test", attributes, sealed=Fate.DRAWN, after=known
+        Action.CREATE,
+        number,
+        known.dn,
+        "a test",
+        attributes,
+        sealed=Fate.DRAWN,
+        after=known,
+        outline=outline(attributes),
     )
 
 

@@ -19,6 +19,7 @@ from connector.core.model import (
     State,
     Status,
 )
+from connector.core.supann import outline
 from connector.edges.journal.tables import enrolments
 
 # The columns of an enrolment that are keys or no texts; the others are stored as they are.
@@ -260,6 +261,7 @@ def change(row: Any) -> Change:
         evidence_items=tuple(row.gifts.split()),
         guard=tuple(json.loads(row.guard or "[]")),
         password_since=row.password_since,
+        outline=outline(attributes),
     )
 
 

@@ -12,7 +12,6 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from connector.core import supann_reading
 from connector.core.model import Action, Change, State
 from connector.edges.journal.rows import stamp
 from connector.edges.journal.store import Store, rows_of, upsert
@@ -101,11 +100,8 @@ def settle_undone(
 
 def _states(change: Change) -> tuple[State | None, State | None]:
     """The states that a change leads from, and to."""
-    was, now = (
-        supann_reading.state_among(values).state
-        for values in change.attributes.get("supannRessourceEtatDate", ((), ()))
-    )
-    return was, now
+    before, after = change.outline.before, change.outline.after
+    return before.state if before else None, after.state if after else None
 
 
 def _resume(connection: sa.Connection, number: str) -> None:

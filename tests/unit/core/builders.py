@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 from connector.core import catalogue
+from connector.core.dialect import Terms
 from connector.core.evidence import fold
 from connector.core.feed import rows_of
 from connector.core.identifiers import Taken
@@ -42,6 +43,7 @@ from connector.core.rules import (
     Rules,
     Safety,
 )
+from connector.core.supann import Supann
 from connector.core.supann_reading import read_entry
 
 PEOPLE = "ou=people,dc=umontpellier,dc=fr"
@@ -86,6 +88,11 @@ def rules(
 
 
 RULES = rules()
+
+
+def terms(today: date, of: Rules = RULES) -> Terms:
+    """What a plan of that day is made by."""
+    return Terms(of, today, Supann(of))
 
 
 def row(
@@ -261,7 +268,7 @@ class Life:
     def on(self, *days: date) -> Life:
         """A run on each of these days."""
         for day in days:
-            self.last = plan_one(self.facts, Taken(), self.rules, day)
+            self.last = plan_one(self.facts, Taken(), terms(day, self.rules))
             self.facts = after(self.facts, self.last)
         return self
 
@@ -387,7 +394,7 @@ def plan(
     rules: Rules = RULES,
 ) -> Plan:
     """The plan for facts, with nothing else taken."""
-    return make_plan(stream, taken or Taken(), rules, today)
+    return make_plan(stream, taken or Taken(), terms(today, rules))
 
 
 def evidence_item(

@@ -6,11 +6,12 @@ from typing import get_args
 
 import pytest
 
+from connector.core.account import Difference
 from connector.core.actions import ACTIONS, ENDINGS, NoBudget
-from connector.core.comparison import Difference
 from connector.core.model import Action, Change
 from connector.core.rules import BudgetKey, Safety
 from connector.core.safety import effect
+from connector.core.supann import outline
 
 NO_ACTION = {"max_feed_drop"}  # limits the fall of a feed
 
@@ -52,7 +53,9 @@ def test_whatever_an_undo_brings_about_has_words_for_it() -> None:
         {state: (expired, active)},
         {"sn": (("Martin",), ("Durand",))},
     ]
-    effects = {effect(Change(Action.UNDO, "1", "uid=e1", "r", one)) for one in undone}
+    effects = {
+        effect(Change(Action.UNDO, "1", "uid=e1", "r", one, outline=outline(one))) for one in undone
+    }
     assert effects == {action for action, row in ACTIONS.items() if row.undoing}
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from connector.core.aftermath import Left, left
 from connector.core.model import Account, Action, Change, Fate
+from connector.core.supann import outline
 from connector.core.supann_reading import read_entry
 
 DN = "uid=e1,ou=people,dc=test"
@@ -34,7 +35,9 @@ def reissue(of: Account, **values: object) -> Change:
     wanted = {"pwdReset": ("TRUE",), "pwdPolicySubentry": (POLICY,)}
     attributes = {name: (of.values(name), after) for name, after in wanted.items()}
     attributes["userPassword"] = (("(password)",), ("(provisional password)",))
-    made = Change(Action.REISSUE, "1", DN, "lost", attributes, sealed=Fate.DRAWN)
+    made = Change(
+        Action.REISSUE, "1", DN, "lost", attributes, sealed=Fate.DRAWN, outline=outline(attributes)
+    )
     return replace(made, **{"password_since": BEFORE, **values})  # type: ignore[arg-type]
 
 
@@ -73,7 +76,15 @@ def test_without_the_time_of_the_password_an_absent_reset_tells_nothing() -> Non
 def creation() -> Change:
     attributes = {name: ((), values) for name, values in PROVISIONAL.attributes.items()}
     attributes["userPassword"] = ((), ("(provisional password)",))
-    return Change(Action.CREATE, "1", DN, "enrolled", attributes, sealed=Fate.DRAWN)
+    return Change(
+        Action.CREATE,
+        "1",
+        DN,
+        "enrolled",
+        attributes,
+        sealed=Fate.DRAWN,
+        outline=outline(attributes),
+    )
 
 
 def test_an_entry_that_was_made_is_known_by_what_is_ours_though_others_have_touched_it() -> None:
@@ -89,6 +100,6 @@ def test_an_entry_that_somebody_else_made_is_not_taken_for_ours(name: str) -> No
 
 def test_what_was_to_be_deleted_is_done_once_it_is_gone() -> None:
     attributes = {name: (values, ()) for name, values in OWN.attributes.items()}
-    purge = Change(Action.PURGE, "1", DN, "over", attributes)
+    purge = Change(Action.PURGE, "1", DN, "over", attributes, outline=outline(attributes))
     assert left(purge, None, "") is Left.MADE
     assert left(purge, OWN, BEFORE) is Left.NOT_MADE

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from connector.core import comparison, supann
-from connector.core.account import Values
-from connector.core.comparison import Difference
+from connector.core import comparison
+from connector.core.account import Difference, Values
 from connector.core.ldap_filter import holds
 from connector.core.model import Account, Action, Change
+from connector.core.supann import outline
+from connector.core.supann_reading import SUSPENDED_UNTIL
+from connector.core.supann_writing import SECRET
 from tests.unit.core.builders import DN, NUMBER, POLICY, account
 
 
@@ -27,7 +29,7 @@ from tests.unit.core.builders import DN, NUMBER, POLICY, account
         ("pwdEndTime", ("20280101000000Z",), ("20271231230000Z",), True),
         ("pwdEndTime", (), ("20271231230000Z",), True),
         ("pwdEndTime", ("never",), ("20271231230000Z",), True),
-        ("pwdStartTime", ("20991231230000.0Z",), (supann.SUSPENDED_UNTIL,), False),
+        ("pwdStartTime", ("20991231230000.0Z",), (SUSPENDED_UNTIL,), False),
         ("pwdReset", ("true",), ("TRUE",), False),
         ("pwdReset", ("FALSE",), ("TRUE",), True),
         ("pwdPolicySubentry", (POLICY.upper(),), (POLICY,), False),
@@ -74,7 +76,7 @@ def test_a_change_of_state_is_guarded_by_what_it_was_computed_from() -> None:
 
 def test_a_guard_does_not_name_what_others_wrote_nor_the_password() -> None:
     changed: Difference = {
-        "userPassword": (("(password)",), (supann.SECRET,)),
+        "userPassword": (("(password)",), (SECRET,)),
         "eduPersonAffiliation": ((), ("student",)),
     }
     filters = comparison.guard(account(None), changed, lifecycle=False)
@@ -85,14 +87,14 @@ def test_a_guard_does_not_name_what_others_wrote_nor_the_password() -> None:
 
 
 def _change(action: Action, **attributes: tuple[Values, Values]) -> Change:
-    return Change(action, NUMBER, DN, "because", attributes)
+    return Change(action, NUMBER, DN, "because", attributes, outline=outline(attributes))
 
 
 NAME = _change(Action.UPDATE, sn=(("Martin",), ("Durand",)))
 LEAVES = _change(Action.EXPIRE, eduPersonAffiliation=(("student", "member"), ()))
-PASSWORD = _change(Action.REISSUE, userPassword=(("(password)",), (supann.SECRET,)))
-FIRST = _change(Action.UPDATE, userPassword=((), (supann.SECRET,)))
-MADE = _change(Action.CREATE, sn=((), ("Martin",)), userPassword=((), (supann.SECRET,)))
+PASSWORD = _change(Action.REISSUE, userPassword=(("(password)",), (SECRET,)))
+FIRST = _change(Action.UPDATE, userPassword=((), (SECRET,)))
+MADE = _change(Action.CREATE, sn=((), ("Martin",)), userPassword=((), (SECRET,)))
 GONE = _change(Action.PURGE, supannEtuId=((NUMBER,), ()), sn=(("Martin",), ()))
 
 

@@ -50,6 +50,7 @@ from tests.unit.core.builders import (
     row,
     rules,
     suspended,
+    terms,
 )
 
 CALENDAR = Lifecycle()
@@ -1376,7 +1377,7 @@ def test_stored_evidence_counts_like_that_in_the_entry() -> None:
 
 
 def test_one_students_conflict_touches_nothing_of_hers() -> None:
-    found = plan_one(facts(conflict="stands on several entries: a; b"), Taken(), RULES, ENROLLED)
+    found = plan_one(facts(conflict="stands on several entries: a; b"), Taken(), terms(ENROLLED))
     assert found.change is None
     assert found.rejection is not None
     assert "a; b" in found.rejection.reason

@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from connector.core import supann
 from connector.core.dates import shown
 from connector.core.meaning import meaning, with_meaning
 from connector.core.model import State
+from connector.core.supann_reading import SUSPENDED_UNTIL
+from connector.core.supann_writing import state_value
 
 PARIS = ZoneInfo("Europe/Paris")
 
@@ -33,7 +34,7 @@ PARIS = ZoneInfo("Europe/Paris")
         ("supannRessourceEtatDate", "no state", ""),
         ("supannRessourceEtat", "{COMPTE}A:SupannSursis", "account in grace"),
         ("pwdEndTime", "20271231230000Z", "the bind is refused from 01/01/2028 00:00"),
-        ("pwdStartTime", supann.SUSPENDED_UNTIL, "closed while suspended"),
+        ("pwdStartTime", SUSPENDED_UNTIL, "closed while suspended"),
         ("pwdStartTime", "20270101000000Z", "the bind is refused until 01/01/2027 01:00"),
         ("pwdReset", "TRUE", "opens nothing but a change of the password"),
         ("mail", "lea.martin@etu.umontpellier.fr", ""),
@@ -47,7 +48,7 @@ def test_a_raw_value_has_its_meaning_beside_it(name: str, value: str, expected: 
 @pytest.mark.parametrize("resource", ["COMPTE", "MAIL"])
 @pytest.mark.parametrize("state", [state for state in State if state is not State.PURGED])
 def test_every_state_that_is_written_has_words(resource: str, state: State) -> None:
-    dated = supann.state_value(resource, state, date(2026, 10, 1), date(2027, 12, 31))
+    dated = state_value(resource, state, date(2026, 10, 1), date(2027, 12, 31))
     assert meaning("supannRessourceEtatDate", dated, PARIS)
     assert meaning("supannRessourceEtat", dated.rsplit(":", 2)[0], PARIS)
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.core import catalogue, generalized_time, supann
+from connector.core import catalogue, generalized_time
 from connector.core.feed import rows_of
 from connector.core.identifiers import Taken
 from connector.core.model import (
@@ -30,7 +30,8 @@ from connector.core.model import (
     Student,
 )
 from connector.core.plan import Planned, digest, make_plan, plan_one
-from connector.core.supann import SECRET
+from connector.core.supann_reading import SUSPENDED_UNTIL
+from connector.core.supann_writing import SECRET
 from tests.support.examples import examples
 from tests.unit.core.builders import (
     CUTOFF,
@@ -41,7 +42,6 @@ from tests.unit.core.builders import (
     NUMBER,
     PEOPLE,
     POLICY,
-    RULES,
     Life,
     account,
     active,
@@ -56,6 +56,7 @@ from tests.unit.core.builders import (
     row,
     rules,
     suspended,
+    terms,
 )
 
 NOVEMBER = date(2026, 11, 3)
@@ -238,7 +239,7 @@ def test_all_entries_are_read_before_an_address_is_given() -> None:
         yield facts(row())
         taken.addresses.add(f"lea.martin@{DOMAIN}")
 
-    found = make_plan(stream(), taken, RULES, ENROLLED)
+    found = make_plan(stream(), taken, terms(ENROLLED))
     assert _addresses(found.changes) == {NUMBER: "lea.martin01"}
 
 
@@ -293,7 +294,7 @@ def test_identifiers_deleted_by_hand_are_given_back(lost: list[str]) -> None:
     before = life.account
     taken = Taken(reserved={f"e{NUMBER}": NUMBER, f"lea.martin@{DOMAIN}": NUMBER})
     life.entry(**dict.fromkeys(lost, ()))
-    life.facts = after(life.facts, plan_one(life.facts, taken, RULES, NOVEMBER))
+    life.facts = after(life.facts, plan_one(life.facts, taken, terms(NOVEMBER)))
     assert life.account == before
 
 
@@ -597,8 +598,7 @@ def test_rejections_of_the_register_and_of_the_plan_stand_together() -> None:
     found = make_plan(
         [facts(row(), conflict="stands on several entries: a; b")],
         Taken(),
-        RULES,
-        ENROLLED,
+        terms(ENROLLED),
         rejected=[bad],
     )
     assert found.rejected == (
@@ -801,14 +801,14 @@ def test_planning_after_adopting_plans_nothing(
 def test_no_value_in_a_plan_is_finer_than_a_day(met: Account, today: date, zone: str) -> None:
     local = rules(timezone=zone)
     for who in (facts(row()), facts(row(), account=met)):
-        change = plan_one(who, Taken(), local, today).change
+        change = plan_one(who, Taken(), terms(today, local)).change
         if change is None or change.action is Action.PURGE:
             continue
         for name in ("pwdEndTime", "pwdStartTime"):
             for value in change.attributes.get(name, ((), ()))[1]:
                 instant = generalized_time.instant(value)
                 assert instant is not None
-                if value != supann.SUSPENDED_UNTIL:
+                if value != SUSPENDED_UNTIL:
                     assert instant.astimezone(local.institution.zone).strftime("%H%M%S") == "000000"
         for value in change.attributes.get("supannRessourceEtatDate", ((), ()))[1]:
             assert re.fullmatch(r"\{\w+\}[AIS]:\w+:(\d{8})?:(\d{8})?", value)
@@ -820,7 +820,7 @@ def test_somebody_elses_entry_is_never_closed_nor_given_a_password(
     met: Account, rows: list[Enrolment], today: date
 ) -> None:
     shared = having(met, eduPersonAffiliation=("student", "employee"))
-    change = plan_one(facts(*rows, account=shared), Taken(), RULES, today).change
+    change = plan_one(facts(*rows, account=shared), Taken(), terms(today)).change
     if change is not None:
         assert change.action is Action.UPDATE
         assert not change.draws_password
@@ -856,7 +856,7 @@ def test_the_last_usable_day_of_a_provisional_password_crosses_summer_time(
 
 
 def test_nothing_planned_is_nothing() -> None:
-    assert plan_one(active().facts, Taken(), RULES, NOVEMBER) == Planned()
+    assert plan_one(active().facts, Taken(), terms(NOVEMBER)) == Planned()
 
 
 # --- rename and erase ---------------------------------------------------------------------------
@@ -884,7 +884,7 @@ def test_a_rename_gives_the_address_of_todays_name_and_keeps_the_old_one() -> No
 def test_a_rename_takes_no_address_of_somebody_else_and_none_where_the_name_is_the_same() -> None:
     life = active().feed(row(usual="Durand")).on(NOVEMBER).admin(rename=True, reason="married")
     taken = Taken(addresses={f"lea.durand@{DOMAIN}"}, reserved={f"lea.durand01@{DOMAIN}": "1"})
-    change = plan_one(life.facts, taken, RULES, NOVEMBER).change
+    change = plan_one(life.facts, taken, terms(NOVEMBER)).change
     assert change is not None
     assert change.attributes["mail"][1] == (f"lea.durand02@{DOMAIN}",)
     same = active().admin(rename=True, reason="no reason").on(NOVEMBER)

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from connector.core import catalogue, supann
+from connector.core import catalogue, supann_writing
 from connector.core.account import CurrentState, Values
+from connector.core.desired import LEFT, Enrolled, identity_of
 from connector.core.dn import is_below, same_dn
 from connector.core.model import Enrolment, State, Status
 from tests.unit.core.builders import DN, NUMBER, POLICY, RULES, account, having, row
@@ -64,9 +65,9 @@ def test_a_suspension_beside_another_value_is_believed() -> None:
     ],
 )
 def test_a_state_is_written_in_supanns_words_and_read_back(state: State, value: str) -> None:
-    assert supann.state_value("COMPTE", state, START, END) == value
+    assert supann_writing.state_value("COMPTE", state, START, END) == value
     assert account(value).current.state is state
-    assert supann.state_value("COMPTE", State.EXPIRED, START, None) == (
+    assert supann_writing.state_value("COMPTE", State.EXPIRED, START, None) == (
         "{COMPTE}I:SupannExpire:20260901:"
     )
 
@@ -117,7 +118,7 @@ def test_the_mails_state_follows_the_accounts(
 ) -> None:
     current = account("{COMPTE}A:SupannActif:20250905:20261231", *([mail] if mail else []))
     end = None if state is State.EXPIRED else END
-    desired = supann.desired_state(current, state, START, end)["supannRessourceEtatDate"]
+    desired = supann_writing.desired_state(current, state, START, end)["supannRessourceEtatDate"]
     assert [value for value in desired[1] if value.startswith("{MAIL}")] == (
         [wanted] if wanted else []
     )
@@ -125,7 +126,7 @@ def test_the_mails_state_follows_the_accounts(
 
 def test_the_undated_state_is_the_dated_one_without_its_dates() -> None:
     current = account("{COMPTE}A:::", "{WIFI}A:SupannActif::")
-    desired = supann.desired_state(current, State.ACTIVE, START, END)
+    desired = supann_writing.desired_state(current, State.ACTIVE, START, END)
     assert desired["supannRessourceEtat"] == (
         ("{COMPTE}A:",),
         ("{COMPTE}A:SupannActif", "{MAIL}A:SupannActif"),
@@ -133,7 +134,9 @@ def test_the_undated_state_is_the_dated_one_without_its_dates() -> None:
 
 
 def test_states_of_other_resources_are_not_named() -> None:
-    desired = supann.desired_state(account(None, "{WIFI}A:SupannActif::"), State.ACTIVE, START, END)
+    desired = supann_writing.desired_state(
+        account(None, "{WIFI}A:SupannActif::"), State.ACTIVE, START, END
+    )
     assert desired["supannRessourceEtatDate"][0] == ()
 
 
@@ -183,7 +186,9 @@ def test_a_dn_is_below_its_base_and_no_other() -> None:
 
 
 def test_identity_is_the_registers() -> None:
-    desired, notices = supann.desired_identity(NUMBER, row(family="Martin", first="Léa"))
+    desired, notices = supann_writing.desired_identity(
+        NUMBER, identity_of(row(family="Martin", first="Léa"))
+    )
     assert desired == {
         "sn": ("Martin",),
         "givenName": ("Léa",),
@@ -201,7 +206,9 @@ def test_identity_is_the_registers() -> None:
     ("usual", "last"), [(None, "Martin"), ("", "Martin"), ("Durand", "Durand")]
 )
 def test_the_usual_name_stands_if_there_is_one(usual: str | None, last: str) -> None:
-    desired, _ = supann.desired_identity(NUMBER, row(family="Martin", usual=usual))
+    desired, _ = supann_writing.desired_identity(
+        NUMBER, identity_of(row(family="Martin", usual=usual))
+    )
     assert (desired["sn"], desired["supannNomDeNaissance"]) == ((last,), ("Martin",))
     assert desired["cn"] == (f"{last} Léa",)
     assert desired["displayName"] == (f"Léa {last}",)
@@ -218,7 +225,7 @@ def test_the_usual_name_stands_if_there_is_one(usual: str | None, last: str) -> 
     ],
 )
 def test_a_civility_is_one_of_two_or_none(written: str, value: Values, notices: int) -> None:
-    desired, said = supann.desired_identity(NUMBER, row(civility=written))
+    desired, said = supann_writing.desired_identity(NUMBER, identity_of(row(civility=written)))
     assert desired["supannCivilite"] == value
     assert len(said) == notices
 
@@ -237,16 +244,18 @@ def test_a_civility_is_one_of_two_or_none(written: str, value: Values, notices: 
 def test_the_ine_stands_as_written_where_printable_string_takes_it(
     written: str, value: Values, notices: int
 ) -> None:
-    desired, said = supann.desired_identity(NUMBER, row(ine=written))
+    desired, said = supann_writing.desired_identity(NUMBER, identity_of(row(ine=written)))
     assert desired["supannCodeINE"] == value
     assert len(said) == notices
 
 
 def test_a_column_that_is_not_mapped_asks_for_nothing() -> None:
-    desired, _ = supann.desired_identity(NUMBER, row(civility=None, ine=None))
+    desired, _ = supann_writing.desired_identity(NUMBER, identity_of(row(civility=None, ine=None)))
     assert not {"supannCivilite", "supannCodeINE"} & desired.keys()
-    desired, _ = supann.desired_enrolment(
-        NUMBER, 2026, [row(component=None, step="", step_mapped=False)], RULES.institution
+    desired, _ = supann_writing.desired_enrolment(
+        NUMBER,
+        Enrolled(2026, (row(component=None, step="", step_mapped=False),)),
+        RULES.institution,
     )
     assert desired.keys() == {"supannEtuAnneeInscription", "supannEtuInscription"}
 
@@ -318,7 +327,9 @@ def test_enrolment_is_that_of_the_counted_rows(
     rows: list[Enrolment], desired: dict[str, Values]
 ) -> None:
     for order in (rows, rows[::-1]):
-        found, notices = supann.desired_enrolment(NUMBER, 2026, order, RULES.institution)
+        found, notices = supann_writing.desired_enrolment(
+            NUMBER, Enrolled(2026, tuple(order)), RULES.institution
+        )
         assert found == desired
         assert notices == []
 
@@ -341,36 +352,38 @@ def test_enrolment_is_that_of_the_counted_rows(
 def test_a_code_that_does_not_fit_is_left_out_with_a_notice(
     rows: list[Enrolment], attribute: str, value: Values
 ) -> None:
-    desired, notices = supann.desired_enrolment(NUMBER, 2026, rows, RULES.institution)
+    desired, notices = supann_writing.desired_enrolment(
+        NUMBER, Enrolled(2026, tuple(rows)), RULES.institution
+    )
     assert desired[attribute] == value
     assert len(notices) == 1
 
 
 def test_a_year_known_from_the_directory_alone_asks_for_no_enrolment() -> None:
-    assert supann.desired_enrolment(NUMBER, 2026, [], RULES.institution) == ({}, [])
+    assert supann_writing.desired_enrolment(NUMBER, LEFT, RULES.institution) == ({}, [])
 
 
 # --- distinct -----------------------------------------------------------------------------------
 
 
 def test_values_that_the_directory_takes_for_the_same_are_written_once() -> None:
-    assert supann.distinct(["L1", "l1", "L 1", "L  1", "Ｌ１", "M1"]) == ("L1", "L 1", "M1")
+    assert supann_writing.distinct(["L1", "l1", "L 1", "L  1", "Ｌ１", "M1"]) == ("L1", "L 1", "M1")
 
 
 def test_affiliations_of_others_are_not_named() -> None:
     current = having(account(), eduPersonAffiliation=("Student", "alum"))
-    assert supann.desired_affiliation(current, True, False) == (
+    assert supann_writing.desired_affiliation(current, True, False) == (
         ("Student",),
         ("student", "member"),
     )
-    assert supann.desired_affiliation(current, False, False) == (("Student",), ())
-    assert supann.desired_affiliation(current, True, True) == (("Student",), ("student",))
-    assert supann.desired_affiliation(None, True, False) == ((), ("student", "member"))
+    assert supann_writing.desired_affiliation(current, False, False) == (("Student",), ())
+    assert supann_writing.desired_affiliation(current, True, True) == (("Student",), ("student",))
+    assert supann_writing.desired_affiliation(None, True, False) == ((), ("student", "member"))
 
 
 def test_object_classes_of_others_are_not_named() -> None:
     current = account(objectClass=("InetOrgPerson", "posixAccount"))
-    assert supann.desired_classes(current, catalogue.OBJECT_CLASSES) == (
+    assert supann_writing.desired_classes(current, catalogue.OBJECT_CLASSES) == (
         ("InetOrgPerson",),
         catalogue.OBJECT_CLASSES,
     )

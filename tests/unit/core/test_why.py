@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from connector.core.account import Difference
 from connector.core.door import FOR_GOOD, Answer, Marks, Policy
 from connector.core.lifecycle import decide
 from connector.core.model import (
@@ -25,6 +26,7 @@ from connector.core.model import (
     Status,
 )
 from connector.core.reasons import Reason
+from connector.core.supann import outline
 from connector.core.why import Decided, Seen, SignIn, Stands, Waiting, sign_in
 from tests.unit.core.builders import DN, NUMBER, POLICY, RULES, account, facts, having, row
 
@@ -92,7 +94,8 @@ def seen(
 
 def putting_right(name: str) -> Change:
     """What a run does about an attribute that another hand wrote."""
-    return Change(Action.UPDATE, NUMBER, DN, "put right", {name: (("x",), ())})
+    changed: Difference = {name: (("x",), ())}
+    return Change(Action.UPDATE, NUMBER, DN, "put right", changed, outline=outline(changed))
 
 
 def verdict(*given: Any, **more: Any) -> SignIn:

@@ -13,10 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from connector.core.dialect import Terms
 from connector.core.identifiers import Taken
 from connector.core.model import Facts, Feed, Student
 from connector.core.plan import make_plan
 from connector.core.rules import Institution
+from connector.core.supann import Supann
 from connector.edges.register import read_register
 from connector.settings.sections import CsvSource, SqlSource
 from tests.unit.core.builders import RULES
@@ -123,7 +125,7 @@ def test_the_order_of_rows_makes_no_difference(
 
 def plan_of(feed: Feed) -> tuple[str, tuple[str, ...]]:
     stream = (Facts(number, Student(number, present)) for number, present in feed.students.items())
-    plan = make_plan(stream, Taken(), RULES, TODAY)
+    plan = make_plan(stream, Taken(), Terms(RULES, TODAY, Supann(RULES)))
     return plan.digest, plan.notices
 
 
