@@ -167,7 +167,8 @@ def _of(*parts: Part) -> tuple[str, ...]:
 (NUMBER,) = (row.name for row in _ROWS if row.part is Part.NUMBER and row.owner is Owner.REGISTER)
 IDENTITY = _of(Part.NAME, Part.IDENTITY)
 LOGINS = _of(Part.ADDRESS)  # the address that is used now: one value in all three
-ADDRESSES = (*LOGINS, *_of(Part.FORMER))
+FORMER = _of(Part.FORMER)
+ADDRESSES = (*LOGINS, *FORMER)
 IDENTIFIERS = ("uid", *ADDRESSES)  # taken by whoever has one
 ENROLMENT = _of(Part.ENROLMENT)
 LOCK = _of(Part.MUST_CHANGE, Part.LAST_DAY, Part.FIRST_DAY, Part.POLICY)  # opens and closes it

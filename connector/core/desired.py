@@ -7,7 +7,7 @@ known here, so that another target is another dialect over the same value.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum, auto
 from functools import partial
@@ -17,7 +17,8 @@ from connector.core.account import IN_USE, Account, State
 from connector.core.catalogue import GIVEN, Given
 from connector.core.dn import folded
 from connector.core.feed import identity, replaces
-from connector.core.identifiers import Taken, address, uid_of
+from connector.core.identifiers import Taken, uid_of
+from connector.core.identifiers import address as address_for
 from connector.core.model import Decision, Enrolment, EvidenceItem, Facts, Reservation
 from connector.core.rules import Rules
 
@@ -114,69 +115,63 @@ def desired_of(
 
     Identifiers that the account is given are noted in ``taken``.
     """
-    desired = _by_decision(facts, decision)
-    if decision.enrolled:
-        desired = _with_register(desired, decision, identity_row(facts))
+    row = identity_row(facts) if decision.enrolled else None
     if decision.shared_person:
-        return desired, ()
-    uid = account.uid
-    completed = account.address
+        return _desired(facts, decision, row, LEFT, LEFT, {}), ()
+    uid: str | Leave = LEFT
+    address: Address | Leave = LEFT
     if decision.state is not State.EXPIRED:
-        desired = _with_identifiers(desired, facts, account, taken, rules)
-        uid = uid if isinstance(desired.uid, Leave) else desired.uid
-        if completed is None and isinstance(desired.address, Address):
-            completed = desired.address.value
-    mailbox = partial(local_mailbox, completed or "", uid or "", rules)
+        uid, address = _lacking(facts, account, taken, rules)
+    mail = account.address or ("" if isinstance(address, Leave) else address.value)
+    stands = account.uid or ("" if isinstance(uid, Leave) else uid)
+    mailbox = partial(local_mailbox, mail, stands, rules)
     given, settled = _given(facts, account, decision, mailbox)
-    desired = replace(desired, given=given)
     if facts.override.rename:
-        desired = _renamed(desired, facts, account, taken, rules)
-    return desired, settled
+        address = _renamed(facts, account, taken, rules) or address
+    return _desired(facts, decision, row, uid, address, given), settled
 
 
 def desired_anew(
     facts: Facts, decision: Decision, row: Enrolment | None, identifiers: Reservation
 ) -> tuple[Desired, tuple[Given, ...]]:
     """An account that is to be made, and which of the student's evidence that settles."""
-    desired = _with_register(_by_decision(facts, decision), decision, row)
     given, settled = _given(facts, None, decision, str)
-    desired = replace(
-        desired,
-        uid=identifiers.uid,
-        address=Address(identifiers.address),
-        given=given,
-        wrote=frozenset(),  # what was written into an entry that is gone
-    )
-    return desired, settled
+    address = Address(identifiers.address)
+    return _desired(facts, decision, row, identifiers.uid, address, given), settled
 
 
-def _by_decision(facts: Facts, decision: Decision) -> Desired:
+def _desired(
+    facts: Facts,
+    decision: Decision,
+    row: Enrolment | None,
+    uid: str | Leave,
+    address: Address | Leave,
+    given: Mapping[Given, Gift],
+) -> Desired:
+    """What is decided, with identity, identifiers and what the student gave.
+
+    Without a row that counts (the year is known from the target alone) no enrolment is asked for.
+    """
+    enrolments: Enrolled | Leave = LEFT
+    if decision.enrolled and decision.year is not None and decision.counted:
+        enrolments = Enrolled(decision.year, decision.counted)
+    stood = facts.known if facts.account is not None else None
     return Desired(
         number=facts.number,
         enrolled=decision.enrolled,
         shared_person=decision.shared_person,
+        identity=LEFT if row is None else identity_of(row),
+        enrolments=enrolments,
+        uid=uid,
+        address=address,
         state=decision.state,
         start=decision.start,
         end=decision.end,
         last_day=LEFT if decision.last_day is None else decision.last_day,
         provisional_policy=LEFT if decision.policy is None else decision.policy,
         draws_password=decision.draws_password,
-        wrote=facts.known.wrote if facts.known else frozenset(),
-    )
-
-
-def _with_register(desired: Desired, decision: Decision, row: Enrolment | None) -> Desired:
-    """With what the register says: identity and enrolments.
-
-    Without a row that counts (the year is known from the target alone) no enrolment is asked for.
-    """
-    counts = decision.year is not None and bool(decision.counted)
-    return replace(
-        desired,
-        identity=identity_of(row) if row is not None else LEFT,
-        enrolments=Enrolled(decision.year, decision.counted)
-        if counts and decision.year is not None
-        else LEFT,
+        given=given,
+        wrote=stood.wrote if stood is not None else frozenset(),
     )
 
 
@@ -255,30 +250,28 @@ def local_mailbox(mail: str, uid: str, rules: Rules) -> str:
 # --- identifiers ----------------------------------------------------------------------------------
 
 
-def _with_identifiers(
-    desired: Desired, facts: Facts, account: Account, taken: Taken, rules: Rules
-) -> Desired:
-    """With the identifiers that an adopted entry lacks; those that stand are kept as they are."""
+def _lacking(
+    facts: Facts, account: Account, taken: Taken, rules: Rules
+) -> tuple[str | Leave, Address | Leave]:
+    """The identifiers that an adopted entry lacks; those that stand are kept as they are."""
+    given: str | Leave = LEFT
     uid = account.uid
     if uid is None:
-        uid = uid_of(facts.number, rules.identifiers.uid)
-        desired = replace(desired, uid=uid)
+        uid = given = uid_of(facts.number, rules.identifiers.uid)
         taken.uids[uid.lower()] = account.dn
-    if not account.has_addresses:
-        domain = "@" + rules.institution.mail_domain
-        own = next((v for v in account.every_login if v and v.lower().endswith(domain)), None)
-        for given_once in (facts.known, facts.reservation):
-            own = own or (given_once.address if given_once else None)
-        own = (own or new_address(identity_row(facts), uid, taken, rules)).lower()
-        taken.addresses.add(own)
-        desired = replace(desired, address=Address(own))
-    return desired
+    if account.has_addresses:
+        return given, LEFT
+    domain = "@" + rules.institution.mail_domain
+    own = next((v for v in account.every_login if v and v.lower().endswith(domain)), None)
+    for given_once in (facts.known, facts.reservation):
+        own = own or (given_once.address if given_once else None)
+    own = (own or new_address(identity_row(facts), uid, taken, rules)).lower()
+    taken.addresses.add(own)
+    return given, Address(own)
 
 
-def _renamed(
-    desired: Desired, facts: Facts, account: Account, taken: Taken, rules: Rules
-) -> Desired:
-    """With login and address by the name of today."""
+def _renamed(facts: Facts, account: Account, taken: Taken, rules: Rules) -> Address | None:
+    """The address by the name of today; None: it is the one that stands."""
     old = account.address or ""
     mine = set(map(folded, account.every_address))
     row = identity_row(facts)
@@ -288,7 +281,7 @@ def _renamed(
             return False
         return candidate in taken.addresses or candidate in taken.reserved
 
-    new = address(
+    new = address_for(
         row.first_name if row else "",
         (row.usual_name or row.family_name) if row else "",
         account.uid or "",
@@ -296,14 +289,14 @@ def _renamed(
         is_taken,
     )
     if not old or new == old.lower():
-        return desired
+        return None
     taken.addresses.add(new)
-    return replace(desired, address=Address(new, renames=True))
+    return Address(new, renames=True)
 
 
 def new_address(row: Enrolment | None, uid: str, taken: Taken, rules: Rules) -> str:
     """The first free address for a name."""
-    return address(
+    return address_for(
         row.first_name if row else "",
         (row.usual_name or row.family_name) if row else "",
         uid,

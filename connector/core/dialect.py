@@ -36,6 +36,9 @@ class Dialect(Protocol):
     def place(self, uid: str, before: str | None) -> str:
         """Where a new account is to stand; ``before``: where this student's stood once."""
 
+    def claim(self, number: str) -> str:
+        """What has to be written into an account so that it is known as this student's."""
+
     def guard(
         self, account: Account, changed: Difference, *, lifecycle: bool, ends: bool = False
     ) -> tuple[str, ...]:

@@ -101,7 +101,7 @@ def believed(facts: Facts, account: Account) -> CurrentState:
     known = facts.known
     if known is None or known.state is None:
         return current
-    return replace(current, state=known.state, start=known.since)
+    return CurrentState(known.state, known.since, current.end)
 
 
 def _clock_went_back(facts: Facts, current: CurrentState, today: date) -> bool:

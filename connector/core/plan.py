@@ -40,7 +40,6 @@ from connector.core.model import (
     State,
 )
 from connector.core.remembered import remember
-from connector.core.rules import Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +152,7 @@ def plan_one(facts: Facts, taken: Taken, terms: Terms) -> Planned:
         return Planned(change=_purge(facts, account, decision, terms))
     if decision.state is None and not decision.shared_person:
         return Planned(notices=(*decision.notices, *_left_without_password(facts, account)))
-    refusal = _refusal(facts, account, decision, taken, terms.rules)
+    refusal = _refusal(facts, account, decision, taken, terms)
     if refusal is not None:
         return _refuse(facts, refusal)
     desired, given = desired_of(facts, account, decision, taken, terms.rules)
@@ -193,7 +192,7 @@ def plan_one(facts: Facts, taken: Taken, terms: Terms) -> Planned:
 
 
 def _refusal(
-    facts: Facts, account: Account, decision: Decision, taken: Taken, rules: Rules
+    facts: Facts, account: Account, decision: Decision, taken: Taken, terms: Terms
 ) -> str | None:
     """Why nothing is done to an entry that stands; None: nothing keeps it from being changed."""
     ends = decision.draws_password or decision.shared_person or decision.action in ENDINGS
@@ -204,11 +203,11 @@ def _refusal(
         )
     if account.uid is not None or decision.shared_person or decision.state is State.EXPIRED:
         return None
-    uid = uid_of(facts.number, rules.identifiers.uid)
+    uid = uid_of(facts.number, terms.rules.identifiers.uid)
     owner = _owner_of(uid, facts, taken)
     if owner == facts.number:
         return None
-    return f"the uid {uid}, which {account.dn} lacks, {_owned(uid, owner, facts, taken)}"
+    return f"the uid {uid}, which {account.dn} lacks, {_owned(uid, owner, facts, taken, terms)}"
 
 
 def _renaming(
@@ -246,7 +245,7 @@ def _owner_of(uid: str, facts: Facts, taken: Taken) -> str:
     return taken.uids.get(uid.lower()) or taken.reserved.get(uid.lower(), facts.number)
 
 
-def _owned(uid: str, owner: str, facts: Facts, taken: Taken) -> str:
+def _owned(uid: str, owner: str, facts: Facts, taken: Taken, terms: Terms) -> str:
     """Who has an identifier that this student would be given, and what can be done."""
     if uid.lower() not in taken.uids:
         return (
@@ -262,8 +261,8 @@ def _owned(uid: str, owner: str, facts: Facts, taken: Taken) -> str:
         )
     return (
         f"is taken by {owner}, which scolpass does not manage: see `scolpass show {uid}`; if the "
-        f"entry is this student's, have supannEtuId: {facts.number} written into it, else have its "
-        "uid changed"
+        f"entry is this student's, have {terms.dialect.claim(facts.number)} written into it, else "
+        "have its uid changed"
     )
 
 
@@ -282,7 +281,7 @@ def _plan_without_entry(facts: Facts, decision: Decision, taken: Taken, terms: T
         unsealed = facts.sealed is not None
         return Planned(known=replace(known, gone=True), notices=(notice,), unsealed=unsealed)
     row = identity_row(facts)
-    given = _identifiers(facts, row, taken, terms.rules)
+    given = _identifiers(facts, row, taken, terms)
     if isinstance(given, str):
         return _refuse(facts, given)
     taken.addresses.add(given.address)
@@ -294,19 +293,19 @@ def _plan_without_entry(facts: Facts, decision: Decision, taken: Taken, terms: T
 
 
 def _identifiers(
-    facts: Facts, row: Enrolment | None, taken: Taken, rules: Rules
+    facts: Facts, row: Enrolment | None, taken: Taken, terms: Terms
 ) -> Reservation | str:
     """The identifiers that a new entry is given, or why it can have none."""
     known = facts.known
     reserved = Reservation(known.uid, known.address) if known is not None else facts.reservation
-    uid = reserved.uid if reserved else uid_of(facts.number, rules.identifiers.uid)
+    uid = reserved.uid if reserved else uid_of(facts.number, terms.rules.identifiers.uid)
     owner = _owner_of(uid, facts, taken)
     if owner != facts.number:
-        return f"the uid {uid} {_owned(uid, owner, facts, taken)}"
+        return f"the uid {uid} {_owned(uid, owner, facts, taken, terms)}"
     mail = reserved.address if reserved else ""
     if mail in taken.addresses and known is None:
         mail = ""  # reserved for an entry that was never made: it has become somebody else's
-    mail = mail or new_address(row, uid, taken, rules)
+    mail = mail or new_address(row, uid, taken, terms.rules)
     if known is not None and mail in taken.addresses:
         return (
             f"the address {mail}, reserved for this student, stands on another entry: see "

@@ -77,6 +77,10 @@ class Supann:
             return before
         return below("uid", uid, self.rules.people_dn)
 
+    def claim(self, number: str) -> str:
+        """The attribute that makes an entry a student's, with its value."""
+        return f"{NUMBER}: {number}"
+
     def guard(
         self, account: Account, changed: Difference, *, lifecycle: bool, ends: bool = False
     ) -> tuple[str, ...]:

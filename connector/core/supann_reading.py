@@ -7,7 +7,7 @@ draft-behera-ldap-password-policy-10 for the ``pwd*`` attributes, RFC 4517 (Gene
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import lru_cache
 
@@ -15,6 +15,7 @@ from connector.core.account import NO_STATE, Account, CurrentState, State, Value
 from connector.core.catalogue import (
     ADDRESSES,
     ATTRIBUTES,
+    FORMER,
     GIVEN,
     LOGINS,
     OBJECT_CLASSES,
@@ -63,34 +64,41 @@ def read_entry(
         found = value(name)
         return found[0] if found else None
 
-    def every(*names: str) -> Values:
-        if not lower:
-            return tuple([one for name in names for one in value(name, ())])
-        return tuple([v for n in names for v in (*value(n, ()), *lower.get(n, ()))])
-
-    numbers, uid, affiliations = value("supannEtuId", ()), first("uid"), _affiliations(attributes)
+    numbers, uids, mails = value("supannEtuId", ()), value("uid", ()), value("mail", ())
+    logins = mails, value("eduPersonPrincipalName", ()), value("supannAliasLogin", ())
+    affiliations = _affiliations(value("eduPersonAffiliation", ()))
     current, mail = _states(value("supannRessourceEtatDate", ()))
     opens, closes = first("pwdStartTime"), first("pwdEndTime")
     locked = first("pwdAccountLockedTime")  # slapd itself writes when it locked
+    every_login: Values = logins[0] + logins[1] + logins[2]
+    every_address = every_login
+    for name in FORMER:
+        every_address += value(name, ())
+    if lower:
+        numbers_below, uids_below = lower.get("supannEtuId", ()), lower.get("uid", ())
+        every_login = _with_lower(attributes, lower, LOGINS)
+        every_address = _with_lower(attributes, lower, ADDRESSES)
+    else:
+        numbers_below = uids_below = ()
     return Account(
         dn=dn,
         attributes=attributes,
         password=password,
         lower=lower,
         numbers=numbers,
-        every_number=every("supannEtuId") if lower else numbers,
-        uid=uid,
-        every_uid=every("uid"),
-        mails=value("mail", ()),
-        login=first("supannAliasLogin"),
-        has_addresses=all(map(value, LOGINS)),
-        every_login=every(*LOGINS),
-        every_address=every(*ADDRESSES),
+        every_number=numbers + numbers_below,
+        uid=uids[0] if uids else None,
+        every_uid=uids + uids_below,
+        mails=mails,
+        login=logins[2][0] if logins[2] else None,
+        has_addresses=all(logins),
+        every_login=every_login,
+        every_address=every_address,
         name=first("displayName") or first("cn"),
         birth_date=first("supannOIDCDateDeNaissance"),
         known_by=tuple([one for name in TELLING for one in value(name, ())]),
-        is_ours=_OUR_CLASS in map(str.lower, value("objectClass", ())),
-        is_shared_person=bool(value("supannEmpId")) or not _STUDENT_AFFILIATIONS >= affiliations,
+        is_ours=_is_ours(value("objectClass", ())),
+        is_shared_person=bool(value("supannEmpId")) or not affiliations <= _STUDENT_AFFILIATIONS,
         is_student="student" in affiliations,
         current=current,
         mail=mail,
@@ -104,8 +112,22 @@ def read_entry(
     )
 
 
-def _affiliations(attributes: Mapping[str, Values]) -> frozenset[str]:
-    return frozenset(map(str.lower, attributes.get("eduPersonAffiliation", ())))
+def _with_lower(
+    attributes: Mapping[str, Values], lower: Mapping[str, Values], names: Iterable[str]
+) -> Values:
+    """The values of attributes, each followed by those that stand below it."""
+    return tuple([v for n in names for v in (*attributes.get(n, ()), *lower.get(n, ()))])
+
+
+# Few lists are told apart, so that each is looked at once.
+@lru_cache(maxsize=1024)
+def _affiliations(values: Values) -> frozenset[str]:
+    return frozenset(map(str.lower, values))
+
+
+@lru_cache(maxsize=1024)
+def _is_ours(classes: Values) -> bool:
+    return _OUR_CLASS in map(str.lower, classes)
 
 
 def _given(attributes: Mapping[str, Values]) -> Mapping[Given, Values]:

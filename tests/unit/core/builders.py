@@ -7,7 +7,7 @@ would, and hands back what is known the day after.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -230,8 +230,12 @@ def _sealed(change: Change, sealed: Sealed | None) -> Sealed | None:
     return sealed
 
 
-def after(before: Facts, planned: Planned) -> Facts:
-    """What is known once a student's part of a plan was carried out."""
+def after(
+    before: Facts,
+    planned: Planned,
+    make: Callable[[Change, Account | None], Account | None] = applied,
+) -> Facts:
+    """What is known once a student's part of a plan was carried out by ``make``."""
     rows = rows_of(before.student, force=before.override.force)
     present = before.student.present
     override = replace(before.override, force=False)
@@ -250,7 +254,7 @@ def after(before: Facts, planned: Planned) -> Facts:
             override = replace(override, reissue=False)
         found = replace(
             found,
-            account=applied(change, before.account),
+            account=make(change, before.account),
             known=change.after or before.known,
             sealed=_sealed(change, before.sealed),
         )
