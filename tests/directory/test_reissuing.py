@@ -41,7 +41,7 @@ def test_many_are_opened_again_and_their_letters_printed(locked: Walk, scolpass:
     assert result.returncode == 1
     said = result.stdout
     assert re.search(r"line 5, nobody\?\[2J: .*nobody", said)
-    assert f"line 7, {one}: line 2 names this student already" in said
+    assert f"line 7, {one}: line 2 already names this student" in said
     assert re.search(rf"line 8, {NUMBER}: .*the account is active", said)
     assert "3 students have a new provisional password, of 6 named." in said
     assert f"scolpass letters --from {file} --out letters.pdf" in said
