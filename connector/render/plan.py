@@ -81,7 +81,7 @@ def show_report(console: Console, report: Report, zone: ZoneInfo) -> None:
     _show_changes(console, report.outcomes, zone)
 
 
-# --- taking a run back ----------------------------------------------------------------------------
+# --- undoing a run --------------------------------------------------------------------------------
 
 
 def show_undo(console: Console, prepared: Prepared, run: int, left: Left, zone: ZoneInfo) -> None:

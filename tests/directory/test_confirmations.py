@@ -50,7 +50,7 @@ def _has_another_password(walk: Walk) -> bool:
 
 ASKED = {
     "erase": Asked(_expired, "Erase this for good? [y/N]: ", "Léa Martin, expired", _is_gone),
-    "undo": Asked(_made, "Take this back? [y/N]: ", "1 entry is deleted", _is_gone),
+    "undo": Asked(_made, "Undo this? [y/N]: ", "1 entry is deleted", _is_gone),
     "reissue": Asked(
         _named,
         "Go on? [y/N]: ",

@@ -372,7 +372,7 @@ def test_an_account_is_not_renamed_to_its_uid_for_want_of_a_name(walk: Walk) -> 
     with walk.context() as opened:
         desk.rebuild(opened, "the journal is lost", None)
     before = walk.directory.csns()
-    with pytest.raises(ScolpassError, match="is not renamed: no row of the register tells"):
+    with pytest.raises(ScolpassError, match="is not renamed: no row in the register gives"):
         take(walk, desk.rename)
     assert walk.directory.csns() == before
 

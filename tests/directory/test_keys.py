@@ -106,7 +106,7 @@ def test_it_is_in_the_history_and_no_key_is_anywhere_else(enrolled: Walk) -> Non
     assert "5 passwords are sealed under it" in " ".join(done.stdout.split())
     assert "systemctl reload scolpass" in " ".join(done.stdout.split())
     [(_, reason)] = recorded(enrolled, "rotate", "")
-    assert reason == "a new key; 5 sealed passwords were sealed anew: once a year"
+    assert reason == "a new key; 5 passwords were resealed: once a year"
     said = done.stdout + done.stderr
     for file in enrolled.workspace.folder.rglob("*"):
         if file.is_file() and file != enrolled.workspace.key:

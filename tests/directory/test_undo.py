@@ -571,7 +571,7 @@ def test_what_an_undo_does_reads_aloud(walk: Walk) -> None:
     done = walk.workspace.scolpass("undo", "1", "--reason", "a slip")
     assert done.returncode == 0, done.stderr
     shown, _, result = done.stdout.partition("Run 2:")
-    assert shown.startswith("Taking run 1 back\n       3 entries are deleted\n")
+    assert shown.startswith("Undoing run 1\n       3 entries are deleted\n")
     assert result == " 3 changes applied.\n"
     assert "run 1 is undone: a slip" in done.stdout
     assert walk.people() == {}
