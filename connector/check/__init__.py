@@ -1,12 +1,12 @@
 """Is the set-up sound? One line for each thing examined: what was seen, and how to mend it.
 
-Nothing is written, neither to the directory nor to the journal, and each examination fails
-alone: what cannot be seen is said so, and the table is always whole. Rights are found by modifies
-that cannot succeed (:func:`~connector.edges.ldap.probes.would_modify`).
+Nothing is written to directory or journal. An examination that fails does not affect the others:
+what could not be seen is reported as such, and the table is always complete. Rights are tested
+with modifies that cannot succeed (:func:`~connector.edges.ldap.probes.would_modify`).
 
-Exit status: 2 where configuration, schema, rights or policies are wrong; 4 where directory,
-register or journal cannot be reached or not be trusted; 1 where something wants a hand while a
-sync goes on; 0 else. Hints and what was not seen change nothing.
+Exit status: 2 if configuration, schema, rights or policies are wrong; 4 if directory, register or
+journal cannot be reached or trusted; 1 if something needs attention but a sync works; else 0.
+Hints, and what was not seen, do not count.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is examined, and what one examination leaves for the next."""
+"""What is examined, and what one examination passes on to the next."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Config = list[dict[str, list[bytes]]]
 
 @dataclass(slots=True)
 class Census:
-    """The entries with a student number, in short."""
+    """A summary of the entries with a student number."""
 
     dns: dict[str, str] = field(default_factory=dict)  # by number
     born: dict[str, str | None] = field(default_factory=dict)  # birth dates, by number
@@ -38,7 +38,7 @@ class Census:
 
 @dataclass(slots=True)
 class Case:
-    """What is examined, and what one examination leaves for the next."""
+    """What is examined, and what one examination passes on to the next."""
 
     settings: Settings
     definition: Definition
@@ -57,12 +57,12 @@ class Case:
 
     @property
     def server(self) -> Directory:
-        """The directory, in an examination that is made only where there is one."""
+        """The directory, for an examination that is made only if there is one."""
         assert self.directory is not None
         return self.directory
 
     def of_config(self, name: str) -> list[str]:
-        """Every value of an attribute in what we read of cn=config, without its ``{n}``."""
+        """All values of an attribute in what was read of cn=config, without their ``{n}``."""
         return [
             re.sub(r"^\{-?\d+\}", "", raw.decode("utf-8", "replace"))
             for attributes in self.config or ()
@@ -70,11 +70,11 @@ class Case:
         ]
 
     def database(self) -> dict[str, list[bytes]]:
-        """What we read of the students' database itself in cn=config."""
+        """What was read about the students' database in cn=config."""
         return next((one for one in self.config or () if "olcSuffix" in one), {})
 
     def database_dn(self) -> str:
-        """The database's DN in cn=config; the usual one where it cannot be read."""
+        """The database's DN in cn=config; the usual one if it cannot be read."""
         named = self.database().get("olcDatabase") or [b"{1}mdb"]
         return f"olcDatabase={named[0].decode('utf-8', 'replace')},cn=config"
 
@@ -88,7 +88,7 @@ class Case:
     def definition_rules(self) -> tuple[str, ...]:
         """The access rules that the definition puts before a directory's own.
 
-        With the names as the server spells them: the definition takes no other spelling.
+        With the names as the server spells them: the definition needs that spelling.
         """
         directory = self.settings.directory
         return self.definition.rules(
@@ -100,7 +100,7 @@ class Case:
 
 
 def alone(area: str, case: Case, examination: Callable[[Case], Findings]) -> list[Finding]:
-    """One examination's findings; if it fails, that is the last of them and no other's."""
+    """One examination's findings; if it fails, that is its last finding and affects no other."""
     found: list[Finding] = []
     try:
         found.extend(examination(case))
@@ -119,7 +119,7 @@ def alone(area: str, case: Case, examination: Callable[[Case], Findings]) -> lis
 
 
 def failed(area: str, error: ScolpassError, *, status: int | None = None) -> Finding:
-    """An error as a finding; with a status, something that only wants a hand."""
+    """An error as a finding; with a status, one that only needs attention."""
     # Nothing is ever written here, so it need not be said.
     cure = re.sub(r"[;,]? *(and )?nothing was written", "", error.cure, flags=re.IGNORECASE)
     if status is not None:

@@ -1,4 +1,4 @@
-"""One line of the table, and all of them: what every examination says its findings in."""
+"""One line of the table, and the whole table: the form of every examination's findings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INIT = "the LDIF that `scolpass init` writes"
 
 
 class Mark(StrEnum):
-    """How a thing was found."""
+    """The result for one thing examined."""
 
     OK = "ok"
     HINT = "hint"
@@ -41,7 +41,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What the definition in ``deploy/openldap`` asks of a directory, to be compared with it."""
+    """What the definition in ``deploy/openldap`` requires of a directory, for comparison."""
 
     indexes: Mapping[str, frozenset[str]]
     unique: tuple[str, ...]  # values of olcUniqueURI
@@ -66,7 +66,7 @@ class Definition:
 
 @dataclass(slots=True)
 class Checkup:
-    """All that was examined."""
+    """Everything that was examined."""
 
     findings: list[Finding] = field(default_factory=list)
     guessing: Guessing | None = None
@@ -83,7 +83,7 @@ def hint(area: str, seen: str, cure: str = "") -> Finding:
 
 
 def warning(area: str, seen: str, cure: str, names: Iterable[str] = ()) -> Finding:
-    """Wants a hand, while a sync goes on."""
+    """Something needs attention, but a sync works."""
     return Finding(area, seen, Mark.WARNING, cure, 1, tuple(names))
 
 

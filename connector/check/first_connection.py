@@ -23,7 +23,7 @@ _SETTING = "directory.first_connection_from"
 
 
 def first_connection(case: Case) -> Findings:
-    """The rule that lets an entry with ``pwdReset: TRUE`` be bound from listed addresses only."""
+    """Examine the rule that binds entries with ``pwdReset: TRUE`` from listed addresses only."""
     if case.identity is None:
         yield unseen(_AREA, "not examined, as the people branch was not found")
         return
@@ -123,7 +123,7 @@ def _compared(case: Case, rule: Rule, place: int) -> Findings:
 
 
 def _is_ours(rule: Rule, case: Case) -> bool:
-    """Whether a rule speaks of the passwords of every student who must change theirs."""
+    """Whether a rule applies to the passwords of all students who must change theirs."""
     filters = re.search(r"\bfilter=(\S+)", rule.what, re.IGNORECASE)
     if filters is None or filters[1].strip('"').casefold() not in _FILTERS:
         return False
@@ -151,7 +151,7 @@ def _addition(case: Case, place: int = 0) -> str:
 
 
 def how_to_see(case: Case) -> str:
-    """What to type on another machine to see the rule hold."""
+    """What to type on another machine to see that the rule works."""
     uri = case.settings.directory.uris[0]
     host = urlsplit(uri).hostname or ""
     if host in ("localhost", "::1") or host.startswith("127."):

@@ -25,7 +25,7 @@ _LEAST_MEMORY, _LEAST_TIME = 19456, 2  # argon2id: OWASP ASVS 5.0, V11.4.2
 
 
 def configuration(case: Case) -> Findings:
-    """The configuration file, variables, and what in it is odd."""
+    """The configuration file, variables, and oddities in it."""
     settings = case.settings
     yield Finding("configuration", f"{settings.file}: read, every key is known")
     for trouble in settings.warnings:
@@ -56,7 +56,7 @@ def configuration(case: Case) -> Findings:
 
 
 def _links(settings: Settings) -> Findings:
-    """Whether the links that students are to follow lead anywhere, and leave."""
+    """Whether the links for students lead anywhere, and are sent."""
     verified = settings.activation.verify_backup_mail
     if (settings.mail.enabled or verified) and not settings.http.public_url:
         yield wrong(
@@ -92,7 +92,7 @@ def secrets(case: Case) -> Findings:
 
 
 def _in_the_configuration(settings: Settings) -> Findings:
-    """A password in a URL of the configuration file makes a secret of the whole file."""
+    """A password in a URL makes the whole configuration file a secret."""
     if not settings.file.stat().st_mode & 0o007:
         return
     text = settings.file.read_text(encoding="utf-8-sig")
@@ -123,7 +123,7 @@ def _sealing_keys(case: Case) -> tuple[SecretStr, ...]:
 
 
 def _secret(path: Path, read: Callable[[], Any]) -> Findings:
-    """A secret file; one that may be absent and is reads as nothing."""
+    """A secret file; an optional one that is absent counts as empty."""
     try:
         if read():
             yield Finding("secrets", f"{path}: can be used, and is closed to others")

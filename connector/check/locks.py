@@ -1,4 +1,4 @@
-"""The accounts that a lock keeps closed just now."""
+"""The accounts that are locked at present."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SAID = {
 
 
 def locks(case: Case) -> Findings:
-    """Who cannot sign in for a lock, by whose password it is."""
+    """Who cannot sign in because of a lock, by kind of password."""
     found: dict[str, list[Locked]] = {kind: [] for kind in KINDS}
     for one in locked(Doors(case.server, case.tree), case.moment.now):
         found[one.kind].append(one)

@@ -1,7 +1,7 @@
-"""What the configuration names must be what it is taken for: a file, or a folder.
+"""What the configuration names must be of the right kind: a file, or a folder.
 
-Looked at before the daemon begins, so that a mistake is told at once, by its key, and neither waits
-for the first student who would meet it, nor holds anything up that reads it.
+Checked before the daemon starts, so that a mistake is reported at once, by its key, and not when
+the first student meets it, and so that nothing hangs while reading it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TEXTS = ("letters", "mail", "charter")  # folders beside the configuration, with
 
 
 def see_named_files(settings: Settings) -> None:
-    """See that files and folders are there and of the right kind; secrets are judged where read.
+    """Make sure that files and folders exist and are of the right kind, except secrets.
 
     What comes and goes (the register, the spool, the journal) may be absent.
 
@@ -54,7 +54,7 @@ def _mistakes(settings: Settings) -> Iterator[str]:
 
 
 def _read(key: str, path: Path) -> Iterator[str]:
-    """A file that must be there, and hold something."""
+    """A file that must exist and not be empty."""
     try:
         if not read_plain(path, 1):
             yield f"{key}: {path} is empty"
@@ -63,7 +63,7 @@ def _read(key: str, path: Path) -> Iterator[str]:
 
 
 def _file(key: str, path: Path) -> Iterator[str]:
-    """A plain file, or nothing as yet."""
+    """A plain file, or nothing yet."""
     try:
         kind = kind_of(path.stat().st_mode)
     except FileNotFoundError:
@@ -76,7 +76,7 @@ def _file(key: str, path: Path) -> Iterator[str]:
 
 
 def _folder(key: str, path: Path) -> Iterator[str]:
-    """A folder, or nothing as yet; a link that leads nowhere is something."""
+    """A folder, or nothing yet; a dangling link is a mistake."""
     try:
         kind = kind_of(path.stat().st_mode)
     except FileNotFoundError:
@@ -91,7 +91,7 @@ def _folder(key: str, path: Path) -> Iterator[str]:
 
 
 def _texts(name: str, folder: Path) -> Iterator[str]:
-    """An institution's own texts: without the folder the shipped ones are taken, with it none."""
+    """An institution's own texts: the shipped ones are used only if the folder does not exist."""
     wrong = list(_folder(f"{name}/", folder))
     yield from wrong
     if wrong or not folder.is_dir():

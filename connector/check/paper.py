@@ -1,4 +1,4 @@
-"""What people are told by mail and on paper: whether it leaves, and whether it can be written."""
+"""Mails and letters: whether they can be sent, and whether they can be written."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from connector.notify import students as mails
 
 
 def server(case: Case) -> Findings:
-    """The mail server, tried as far as the sign-in; nothing is sent."""
+    """Try the mail server as far as signing in; nothing is sent."""
     rules = case.settings.mail
     if not rules.enabled:
         return
@@ -43,7 +43,7 @@ def server(case: Case) -> Findings:
 
 
 def alerts(case: Case) -> Findings:
-    """Whether anybody hears of trouble."""
+    """Whether anybody is told about trouble."""
     settings = case.settings
     to = ", ".join(settings.alerts.to)
     try:

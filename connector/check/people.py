@@ -1,4 +1,4 @@
-"""The accounts: whose they are, and under which policy."""
+"""The accounts: whose they are, and which policy applies to them."""
 
 from __future__ import annotations
 

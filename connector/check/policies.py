@@ -16,7 +16,7 @@ _LEAST_LENGTH = 8  # ASVS 5.0, V6.2.1
 
 
 def policies(case: Case) -> Findings:
-    """Both policies are there and guard what they should."""
+    """Both policies exist and guard what they should."""
     provisional_dn = case.settings.password.provisional.policy_dn
     default_dn = default_policy_of(provisional_dn)
     if case.config is not None:

@@ -1,4 +1,4 @@
-"""Reaching the directory: every server that is named, its TLS, and the bind."""
+"""Reach the directory: every server named, its TLS, and the bind."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CERTIFICATE_NOTICE = timedelta(days=30)
 
 
 def reach(case: Case) -> Findings:
-    """Every server that is named; the first that can be used is examined further."""
+    """Try every server named; the first usable one is examined further."""
     settings = case.settings
     try:
         password = settings.directory_password()

@@ -1,4 +1,4 @@
-"""The journal, by itself and against the directory."""
+"""The journal, on its own and compared with the directory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CLOCK_SLACK = timedelta(days=1)
 
 
 def open_it(case: Case) -> Findings:
-    """The journal opens, or is not there yet; it is never made or changed here."""
+    """The journal can be opened, or does not exist yet; it is never created or changed here."""
     url = case.settings.journal.url.get_secret_value()
     lock = lock_file(url)
     file = lock.with_suffix("") if lock is not None else None
@@ -132,7 +132,7 @@ def _time(case: Case, at: datetime) -> str:
 
 
 def sealed(case: Case) -> Findings:
-    """Whether every password that is kept for a letter can be opened."""
+    """Whether every sealed password can be opened."""
     sealer = case.sealer
     if sealer is None:
         yield unseen("journal", "whether the sealed passwords open: there is no usable key")
@@ -163,7 +163,7 @@ def _opens(sealer: Sealer, number: str, text: bytes) -> bool:
 
 
 def compared(case: Case) -> Findings:
-    """Journal and directory side by side."""
+    """Compare journal and directory."""
     census = case.census
     if census is None:
         yield unseen("journal", "whether directory and journal know the same accounts")

@@ -56,7 +56,7 @@ def source(case: Case) -> Findings:
 
 
 def _newcomers(case: Case, feed: Feed) -> Newcomers:
-    """Whom a sync would make no account for, as far as journal and directory could be read."""
+    """Students for whom a sync would create no account, as far as that could be read."""
     known, reserved = {}, {}
     remembered: dict[str, list[Enrolment]] = {}
     if case.journal is not None:

@@ -56,7 +56,7 @@ _COLOURS = {
 
 
 def show_checkup(console: Console, checkup: Checkup) -> None:
-    """The table, and in one line what it comes to."""
+    """The table, and a summary in one line."""
     table = Table(box=None, pad_edge=False)
     table.add_column("", no_wrap=True)
     table.add_column("area", no_wrap=True)

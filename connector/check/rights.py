@@ -1,4 +1,4 @@
-"""What the service account may do and may not, and what a stranger is shown."""
+"""What the service account may and may not do, and what a stranger can see."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NAMES = ("cn", "Check Scolpass", "scolpass-check-0")  # what no student's entry
 
 
 def rights(case: Case) -> Findings:
-    """What the service account may do and may not, and what a stranger is shown."""
+    """What the service account may and may not do, and what a stranger can see."""
     directory, settings = case.server, case.settings
     if case.census is None or case.census.example is None:
         yield unseen(
@@ -112,7 +112,7 @@ def _may_change(case: Case, dn: str) -> Finding:
 
 
 def as_defined(case: Case) -> Findings:
-    """The access rules as written: what cannot be tried, such as what a student may not write."""
+    """The wording of the access rules, for what cannot be tried (what a student may not write)."""
     live = {peers.same_text(rule) for rule in case.access_rules()}
     if not live:
         return  # said with the first connection
@@ -141,7 +141,7 @@ def _short(attributes: str) -> str:
 
 
 def _forbidden(case: Case) -> Findings:
-    """What a service account with no more rights than it needs is refused."""
+    """What must be refused to a service account with just the rights that it needs."""
     settings, directory = case.settings, case.server
     policy_dn = settings.password.provisional.policy_dn
     tries = {

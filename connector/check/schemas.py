@@ -1,4 +1,4 @@
-"""The schema: what scolpass writes, as the directory knows it (RFC 4512)."""
+"""The schema: whether the directory knows what scolpass writes (RFC 4512)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from connector.edges.ldap.described import ASSERTION
 
 
 def schema(case: Case) -> Findings:
-    """Every attribute and class of ours is there and takes our values."""
+    """Every attribute and class of ours exists and accepts our values."""
     if ASSERTION not in described.controls(case.server):
         yield wrong(
             "schema",
@@ -73,7 +73,7 @@ def _by_name(definitions: Iterable[str]) -> dict[str, str]:
 
 
 def shape(definition: str) -> tuple[str | None, ...]:
-    """What decides which values a type takes: syntax, one or many, superior type."""
+    """What decides which values a type accepts: syntax, one or many, superior type."""
     syntax = re.search(r"\bSYNTAX '?([\d.]+)", definition)
     superior = re.search(r"\bSUP '?(\w+)", definition)
     return (

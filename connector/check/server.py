@@ -1,4 +1,4 @@
-"""The server as cn=config describes it: database, indexes, overlays."""
+"""The server as described in cn=config: database, indexes, overlays."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DEFAULT_SIZE_LIMIT = 500  # of slapd
 
 
 def database(case: Case) -> Findings:
-    """The database's own settings; reads cn=config for the examinations after it, too."""
+    """The database's settings; also reads cn=config for the examinations after it."""
     case.config = described.configuration(case.server, case.tree)
     if case.config is None:
         yield unseen(

@@ -60,7 +60,7 @@ def progress_bar(
 ) -> Iterator[tuple[Callable[[int], None], Callable[[int], None]]]:
     """Progress on a terminal: (set the count read, advance the count written).
 
-    ``total``: how many there are to be written, where nothing is to be read before.
+    ``total``: the number to be written, if nothing has to be read first.
     """
     if not stderr.is_terminal:
         yield (lambda _: None, lambda _: None)

@@ -140,7 +140,7 @@ def _plain(value: str | SecretStr) -> str:
 def scrub(text: str) -> str:
     """``text`` without guarded secrets, password hashes and passwords in URLs.
 
-    For what leaves the process by another way than the log: the text of a crash.
+    For text that leaves the process other than through the log, such as that of a crash.
     """
     text = _guarded.scrub(text)
     if "{" in text or "$" in text:
@@ -186,7 +186,7 @@ def _redact_items(items: Mapping[Any, Any], depth: int) -> dict[str, Any]:
     clean: dict[str, Any] = {}
     for key, value in items.items():
         name = str(key)
-        # Whether something is there is no secret; True and False say no more.
+        # Whether something exists is not secret; True and False say no more.
         if _is_secret_name(name) and not (value is None or isinstance(value, bool)):
             clean[scrub(name)] = REDACTED
         else:

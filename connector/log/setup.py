@@ -51,7 +51,7 @@ class LogRules(Protocol):
 
 
 def configure(rules: LogRules, *, stream: TextIO | None = None, quiet: bool = False) -> None:
-    """Set up all logging of this process; may be called again, the last call counts.
+    """Set up all logging of this process; it may be called again, and the last call counts.
 
     Args:
         rules: level and file.
@@ -114,9 +114,9 @@ class _ToStructlog(logging.Handler):
 
 
 class _Sink(ABC):
-    """Where lines go, as structlog's innermost logger; it takes a line under every level's name.
+    """Where lines go: structlog's innermost logger, with a method for every level.
 
-    Its failure stops no work: the record that counts is the journal's.
+    If it fails, work continues: what counts is the journal.
     """
 
     terminal = False
@@ -135,7 +135,7 @@ class _Sink(ABC):
 
 
 class _Stream(_Sink):
-    """A stream that is open already; a full disk behind it, or a closed pipe, loses the line."""
+    """A stream that is already open; on a full disk or a closed pipe, the line is lost."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What a mail to a student says, and whether the templates print."""
+"""What a mail to a student says, and whether the templates work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alerts: what is held or failing is pushed to people, once, with the command that resolves it.
+"""Alerts: people are told once about what is held or failing, with the command that resolves it.
 
 An :class:`Incident` is open from its first :meth:`Alerts.raise_` to its :meth:`Alerts.close`; the
 journal keeps it, so that "once" holds over restarts. For each way (mail, webhook) that has not
@@ -49,16 +49,16 @@ log = structlog.get_logger()
 
 
 class IncidentJournal(Protocol):
-    """What the journal keeps of incidents; each method may raise :class:`JournalUntrusted`."""
+    """What the journal keeps about incidents; each method may raise :class:`JournalUntrusted`."""
 
     def open_incident(self, key: str, text: str, at: datetime) -> bool:
-        """Keep it as open; whether it was not."""
+        """Keep it as open; returns whether it is new."""
 
     def close_incident(self, key: str, at: datetime) -> bool:
-        """It is over; whether it was open."""
+        """Note that it is over; returns whether it was open."""
 
     def incidents(self) -> Mapping[str, str]:
-        """The open ones: text by key."""
+        """The open incidents: text by key."""
 
 
 def open_incidents(journal: IncidentJournal) -> dict[str, str]:
@@ -67,7 +67,7 @@ def open_incidents(journal: IncidentJournal) -> dict[str, str]:
 
 
 def unsent(journal: IncidentJournal) -> int:
-    """How many alerts have not reached those who are to be told, each way counted for itself."""
+    """The number of alerts not yet delivered, counted for each way."""
     return sum(key.startswith(UNSENT) for key in journal.incidents())
 
 
@@ -100,7 +100,7 @@ class Alerts:
         self.stop()
 
     def stop(self) -> None:
-        """Send what waits, for at most ``PATIENCE`` seconds; the rest is sent at the next start."""
+        """Send what is waiting, for up to ``PATIENCE`` seconds; the rest at the next start."""
         until = time.monotonic() + PATIENCE
         with suppress(queue.Full):
             self._queue.put(None, timeout=PATIENCE)
@@ -108,9 +108,9 @@ class Alerts:
         self._stop.set()
 
     def raise_(self, incident: Incident) -> bool:
-        """It is the case (again). Returns at once; whether it was new.
+        """Raise an incident (again). Returns at once whether it is new.
 
-        The text is cleared of secrets here, while those of the moment are still guarded.
+        Secrets are removed from the text here, while the current ones are still guarded.
         """
         clear = Incident(incident.key, scrub(incident.what), scrub(incident.cure))
         alert = Alert(clear, instant())
@@ -126,7 +126,7 @@ class Alerts:
         return new
 
     def close(self, key: str, *, but: str = "") -> None:
-        """It is over. ``key`` with a colon at its end names all that begin so, but for one."""
+        """Close an incident; a ``key`` that ends in a colon closes all below it, except ``but``."""
         with self._lock:
             known = set(self._told)
             try:

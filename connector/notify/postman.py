@@ -1,6 +1,6 @@
-"""How mail to students leaves: what is due is handed to the mail server, again and again.
+"""Sending mail to students: what is due is handed to the mail server, again and again.
 
-A link is put together as its mail leaves: the outbox holds half of it
+A link is completed as its mail is sent: the outbox holds half of it
 (:mod:`connector.edges.tokens`).
 """
 
@@ -39,7 +39,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What became of one mail."""
+    """The outcome of one mail."""
 
     kind: str
     outcome: str  # sent, would_send, postponed, given_up, refused, dropped
@@ -47,7 +47,7 @@ class Sent:
 
 
 class Postman:
-    """Writes the mails that are due, and hands them to the mail server."""
+    """Writes mails that are due, and hands them to the mail server."""
 
     def __init__(self, settings: Settings, shipped: Path) -> None:
         """Take the institution's templates, or those of ``shipped``, the folder with all texts.

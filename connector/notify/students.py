@@ -63,10 +63,10 @@ def password_notice(
     Args:
         number: the student's number.
         address: their backup mail, as it was before.
-        key: by which this change is the same one.
-        kind: "own", "link" or "reissued": by whom, or how.
+        key: identifies this change.
+        kind: "own", "link" or "reissued": who changed it, or how.
         at: when it was changed.
-        now: when it is told.
+        now: when the mail is written.
     """
     given = {"change": kind, "at": zulu(at)}
     key = f"password:{number}:{key}:{address}"

@@ -1,4 +1,4 @@
-"""The ways that an alert takes to people: mail and webhook."""
+"""The ways an alert reaches people: mail and webhook."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def ways(
     webhook: Callable[[], SecretStr | None],
     institution: str,
 ) -> dict[str, Way]:
-    """The ways that the configuration gives; ``webhook`` reads the secret file with its URL.
+    """The configured ways; ``webhook`` reads the secret file with its URL.
 
     Raises:
         ConfigurationError: that file is open to others, or empty.
@@ -50,7 +50,7 @@ def ways(
 
 
 class WouldSend(ScolpassError):
-    """An alert that nobody is told, as the configuration says that no mail leaves."""
+    """An alert that reaches nobody, because the configuration disables mail."""
 
 
 def _mail(alert: Alert, mail: Mail, to: Sequence[str], institution: str) -> None:

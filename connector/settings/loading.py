@@ -209,7 +209,7 @@ def _is_sibling(known: tuple[str, ...], path: Sequence[str]) -> bool:
 
 
 def _is_there(path: Path) -> bool:
-    """Whether ``path`` is there, or cannot be looked at: reading it will say what is wrong."""
+    """Whether ``path`` exists, or cannot be inspected: then reading it will say what is wrong."""
     try:
         return path.exists()
     except OSError:

@@ -97,9 +97,9 @@ def find_secret(path: Path) -> Path | None:
 
 
 def _is_there(path: Path) -> bool:
-    """Whether ``path`` is there, or cannot be looked at: reading it will say what is wrong.
+    """Whether ``path`` exists, or cannot be inspected: then reading it will say what is wrong.
 
-    A link that leads nowhere is there: a secret was meant to be.
+    A dangling link counts as existing: a secret was meant to be there.
     """
     try:
         path.lstat()

@@ -39,7 +39,7 @@ def _folder() -> Path:
 
 
 def beside(value: object) -> object:
-    """A path relative to the file; symbolic links stay, as secrets are renewed behind them."""
+    """A path relative to the file; symbolic links are kept, since their targets may be replaced."""
     if not isinstance(value, str | Path):
         return value  # which the model refuses
     if not str(value) or "\0" in str(value):

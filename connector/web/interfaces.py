@@ -74,7 +74,7 @@ class Service(Protocol):
         """What is shown at /metrics, and where refused requests are counted."""
 
     def health(self) -> Health:
-        """Whether every part moves; must neither block nor raise."""
+        """Whether every part is working; must neither block nor raise."""
 
     def readiness(self) -> Readiness:
         """Whether the work can be done; may block, and is asked in a thread."""

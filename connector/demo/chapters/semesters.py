@@ -1,4 +1,4 @@
-"""The register goes on: bad rows and feeds, a fee that bounces, a marriage, another year."""
+"""Later semesters: bad rows and feeds, a fee that bounces, a marriage, another year."""
 
 from __future__ import annotations
 

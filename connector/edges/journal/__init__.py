@@ -1,8 +1,8 @@
-"""The journal: what was seen, intended, done and promised, in SQL.
+"""The journal, in SQL: what was seen, intended, done and promised.
 
 SQLite by default, PostgreSQL for several hosts. Everything the directory cannot hold is here:
 enrolments seen, runs, changes with their reasons, reservations, events, sealed provisional
-passwords. A change is registered before it is made and concluded after, so that whatever a crash
+passwords. A change is registered before it is made and concluded after, so that anything a crash
 leaves open can be compared with the entry.
 """
 

@@ -71,13 +71,13 @@ class Changes(Store):
         since: Mapping[str, str] | None = None,
         groups: Mapping[str, Sequence[tuple[str, str]]] | None = None,
     ) -> list[int]:
-        """Register changes before they are made; their ids, in the same order.
+        """Register changes before they are made; returns their ids, in the same order.
 
-        With them go the passwords drawn, the copies of entries to be deleted, and the ``groups``
-        that name them: by student number, (DN, attribute). The identifiers of a creation are
-        reserved here, before anybody can see them. Sessions end before the account does, so that
-        a crash in between leaves none. ``since``: by number, the ``pwdChangedTime`` of passwords
-        that are to be replaced.
+        Stored with them: the passwords drawn, the copies of entries to be deleted, and the
+        ``groups`` that name them, as (DN, attribute) by student number. The identifiers of a new
+        account are reserved here, before anybody can see them. Sessions end before the account
+        does, so that a crash in between leaves none. ``since``: by number, the ``pwdChangedTime``
+        of passwords that will be replaced.
         """
         if not batch:
             return []
@@ -133,7 +133,7 @@ class Changes(Store):
         return given_ids
 
     def conclude(self, results: Sequence[tuple[int, Change, str | None]]) -> None:
-        """Note what became of intended changes: (id, change, error or None)."""
+        """Note the outcome of intended changes: (id, change, error or None)."""
         if not results:
             return
         applied = [change for _, change, error in results if error is None]
@@ -161,20 +161,20 @@ class Changes(Store):
     def record(
         self, run: int, action: str, reason: str, *, actor: str, at: datetime, number: str = ""
     ) -> None:
-        """Note in the history what changes no entry, such as an approval."""
+        """Note something in the history that changes no entry, such as an approval."""
         self.record_each(run, action, {number: reason}, actor=actor, at=at)
 
     def record_each(
         self, run: int, action: str, reasons: Mapping[str, str], *, actor: str, at: datetime
     ) -> None:
-        """Note what changes no entry of many students at once: number to reason."""
+        """The same for many students at once: number to reason."""
         with self._writing("noting a decision") as connection:
             note_decisions(connection, run, action, reasons, actor=actor, at=at)
 
     # --- reading ---
 
     def interrupted(self) -> list[Interrupted]:
-        """Changes that were intended and never concluded: a crash lies between."""
+        """Changes that were intended but never concluded, because of a crash."""
         query = sa.select(changes).where(changes.c.outcome == "intended").order_by(changes.c.id)
         with self._reading("reading interrupted changes") as connection:
             return [
@@ -206,7 +206,7 @@ class Changes(Store):
         return [history_entry(row) for row in reversed(rows)]
 
     def given_passwords_since(self, at: datetime) -> list[str]:
-        """Who was given a first provisional password since then, in the order of their numbers.
+        """Students given a first provisional password since then, by ascending number.
 
         By a new entry, by an adoption, or by coming back after an expiry; not by a reissue.
         """
@@ -248,7 +248,7 @@ class Changes(Store):
         return [(change_of(row), known_of_text(row.before), bool(row.covered)) for row in rows]
 
     def change_counts(self) -> dict[tuple[str, str], int]:
-        """How many changes there are, by (action, outcome)."""
+        """The number of changes, by (action, outcome)."""
         query = sa.select(changes.c.outcome, changes.c.action, sa.func.count()).group_by(
             changes.c.outcome, changes.c.action
         )
@@ -259,7 +259,7 @@ class Changes(Store):
 
 
 def _insert(connection: sa.Connection, rows: list[dict[str, Any]]) -> list[int]:
-    """Insert changes; the ids that the database gave them, in the same order."""
+    """Insert changes; returns their ids in the same order."""
     # Of one student, the earlier of several changes has the smaller id. Among students the order
     # in which a database tells the ids does not matter.
     ids: dict[str, list[int]] = {}
@@ -286,7 +286,7 @@ def _note(connection: sa.Connection, results: Sequence[tuple[int, Change, str | 
 
 
 def _settle_entry(connection: sa.Connection, change: Change, *, made: bool, file: Path) -> None:
-    """What a change leaves behind that made an entry anew, or deleted one."""
+    """Tidy up after a change that made an entry again, or deleted one."""
     number = change.student_number
     if made and change.deletes:
         reserve(connection, addresses_on(change))

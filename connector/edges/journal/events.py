@@ -33,8 +33,8 @@ class Events(Store):
     def known_events(
         self, ids: Sequence[str]
     ) -> dict[tuple[str, str | None], dict[str, str | None]]:
-        """The events that are here already, by (id, source): their digests, each with the reason
-        if it was rejected."""
+        """The events already stored, by (id, source): their digests, each with the reason if it was
+        rejected."""
         found: dict[tuple[str, str | None], dict[str, str | None]] = {}
         query = sa.select(events.c.id, events.c.source, events.c.digest, events.c.reason)
         with self._reading("reading events") as connection:
@@ -45,7 +45,7 @@ class Events(Store):
     def add_events(self, rows: Sequence[Mapping[str, Any]], signatures: Iterable[str] = ()) -> None:
         """Store arrivals, in one transaction: only then may they be acknowledged.
 
-        ``signatures``: digests of the signatures that they came under.
+        ``signatures``: digests of the signatures they came with.
         """
         at = stamp(now())
         seen = [{"digest": digest, "at": at} for digest in dict.fromkeys(signatures)]
@@ -57,14 +57,14 @@ class Events(Store):
             insert_missing(connection, taken, seen)
 
     def signatures_seen(self, digests: Collection[str]) -> frozenset[str]:
-        """Which of these signatures came before."""
+        """Those of these signatures that have come before."""
         query = sa.select(taken.c.digest)
         with self._reading("looking up signatures") as connection:
             found = rows_of(connection, query, taken.c.digest, digests)
             return frozenset(row.digest for row in found)
 
     def forget_signatures(self, before: datetime) -> None:
-        """Forget the signatures that came before: nobody takes them for new any more."""
+        """Delete the signatures that came before: by now they are too old to be accepted."""
         self._forget("forgetting old signatures", {taken: taken.c.at < stamp(before)})
 
     # --- looking ---
@@ -77,7 +77,7 @@ class Events(Store):
         after: int = 0,
         limit: int | None = None,
     ) -> list[dict[str, Any]]:
-        """Events of which it is not known whom they name, the earliest first.
+        """Events whose student is not known, the earliest first.
 
         With ``names`` or ``starts`` (lower case) only those whose identifier is one of the names
         or begins with one of the starts; ``after``: only those with a greater number; ``limit``:
@@ -113,7 +113,7 @@ class Events(Store):
     ) -> list[dict[str, Any]]:
         """The events of one student that wait, and those rejected since, the latest last.
 
-        ``names`` (lower case) find those of which it was never noted whom they name.
+        ``names`` (lower case) find those whose student was never noted.
         """
         whose = sa.or_(
             events.c.student_number == student_number,
@@ -134,13 +134,13 @@ class Events(Store):
             return [dict(row._mapping) for row in rows_of(connection, query, events.c.id, ids)]
 
     def event_counts(self) -> dict[str, int]:
-        """How many events there are of each status."""
+        """The number of events by status."""
         query = sa.select(events.c.status, sa.func.count()).group_by(events.c.status)
         with self._reading("counting events") as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
 
     def oldest_waiting(self) -> datetime | None:
-        """When the oldest event arrived that waits: for its student, or for its effect."""
+        """When the oldest waiting event arrived; it waits for its student, or for its effect."""
         query = sa.select(sa.func.min(events.c.received_at)).where(events.c.status == "waiting")
         with self._reading("reading events") as connection:
             return instant(connection.scalar(query))
@@ -148,7 +148,7 @@ class Events(Store):
     # --- settling ---
 
     def update_event(self, number: int, **values: Any) -> None:
-        """Change what is noted of one event."""
+        """Change what is noted about one event."""
         with self._writing("noting an event") as connection:
             connection.execute(sa.update(events).where(events.c.number == number).values(values))
 
@@ -158,7 +158,7 @@ class Events(Store):
         given: Mapping[str, Sequence[EvidenceItem]],
         forgotten: Sequence[int] = (),
     ) -> None:
-        """Note whom events name, and what their students thereby gave: the latest of each field.
+        """Note which students events name, and what these students gave: the latest of each field.
 
         ``forgotten``: those of the events that an earlier holder of the account gave.
         """
@@ -186,9 +186,9 @@ class Events(Store):
         numbers: Collection[str] | None = None,
         forget_before: datetime | None = None,
     ) -> None:
-        """An event is applied once nothing it gave is pending; of some students, or of all (None).
+        """Mark events as applied if nothing they gave is pending; of some students, or all (None).
 
-        One for nobody waits until ``forget_before``; without it, for ever.
+        An event for nobody waits until ``forget_before``; without it, for ever.
         """
         pending = (
             sa.select(evidence_items.c.event)

@@ -1,4 +1,4 @@
-"""Who holds an account since when: with a new provisional password, somebody else may."""
+"""Who holds an account since when: a new provisional password may change the holder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Holders(Store):
     """The holders of accounts in the journal."""
 
     def holders(self, numbers: Collection[str] | None = None) -> dict[str, Holder]:
-        """What is known of who holds accounts, by student number; most have nothing noted."""
+        """What is known about the holders of accounts, by student number; for most, nothing."""
         with self._reading("reading who holds accounts") as connection:
             return {
                 row.student_number: Holder(
@@ -44,12 +44,12 @@ class Holders(Store):
             }
 
     def doubt_backup(self, number: str) -> None:
-        """Somebody gave a backup mail who had no more than the provisional password: nobody
-        vouches for it until they have changed that."""
+        """Note that a backup mail was given with the provisional password only: it is not confirmed
+        until that password has been changed."""
         self._vouch(number, None, add=True)
 
     def vouch(self, number: str, backup: str) -> None:
-        """Whoever holds the account says that this backup mail is theirs."""
+        """Note that the account's holder has confirmed this backup mail."""
         self._vouch(number, backup, add=False)
 
     def _vouch(self, number: str, backup: str | None, *, add: bool) -> None:
@@ -65,9 +65,9 @@ class Holders(Store):
 
 
 def end_visits(connection: sa.Connection, changes: Sequence[Change]) -> None:
-    """End sessions, links and offers of whose account closes, or is given another password.
+    """End sessions, links and offers of students whose account closes or gets another password.
 
-    A link that is being used stays, so that it can be given back where its use fails.
+    A link that is being used stays, so that it can be restored if its use fails.
     """
     numbers = [change.student_number for change in changes if ends_visits(change)]
     for chunk in chunks(numbers):
@@ -80,9 +80,9 @@ def end_visits(connection: sa.Connection, changes: Sequence[Change]) -> None:
 
 
 def take_accounts_back(connection: sa.Connection, applied: Sequence[Change]) -> None:
-    """Note that accounts have another holder, and forget what must be forgotten of the former.
+    """Note that accounts have a new holder, and delete what the former one gave.
 
-    To be called while the request of a reissue is still recorded.
+    Call it while the request for a reissue is still recorded.
     """
     # Only a new account begins anew: what was given before a reissue counts no more once the entry
     # is purged, and when it is given back.

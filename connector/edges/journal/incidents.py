@@ -20,7 +20,7 @@ class Incidents(Store):
             return _open(connection)
 
     def open_incident(self, key: str, text: str, at: datetime) -> bool:
-        """Note that something is wrong, and what to say of it; whether it was not before."""
+        """Note that something is wrong, and its text; returns whether it is new."""
         doing = "noting an incident"
         with self._reading(doing) as connection:
             if _open(connection).get(key) == text:
@@ -37,7 +37,7 @@ class Incidents(Store):
             return is_new
 
     def close_incident(self, key: str, at: datetime) -> bool:
-        """Note that something is right again; whether it was wrong until now."""
+        """Note that something is right again; returns whether it was wrong."""
         doing = "noting the end of an incident"
         with self._reading(doing) as connection:
             if key not in _open(connection):

@@ -1,4 +1,4 @@
-"""The outbox: mails that wait for the mail server, and up to which change students were told."""
+"""The outbox: mails for the mail server, and the last change that students were told about."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ class Mails(Store):
     # --- written once ---
 
     def add_mails(self, outgoing: Sequence[Outgoing], told: int | None = None) -> None:
-        """Put mails into the outbox, but for those whose ``key`` was there before.
+        """Put mails into the outbox, except those whose ``key`` was there before.
 
-        ``told``: with that, the students know of all changes up to this one.
+        ``told``: the number of the last change that students are told about with these.
         """
         rows = [_values(one) for one in outgoing]
         with self._writing("writing mails into the outbox") as connection:
@@ -73,7 +73,7 @@ class Mails(Store):
                 upsert(connection, meta, [{"key": _TOLD, "value": str(told)}])
 
     def mail_keys(self, kind: str) -> frozenset[str]:
-        """The keys of all mails of one kind, sent or not, that are not forgotten."""
+        """The keys of all mails of one kind, sent or not, that have not been deleted."""
         query = sa.select(mails.c.key).where(mails.c.kind == kind)
         with self._reading("reading the outbox") as connection:
             return frozenset(connection.scalars(query))
@@ -81,7 +81,7 @@ class Mails(Store):
     def changes_to_tell(
         self, actions: Collection[Action], attributes: Collection[str], limit: int
     ) -> tuple[list[Concluded], int | None]:
-        """Changes made since the last that students were told of; up to which these are all.
+        """Changes since the last one that students were told about, and up to which number.
 
         Those of the ``actions``, and modifications of the ``attributes``. One that is still under
         way holds back those after it. None: there is nothing new. In a journal that has not told
@@ -129,7 +129,7 @@ class Mails(Store):
     # --- sent ---
 
     def due_mails(self, now: datetime, limit: int) -> list[Queued]:
-        """Mails whose time has come, the newest first: somebody may be waiting for theirs."""
+        """Mails that are due, the newest first: somebody may be waiting for theirs."""
         query = (
             sa.select(mails)
             .where(waiting_mails, mails.c.due_at <= stamp(now))
@@ -140,9 +140,9 @@ class Mails(Store):
             return [_queued(row) for row in connection.execute(query)]
 
     def claim_mail(self, mail: Queued, due_at: datetime) -> bool:
-        """A mail is about to be sent; False: somebody else has begun to meanwhile.
+        """Claim a mail for sending; False: another process has already begun.
 
-        It is due again at ``due_at`` if nothing more is heard of it.
+        It becomes due again at ``due_at`` if nothing more is noted.
         """
         with self._writing("noting that a mail is sent") as connection:
             result = connection.execute(
@@ -153,11 +153,11 @@ class Mails(Store):
             return result.rowcount == 1
 
     def mail_ended(self, number: int, at: datetime, trouble: str | None = None) -> None:
-        """A mail was sent, or (with the reason) never will be."""
+        """Note that a mail was sent, or (with the reason) never will be."""
         self._update(number, trouble, ended_at=stamp(at))
 
     def mail_postponed(self, number: int, due_at: datetime, trouble: str) -> None:
-        """A mail could not be sent, and is tried again."""
+        """Note that a mail could not be sent, and will be tried again."""
         self._update(number, trouble, due_at=stamp(due_at))
 
     def _update(self, number: int, trouble: str | None, **values: str) -> None:
@@ -169,7 +169,7 @@ class Mails(Store):
             )
 
     def forget_mails(self, before: datetime) -> None:
-        """Forget mails that were sent, or given up, before an instant."""
+        """Delete mails that were sent, or given up, before an instant."""
         self._forget("forgetting old mails", {mails: mails.c.ended_at < stamp(before)})
 
 

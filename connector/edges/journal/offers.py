@@ -1,7 +1,7 @@
-"""What was offered on the pages with a provisional password: shown again, and never counted.
+"""What was offered on the pages with a provisional password: shown again, but never counted.
 
-It stands among what students gave, under fields of its own that nobody else reads, and is marked by
-the time of the password that it was offered with (``pwdChangedTime``).
+It is stored with what students gave, in fields of its own that nothing else reads, and is marked
+with the time of the password that it was offered with (``pwdChangedTime``).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Offers(Store):
     def offer(
         self, number: str, field: str, value: str, at: datetime, mark: str, *, keep_copy: bool
     ) -> None:
-        """Keep what somebody offered with the password of that mark; the latest of a field."""
+        """Keep what was offered with the password of that mark; the latest of a field counts."""
         row = {
             "student_number": number,
             "field": _PREFIX + field,
@@ -40,7 +40,7 @@ class Offers(Store):
             upsert(connection, evidence_items, [row])
 
     def offered(self, number: str, mark: str) -> dict[str, tuple[str, bool]]:
-        """By field, what was offered with the password of that mark, and whether with a copy."""
+        """What was offered with the password of that mark, by field, and whether with a copy."""
         query = sa.select(evidence_items).where(
             evidence_items.c.student_number == number, evidence_items.c.event == mark, offers
         )
@@ -51,7 +51,7 @@ class Offers(Store):
             }
 
     def forget_offers(self, number: str) -> None:
-        """Forget what was offered, as it counts now or never will."""
+        """Delete what was offered, because it counts now or never will."""
         with self._writing("forgetting what was offered") as connection:
             connection.execute(
                 sa.delete(evidence_items).where(evidence_items.c.student_number == number, offers)

@@ -1,4 +1,4 @@
-"""Opening a journal: its database and its tables, also those that an earlier version made."""
+"""Open a journal: its database and its tables, including those of an earlier version."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ class Journal(
 
 
 def open_journal(url: str, beside: Path = Path()) -> Journal:
-    """Open the journal at an SQLAlchemy URL; make its tables, or bring them up to date.
+    """Open the journal at an SQLAlchemy URL; create its tables, or upgrade them.
 
-    The identifiers of the purged are also written to a plain file: beside the database file of
-    SQLite, with PostgreSQL to ``journal.reservations`` in the folder ``beside``.
+    The identifiers of purged accounts are also written to a plain file: with SQLite beside the
+    database file, with PostgreSQL to ``journal.reservations`` in the folder ``beside``.
 
     Raises:
         ConfigurationError: the URL is of another kind.
@@ -142,7 +142,7 @@ def _file_engine(url: sa.URL) -> sa.Engine:
 
 
 def _secure_file(url: sa.URL) -> None:
-    """A new journal is readable by its owner and group alone."""
+    """Make a new journal readable by its owner and group only."""
     database = url.database
     if database and not database.startswith("file:"):
         make_own(Path(database), 0o640)
@@ -159,7 +159,7 @@ def _settings(connection: Any, _record: Any) -> None:
 
 
 def _write_ahead(cursor: Any) -> None:
-    """Turn a new database to WAL, once whoever else has it open lets go.
+    """Switch a new database to WAL, once no other connection holds it.
 
     SQLite answers "database is locked" at once where another connection is about to write,
     whatever its busy timeout (sqlite.org/wal.html, section 2.2): a daemon and a command that

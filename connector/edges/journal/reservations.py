@@ -1,6 +1,6 @@
-"""Identifiers that belong to a student for ever, and what stays once an account is gone.
+"""Identifiers that belong to a student for ever, and what remains after an account is gone.
 
-uid and addresses of the purged are kept in a plain file too: the journal may be lost.
+uid and addresses of purged accounts are also kept in a plain file, in case the journal is lost.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Reservations(Store):
             return by_number(rows_of(connection, query, reservations.c.student_number, numbers))
 
     def reserved(self, starts: Collection[str] | None = None) -> dict[str, str]:
-        """Every uid and address that was ever given, lower case, to its student number.
+        """Every uid and address ever given (lower case), to its student number.
 
         ``starts``: only those that begin with one of these (lower case).
         """
@@ -77,7 +77,7 @@ class Reservations(Store):
         return found
 
     def reserve(self, identifiers: Iterable[tuple[str, str, str]]) -> None:
-        """Reserve (student number, "uid" or "address", identifier); what is reserved stays so."""
+        """Reserve (student number, "uid" or "address", identifier); existing reservations stay."""
         rows = [reservation_values(number, kind, value) for number, kind, value in identifiers]
         with self._writing("reserving identifiers") as connection:
             reserve(connection, rows)
@@ -103,7 +103,7 @@ class Reservations(Store):
             return [(row.group_dn, row.attribute) for row in connection.execute(query)]
 
     def forget_archived(self, before: date) -> None:
-        """Erase the copies of entries purged before a day, and what else is known of them."""
+        """Erase the copies of entries purged before a day, and everything else known about them."""
         doing = "erasing old copies"
         old = archive.c.purged_on < before.isoformat()
         query = sa.select(archive.c.student_number).where(old)
@@ -168,7 +168,7 @@ def note_decisions(
 
 
 def reserve(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Reserve identifiers; what is reserved for somebody stays theirs."""
+    """Reserve identifiers; those reserved for somebody else stay theirs."""
     insert_missing(connection, reservations, rows)
 
 
@@ -176,10 +176,10 @@ NOBODY = ""  # whose are addresses that the directory keeps on entries that we m
 
 
 def give_up(connection: sa.Connection, change: Change, error: str) -> None:
-    """Take back what was reserved for a change that the directory refused.
+    """Release what was reserved for a change that the directory refused.
 
-    No entry ever carried it, so that it is free again; but an address of which the directory
-    says that somebody has it, on an entry that we may not see, is given to nobody.
+    No entry ever had it, so it is free again. But if the directory says that somebody has an
+    address, on an entry that we may not see, that address is given to nobody.
     """
     number = change.student_number
     before, after = change.attributes.get("mail", ((), ()))
@@ -199,8 +199,8 @@ def give_up(connection: sa.Connection, change: Change, error: str) -> None:
 
 
 def give_up_others(connection: sa.Connection, batch: Sequence[Change]) -> None:
-    """Take back what was reserved for an entry that was never made, where another address is
-    given now."""
+    """Release what was reserved for an entry that was never made, if another address is given
+    now."""
     for change in batch:
         if change.action is Action.CREATE and change.after is not None:
             theirs = reservations.c.student_number == change.student_number
@@ -214,7 +214,7 @@ def give_up_others(connection: sa.Connection, batch: Sequence[Change]) -> None:
 
 
 def addresses_on(change: Change) -> list[dict[str, Any]]:
-    """The institution's addresses on an entry that is deleted, also those that others gave."""
+    """The institution's addresses on an entry that is deleted, including those given by others."""
     _, _, domain = (change.after.address if change.after else "").lower().partition("@")
     values = {
         value.lower()
@@ -233,7 +233,7 @@ def addresses_on(change: Change) -> list[dict[str, Any]]:
 def keep_on_file(connection: sa.Connection, number: str, file: Path) -> None:
     """Write the identifiers of a deleted entry to a plain file.
 
-    The uid comes first, the address that they had at last comes last.
+    The uid comes first, the latest address last.
     """
     theirs = reservations.c.student_number == number
     query = sa.select(reservations).where(theirs).order_by(reservations.c.identifier)

@@ -1,4 +1,4 @@
-"""The program's values as the journal's rows, and back."""
+"""Convert the program's values into the journal's rows, and back."""
 
 from __future__ import annotations
 

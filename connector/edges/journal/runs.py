@@ -1,4 +1,4 @@
-"""Runs: when which command passed over whom, and how it ended."""
+"""Runs: which command ran when and over whom, and how it ended."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Runs(Store):
         return frozenset(number for scope in scopes for number in json.loads(scope))
 
     def remaining_digest(self, digest: str) -> str | None:
-        """The digest of what the latest run that printed ``digest`` left undone."""
+        """The digest of what the latest run that printed ``digest`` left to be done."""
         with self._reading("reading its runs") as connection:
             found: str | None = connection.scalar(
                 sa.select(runs.c.remaining_digest)
@@ -194,7 +194,7 @@ class Runs(Store):
             )
 
     def disown_runs_after(self, moment: datetime) -> None:
-        """Runs that began later were made by a wrong clock: no run is measured by them."""
+        """Disregard runs that began later: they were made with a wrong clock."""
         with self._writing("disowning the runs of a wrong clock") as connection:
             connection.execute(
                 sa.update(runs).where(runs.c.started_at > stamp(moment)).values(whole=False)

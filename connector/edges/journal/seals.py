@@ -1,4 +1,4 @@
-"""Sealed provisional passwords: until when each is good, and the sealed text itself."""
+"""Sealed provisional passwords: until when each is valid, and the sealed text."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Seals(Store):
     """The sealed passwords in the journal."""
 
     def sealed(self, numbers: Collection[str] | None = None) -> dict[str, Sealed]:
-        """Which accounts have a recoverable provisional password in the directory."""
+        """The accounts that have a recoverable provisional password in the directory."""
         query = sa.select(sealed.c.student_number, sealed.c.last_day, sealed.c.printable).where(
             sealed.c.slot == "live"
         )
@@ -62,7 +62,7 @@ class Seals(Store):
             return [SealedRow(*row) for row in connection.execute(query)]
 
     def reseal(self, resealed: Sequence[Resealed]) -> None:
-        """Put the same passwords there under another key; a row that is another one now stays."""
+        """Store the same passwords, sealed with another key; rows changed meanwhile stay."""
         if not resealed:
             return
         change = (

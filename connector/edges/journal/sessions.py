@@ -1,4 +1,4 @@
-"""Sessions of the first connection, and the links that mails carry."""
+"""Sessions of the first connection, and the links in mails."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What somebody who follows a link in a mail may do, once."""
+    """What following a link in a mail allows, once."""
 
     id: str
     purpose: str
@@ -45,7 +45,7 @@ class Sessions(Store):
     def open_session(
         self, identity: str, number: str, now: datetime, kept: Mapping[str, Any], sealed: bytes
     ) -> None:
-        """Store a session; ``sealed`` opens only with what the browser holds."""
+        """Store a session; ``sealed`` can be opened only with the browser's token."""
         row = {
             "id": identity,
             "student_number": number,
@@ -78,7 +78,7 @@ class Sessions(Store):
         )
 
     def keep_in_session(self, identity: str, now: datetime, **kept: Any) -> None:
-        """Note what was given, beside what was before, and that the session was used."""
+        """Add what was given, and note that the session was used."""
         this = sessions.c.id == identity
         with self._writing("using a session") as connection:
             before = connection.scalar(sa.select(sessions.c.kept).where(this))
@@ -94,7 +94,7 @@ class Sessions(Store):
             connection.execute(sa.delete(sessions).where(sessions.c.id == identity))
 
     def end_sessions_of(self, number: str, purposes: Collection[str]) -> None:
-        """End all sessions of a student, and let their links for these purposes die."""
+        """End all sessions of a student, and their links for these purposes."""
         theirs = sa.and_(links.c.student_number == number, links.c.purpose.in_(purposes))
         with self._writing("ending sessions") as connection:
             connection.execute(sa.delete(sessions).where(sessions.c.student_number == number))
@@ -145,7 +145,7 @@ class Sessions(Store):
         return Link(row.id, row.purpose, row.student_number, row.value, until, row.mark)
 
     def go_on_with_links(self, number: str, purpose: str, value: str, mark: str) -> None:
-        """A student's links for one purpose and value hold under another mark; the others die."""
+        """Keep a student's links for one purpose and value, under a new mark; end the others."""
         theirs = sa.and_(links.c.student_number == number, links.c.purpose == purpose)
         with self._writing("marking links") as connection:
             connection.execute(sa.delete(links).where(theirs, links.c.value != value))
@@ -170,21 +170,21 @@ class Sessions(Store):
             connection.execute(sa.delete(links).where(theirs, links.c.used_at.is_(None)))
 
     def link_ends(self, id_: str) -> datetime | None:
-        """Until when a link is good; None: it was used, or there is none."""
+        """Until when a link is valid; None: it was used, or there is none."""
         query = sa.select(links.c.expires_at).where(links.c.id == id_, links.c.used_at.is_(None))
         with self._reading("looking up a link") as connection:
             found: str | None = connection.scalar(query)
         return instant(found)
 
     def use_link(self, identity: str, now: datetime) -> bool:
-        """Use a link up; False: somebody was faster."""
+        """Use up a link; False: it was already used."""
         unused = sa.and_(links.c.id == identity, links.c.used_at.is_(None))
         with self._writing("using a link") as connection:
             used = connection.execute(sa.update(links).where(unused).values(used_at=stamp(now)))
             return used.rowcount == 1
 
     def give_link_back(self, identity: str, value: str) -> None:
-        """Let a link be used again, as what it was used for did not come about."""
+        """Make a link usable again, because what it was used for failed."""
         this = links.c.id == identity
         with self._writing("giving a link back") as connection:
             connection.execute(sa.update(links).where(this).values(used_at=None, value=value))

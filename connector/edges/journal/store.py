@@ -1,4 +1,4 @@
-"""What every part of the journal stands on: its transactions, and lists of any length in them."""
+"""The basis of every part of the journal: transactions, and lists of any length in them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Store:
 
     @contextmanager
     def _reading(self, doing: str) -> Iterator[sa.Connection]:
-        """A transaction that sees the journal as it is at one moment."""
+        """A transaction that sees the journal at a single moment."""
         with self._told(doing), self._readers.begin() as connection:
             if self._begin_reading:
                 connection.exec_driver_sql(self._begin_reading)
@@ -104,7 +104,7 @@ class Store:
     # --- the directory it belongs to ---
 
     def directory(self, identity: str) -> None:
-        """See that this journal belongs to the directory whose base has this entryUUID.
+        """Make sure that this journal belongs to the directory whose base has this entryUUID.
 
         Raises:
             JournalUntrusted: it was kept for another directory.
@@ -137,7 +137,7 @@ class Store:
 
 
 def chunks(values: Sequence[V], size: int = _CHUNK) -> Iterator[Sequence[V]]:
-    """The values, so many at a time."""
+    """The values in chunks."""
     for start in range(0, len(values), size):
         yield values[start : start + size]
 

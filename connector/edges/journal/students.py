@@ -78,7 +78,7 @@ class Students(Store):
                 yield row.student_number, known_of(row._mapping)
 
     def accounts_by_state(self) -> dict[str, int]:
-        """How many accounts there are in each state; "unknown": it was never read."""
+        """The number of accounts by state; "unknown": it was never read."""
         query = (
             sa.select(accounts.c.state, sa.func.count())
             .where(sa.not_(accounts.c.gone))
@@ -93,7 +93,7 @@ class Students(Store):
         unsealed: Collection[str] = (),
         given: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
-        """Store what is known of accounts though nothing was written to the directory.
+        """Store what is known about accounts, even though nothing was written to the directory.
 
         ``unsealed``: numbers whose sealed password opens nothing any more. ``given``: by number,
         the fields of evidence items that stand in the entry already.
@@ -106,7 +106,7 @@ class Students(Store):
     # --- decisions of admins ---
 
     def overrides(self, numbers: Collection[str] | None = None) -> dict[str, Override]:
-        """What admins decided and did not take back, by student number."""
+        """The decisions of admins that are in force, by student number."""
         found: dict[str, Override] = {}
         with self._reading("reading the overrides") as connection:
             query = sa.select(overrides).where(overrides.c.kind.not_in(WISHES))
@@ -144,7 +144,7 @@ class Students(Store):
             upsert(connection, overrides, [row])
 
     def take_back(self, student_number: str, kind: str) -> None:
-        """Forget a decision of an admin, and a password drawn for it."""
+        """Delete an admin's decision, and a password drawn for it."""
         with self._writing("taking a decision back") as connection:
             connection.execute(
                 sa.delete(overrides).where(
@@ -213,7 +213,7 @@ def remember(
 
 
 def settle_sealed(connection: sa.Connection, applied: Sequence[Change]) -> None:
-    """Carry out what changes said of the sealed passwords."""
+    """Carry out what changes mean for the sealed passwords."""
 
     def of(fate: Fate) -> list[str]:
         return [change.student_number for change in applied if change.sealed is fate]
@@ -238,7 +238,7 @@ def settle_sealed(connection: sa.Connection, applied: Sequence[Change]) -> None:
 
 
 def mark_given(connection: sa.Connection, given: Mapping[str, tuple[str, ...]]) -> None:
-    """What was given stands in the entry now: it is the student's, and not written again."""
+    """Note that what was given is now in the entry, so it is not written again."""
     for fields, chunk in _by_fields(given):
         connection.execute(
             sa.update(evidence_items)
@@ -248,7 +248,7 @@ def mark_given(connection: sa.Connection, given: Mapping[str, tuple[str, ...]]) 
 
 
 def take_back_given(connection: sa.Connection, given: Mapping[str, tuple[str, ...]]) -> None:
-    """What was given and is undone is no evidence any more: it takes another event."""
+    """Note that what was given and then undone no longer counts: it takes another event."""
     for fields, chunk in _by_fields(given):
         connection.execute(
             sa.delete(evidence_items).where(

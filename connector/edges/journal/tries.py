@@ -15,10 +15,10 @@ from connector.edges.journal.tables import entrances, tries
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """At most so many tries of a key within a period, wherever it begins.
+    """A limit on attempts with one key within a period, wherever the period begins.
 
-    With a ``group`` at most so many different keys that begin with it are tried; one that is among
-    them already may be tried again.
+    With a ``group``, the limit is on the number of different keys that begin with it; a key that
+    is among them already may be tried again.
     """
 
     key: str

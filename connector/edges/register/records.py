@@ -213,7 +213,7 @@ class _Text:
 
 
 class _Chunks:
-    """Lines kept together: short ones by themselves would take many times their length."""
+    """Lines kept in chunks: short lines kept one by one would take many times their length."""
 
     def __init__(self) -> None:
         self.size = 0
