@@ -169,9 +169,12 @@ IDENTITY = _of(Part.NAME, Part.IDENTITY)
 LOGINS = _of(Part.ADDRESS)  # the address that is used now: one value in all three
 FORMER = _of(Part.FORMER)
 ADDRESSES = (*LOGINS, *FORMER)
-IDENTIFIERS = ("uid", *ADDRESSES)  # taken by whoever has one
+UID = _of(Part.UID)
+IDENTIFIERS = (*UID, *ADDRESSES)  # taken by whoever has one
+INDEXED = (NUMBER, *UID, *LOGINS)  # by which entries are looked up one by one
 ENROLMENT = _of(Part.ENROLMENT)
 LOCK = _of(Part.MUST_CHANGE, Part.LAST_DAY, Part.FIRST_DAY, Part.POLICY)  # opens and closes it
+(POLICY,) = _of(Part.POLICY)
 MARKS = _of(Part.MARK)
 PASSWORDS = _of(Part.PASSWORD)
 READ = tuple(row.name for row in _ROWS if row.part not in (Part.MARK, Part.PASSWORD))
@@ -215,6 +218,15 @@ class Given(StrEnum):
     FORWARDING = "forwarding"
 
 
+class Shape(Enum):
+    """How an event has what a student gives (its field of ``data``)."""
+
+    NOTHING = auto()  # no event gives it
+    ADDRESS = auto()  # an address, which is not the university's
+    STATEMENT = auto()  # the version of a text, and when the student accepted it
+    REDIRECTION = auto()  # an address or null, with a copy or without
+
+
 @dataclass(frozen=True, slots=True)
 class GivenRow:
     """One thing that a student gives. Nothing has a default: a new one says all of it."""
@@ -222,7 +234,8 @@ class GivenRow:
     name: Given
     is_evidence: bool  # may be required for an active account (``activation.require``)
     source: str  # where it comes from
-    field: str | None  # of an event's ``data``; None: no event gives it
+    field: str  # of an event's ``data``; "": no event gives it
+    shape: Shape
     events: tuple[str, ...]  # the types of event that give it
     writes: tuple[str, ...]  # the attributes that it writes
     shown_by: str  # the attribute that shows in the entry that it was given
@@ -237,7 +250,8 @@ GIVEN: Mapping[Given, GivenRow] = {
             Given.PASSWORD_CHANGED,
             is_evidence=True,
             source="the directory, which clears pwdReset when the student changes the password",
-            field=None,
+            field="",
+            shape=Shape.NOTHING,
             events=(),
             writes=(),
             shown_by="userPassword",
@@ -249,6 +263,7 @@ GIVEN: Mapping[Given, GivenRow] = {
             is_evidence=True,
             source="an event",
             field="backup_mail",
+            shape=Shape.ADDRESS,
             events=(ACTIVATED, BACKUP_MAIL_CHANGED),
             writes=("supannMailPrive", "supannMailPerso"),
             shown_by="supannMailPrive",
@@ -260,6 +275,7 @@ GIVEN: Mapping[Given, GivenRow] = {
             is_evidence=True,
             source="an event",
             field="charter",
+            shape=Shape.STATEMENT,
             events=(ACTIVATED,),
             writes=("scolpassCharter",),
             shown_by="scolpassCharter",
@@ -271,6 +287,7 @@ GIVEN: Mapping[Given, GivenRow] = {
             is_evidence=False,
             source="an event",
             field="forward_to",
+            shape=Shape.REDIRECTION,
             events=(ACTIVATED, FORWARDING_CHANGED),
             writes=("mailForwardingAddress",),
             shown_by="mailForwardingAddress",

@@ -22,6 +22,8 @@ from connector.core.catalogue import (
     FORWARDING_CHANGED,
     GIVEN,
     Given,
+    GivenRow,
+    Shape,
 )
 from connector.core.model import Account, EvidenceItem
 from connector.core.rules import Activation
@@ -161,7 +163,7 @@ class _Reader:
             if self.kind not in row.events:
                 continue
             try:
-                evidence_item = self._read_one(row.name)
+                evidence_item = self._read_one(row)
             except BadEvent as error:
                 troubles.append(str(error))
                 continue
@@ -169,54 +171,50 @@ class _Reader:
                 evidence_items.append(evidence_item)
         return tuple(evidence_items), troubles
 
-    def _read_one(self, name: Given) -> EvidenceItem | None:
-        match name:
-            case Given.BACKUP_MAIL:
-                return self._backup_mail()
-            case Given.CHARTER:
-                return self._charter()
-            case Given.FORWARDING:
-                return self._forwarding()
-            case Given.PASSWORD_CHANGED:
-                return None  # never given by an event
+    def _read_one(self, row: GivenRow) -> EvidenceItem | None:
+        match row.shape:
+            case Shape.ADDRESS:
+                return self._one_address(row)
+            case Shape.STATEMENT:
+                return self._statement(row)
+            case Shape.REDIRECTION:
+                return self._redirection(row)
+            case Shape.NOTHING:
+                return None
 
-    def _evidence_item(self, field: Given, value: str, *, keep_copy: bool = False) -> EvidenceItem:
-        return EvidenceItem(field.value, value, self.time, self.source, self.id, keep_copy)
+    def _evidence_item(self, row: GivenRow, value: str, *, keep_copy: bool = False) -> EvidenceItem:
+        return EvidenceItem(row.name.value, value, self.time, self.source, self.id, keep_copy)
 
-    def _backup_mail(self) -> EvidenceItem | None:
-        if self.kind == ACTIVATED and self.data.get("backup_mail") is None:
+    def _one_address(self, row: GivenRow) -> EvidenceItem | None:
+        if self.kind == ACTIVATED and self.data.get(row.field) is None:
             return None
-        return self._evidence_item(Given.BACKUP_MAIL, self._address("backup_mail"))
+        return self._evidence_item(row, self._address(row.field))
 
-    def _charter(self) -> EvidenceItem | None:
-        charter = self.data.get("charter")
-        if charter is None:
+    def _statement(self, row: GivenRow) -> EvidenceItem | None:
+        said = self.data.get(row.field)
+        if said is None:
             return None
-        if not isinstance(charter, dict):
-            raise BadEvent("data.charter: expected version and accepted_at")
-        version = charter.get("version")
+        if not isinstance(said, dict):
+            raise BadEvent(f"data.{row.field}: expected version and accepted_at")
+        version = said.get("version")
         if not isinstance(version, str) or not _VERSION.fullmatch(version):
-            raise BadEvent("data.charter.version: expected letters and digits, such as 2026")
-        accepted = instant_of(charter.get("accepted_at"))
+            raise BadEvent(f"data.{row.field}.version: expected letters and digits, such as 2026")
+        accepted = instant_of(said.get("accepted_at"))
         if accepted is None:
-            raise BadEvent("data.charter.accepted_at: expected RFC 3339")
-        return self._evidence_item(
-            Given.CHARTER, f"{version} {zulu(accepted.replace(microsecond=0))}"
-        )
+            raise BadEvent(f"data.{row.field}.accepted_at: expected RFC 3339")
+        return self._evidence_item(row, f"{version} {zulu(accepted.replace(microsecond=0))}")
 
-    def _forwarding(self) -> EvidenceItem | None:
-        if "forward_to" not in self.data:
+    def _redirection(self, row: GivenRow) -> EvidenceItem | None:
+        if row.field not in self.data:
             if self.kind == FORWARDING_CHANGED:
-                raise BadEvent("data.forward_to: expected an address or null")
+                raise BadEvent(f"data.{row.field}: expected an address or null")
             return None
         keep_copy = self.data.get("keep_copy", False)
         if not isinstance(keep_copy, bool):
             raise BadEvent("data.keep_copy: expected true or false")
-        if self.data["forward_to"] is None:
-            return self._evidence_item(Given.FORWARDING, "")
-        return self._evidence_item(
-            Given.FORWARDING, self._address("forward_to"), keep_copy=keep_copy
-        )
+        if self.data[row.field] is None:
+            return self._evidence_item(row, "")
+        return self._evidence_item(row, self._address(row.field), keep_copy=keep_copy)
 
     def _address(self, name: str) -> str:
         reason = refused_address(self.data.get(name), self.own_domains)

@@ -40,6 +40,16 @@ _SHOWN = tuple(
     for row in GIVEN.values()
     if row.writes
 )
+# What tells of an entry whose it is, how it stands and what opens it, where no more is needed.
+OVERVIEW = (
+    "supannEtuId",
+    "supannEmpId",
+    "supannOIDCDateDeNaissance",
+    "eduPersonAffiliation",
+    "supannRessourceEtatDate",
+    "pwdReset",
+    "pwdPolicySubentry",
+)
 _NOTHING: Mapping[str, Values] = {}
 _NOTHING_GIVEN: Mapping[Given, Values] = {}
 

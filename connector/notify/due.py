@@ -12,7 +12,7 @@ from typing import Any
 
 from connector.core import supann_reading
 from connector.core.calendar import cutoff_of
-from connector.core.catalogue import Given
+from connector.core.catalogue import GIVEN, POLICY, Given
 from connector.core.evidence import zulu
 from connector.core.holding import redirection
 from connector.core.model import IN_USE, Account, Action, Change, Known, State
@@ -27,9 +27,10 @@ NOTICES = (60, 30, 7)  # days before an account's last one
 FROM = time(8)  # notices do not leave at midnight
 READ_TOGETHER = 200  # students whose entries are read at once
 KEPT = timedelta(days=100)  # what was sent is remembered longer than from the first notice to END
-_FORWARD = "mailForwardingAddress"
-_BACKUP = "supannMailPrive"
-_TOLD_OF = (_FORWARD, _BACKUP, "userPassword", "pwdPolicySubentry")
+_FORWARD, _BACKUP, _PASSWORD = (
+    GIVEN[given].shown_by for given in (Given.FORWARDING, Given.BACKUP_MAIL, Given.PASSWORD_CHANGED)
+)
+_TOLD_OF = (_FORWARD, _BACKUP, _PASSWORD, POLICY)
 
 
 def note_changes(context: Context) -> int:
@@ -100,7 +101,7 @@ def _warned(
         for address in (backup, *university):
             key = f"backup:{number}:{made.id}:{address}"
             yield Outgoing(key, number, BACKUP, address, given, now, now)
-    before, after = change.attributes.get("userPassword", ((), ()))
+    before, after = change.attributes.get(_PASSWORD, ((), ()))
     if before and after:
         kind = "link" if made.actor == BY_LINK else "reissued"
         yield password_notice(number, backup, f"{made.id}", kind, made.at, now)
@@ -113,7 +114,7 @@ def _is_students_own(change: Change) -> bool:
 
     With the activation it is told by the mail about that.
     """
-    policy = change.attributes.get("pwdPolicySubentry", ((), ("",)))[1]
+    policy = change.attributes.get(POLICY, ((), ("",)))[1]
     return not policy and change.action is Action.UPDATE
 
 

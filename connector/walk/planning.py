@@ -171,6 +171,8 @@ def prepare(
     )
 
 
+# The endings that time and register bring about: a suspension or an erasure is somebody's decision,
+# which no other run makes in its place.
 _ENDINGS = frozenset({Action.EXPIRE, Action.PURGE})
 
 

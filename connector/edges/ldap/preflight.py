@@ -16,8 +16,6 @@ from connector.edges.ldap.described import ASSERTION, PPOLICY
 from connector.edges.ldap.reading import Directory
 from connector.errors import DirectoryUntrusted
 
-INDEXED = ("supannEtuId", "uid", "mail", "eduPersonPrincipalName", "supannAliasLogin")
-
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
@@ -137,7 +135,7 @@ def _configured(
         for raw in attributes.get("olcDbIndex", [])
         for name in raw.decode().split()[0].split(",")
     }
-    lacking = [name for name in INDEXED if name.lower() not in indexed]
+    lacking = [name for name in catalogue.INDEXED if name.lower() not in indexed]
     if lacking:
         warnings.append("no index on " + ", ".join(lacking) + ": reading and writing become slow")
     return default, troubles, tuple(warnings)

@@ -12,7 +12,7 @@ import ldap3
 from ldap3.core.exceptions import LDAPException
 
 from connector.core.model import Account
-from connector.core.supann_reading import read_entry
+from connector.core.supann_reading import OVERVIEW, read_entry
 from connector.edges.ldap.attributes import Found
 from connector.edges.ldap.codes import answer_meaning
 from connector.edges.ldap.connection import Connection
@@ -29,15 +29,6 @@ _FORBIDDEN = 50
 # Success, more than asked for, strongerAuthRequired, confidentialityRequired, no such object,
 # inappropriateAuthentication, insufficientAccessRights: the server has shown all it is going to.
 _SHOWN_OR_REFUSED = frozenset({0, 4, 8, 13, 32, 48, 50})
-_CENSUS = (
-    "supannEtuId",
-    "supannOIDCDateDeNaissance",
-    "supannEmpId",
-    "eduPersonAffiliation",
-    "supannRessourceEtatDate",
-    "pwdReset",
-    "pwdPolicySubentry",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +88,7 @@ def policy_of(directory: Connection, dn: str) -> str | None:
 
 def census(directory: Connection, context: str) -> Iterator[Account]:
     """Every entry with a student number, with what shows whose it is and how it opens."""
-    for item in directory.search(context, "(supannEtuId=*)", _CENSUS, "counting the accounts"):
+    for item in directory.search(context, "(supannEtuId=*)", OVERVIEW, "counting the accounts"):
         yield read_entry(item.dn, decode(item.attributes))
 
 

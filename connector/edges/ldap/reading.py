@@ -12,24 +12,17 @@ from pydantic import SecretStr
 from connector.core import catalogue
 from connector.core.dn import is_within, normal_dn, same_dn
 from connector.core.ldap_filter import escape, holds
-from connector.core.model import Account
+from connector.core.model import Account, State
 from connector.core.schema import attribute_types, subtypes
 from connector.core.spelling import spellings
-from connector.core.supann_reading import read_entry
+from connector.core.supann_reading import OVERVIEW, read_entry
 from connector.edges.ldap.attributes import Attributes, Found, first_values, texts
 from connector.edges.ldap.connection import TOGETHER, Connection, any_of
 from connector.edges.ldap.passwords import without_password
 from connector.errors import DirectoryUntrusted
 from connector.settings.sections import Directory as DirectorySettings
 
-_MOVED = (
-    "supannEtuId",
-    "entryCSN",
-    "modifiersName",
-    "supannRessourceEtat",
-    "pwdReset",
-    "pwdPolicySubentry",
-)
+_MOVED = (*OVERVIEW, "entryCSN", "modifiersName")  # with what the server notes of the last write
 MEMBERSHIP = ("member", "uniqueMember")  # by which groups name entries (RFC 4519)
 
 _SPELLING = {name.lower(): name for name in (*catalogue.READ, "entryUUID")}
@@ -166,18 +159,18 @@ class Directory(Connection):
         found = []
         for item in self.search(context, filters, _MOVED, "looking for what has changed"):
             raw = item.attributes
-            states = [value.lower() for value in raw.get("supannRessourceEtat", [])]
+            account = read_entry(item.dn, decode(raw))
             found.append(
                 Moved(
                     csn=raw["entryCSN"][0].decode() if "entryCSN" in raw else "",
-                    numbers=tuple(value.decode() for value in raw.get("supannEtuId", [])),
+                    numbers=account.numbers,
                     ours=any(
                         same_dn(by.decode(), self.spelled(self.settings.bind_dn))
                         for by in raw.get("modifiersName", [])
                     ),
-                    own_password=b"{compte}i:supanncree" in states
-                    and "pwdPolicySubentry" in raw
-                    and raw.get("pwdReset", [b""])[0].upper() != b"TRUE",
+                    own_password=account.current.state is State.INACTIVE
+                    and account.policy is not None
+                    and not account.must_change,
                 )
             )
         return found
