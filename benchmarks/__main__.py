@@ -16,16 +16,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+
+from pydantic import SecretStr
 
 from benchmarks.events import PER_SECOND, lags, percentile
 from benchmarks.register import FIRST_NUMBER, write_register
 from benchmarks.signin import at_once, refusals
 from connector.clock import instant
+from connector.edges.sealing import hash_argon2id
 from connector.openldap.sandbox import Sandbox
 
 CREATE_RATIO, CREATE_STUDENTS = 2.0, 5_000
+HASH_RATIO, HASH_STUDENTS, HASH_COST = 1.3, 1_000, ("19456", "2")
 EVENT_STUDENTS, EVENT_MILLISECONDS = 5_000, 100
 REFUSALS, REFUSALS_APART = 200, 10  # tries of each kind; milliseconds between their medians
 SIGN_INS = 200  # at once
@@ -38,6 +43,7 @@ def main() -> int:
     """Run the benchmarks that are named, all by default; 1 if one misses its bound."""
     benchmarks: dict[str, Callable[[int], bool]] = {
         "create": create,
+        "hashing": hashing,
         "unchanged": unchanged,
         "events": events,
         "signin": signin,
@@ -67,6 +73,38 @@ def create(rounds: int) -> bool:
         ratios.append(ratio)
         print(f"  sync {ours.seconds:6.2f} s   ldapadd {theirs.seconds:6.2f} s   ratio {ratio:.2f}")
     return _judge("create", ratios, CREATE_RATIO)
+
+
+def hashing(rounds: int) -> bool:
+    """1,000 new students with the default hashing, beyond the sync itself, beside argon2 alone."""
+    print(f"hashing: {HASH_STUDENTS:,} new students, argon2id m={HASH_COST[0]},t={HASH_COST[1]}")
+    ratios = []
+    for _ in range(rounds):
+        before = _argon2_alone()
+        seconds = []
+        for cost in (("8", "1"), HASH_COST):
+            with _sandbox() as sandbox:
+                write_register(sandbox.folder / "enrolments.csv", HASH_STUDENTS, _year())
+                seconds.append(_sync(sandbox, *cost).seconds)
+        alone = (before + _argon2_alone()) / 2  # on both sides: a machine's speed changes
+        ratios.append((seconds[1] - seconds[0]) / alone)
+        print(
+            f"  sync {seconds[0]:6.2f} s, with hashing {seconds[1]:6.2f} s   "
+            f"argon2 alone {alone:6.2f} s   ratio {ratios[-1]:.2f}"
+        )
+    return _judge("hashing", ratios, HASH_RATIO)
+
+
+def _argon2_alone() -> float:
+    """Seconds for as many hashes on all cores, and nothing else."""
+    memory, passes = map(int, HASH_COST)
+    began = time.perf_counter()
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        for _ in pool.map(
+            lambda n: hash_argon2id(SecretStr(f"{n:06}"), memory, passes), range(HASH_STUDENTS)
+        ):
+            pass
+    return time.perf_counter() - began
 
 
 def unchanged(rounds: int) -> bool:

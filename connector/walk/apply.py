@@ -17,7 +17,7 @@ import threading
 from base64 import b64encode
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
@@ -30,12 +30,12 @@ from connector.clock import instant
 from connector.core.aftermath import was_made
 from connector.core.model import Action, Change, Outcome
 from connector.edges.ldap import passwords
-from connector.edges.ldap.connection import BindRefused
 from connector.edges.ldap.reading import Directory
 from connector.edges.ldap.writing import write
-from connector.edges.sealing import Recipe, draw
 from connector.errors import DirectoryUntrusted, EntryError, NoAnswer, Refused, Transient
 from connector.walk.context import Context
+from connector.walk.drawing import Drawing, Drawn
+from connector.walk.siblings import Siblings
 
 BATCH = 250  # changes at most
 FIRST_BATCH = 50
@@ -59,17 +59,10 @@ class Applied:
 
 
 @dataclass(slots=True)
-class _Drawn:
-    password: SecretStr
-    sealed: bytes
-    hashed: Future[SecretStr]
-
-
-@dataclass(slots=True)
 class _Intended:
     batch: Sequence[Change]
     ids: list[int]  # in the journal
-    drawn: dict[str, _Drawn]
+    drawn: dict[str, Drawn]
 
 
 @dataclass(slots=True)
@@ -84,23 +77,17 @@ class Applier:
     def __init__(self, context: Context, *, run: int) -> None:
         self._directory = context.directory
         self._journal = context.journal
-        self._sealer = context.sealer
-        self._provisional = context.rules.provisional
+        self._drawing = Drawing(context)
+        self._siblings = Siblings(context.directory)
         self._run = run
         self._actor = context.actor
         self._connections = context.settings.directory.connections
         self._write_lock = context.write_lock
         self._tree = context.tree
         self.stop = context.stop
-        self._local = threading.local()
-        self._siblings: list[Directory] = []
         self._lost = 0  # entries in a row that heard no answer
-        self._unsettled: set[str] = (
-            set()
-        )  # students for whom it is not known whether the change was made
-        self._connecting = threading.Lock()
-        self._unreachable = 0  # connections that failed
-        self._shut_out: BindRefused | None = None
+        # Students for whom it is not known whether the change was made.
+        self._unsettled: set[str] = set()
 
     def apply(
         self, changes: Sequence[Change], progress: Callable[[int], None] = lambda _: None
@@ -110,8 +97,21 @@ class Applier:
         Raises:
             JournalUntrusted: the journal failed; nothing was written without its knowledge.
         """
-        with self._stopping_on_signals():
-            return self._apply(changes, progress)
+        applied = Applied()
+        with (
+            _stopping_on_signals(self.stop),
+            self._siblings,
+            self._drawing,
+            ThreadPoolExecutor(self._connections, "write") as writing,
+        ):
+            if self.stop.is_set():
+                self._leave(changes, applied)
+            elif len(changes) <= FEW:
+                self._apply_few(changes, applied)
+                progress(len(changes))
+            else:
+                self._apply_many(changes, applied, writing, progress)
+        return applied
 
     def finish(self, id_: int, change: Change) -> str | None:
         """Send again a change that was registered and never made, with the guard it had.
@@ -132,52 +132,11 @@ class Applier:
         self._journal.conclude([(id_, change, error)])
         return error
 
-    @contextmanager
-    def _stopping_on_signals(self) -> Iterator[None]:
-        """On SIGTERM or SIGINT, finish what is being written and stop before the next entry."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        asked = (signal.SIGTERM, signal.SIGINT)
-        numbers = [n for n in asked if signal.getsignal(n) is not signal.SIG_IGN]  # nohup
-        before = {number: signal.signal(number, self._stop) for number in numbers}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _stop(self, *_: object) -> None:
-        self.stop.set()
-
-    def _apply(self, changes: Sequence[Change], progress: Callable[[int], None]) -> Applied:
-        applied = Applied()
-        with (
-            ThreadPoolExecutor(2, "hash") as hashing,
-            ThreadPoolExecutor(self._connections, "write") as writing,
-        ):
-            try:
-                if self.stop.is_set():
-                    self._leave(changes, applied)
-                elif len(changes) <= FEW:
-                    self._apply_few(changes, applied, hashing)
-                    progress(len(changes))
-                else:
-                    self._apply_many(changes, applied, hashing, writing, progress)
-            finally:
-                if self.stop.is_set():
-                    hashing.shutdown(wait=False, cancel_futures=True)
-                for sibling in self._siblings:
-                    sibling.__exit__()
-        return applied
-
-    def _apply_few(
-        self, changes: Sequence[Change], applied: Applied, hashing: ThreadPoolExecutor
-    ) -> None:
+    def _apply_few(self, changes: Sequence[Change], applied: Applied) -> None:
         """One batch, by this thread and on the connection that the run has read from."""
-        self._local.directory = self._directory
+        self._siblings.share()
         self._write_lock.check()
-        intended = self._intend(self._next(deque(changes), FEW, applied), hashing)
+        intended = self._intend(self._next(deque(changes), FEW, applied))
         errors = [self._write(change, intended.drawn) for change in intended.batch]
         self._conclude(_Written(intended, errors), applied)
 
@@ -185,7 +144,6 @@ class Applier:
         self,
         changes: Sequence[Change],
         applied: Applied,
-        hashing: ThreadPoolExecutor,
         writing: ThreadPoolExecutor,
         progress: Callable[[int], None],
     ) -> None:
@@ -200,11 +158,11 @@ class Applier:
                 break
             self._write_lock.check()
             began = monotonic()
-            intended = ahead or self._intend(self._next(left, size, applied), hashing)
+            intended = ahead or self._intend(self._next(left, size, applied))
             writes = [writing.submit(self._write, c, intended.drawn) for c in intended.batch]
             ahead = None
             if left and not self.stop.is_set() and not self._write_lock.wanted():
-                ahead = self._intend(self._next(left, size, applied), hashing)
+                ahead = self._intend(self._next(left, size, applied))
             if behind is not None:
                 self._conclude(behind, applied)
             behind = _Written(intended, [write.result() for write in writes])
@@ -229,11 +187,11 @@ class Applier:
         applied.outcomes += [Outcome(change, "held", OVERTAKEN) for change in overtaken]
         return [change for change in batch if change.student_number not in touched]
 
-    def _intend(self, batch: Sequence[Change], hashing: ThreadPoolExecutor) -> _Intended:
+    def _intend(self, batch: Sequence[Change]) -> _Intended:
         """Register a batch with the journal: its passwords, and copies of what it deletes."""
         if not batch:
             return _Intended((), [], {})
-        drawn = self._draw(batch, hashing)
+        drawn = self._drawing.draw(batch)
         purged = {c.student_number: c.dn for c in batch if c.action is Action.PURGE}
         archived = {
             number: _archive(self._directory.everything_at(dn)) for number, dn in purged.items()
@@ -282,37 +240,7 @@ class Applier:
                 **({"error": error} if error else {}),
             )
 
-    def _draw(self, batch: Iterable[Change], hashing: ThreadPoolExecutor) -> dict[str, _Drawn]:
-        """A password for each change that needs one; one drawn before a crash is used again.
-
-        So a request that was never answered can be sent again without harm.
-        """
-        wanting = [change.student_number for change in batch if change.draws_password]
-        pending = self._journal.ciphertexts(wanting, "next") if wanting else {}
-        drawn = {}
-        rules = self._provisional
-        for number in wanting:
-            sealed = pending.get(number)
-            opened = self._opened(number, sealed) if sealed else None
-            recipe = Recipe(rules.memory_cost, rules.time_cost)
-            if sealed is None or opened is None:
-                password = draw(rules.length, rules.alphabet)
-                sealed = self._sealer.seal(number, password, recipe)
-            else:
-                password, recipe = opened[0], opened[1] or recipe
-            hashed = hashing.submit(recipe.hash, password)
-            drawn[number] = _Drawn(password, sealed, hashed)
-        return drawn
-
-    def _opened(self, number: str, sealed: bytes) -> tuple[SecretStr, Recipe | None] | None:
-        """A pending password; None if its key is gone: then it cannot be printed either."""
-        try:
-            return self._sealer.unseal_whole(number, sealed)
-        except EntryError as error:
-            log.warning("pending password lost", student=number, error=str(error))
-            return None
-
-    def _write(self, change: Change, drawn: dict[str, _Drawn]) -> str | None:
+    def _write(self, change: Change, drawn: dict[str, Drawn]) -> str | None:
         """One change, tried a few times; None, or why it failed."""
         if self.stop.is_set():
             return STOPPED
@@ -336,7 +264,7 @@ class Applier:
                 reraise=True,
             ):
                 with attempt:
-                    directory = self._sibling()
+                    directory = self._siblings.mine()
                     if tried and self._is_done(change, directory):
                         break
                     tried = True
@@ -366,39 +294,21 @@ class Applier:
         except DirectoryUntrusted as error:
             raise Transient(error.message, error.cure) from error
 
-    def _sibling(self) -> Directory:
-        """This thread's own connection, to the server that the run has read from.
 
-        Threads connect one at a time and learn from each other: a password that is refused is
-        tried once, not once by each thread, or the account would be locked; and a server that
-        hangs is waited for once.
-
-        Raises:
-            Transient: the server does not answer.
-            Refused: it no longer takes the password.
-        """
-        found: Directory | None = getattr(self._local, "directory", None)
-        if found is None:
-            found = self._directory.sibling()
-            self._local.directory = found
-            self._siblings.append(found)
-        if found.connected:
-            return found
-        failed_before = self._unreachable
-        with self._connecting:
-            if self._shut_out is not None:
-                raise Refused(self._shut_out.message, self._shut_out.cure)
-            if self._unreachable != failed_before:
-                raise Transient(f"{found.uri} cannot be reached")
-            try:
-                found.bound  # noqa: B018 - connects
-            except BindRefused as error:
-                self._shut_out = error
-                raise Refused(error.message, error.cure) from error
-            except DirectoryUntrusted as error:
-                self._unreachable += 1
-                raise Transient(error.message, error.cure) from error
-        return found
+@contextmanager
+def _stopping_on_signals(stop: threading.Event) -> Iterator[None]:
+    """On SIGTERM or SIGINT, finish what is being written and stop before the next entry."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    asked = (signal.SIGTERM, signal.SIGINT)
+    numbers = [n for n in asked if signal.getsignal(n) is not signal.SIG_IGN]  # nohup
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _fitting(written: int, seconds: float, size: int) -> int:
