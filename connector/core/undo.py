@@ -44,7 +44,7 @@ def reverse(done: Change, traces: Traces, terms: Terms, reason: str) -> Change |
     if done.adds:
         return _reversed_creation(done, account, dialect, reason)
     if not dialect.is_done(done, account):
-        return "something newer stands on it"
+        return "something newer has changed it since"
     swapped = {name: (new, old) for name, (old, new) in done.attributes.items()}
     restored = dialect.outline(swapped).after or account.current
     if restored.state is not State.EXPIRED and restored.end and restored.end < terms.today:
@@ -92,7 +92,7 @@ def _reversed_creation(
     if state is not State.INACTIVE or not account.must_change:
         return "the student has taken possession of the account"
     if not dialect.is_done(done, account):
-        return "something newer stands on it"
+        return "something newer has changed it since"
     removed = dialect.removal(account)
     return Change(
         action=Action.UNDO,

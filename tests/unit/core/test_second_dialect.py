@@ -355,7 +355,7 @@ def test_an_update_is_undone_and_refused_once_something_newer_stands_on_it() -> 
     target.write(undone)
     assert target.user["displayName"] == ("Léa Martin",)
     newer = Traces(target.facts.known, target.read().account, None)
-    assert reverse(done, newer, terms, "an error") == "something newer stands on it"
+    assert reverse(done, newer, terms, "an error") == "something newer has changed it since"
 
 
 def test_a_purge_is_undone_from_its_copy() -> None:
