@@ -53,7 +53,7 @@ ASKED = {
     "undo": Asked(_made, "Undo this? [y/N]: ", "1 entry is deleted", _is_gone),
     "reissue": Asked(
         _named,
-        "Go on? [y/N]: ",
+        "Continue? [y/N]: ",
         "1 line: the password of this student will be replaced",
         _has_another_password,
     ),
