@@ -45,7 +45,7 @@ class ScolpassError(Exception):
 
 
 class UsageError(ScolpassError):
-    """The command line or the configuration cannot be carried out as it stands."""
+    """The command line or the configuration cannot be carried out as it is."""
 
     exit_status = 2
 

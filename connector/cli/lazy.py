@@ -47,7 +47,7 @@ class LazyGroup(TyperGroup):
 
 
 def load(entry: Entry) -> Mapping[str, Any]:
-    """The commands of an entry's module by name; one that is a group stands for itself."""
+    """The commands of an entry's module, by name; a group counts as one command."""
     # What a module makes while it is imported stays: looking in between for what does not costs
     # a tenth of the time, and finds nothing.
     gc.disable()

@@ -34,7 +34,7 @@ IN_USE = frozenset({State.ACTIVE, State.GRACE})  # in normal use: the student si
 
 @dataclass(frozen=True, slots=True)
 class CurrentState:
-    """The state of an account, or of its mail, as it stands; ``state`` None: none stands there."""
+    """The state of an account, or of its mail, in its entry; ``state`` None: there is none."""
 
     state: State | None = None
     start: date | None = None
@@ -108,7 +108,7 @@ class Account:
 
     @property
     def backup_mails(self) -> Values:
-        """The addresses given as backup mail; in order one at most."""
+        """The addresses given as backup mail; normally one at most."""
         return self.given.get(Given.BACKUP_MAIL, ())
 
     @property

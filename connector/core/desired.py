@@ -111,7 +111,7 @@ class Desired:
 def desired_of(
     facts: Facts, account: Account, decision: Decision, taken: Taken, rules: Rules
 ) -> tuple[Desired, tuple[Given, ...]]:
-    """An account that stands as it is to be, and which of the student's evidence that settles.
+    """An existing account as it should be, and which of the student's evidence that settles.
 
     Identifiers that the account is given are noted in ``taken``.
     """

@@ -60,13 +60,13 @@ def read_entry(
     password: bool = True,
     lower: Mapping[str, Values] = _NOTHING,
 ) -> Account:
-    """The account that an entry stands for.
+    """The account in an entry.
 
     Args:
-        dn: where it stands.
+        dn: the entry's.
         attributes: by name, in the spelling of :mod:`connector.core.catalogue`.
-        password: whether a password is there.
-        lower: by an attribute's name, the values that stand below it.
+        password: whether there is a password.
+        lower: by an attribute's name, the values of its subtypes.
     """
     value = attributes.get
 

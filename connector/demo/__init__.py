@@ -2,8 +2,8 @@
 
 The story may only do what a user could: it runs the real commands in a temporary folder, reads
 the directory back with OpenLDAP's own tools, and shows every command that it runs. A claim is
-printed together with the command that was run to see whether it holds and with the answer; one
-that does not hold is said to be so, and the demo ends 1.
+printed together with the command that checks it and with the answer; if a claim does not hold, the
+demo says so and ends with 1.
 
 - ``chapters``: the story. A chapter is a function of the ``Story``, which holds what it needs of
   the chapters before it.

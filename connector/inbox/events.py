@@ -144,9 +144,9 @@ def accept(
 ) -> list[Accepted]:
     """Store events, given as (name, parsed JSON or Garbled), in one transaction.
 
-    They arrive at the moment that the context works with, as what waits is measured by it.
+    Their time of arrival is the context's moment, by which waiting events are measured.
     The same event again does nothing; with other content it is rejected, and the first one counts.
-    ``signatures`` are those of the requests that brought them, by which a replay is known.
+    ``signatures`` are those of the requests that brought them, to recognise a replay.
 
     Raises:
         JournalUntrusted: they could not be stored; none of them may be acknowledged.

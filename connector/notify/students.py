@@ -44,8 +44,8 @@ def queue(
     Args:
         kind: one of :data:`KINDS`.
         given: what the mail says beyond what the journal knows. For a link ``{"link": ID,
-            "page": "/..."}``, whose row is in the journal before; nothing that opens anything.
-        key: by which this mail is the same one.
+            "page": "/..."}``, whose row must already be in the journal; never a secret.
+        key: identifies this mail.
 
     Raises:
         JournalUntrusted: the journal cannot be written.

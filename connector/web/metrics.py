@@ -1,7 +1,7 @@
 """The metrics: which there are, what each counts and in which unit, in a registry of their own.
 
-The daemon fills them by plain calls as things happen. What only the journal knows is asked for at
-the time of each scrape, by whoever was given to :meth:`Metrics.at_scrape`.
+The daemon fills them by plain calls as things happen. What only the journal knows is read at each
+scrape, by the callback given to :meth:`Metrics.at_scrape`.
 """
 
 from __future__ import annotations
