@@ -200,12 +200,6 @@ def _reissue(portal: Portal, number: str) -> SecretStr:
 
 def _send(portal: Portal, link: Link, kind: str, address: str, now: datetime) -> None:
     portal.journal.make_link(link, now)
-    mails.queue(
-        portal.journal,
-        kind=kind,
-        student_number=link.number,
-        address=address,
-        given={"link": link.id, "page": PAGES[link.purpose]},
-        key=f"{link.purpose}:{link.id}",
-        now=now,
-    )
+    given = {"link": link.id, "page": PAGES[link.purpose]}
+    key = f"{link.purpose}:{link.id}"
+    portal.journal.add_mails([mails.linked(kind, link.number, address, given, key, now)])

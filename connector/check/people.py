@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from connector.check.case import Case, Census, Findings
 from connector.check.findings import Finding, hint, warning, wrong
 from connector.core.counting import many
@@ -57,6 +59,11 @@ def accounts(case: Case) -> Findings:
             "Add that policy, or take pwdPolicySubentry off those entries.",
             census.policies[dn],
         )
+    yield from _without_guard(census)
+
+
+def _without_guard(census: Census) -> Iterator[Finding]:
+    """Accounts that have no password, or one that no policy guards."""
     bare = sorted(census.bare)
     if bare:
         yield warning(

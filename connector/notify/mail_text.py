@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
@@ -66,19 +67,26 @@ _SAMPLES: Mapping[str, Sequence[Mapping[str, Value]]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link that a mail carries."""
+
+    url: str
+    until: datetime
+
+
 def of_kind(
     mail: Queued,
     known: Known,
-    link: str,
-    until: datetime | None,
+    link: Link | None,
     moment: Moment,
     rules: Rules,
     language: str,
 ) -> dict[str, Value]:
     """What the mails of one kind say beyond what all say."""
     zone = rules.institution.zone
-    if until is not None:
-        return {"link": link, "until": minute_words(until.astimezone(zone), language)}
+    if link is not None:
+        return {"link": link.url, "until": minute_words(link.until.astimezone(zone), language)}
     closes_on = day_words(known.cutoff, language) if known.cutoff else ""
     if mail.kind == CLOSES:
         assert known.cutoff is not None

@@ -22,7 +22,7 @@ from connector.edges.tokens import LINKS, Signer
 from connector.errors import ConfigurationError, Refused, ScolpassError, Transient
 from connector.log.redaction import guarded_secret, scrub
 from connector.notify.due import notice_due
-from connector.notify.mail_text import of_kind
+from connector.notify.mail_text import Link, of_kind
 from connector.notify.students import CLOSES, LANGUAGES
 from connector.settings.sections import Settings
 from connector.walk.context import Context
@@ -125,12 +125,12 @@ class Postman:
             still = notice_due(known, moment.today) is not None
             if not still or known.cutoff != date.fromisoformat(mail.given["end"]):
                 return "the account does not close on that day any more, or has closed"
-        link, until = "", None
+        link = None
         if "link" in mail.given:
             until = journal.link_ends(mail.given["link"])
             if until is None or until <= moment.now:
                 return "its link was used, or is over"
-            link = self._link(mail, signature)
+            link = Link(self._link(mail, signature), until)
         rows = list(journal.enrolments([mail.student_number]))
         url = settings.http.public_url
         common: dict[str, Value] = {
@@ -142,7 +142,7 @@ class Postman:
             "help": f"{url}/probleme-de-connexion" if url else "",
         }
         return {
-            language: common | of_kind(mail, known, link, until, moment, settings.rules, language)
+            language: common | of_kind(mail, known, link, moment, settings.rules, language)
             for language in LANGUAGES
         }
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from connector.core.evidence import zulu
-from connector.edges.journal import Journal, Outgoing
+from connector.edges.journal import Outgoing
 
 # The kinds of mails, which are the names of their templates.
 CONFIRM = "confirm_backup_mail"
@@ -29,30 +29,20 @@ BY_LINK = "student"  # who acts where a password is chosen by a link
 LANGUAGES = ("fr", "en")  # as they stand in a mail, one below the other
 
 
-def queue(
-    journal: Journal,
-    *,
-    kind: str,
-    student_number: str,
-    address: str,
-    given: Mapping[str, Any],
-    key: str,
-    now: datetime,
-) -> None:
-    """Put one mail into the outbox, unless one with this key was there before.
+def linked(
+    kind: str, number: str, address: str, given: Mapping[str, Any], key: str, now: datetime
+) -> Outgoing:
+    """A mail that carries a link.
 
     Args:
-        kind: one of :data:`KINDS`.
-        given: what the mail says beyond what the journal knows. For a link ``{"link": ID,
-            "page": "/..."}``, whose row must already be in the journal; never a secret.
-        key: identifies this mail.
-
-    Raises:
-        JournalUntrusted: the journal cannot be written.
+        kind: one of :data:`LINKED`.
+        given: ``{"link": ID, "page": "/..."}``; the link's row is in the journal before, and what
+            stands here opens nothing.
+        key: by which this mail is the same one.
     """
-    assert kind in KINDS
-    assert given.keys() >= {"link", "page"} if kind in LINKED else "link" not in given
-    journal.add_mails([Outgoing(key, student_number, kind, address, given, now, now)])
+    assert kind in LINKED
+    assert given.keys() >= {"link", "page"}
+    return Outgoing(key, number, kind, address, given, now, now)
 
 
 def password_notice(

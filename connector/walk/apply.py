@@ -29,6 +29,7 @@ from pydantic import SecretStr
 from connector.clock import instant
 from connector.core.aftermath import was_made
 from connector.core.model import Action, Change, Outcome
+from connector.edges.journal import Beside
 from connector.edges.ldap import passwords
 from connector.edges.ldap.reading import Directory
 from connector.edges.ldap.writing import write
@@ -197,15 +198,14 @@ class Applier:
             number: _archive(self._directory.everything_at(dn)) for number, dn in purged.items()
         }
         named = self._directory.groups_of(self._tree, list(purged.values())) if purged else {}
-        ids = self._journal.intend(
-            batch,
-            run=self._run,
-            actor=self._actor,
-            at=instant(),
+        beside = Beside(
             sealed={number: one.sealed for number, one in drawn.items()},
             archived=archived,
-            since=self._since(batch),
             groups={number: named.get(dn, ()) for number, dn in purged.items()},
+            since=self._since(batch),
+        )
+        ids = self._journal.intend(
+            batch, run=self._run, actor=self._actor, at=instant(), beside=beside
         )
         return _Intended(batch, ids, drawn)
 

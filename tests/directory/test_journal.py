@@ -29,7 +29,7 @@ from connector.core.model import (
     Status,
 )
 from connector.core.supann import outline
-from connector.edges.journal import Journal, Outgoing, open_journal
+from connector.edges.journal import Beside, Journal, Outgoing, open_journal
 from connector.edges.locks import write_lock
 from connector.errors import ConfigurationError, JournalUntrusted
 from tests.support import postgres as support
@@ -82,8 +82,10 @@ def intended(journal: Journal, *changes: Change, run: int = 1) -> list[int]:
         run=run,
         actor="a test",
         at=AT,
-        sealed={c.student_number: b"\x00sealed" for c in changes if c.draws_password},
-        archived={c.student_number: '{"sn": ["Martin"]}' for c in changes if c.deletes},
+        beside=Beside(
+            sealed={c.student_number: b"\x00sealed" for c in changes if c.draws_password},
+            archived={c.student_number: '{"sn": ["Martin"]}' for c in changes if c.deletes},
+        ),
     )
 
 

@@ -445,15 +445,9 @@ def make_link(opened: Context, *, minutes: float = 60, used: bool = False) -> st
     }
     with opened.journal._writing("making a link") as connection:
         connection.execute(links.insert().values(row))
-    mails.queue(
-        opened.journal,
-        kind="reset_password",
-        student_number=NUMBER,
-        address=BACKUP,
-        given={"link": id_, "page": "/probleme-de-connexion/nouveau"},
-        key=f"reset:{id_}",
-        now=now,
-    )
+    given = {"link": id_, "page": "/probleme-de-connexion/nouveau"}
+    mail = mails.linked("reset_password", NUMBER, BACKUP, given, f"reset:{id_}", now)
+    opened.journal.add_mails([mail])
     return id_
 
 

@@ -21,7 +21,7 @@ import pytest
 from connector.core.model import Action, Change, Fate, Known, State
 from connector.core.supann import outline
 from connector.edges.database import postgresql
-from connector.edges.journal import Journal, open_journal
+from connector.edges.journal import Beside, Journal, open_journal
 from connector.edges.locks import full_run, lead, write_lock
 from connector.edges.locks.server import close_idle
 from connector.errors import JournalUntrusted
@@ -69,8 +69,8 @@ BATCH = [change(str(number)) for number in range(100, 350)]
 
 
 def intend(journal: Journal) -> list[int]:
-    sealed = {one.student_number: b"sealed" for one in BATCH}
-    return journal.intend(BATCH, run=1, actor="a test", at=AT, sealed=sealed, archived={})
+    beside = Beside(sealed={one.student_number: b"sealed" for one in BATCH}, archived={})
+    return journal.intend(BATCH, run=1, actor="a test", at=AT, beside=beside)
 
 
 def works(journal: Journal) -> None:

@@ -26,11 +26,12 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
+from tests.support.processes import started
+
 Result = subprocess.CompletedProcess[str]
 PLAIN = {"COLUMNS": "200", "NO_COLOR": "1", "LC_ALL": "C.UTF-8"}  # a wide terminal, no colour
 # What the interpreter or a library reads as it starts needs a start of its own.
 _OWN_START = ("LD_", "PYTHON", "FAKETIME", "TZ", "LC_", "LANG", "TERM", *PLAIN)
-_SIGNALS = "--default-signal=HUP,INT,QUIT,TERM,USR1,USR2"  # whatever the tests' shell ignores
 _NOT_AHEAD = (
     "connector.cli",
     "connector.__main__",
@@ -90,8 +91,8 @@ def _address() -> str:
     """Where the process listens that commands are forked from; it ends with this one."""
     folder = tempfile.mkdtemp(prefix="scolpass-commands-")
     address = f"{folder}/socket"
-    process = subprocess.Popen(
-        ["env", _SIGNALS, sys.executable, "-m", __name__, address],
+    process = started(
+        [sys.executable, "-m", __name__, address],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, **PLAIN},

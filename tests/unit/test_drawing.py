@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from connector.core.model import Action, Change, Fate
 from connector.core.rules import Rules
-from connector.edges.journal import Journal, open_journal
+from connector.edges.journal import Beside, Journal, open_journal
 from connector.edges.sealing import Sealer, new_key
 from connector.walk.context import Context
 from connector.walk.drawing import Drawing, Drawn
@@ -88,9 +88,8 @@ def test_one_that_a_crash_left_registered_is_used_again(around: Around) -> None:
     one = change(1)
     with around.drawing() as crashed:
         [before] = taken(crashed, [one]).values()
-    around.journal.intend(
-        [one], run=1, actor="a test", at=AT, sealed={one.student_number: before.sealed}, archived={}
-    )
+    beside = Beside(sealed={one.student_number: before.sealed}, archived={})
+    around.journal.intend([one], run=1, actor="a test", at=AT, beside=beside)
     with around.drawing() as drawing:
         [again] = taken(drawing, [one]).values()
     assert (again.password, again.sealed) == (before.password, before.sealed)
@@ -101,9 +100,8 @@ def test_one_whose_key_is_gone_is_drawn_anew(around: Around) -> None:
     one = change(1)
     with around.drawing() as crashed:
         [before] = taken(crashed, [one]).values()
-    around.journal.intend(
-        [one], run=1, actor="a test", at=AT, sealed={one.student_number: before.sealed}, archived={}
-    )
+    beside = Beside(sealed={one.student_number: before.sealed}, archived={})
+    around.journal.intend([one], run=1, actor="a test", at=AT, beside=beside)
     around.sealer = Sealer([SecretStr(new_key())])
     with around.drawing() as drawing:
         [anew] = taken(drawing, [one]).values()

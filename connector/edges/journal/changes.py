@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,53 @@ class Interrupted:
     change: Change
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is stored with changes that are registered, each by student number."""
+
+    sealed: Mapping[str, bytes]  # passwords drawn
+    archived: Mapping[str, str]  # copies of entries to be deleted
+    # The groups that name these entries: (DN, attribute).
+    groups: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+    # The pwdChangedTime of passwords that will be replaced.
+    since: Mapping[str, str] = field(default_factory=dict)
+
+    def passwords_of(self, batch: Iterable[Change]) -> list[dict[str, Any]]:
+        """Rows of the sealed passwords that these changes draw."""
+        return [
+            {
+                "student_number": change.student_number,
+                "slot": "next",
+                "ciphertext": self.sealed[change.student_number],
+                "last_day": text_of(change.password_last_day),
+                "printable": True,
+            }
+            for change in batch
+            if change.student_number in self.sealed
+        ]
+
+    def copies_of(self, batch: Iterable[Change]) -> list[dict[str, Any]]:
+        """Rows of the archive for the entries that these changes delete."""
+        return [
+            {
+                "student_number": change.student_number,
+                "dn": change.dn,
+                "attributes": self.archived[change.student_number],
+                "purged_on": text_of(change.after.since),
+            }
+            for change in batch
+            if change.student_number in self.archived and change.after is not None
+        ]
+
+    def memberships(self) -> list[dict[str, Any]]:
+        """Rows of the groups that name the entries to be deleted."""
+        return [
+            {"student_number": number, "group_dn": dn, "attribute": attribute}
+            for number, named in self.groups.items()
+            for dn, attribute in named
+        ]
+
+
 class Changes(Store):
     """The changes in the journal."""
 
@@ -66,47 +113,21 @@ class Changes(Store):
         run: int,
         actor: str,
         at: datetime,
-        sealed: Mapping[str, bytes],
-        archived: Mapping[str, str],
-        since: Mapping[str, str] | None = None,
-        groups: Mapping[str, Sequence[tuple[str, str]]] | None = None,
+        beside: Beside,
     ) -> list[int]:
         """Register changes before they are made; returns their ids, in the same order.
 
-        Stored with them: the passwords drawn, the copies of entries to be deleted, and the
-        ``groups`` that name them, as (DN, attribute) by student number. The identifiers of a new
-        account are reserved here, before anybody can see them. Sessions end before the account
-        does, so that a crash in between leaves none. ``since``: by number, the ``pwdChangedTime``
-        of passwords that will be replaced.
+        What stands ``beside`` them is stored with them. The identifiers of a new account are
+        reserved here, before anybody can see them. Sessions end before the account does, so that a
+        crash in between leaves none.
         """
         if not batch:
             return []
-        passwords = [
-            {
-                "student_number": change.student_number,
-                "slot": "next",
-                "ciphertext": sealed[change.student_number],
-                "last_day": text_of(change.password_last_day),
-                "printable": True,
-            }
-            for change in batch
-            if change.student_number in sealed
-        ]
         given = [
             row
             for change in batch
             if change.action is Action.CREATE and change.after is not None
             for row in identifiers(change.student_number, change.after)
-        ]
-        copies = [
-            {
-                "student_number": change.student_number,
-                "dn": change.dn,
-                "attributes": archived[change.student_number],
-                "purged_on": text_of(change.after.since),
-            }
-            for change in batch
-            if change.student_number in archived and change.after is not None
         ]
         common = {"run": run, "at": stamp(at), "actor": actor, "outcome": "intended"}
         rows: list[dict[str, Any]] = [common | change_values(change) for change in batch]
@@ -114,22 +135,14 @@ class Changes(Store):
             before = known_accounts(connection, {change.student_number for change in batch})
             for row in rows:
                 row["before"] = known_text(before.get(row["student_number"]))
-                row["password_since"] = (since or {}).get(row["student_number"])
+                row["password_since"] = beside.since.get(row["student_number"])
             end_visits(connection, batch)
             given_ids = _insert(connection, rows)
-            upsert(connection, sealed_passwords, passwords)
+            upsert(connection, sealed_passwords, beside.passwords_of(batch))
             give_up_others(connection, [c for c in batch if c.student_number not in before])
             reserve(connection, given)
-            upsert(connection, archive, copies)
-            insert_missing(
-                connection,
-                memberships,
-                [
-                    {"student_number": number, "group_dn": dn, "attribute": attribute}
-                    for number, named in (groups or {}).items()
-                    for dn, attribute in named
-                ],
-            )
+            upsert(connection, archive, beside.copies_of(batch))
+            insert_missing(connection, memberships, beside.memberships())
         return given_ids
 
     def conclude(self, results: Sequence[tuple[int, Change, str | None]]) -> None:
