@@ -384,10 +384,10 @@ def test_a_dash_writes_the_pdf_to_stdout_and_nothing_else(walk: Walk) -> None:
 
 @pytest.mark.parametrize(("out", "said"), [("letters.pdf", "letters.pdf"), ("-", "/var/tmp")])
 def test_a_full_disk_leaves_neither_file_nor_record(walk: Walk, out: str, said: str) -> None:
-    walk.synced(students(60))
+    walk.synced(students(120))
     folder = walk.workspace.folder
     (folder / "letters.pdf").write_text("the earlier one")
-    # No file may grow much beyond those that are there: too little for sixty letters.
+    # No file may grow much beyond those that are there: too little for so many letters.
     limit = max(file.stat().st_size for file in folder.iterdir()) // 512 + 60
     command = walk.workspace.command("letters", "--out", out)
     environment = walk.workspace.environment()

@@ -7,8 +7,6 @@ import json
 import logging
 import os
 import resource
-import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -26,7 +24,6 @@ from connector.log import redaction
 from connector.log import setup as log
 from connector.log.redaction import guard_secret, guarded_secret, scrub
 from connector.log.setup import configure
-from tests.support.processes import started
 
 
 @dataclass
@@ -190,28 +187,6 @@ def test_a_disk_that_was_full_tears_and_repeats_no_line(
     assert [json.loads(line)["event"] for line in file.read_text().splitlines()] == ["one", "four"]
     said = [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()]
     assert said == ["two", "three" * 5_000]
-
-
-@pytest.mark.parametrize("size", [10, 9_000, 70_000])
-def test_a_line_is_one_write_so_that_processes_may_share_the_file(
-    tmp_path: Path, size: int
-) -> None:
-    file = tmp_path / "scolpass.log"
-    script = (
-        "import sys, structlog\n"
-        "from pathlib import Path\n"
-        "from tests.unit.test_log import Rules\n"
-        "from connector.log.setup import configure\n"
-        "configure(Rules(file=Path(sys.argv[1])))\n"
-        "for _ in range(200):\n"
-        "    structlog.get_logger().info(sys.argv[2] * int(sys.argv[3]))\n"
-    )
-    writers = [
-        started([sys.executable, "-c", script, str(file), word, str(size)]) for word in "abc"
-    ]
-    assert [one.wait(timeout=60) for one in writers] == [0, 0, 0]
-    found = [json.loads(line)["event"] for line in file.read_text().splitlines()]
-    assert Counter(found) == {word * size: 200 for word in "abc"}
 
 
 def test_a_link_that_somebody_else_put_in_its_place_is_not_followed(
