@@ -13,7 +13,7 @@ from pathlib import Path
 from connector.edges.database.url import database_file
 from connector.errors import ConfigurationError
 from connector.settings.plain_files import kind_of, read_plain
-from connector.settings.sections import CsvSource, Settings
+from connector.settings.sections import FileSource, Settings
 
 LANGUAGES = ("fr", "en")
 TEXTS = ("letters", "mail", "charter")  # folders beside the configuration, with texts of one's own
@@ -43,7 +43,7 @@ def _mistakes(settings: Settings) -> Iterator[str]:
         if named:
             yield from _read(f"institution.{key}", settings.file.parent / named)
     yield from _folder("events.spool.path", settings.events.spool.path)
-    if isinstance(settings.source, CsvSource):
+    if isinstance(settings.source, FileSource):
         for name in sorted(glob.glob(settings.source.path)):  # noqa: PTH207 - absolute
             yield from _file("source.path", Path(name))
     database = database_file(settings.journal.url.get_secret_value())

@@ -12,7 +12,7 @@ from connector.core.identifiers import in_place_order
 from connector.core.model import Enrolment, Feed
 from connector.core.why import row_trouble
 from connector.edges.register import read_register
-from connector.settings.sections import CsvSource
+from connector.settings.sections import FileSource
 from connector.walk.newcomers import Newcomers
 
 
@@ -22,7 +22,7 @@ def source(case: Case) -> Findings:
     feed = read_register(source, today=case.moment.today, institution=institution)
     left_out = _newcomers(case, feed).left_out()
     good = [rows for number, rows in feed.students.items() if number not in left_out]
-    where = source.path if isinstance(source, CsvSource) else "the query"
+    where = source.path if isinstance(source, FileSource) else "the query"
     yield Finding(
         "source",
         f"{where}: read whole, {many(sum(map(len, good)), 'good row')} of "

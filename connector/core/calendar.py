@@ -21,6 +21,17 @@ def cutoff_of(year: int, lifecycle: Lifecycle) -> date:
     return date(year + 1, int(month), int(day))
 
 
+def is_cutoff(day: date, lifecycle: Lifecycle) -> bool:
+    """Whether some academic year has its cutoff on this day."""
+    return day == cutoff_of(day.year - 1, lifecycle)
+
+
+def ends_too_early(lifecycle: Lifecycle, institution: Institution) -> date | None:
+    """The last day of an academic year, if its cutoff would lie before it; else None."""
+    last = first_day(2027, institution) - ONE_DAY
+    return last if cutoff_of(2026, lifecycle) < last else None
+
+
 def year_of_cutoff(end: date, lifecycle: Lifecycle) -> int:
     """The academic year that an END in the directory stands for."""
     year = end.year - 1

@@ -13,7 +13,14 @@ from datetime import date, timedelta
 
 from connector.core import evidence
 from connector.core.account import CurrentState
-from connector.core.calendar import ONE_DAY, academic_year_of, cutoff_of, first_day, year_of_cutoff
+from connector.core.calendar import (
+    ONE_DAY,
+    academic_year_of,
+    cutoff_of,
+    first_day,
+    is_cutoff,
+    year_of_cutoff,
+)
 from connector.core.catalogue import EVIDENCE
 from connector.core.dates import shown
 from connector.core.feed import rows_of
@@ -425,7 +432,7 @@ def ending_of(facts: Facts, account: Account, rules: Rules) -> Ending | None:
     if start is None:
         return None
     eve = start - ONE_DAY
-    return Ending.CALENDAR if eve == cutoff_of(eve.year - 1, rules.lifecycle) else None
+    return Ending.CALENDAR if is_cutoff(eve, rules.lifecycle) else None
 
 
 def _ends_by(account: Account, day: date, rules: Rules) -> bool:

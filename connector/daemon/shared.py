@@ -13,7 +13,7 @@ from connector.core.rules import Institution
 from connector.edges.ldap.connection import BindRefused
 from connector.edges.register import marks, read_register
 from connector.inbox.events import Accepted
-from connector.settings.sections import CsvSource, SqlSource
+from connector.settings.sections import Source
 
 MOST_ARRIVALS = 20_000  # whose lag is measured
 
@@ -21,7 +21,7 @@ MOST_ARRIVALS = 20_000  # whose lag is measured
 class Register:
     """The register's feed, held in memory and read again only if it may have changed."""
 
-    def __init__(self, source: CsvSource | SqlSource, institution: Institution) -> None:
+    def __init__(self, source: Source, institution: Institution) -> None:
         self._source = source
         self._institution = institution
         self._read_as: object = None  # the files' marks and the day when they were read

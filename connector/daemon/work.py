@@ -27,7 +27,7 @@ from connector.inbox import events
 from connector.inbox.intake import Intake
 from connector.notify import incidents
 from connector.notify import operators as alerts
-from connector.settings.sections import CsvSource, Settings
+from connector.settings.sections import FileSource, Settings
 from connector.walk.context import Context, open_context
 from connector.web.metrics import Metrics
 
@@ -81,7 +81,7 @@ class Work:
         for lane in self.lanes:
             lane.start()
         folders: dict[Path, Callable[[], None]] = {settings.events.spool.path: spool.wake.set}
-        if isinstance(settings.source, CsvSource):
+        if isinstance(settings.source, FileSource):
             folders[Path(settings.source.path).parent] = whole_lane.register_moved
         self._start("watch", lambda: watch_folders(folders, self._stop))
         url = settings.amqp_url()

@@ -22,7 +22,7 @@ from pydantic import (
 from connector.core.enrolment import FIELDS
 from connector.errors import ConfigurationError
 from connector.settings.plain_files import read_plain
-from connector.settings.sections import Settings
+from connector.settings.sections import Settings, Source
 from connector.settings.values import Loading, loading
 
 PREFIX = "SCOLPASS_"
@@ -153,6 +153,8 @@ def _from_text(text: str, kind: object) -> object:
     return text
 
 
+# The kinds of a source, which pydantic names in the place of a mistake.
+_KINDS = [get_args(one.model_fields["kind"].annotation)[0] for one in get_args(Source)]
 _PLAIN = {
     "missing": "expected a value, and there is none",
     "model_type": "expected a table",
@@ -173,12 +175,12 @@ def _explain(found: Mapping[str, Any], file: Path, names: Mapping[tuple[str, ...
     """One mistake as ``where: key: what was expected``; never with the value."""
     path = [part for part in found["loc"] if isinstance(part, str)]
     items = [part + 1 for part in found["loc"] if isinstance(part, int)]
-    if path[:2] in (["source", "csv"], ["source", "sql"]):
+    if path[:1] == ["source"] and path[1:2] and path[1] in _KINDS:
         del path[1]  # pydantic's mark of the chosen model, no key of ours
     kind, message = found["type"], str(found["msg"])
     if kind.startswith("union_tag"):
         path.append("kind")
-        message = 'expected "csv" or "sql"'
+        message = "expected " + " or ".join(f'"{kind}"' for kind in _KINDS)
     elif kind == "extra_forbidden":
         siblings = {p[len(path) - 1] for p, _ in _keys_of(Settings) if _is_sibling(p, path)}
         near = difflib.get_close_matches(path[-1], siblings, n=1)

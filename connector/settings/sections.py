@@ -22,6 +22,8 @@ from pydantic import (
     IPvAnyNetwork,
     PrivateAttr,
     SecretStr,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import (
@@ -31,6 +33,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from connector.core.calendar import ends_too_early
 from connector.core.peers import LOOPBACK, spelled
 from connector.core.rules import (
     Activation,
@@ -85,11 +88,16 @@ class _Source(Section):
     columns: Columns = Field(default_factory=dict)
 
 
-class CsvSource(_Source):
+class FileSource(_Source):
     """The register as a file, or several that a glob finds."""
 
-    kind: Literal["csv"]
     path: Annotated[str, AfterValidator(checked_pattern)]  # absolute; a glob is allowed
+
+
+class CsvSource(FileSource):
+    """A file of lines and cells."""
+
+    kind: Literal["csv"]
     encoding: Annotated[str, AfterValidator(checked_encoding)] = "utf-8"  # a BOM is for the reader
     delimiter: Annotated[str, AfterValidator(checked_delimiter)] = ";"
 
@@ -282,6 +290,9 @@ class Alerts(Section):
     webhook_url_file: OptionalFile = Field(default=Path("alerts.url"))
 
 
+Source = CsvSource | SqlSource  # told apart by their kind
+
+
 class Settings(BaseSettings):
     """The whole configuration, frozen. It holds no secret but URLs, which print as asterisks."""
 
@@ -290,7 +301,7 @@ class Settings(BaseSettings):
     )
 
     institution: Institution
-    source: Annotated[CsvSource | SqlSource, Field(discriminator="kind")]
+    source: Annotated[Source, Field(discriminator="kind")]
     directory: Directory
     identifiers: Identifiers = Field(default_factory=Identifiers)
     password: Password
@@ -306,6 +317,19 @@ class Settings(BaseSettings):
     http: Http = Field(default_factory=Http)
     mail: Mail = Field(default_factory=Mail)
     alerts: Alerts = Field(default_factory=Alerts)
+
+    @field_validator("lifecycle")
+    @classmethod
+    def _a_year_counts_to_its_end(cls, lifecycle: Lifecycle, info: ValidationInfo) -> Lifecycle:
+        institution = info.data.get("institution")
+        if isinstance(institution, Institution) and (
+            last := ends_too_early(lifecycle, institution)
+        ):
+            raise ValueError(
+                f"cutoff: expected {last:%m-%d} or a later day of that calendar year, as an "
+                "academic year lasts until then (institution.academic_year_start)"
+            )
+        return lifecycle
 
     _file: Path = PrivateAttr(default=Path())
     _warnings: tuple[str, ...] = PrivateAttr(default=())

@@ -94,10 +94,10 @@ def test_a_short_file_has_the_defaults_of_the_example(tmp_path: Path) -> None:
 
 
 def test_the_rules_are_the_sections_of_the_file(tmp_path: Path) -> None:
-    settings = load_settings(write(tmp_path, SHORT + '[lifecycle]\ncutoff = "06-30"\n'), {})
+    settings = load_settings(write(tmp_path, SHORT + '[lifecycle]\ncutoff = "10-31"\n'), {})
     assert isinstance(settings.rules, Rules)
     assert settings.rules is settings.rules
-    assert settings.rules.lifecycle.cutoff == "06-30"
+    assert settings.rules.lifecycle.cutoff == "10-31"
     assert settings.rules.people_dn == "ou=people,dc=umontpellier,dc=fr"
 
 
@@ -436,6 +436,8 @@ def with_key(table: str, line: str) -> str:
         ("identifiers", 'uid = "x"', "uid: expected a template"),
         ("password.provisional", 'length = "six"', "length: expected a whole number"),
         ("password.provisional", "length = 3", "length: expected greater than or equal to 4"),
+        ("lifecycle", 'cutoff = "01-31"', "cutoff: expected 08-31 or a later day"),
+        ("lifecycle", 'cutoff = "08-30"', "cutoff: expected 08-31 or a later day"),
         ("journal", 'url = "journal.db"', "url: expected a SQLAlchemy URL"),
         ("keys", 'file = ""', "file: expected a path"),
         ("daemon", "sync_every = 60", "sync_every: expected a duration"),

@@ -18,11 +18,10 @@ from datetime import date
 from connector.core.feed import Row, assemble
 from connector.core.model import Feed
 from connector.core.rules import Institution
-from connector.edges.register.columns import Source
 from connector.edges.register.files import csv_rows, marks
 from connector.edges.register.sought import Sought
 from connector.edges.register.sql import SQL, sql_rows
-from connector.settings.sections import CsvSource
+from connector.settings.sections import CsvSource, Source
 
 __all__ = ["SQL", "Source", "marks", "read_register", "read_rows", "read_students"]
 

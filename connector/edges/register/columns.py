@@ -13,9 +13,7 @@ from connector.core.feed import Row
 from connector.core.model import Rejection
 from connector.core.rules import Institution
 from connector.edges.register.refusal import refused
-from connector.settings.sections import CsvSource, SqlSource
-
-Source = CsvSource | SqlSource
+from connector.settings.sections import Source
 
 
 class Columns:

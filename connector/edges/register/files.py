@@ -17,12 +17,12 @@ from connector.core.counting import many
 from connector.core.enrolment import clean
 from connector.core.feed import Row
 from connector.core.rules import Institution
-from connector.edges.register.columns import Columns, Source
+from connector.edges.register.columns import Columns
 from connector.edges.register.records import Records
 from connector.edges.register.refusal import EXPORT_AGAIN, refused
 from connector.edges.register.sought import Sought
 from connector.errors import FeedRefused
-from connector.settings.sections import CsvSource
+from connector.settings.sections import CsvSource, FileSource, Source
 
 _BLOCK = 1 << 20  # octets read at once to judge an encoding
 
@@ -58,7 +58,7 @@ class _Mark(NamedTuple):
 
 def marks(source: Source) -> tuple[object, ...] | None:
     """What tells that the register's files were written anew; None: only reading can tell."""
-    if not isinstance(source, CsvSource):
+    if not isinstance(source, FileSource):
         return None
     try:
         return tuple((path, _Mark.of(Path(path).stat())) for path in _paths(source.path))
