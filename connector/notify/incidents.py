@@ -88,7 +88,7 @@ def guessing(tried: int, inactive: int) -> Incident:
     return Incident(
         "guessing",
         f"somebody may be guessing passwords: sign-ins failed at {many(tried, 'account')} within a "
-        f"day, {inactive:,} of all are inactive",
+        f"day; {many(inactive, 'account')} in all not activated",
         "the log's lines `sign-in refused` name the addresses they came from: shut those out, or "
         "lower activation.throttle; `scolpass check` says what guessing could open",
     )

@@ -248,7 +248,7 @@ def test_offers_go_with_the_password_that_they_came_with(
 ) -> None:
     portal = open_portal()
     a_finder(portal, walk, walk.password(NUMBER))
-    offered = "SELECT count(*) FROM evidence_items WHERE field LIKE 'offered%'"
+    offered = "SELECT count(*) FROM gifts WHERE field LIKE 'offered%'"
     assert sql(portal, offered) == [2]
     take(walk, end)
     assert sql(portal, offered) == [0]

@@ -181,7 +181,7 @@ def test_people_hear_of_one_guess_at_each_of_many_accounts(walk: Walk) -> None:
             assert incident_after(5)
             text = context.journal.incidents()["guessing"]
             assert "5 accounts" in text
-            assert "6 are inactive" in text
+            assert "6 accounts in all not activated" in text
             assert "activation.throttle" in text
             assert incident_after(0)
             context.moment = type(context.moment)(

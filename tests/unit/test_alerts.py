@@ -651,7 +651,8 @@ def test_the_other_incidents_say_what_to_type() -> None:
     assert "`systemctl reload scolpass`" in reload.cure
     guessing = incidents.guessing(160, 15_000)
     assert (
-        "sign-ins failed at 160 accounts within a day, 15,000 of all are inactive" in guessing.what
+        "sign-ins failed at 160 accounts within a day; 15,000 accounts in all not activated"
+        in guessing.what
     )
     assert "activation.throttle" in guessing.cure
     assert incidents.broker(Transient("away")).key == "broker"
