@@ -42,10 +42,11 @@ def why(facts: Facts, decision: Decision, rules: Rules, today: date) -> str:
         sentence += "; its password was deleted: it takes a reissue to have one"
     elif facts.provisional_stands:
         sentence += "; a password was added beside the provisional one: it takes a reissue"
-    elif state in IN_USE and account.must_change and facts.sealed is None:
-        sentence += "; another tool requires the password to be changed (pwdReset)"
     elif state is not State.EXPIRED and account.must_change and facts.sealed is None:
-        sentence += "; nobody knows its provisional password: it takes a reissue to have one"
+        if state in IN_USE and not account.is_under(rules.provisional.policy_dn):
+            sentence += "; another tool requires the password to be changed (pwdReset)"
+        else:
+            sentence += "; nobody knows its provisional password: it takes a reissue to have one"
     sentence += undone
     if decision.state is not state and decision.state is not None:
         sentence += f"; the next sync makes it {decision.state.value}"

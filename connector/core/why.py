@@ -329,7 +329,8 @@ def _first_only(seen: Seen, facts: Facts, account: Account, rules: Rules) -> _Pa
     end = account.closes_at
     until = _last_day(end, rules) if end is not None else None
     if account.current.state in IN_USE:
-        if facts.sealed is None:
+        ours = account.is_under(rules.provisional.policy_dn)  # also with the journal lost
+        if facts.sealed is None and not ours:
             return Reason.RESET_BY_OTHERS, {}
         last = seen.last.get(Action.REISSUE)
         return Reason.REISSUED, {"at": last.at if last else None, "until": until}
