@@ -82,10 +82,13 @@ def templates(case: Case) -> Findings:
     if not wrong:
         languages = " and ".join(mails.LANGUAGES)
         yield Finding("mail", f"all {len(mails.KINDS)} templates can be filled in, {languages}")
+    said: set[str] = set()  # what is wrong in each language is said once
     for language in letter_text.languages(settings, shipped):
         try:
             letter_text.trial(settings, shipped, language)
         except ScolpassError as error:
-            yield failed("letters", error, status=1)
+            if error.message not in said:
+                yield failed("letters", error, status=1)
+            said.add(error.message)
         else:
             yield Finding("letters", f"the letter in {language!r} prints")

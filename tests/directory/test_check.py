@@ -490,6 +490,13 @@ def test_a_refused_password_is_tried_once(ready: Workspace) -> None:
     assert len(seen[ready.directory.service_dn]["pwdFailureTime"]) == 1
 
 
+def test_what_keeps_letters_of_every_language_from_printing_is_said_once(
+    ready: Workspace,
+) -> None:
+    ready.configure({"http": {"public_url": ""}})
+    only(troubles(ready, 1), "letters", "http.public_url is empty")
+
+
 def test_backup_mails_that_nobody_can_prove_are_said(ready: Workspace) -> None:
     ready.configure({"activation": {"verify_backup_mail": True}, "http": {"public_url": ""}})
     only(troubles(ready, 2), "configuration", "http.public_url is empty")
