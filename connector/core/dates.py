@@ -1,4 +1,4 @@
-"""Days and times as people read them: one format, in the institution's time zone."""
+"""Days, times and academic years as people read them: days and times in the institution's zone."""
 
 from __future__ import annotations
 
@@ -16,3 +16,8 @@ def shown(value: date | datetime, zone: ZoneInfo | None = None) -> str:
         local = value if zone is None else value.astimezone(zone)
         return f"{local:%d/%m/%Y %H:%M}"
     return f"{value:%d/%m/%Y}"
+
+
+def year_shown(year: int) -> str:
+    """``2026/2027`` for the academic year that begins in 2026."""
+    return f"{year}/{year + 1}"

@@ -79,7 +79,7 @@ class Redirection:
     copy: str | None  # the local mailbox, which keeps a copy; None: none is kept
 
 
-Gift: TypeAlias = str | Redirection | Remove
+GivenValue: TypeAlias = str | Redirection | Remove
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Desired:
     last_day: date | Leave = LEFT  # on which a password opens it
     provisional_policy: bool | Leave = LEFT  # on, or off
     draws_password: bool = False  # a new provisional password, which has to be changed
-    given: Mapping[Given, Gift] = field(default_factory=dict)
+    given: Mapping[Given, GivenValue] = field(default_factory=dict)
     wrote: frozenset[str] = frozenset()  # in its dialect's words: what of it is scolpass's
 
     @property
@@ -146,7 +146,7 @@ def _desired(
     row: Enrolment | None,
     uid: str | Leave,
     address: Address | Leave,
-    given: Mapping[Given, Gift],
+    given: Mapping[Given, GivenValue],
 ) -> Desired:
     """What is decided, with identity, identifiers and what the student gave.
 
@@ -206,13 +206,13 @@ def identity_row(facts: Facts) -> Enrolment | None:
 
 def _given(
     facts: Facts, account: Account | None, decision: Decision, mailbox: Callable[[], str]
-) -> tuple[dict[Given, Gift], tuple[Given, ...]]:
+) -> tuple[dict[Given, GivenValue], tuple[Given, ...]]:
     """What the student gave and what is not yet written; what of it this settles.
 
     It is written as it comes, and again where the entry is made again; what waits for an account
     in use, while it is in use.
     """
-    given: dict[Given, Gift] = {}
+    given: dict[Given, GivenValue] = {}
     if decision.shared_person or decision.state is State.EXPIRED:
         return given, ()
     if account is not None and decision.forgets:
@@ -226,12 +226,12 @@ def _given(
         name = Given(item.field)
         if GIVEN[name].needs_use and (decision.state not in IN_USE or account is None):
             continue
-        given[name] = _gift(name, item, mailbox)
+        given[name] = _given_value(name, item, mailbox)
         settled.append(name)
     return given, tuple(settled)
 
 
-def _gift(name: Given, item: EvidenceItem, mailbox: Callable[[], str]) -> Gift:
+def _given_value(name: Given, item: EvidenceItem, mailbox: Callable[[], str]) -> GivenValue:
     """What is to stand of one thing given; an empty address takes a redirection back."""
     if name is not Given.FORWARDING:
         return item.value

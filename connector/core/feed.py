@@ -11,6 +11,7 @@ from datetime import date
 from fractions import Fraction
 from typing import NamedTuple
 
+from connector.core.dates import year_shown
 from connector.core.enrolment import FIELDS, IDENTITY
 from connector.core.model import Enrolment, Feed, Rejection, Status, Student
 from connector.core.newcomers import damaged
@@ -127,7 +128,7 @@ def _contradictions(number: str, placed: Iterable[tuple[str, Enrolment]]) -> tup
             ranked = sorted(statuses, key=lambda one: (-PRECEDENCE[one[0]], one[1]))
             named = " and ".join(f"{status.value} in {file}" for status, file in ranked)
             codes = " ".join(code for code in (step, component) if code)
-            enrolled = f"{year}/{year + 1} {codes}".rstrip()
+            enrolled = f"{year_shown(year)} {codes}".rstrip()
             notices.append(
                 f"{number}: two rows contradict each other on {enrolled}: {named}; "
                 f"{ranked[0][0].value} is taken"

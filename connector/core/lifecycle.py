@@ -22,7 +22,7 @@ from connector.core.calendar import (
     year_of_cutoff,
 )
 from connector.core.catalogue import EVIDENCE
-from connector.core.dates import shown
+from connector.core.dates import shown, year_shown
 from connector.core.feed import rows_of
 from connector.core.generalized_time import end_of_day, instant
 from connector.core.model import (
@@ -140,7 +140,7 @@ def _without_entry(
         reason = "the cutoff has passed" if counts else "no enrolment counts"
         return replace(base, end=None, reason=f"no entry, and none is due: {reason}")
     assert base.year is not None
-    reason = f"enrolled in {_named(base.year)}"
+    reason = f"enrolled in {year_shown(base.year)}"
     if facts.known is not None:
         reason += "; " + (
             "the entry was deleted by hand"
@@ -192,8 +192,8 @@ def _live(facts: Facts, account: Account, rules: Rules, today: date, base: Decis
         action=row.action,
         start=starts[row.start],
         reason=row.reason.format(
-            enrolled=f"enrolled in {_named(base.year)}",
-            finished=f"the academic year {_named(base.year)} is over",
+            enrolled=f"enrolled in {year_shown(base.year)}",
+            finished=f"the academic year {year_shown(base.year)} is over",
             why=asked or "it was when it was adopted",
             resumed=f": {asked}" if asked else "",
         ),
@@ -319,9 +319,8 @@ def _with_old_password(
         last_day = _earlier(facts.sealed.last_day, decision.end)
         return replace(decision, last_day=last_day, policy=True)
     if policed and _ends_by(account, decision.end, rules):
-        return replace(
-            decision, last_day=None
-        )  # the journal does not know the password: its last day stays
+        # The journal does not know the password: its last day stays.
+        return replace(decision, last_day=None)
     return replace(decision, last_day=decision.end)
 
 
@@ -444,10 +443,6 @@ def _ends_by(account: Account, day: date, rules: Rules) -> bool:
 def _earlier(one: date | None, other: date | None) -> date | None:
     days = [day for day in (one, other) if day is not None]
     return min(days, default=None)
-
-
-def _named(year: int) -> str:
-    return f"{year}/{year + 1}"
 
 
 def _shown(day: date | None) -> str:

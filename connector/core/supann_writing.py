@@ -24,7 +24,7 @@ from connector.core.desired import (
     Address,
     Desired,
     Enrolled,
-    Gift,
+    GivenValue,
     Identity,
     Leave,
     Redirection,
@@ -111,9 +111,9 @@ def whole_of(
     if desired.provisional_policy is not LEFT:
         policy = (rules.provisional.policy_dn,) if desired.provisional_policy else ()
         whole["pwdPolicySubentry"] = policy
-    for name, gift in desired.given.items():
+    for name, value in desired.given.items():
         if name is not Given.BACKUP_MAIL:
-            whole |= dict.fromkeys(GIVEN[name].writes, _gift_values(gift))
+            whole |= dict.fromkeys(GIVEN[name].writes, _values_of(value))
     return whole, notices
 
 
@@ -189,13 +189,13 @@ def _former(new: str, account: Account) -> Difference:
     return shared
 
 
-def _gift_values(gift: Gift) -> Values:
+def _values_of(given: GivenValue) -> Values:
     """What is given as the values of an attribute of ours alone."""
-    if isinstance(gift, Remove):
+    if isinstance(given, Remove):
         return ()
-    if isinstance(gift, Redirection):
-        return (gift.to,) if gift.copy is None else (gift.to, gift.copy)
-    return (gift,)
+    if isinstance(given, Redirection):
+        return (given.to,) if given.copy is None else (given.to, given.copy)
+    return (given,)
 
 
 # --- what the register wants --------------------------------------------------------------------

@@ -14,6 +14,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from connector.core.calendar import cutoff_of
+from connector.core.dates import year_shown
 from connector.core.dn import is_below
 from connector.core.door import Answer, Marks, Policy, Shut, shut
 from connector.core.lifecycle import ending_of, is_suspended, matched_again
@@ -367,7 +368,7 @@ def _without_entry(seen: Seen, facts: Facts, rules: Rules) -> _Pair:
         return Reason.NOT_IN_REGISTER, {}
     counting = [row.academic_year for row in rows if row.status.counts]
     latest = max(counting or (row.academic_year for row in rows))
-    year = f"{latest}/{latest + 1}"
+    year = year_shown(latest)
     if counting:
         return Reason.YEAR_OVER, {"year": year, "day": cutoff_of(latest, rules.lifecycle)}
     statuses = {row.status for row in rows if row.academic_year == latest}

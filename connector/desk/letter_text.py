@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from connector.core.characters import seen
+from connector.core.dates import year_shown
 from connector.core.feed import identity, rows_of
 from connector.core.letter_words import address_lines, grouped, known
 from connector.core.lifecycle import decide
@@ -37,7 +38,7 @@ def letter(facts: Facts, rules: Rules, today: date) -> dict[str, Any]:
     names = (civility, known(who.first_name), who.usual_name or who.family_name)
     address = address_lines(who.postal_address)
     data: dict[str, Any] = {
-        "academic_year": f"{year}/{year + 1}" if year else "",
+        "academic_year": year_shown(year) if year else "",
         "civility": civility,
         "birth_name": who.family_name,
         "usual_name": who.usual_name if who.usual_name != who.family_name else "",

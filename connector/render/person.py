@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from connector.core.dates import shown
+from connector.core.dates import shown, year_shown
 from connector.core.feed import identity
 from connector.core.model import CurrentState, Enrolment, State
 from connector.core.reasons import Reason
@@ -131,7 +131,7 @@ def show_found(console: Console, found: Sequence[Found]) -> None:
             one.student_number,
             f"{one.family_name}{usual} {one.first_name}",
             shown(one.birth_date),
-            f"{one.component or ''} {one.academic_year}/{one.academic_year + 1}".strip(),
+            f"{one.component or ''} {year_shown(one.academic_year)}".strip(),
             one.mail or "no account",
             one.state.value if one.state else "",
         )
@@ -243,7 +243,7 @@ def _lines(seen: AccountView, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
     for name, at in seen.evidence.items():
         yield "evidence", f"{name}{f', {shown(at, zone)}' if at else ''}"
     for row in sorted(seen.rows, key=lambda row: row.key, reverse=True):
-        year = f"{row.academic_year}/{row.academic_year + 1}"
+        year = year_shown(row.academic_year)
         name = " ".join(part for part in (row.step_code, row.step_name) if part)
         yield "enrolment", f"{year} {row.status.value} {name}"
     if not seen.rows and seen.number:
@@ -357,8 +357,7 @@ def _register_steps(one: Resynced) -> Iterator[tuple[str, str]]:
     facts, feed = one.facts, one.prepared.feed
     present = feed.students.get(facts.number, ())
     rows = "; ".join(
-        f"{r.academic_year}/{r.academic_year + 1} {r.step_code or '-'} {r.status.value}"
-        for r in present
+        f"{year_shown(r.academic_year)} {r.step_code or '-'} {r.status.value}" for r in present
     )
     remembered = [row for row in one.now.rows if row not in present]
     kept = f"; remembered beside it: {len(remembered)}" if remembered else ""
