@@ -133,7 +133,7 @@ def shared_of(desired: Desired, account: Account | None) -> Difference:
     if isinstance(backup_mail, str):
         shared |= desired_backup_mail(account, backup_mail)
     elif backup_mail is not None and account is not None:
-        shared |= without_backup_mail(account)
+        shared |= desired_backup_mail(account, None)
     if account is not None and isinstance(desired.address, Address) and desired.address.renames:
         shared |= _former(desired.address.value, account)
     return shared
@@ -357,27 +357,21 @@ def desired_classes(account: Account | None, wanted: Sequence[str]) -> tuple[Val
 # --- what the student gave ------------------------------------------------------------------------
 
 
-def desired_backup_mail(account: Account | None, address: str) -> dict[str, tuple[Values, Values]]:
-    """The backup mail, as (current, wanted): the labelled value, and the plain one that was it."""
+def desired_backup_mail(account: Account | None, address: str | None) -> Difference:
+    """The backup mail, as (current, wanted): the labelled value, and the plain one that was it.
+
+    None takes it out; other private addresses stay.
+    """
+    wanted = () if address is None else (address,)
     labelled: Values = ()
     plain: Values = ()
     if account is not None:
         labelled = tuple(
             v for v in account.values("supannMailPrive") if v.upper().startswith(BACKUP_LABEL)
         )
-        former = {mail.lower() for mail in (*account.backup_mails, address)}
+        former = {mail.lower() for mail in (*account.backup_mails, *wanted)}
         plain = tuple(v for v in account.values("supannMailPerso") if v.lower() in former)
     return {
-        "supannMailPrive": (labelled, (BACKUP_LABEL + address,)),
-        "supannMailPerso": (plain, (address,)),
+        "supannMailPrive": (labelled, tuple(BACKUP_LABEL + one for one in wanted)),
+        "supannMailPerso": (plain, wanted),
     }
-
-
-def without_backup_mail(account: Account) -> dict[str, tuple[Values, Values]]:
-    """The backup mail taken out, as (current, wanted); other private addresses stay."""
-    labelled = tuple(
-        v for v in account.values("supannMailPrive") if v.upper().startswith(BACKUP_LABEL)
-    )
-    former = {mail.lower() for mail in account.backup_mails}
-    plain = tuple(v for v in account.values("supannMailPerso") if v.lower() in former)
-    return {"supannMailPrive": (labelled, ()), "supannMailPerso": (plain, ())}

@@ -10,7 +10,7 @@ from connector.core.feed import rows_of
 from connector.core.model import Enrolment, Facts, Feed, Known, Override, Plan, Student
 from connector.walk.context import Context
 
-NO_OVERRIDE = Override()
+_NO_OVERRIDE = Override()
 
 
 def rows_digest(rows: Sequence[Enrolment]) -> str:
@@ -64,7 +64,7 @@ class Rows:
 
     def override(self, number: str) -> Override:
         """What an admin decided on one account."""
-        return self.overrides.get(number, NO_OVERRIDE)
+        return self.overrides.get(number, _NO_OVERRIDE)
 
     def is_news(self, number: str) -> bool:
         """Whether register or admin say something that was not known before."""

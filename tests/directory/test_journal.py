@@ -35,6 +35,7 @@ from connector.errors import ConfigurationError, JournalUntrusted
 from tests.support import postgres as support
 from tests.support.concurrency import in_parallel
 from tests.support.desk import forget
+from tests.support.opening import opened_by_a_process
 
 AT = datetime(2026, 10, 1, 3, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -170,17 +171,7 @@ def test_many_processes_open_a_new_journal_at_once_again_and_again(tmp_path: Pat
     with spawn.Pool(8) as pool:
         for one in range(8):
             url = f"sqlite:///{tmp_path / str(one)}.db"
-            assert pool.map(_opened_by_a_process, [url] * 8, chunksize=1) == [""] * 8
-
-
-def _opened_by_a_process(url: str) -> str:
-    """What was wrong with opening a journal; "": nothing."""
-    try:
-        with closing(open_journal(url)) as journal:
-            journal.begin_run("sync", "a test", "", scope=None, at=AT)
-    except JournalUntrusted as error:
-        return str(error)
-    return ""
+            assert pool.map(opened_by_a_process, [url] * 8, chunksize=1) == [""] * 8
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -64,6 +64,14 @@ DAMAGES: dict[str, str | int] = {
 }
 
 
+def every_damage(walk: Walk, kinds: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """New accounts, one for each kind and damage: by number, which of these is to come."""
+    rows = students(len(kinds) * len(DAMAGES))
+    walk.synced(rows)
+    numbers = (str(row["student_number"]) for row in rows)
+    return dict(zip(numbers, ((k, d) for k in kinds for d in DAMAGES), strict=True))
+
+
 def lets_in(walk: Walk, dn: str, password: str) -> bool:
     """Whether the directory opens an entry to its owner: the bind, and a look at the entry."""
     try:
@@ -75,11 +83,8 @@ def lets_in(walk: Walk, dn: str, password: str) -> bool:
 
 def test_the_verdict_is_what_slapd_answers_whoever_did_what_to_the_entry(walk: Walk) -> None:
     kinds = ("waits", "half", "active")
-    rows = students(len(kinds) * len(DAMAGES))
-    numbers = [str(row["student_number"]) for row in rows]
-    cells = dict(zip(numbers, ((k, d) for k in kinds for d in DAMAGES), strict=True))
-    walk.synced(rows)
-    password = {number: walk.password(number) for number in numbers}
+    cells = every_damage(walk, kinds)
+    password = {number: walk.password(number) for number in cells}
     for number, (kind, _) in cells.items():
         if kind == "half":
             change_password(walk, number)
@@ -93,7 +98,7 @@ def test_the_verdict_is_what_slapd_answers_whoever_did_what_to_the_entry(walk: W
         elif todo:
             change(walk, number, todo)
     people = walk.people()
-    shown = looked_at(walk, *numbers)
+    shown = looked_at(walk, *cells)
     said, real = {}, {}
     for number, cell in cells.items():
         said[cell] = shown[number].sign_in.possible
@@ -126,10 +131,7 @@ def follow(walk: Walk, number: str, cure: str) -> bool:
 def test_what_is_said_to_help_does_help_whoever_did_what_to_the_entry(walk: Walk) -> None:
     """Each cure that somebody at the desk can follow leaves another verdict, or none to mend."""
     kinds = ("waits", "active", "staff")
-    rows = students(len(kinds) * len(DAMAGES))
-    numbers = [str(row["student_number"]) for row in rows]
-    cells = dict(zip(numbers, ((k, d) for k in kinds for d in DAMAGES), strict=True))
-    walk.synced(rows)
+    cells = every_damage(walk, kinds)
     activate(walk, *(number for number, (kind, _) in cells.items() if kind == "active"))
     for number, (kind, damage) in cells.items():
         todo = DAMAGES[damage]
@@ -139,12 +141,12 @@ def test_what_is_said_to_help_does_help_whoever_did_what_to_the_entry(walk: Walk
             change(walk, number, todo)
         if kind == "staff":  # whom scolpass keeps its hands off
             change(walk, number, "add: supannEmpId\nsupannEmpId: E1")
-    before, followed = looked_at(walk, *numbers), set()
+    before, followed = looked_at(walk, *cells), set()
     for number, cell in cells.items():
         if cell[0] != "staff" or "delete " in before[number].sign_in.said(_rules(walk))[0].cure:
             cure = before[number].sign_in.said(_rules(walk))[0].cure
             followed |= {number} if follow(walk, number, cure) else set()
-    after = looked_at(walk, *numbers)
+    after = looked_at(walk, *cells)
     same = {
         cells[n]
         for n in followed

@@ -30,6 +30,7 @@ from connector.edges.journal import Tables, open_journal, tables_at
 from connector.edges.journal.tables import HEAD, as_made
 from connector.errors import JournalUntrusted
 from tests.support.concurrency import in_parallel
+from tests.support.opening import opened_by_a_process
 
 AT = datetime(2026, 9, 1, 3, 0, tzinfo=UTC)
 ADDRESS = "lea.martin@etu.umontpellier.fr"
@@ -272,18 +273,8 @@ def test_many_open_an_old_journal_at_once_and_it_is_upgraded_once(old: Old, tmp_
 @pytest.mark.parametrize("old", ["1_sqlite", "2_postgresql"], indirect=True)
 def test_many_processes_open_an_old_journal_at_once(old: Old) -> None:
     with multiprocessing.get_context("spawn").Pool(4) as pool:
-        assert pool.map(_opened_by_a_process, [old.url] * 8, chunksize=1) == [""] * 8
+        assert pool.map(opened_by_a_process, [old.url] * 8, chunksize=1) == [""] * 8
     assert_current(old.url)
-
-
-def _opened_by_a_process(url: str) -> str:
-    """What was wrong with opening a journal; "": nothing."""
-    try:
-        with closing(open_journal(url)) as journal:
-            journal.begin_run("sync", "a test", "", scope=None, at=AT)
-    except JournalUntrusted as error:
-        return str(error)
-    return ""
 
 
 @pytest.mark.parametrize(
