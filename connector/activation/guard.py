@@ -80,7 +80,7 @@ class Guard:
         Args:
             journal: shared by all hosts.
             throttle: the limits.
-            character: what the journal keeps in place of a typed identifier, which may be a
+            sign: what the journal keeps in place of a typed identifier, which may be a
                 password typed into the wrong field.
             longest: how long an attempt may take; after that it counts as dead.
         """

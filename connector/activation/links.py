@@ -170,9 +170,8 @@ def reset(portal: Portal, text: str, new: str, again: str) -> None:
             raise LinkOver("the link was used a moment ago", "Ask for another one.")
         try:
             drawn = _reissue(portal, link.number)
-            portal.journal.vouch(
-                link.number, link.mark
-            )  # the same person holds the account as before
+            # The same person holds the account as before.
+            portal.journal.vouch(link.number, link.mark)
             with guarded_secret(password):
                 student.change_password(directory, account.dn, drawn, password)
         except OldPasswordRefused as error:

@@ -82,9 +82,7 @@ class Attribute:
     shared: bool = False  # holds other people's values too: changed value by value
     optional: bool = False  # removed when the register's column is empty, if scolpass wrote it
     spends: bool = True  # False: a student's own event may write it without spending a budget
-    proves: bool = (
-        False  # tells an entry that scolpass added from one that somebody else made there
-    )
+    proves: bool = False  # tells an entry that scolpass added from somebody else's at its place
     telling: bool = False  # others know the student by it: no password may hold it
     ours: str = ""  # the values that are scolpass's, as a regular expression
     below: str = ""  # its supertype among the rows, whose access rule holds for it, too

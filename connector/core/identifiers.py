@@ -23,9 +23,8 @@ class Taken:
     """Identifiers that nobody else may be given; complete once all entries have been read."""
 
     addresses: set[str] = field(default_factory=set)  # in the directory, in lower case
-    uids: dict[str, str] = field(
-        default_factory=dict
-    )  # uid in the directory, in lower case, to its DN
+    # uid in the directory, in lower case, to its DN
+    uids: dict[str, str] = field(default_factory=dict)
     reserved: dict[str, str] = field(default_factory=dict)  # uid or address to student number
     managed: dict[str, str] = field(default_factory=dict)  # DN to the student known to own it
     # ... and what events give to whoever is given an identifier: by it, in lower case

@@ -360,9 +360,8 @@ class Plan:
     counts: Mapping[str, int]
     memory: Mapping[str, Known]  # by number: what to remember though nothing is written
     unsealed: frozenset[str]  # numbers whose sealed password no longer opens anything
-    given: Mapping[
-        str, tuple[str, ...]
-    ]  # by number: evidence items that stand in the entry already
+    # By number: evidence items that stand in the entry already.
+    given: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)

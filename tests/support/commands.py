@@ -165,9 +165,8 @@ def _received(link: socket.socket, size: int) -> Iterator[bytes]:
 
 def _tell_how_it_ends(link: socket.socket, command: int) -> NoReturn:
     ends = os.pidfd_open(command)
-    if (
-        link.fileno() in select.select([link.fileno(), ends], [], [])[0]
-    ):  # whoever asked has given up
+    if link.fileno() in select.select([link.fileno(), ends], [], [])[0]:
+        # Whoever asked has given up.
         os.kill(command, signal.SIGKILL)
     _, status = os.waitpid(command, 0)
     with suppress(BrokenPipeError):

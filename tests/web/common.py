@@ -42,7 +42,7 @@ wait_until = partial(waiting.wait_until, seconds=10)
 
 
 class Daemon:
-    """What the web edge asks for: the real intake, and characters that a test sets."""
+    """What the web edge asks for: the real intake, and signs of life that a test sets."""
 
     def __init__(self, intake: Intake) -> None:
         self.intake = intake
