@@ -81,8 +81,9 @@ def secrets(case: Case) -> Findings:
     yield from _secret(keys.file, lambda: _sealing_keys(case))
     if events.webhook.secrets_file is not None:
         yield from _secret(events.webhook.secrets_file, Keyring(settings.webhook_secrets).keys)
-    if events.amqp.url_file is not None:
-        yield from _secret(events.amqp.url_file, settings.amqp_url)
+    for broker in events.brokers:
+        if broker.url_file is not None:
+            yield from _secret(broker.url_file, broker.url)
     if settings.alerts.webhook_url_file is not None:
         yield from _secret(settings.alerts.webhook_url_file, settings.alerts_webhook)
     yield from _secret(settings.mail.password_file, settings.mail.password)

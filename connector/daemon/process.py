@@ -25,7 +25,7 @@ from connector.daemon.work import Means, Work, end_now
 from connector.edges import systemd
 from connector.edges.database.url import database_file
 from connector.edges.locks import Leadership, lead
-from connector.edges.transports import amqp_url
+from connector.edges.transports.brokers import consumers
 from connector.edges.transports.webhook import Keyring
 from connector.errors import JournalUntrusted, ScolpassError
 from connector.inbox.events import Accepted
@@ -304,9 +304,8 @@ def _look_at_secrets(settings: Settings) -> None:
         ConfigurationError: one of them cannot.
     """
     Keyring(settings.webhook_secrets).keys()
-    url = settings.amqp_url()
-    if url is not None:
-        amqp_url.read_url(url)
+    for _ in consumers(settings.events):
+        pass
 
 
 def _url(settings: Settings) -> str:

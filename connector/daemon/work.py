@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -20,7 +21,7 @@ from connector.daemon.lanes.mails import MailLane
 from connector.daemon.lanes.spool import SpoolLane
 from connector.daemon.lanes.whole import WholeLane
 from connector.daemon.shared import Register, Shared
-from connector.edges.transports import amqp
+from connector.edges.transports.brokers import Consumer, consumers
 from connector.edges.watch import watch_folders
 from connector.errors import Busy, ScolpassError
 from connector.inbox import events
@@ -68,7 +69,7 @@ class Work:
         return context
 
     def start(self) -> None:
-        """Start the lanes, the watch over folders, and the broker if there is one."""
+        """Start the lanes, the watch over folders, and the brokers that are configured."""
         settings, shared = self._means.settings, self.shared
         told, metrics = self._means.alerts, self._means.metrics
         event_lane = EventLane(self._context(), shared, told, metrics)
@@ -84,15 +85,8 @@ class Work:
         if isinstance(settings.source, FileSource):
             folders[Path(settings.source.path).parent] = whole_lane.register_moved
         self._start("watch", lambda: watch_folders(folders, self._stop))
-        url = settings.amqp_url()
-        if url is not None:
-            queue = settings.events.amqp.queue
-            self._start(
-                "broker",
-                lambda: amqp.consume(
-                    url, queue, self._take_messages, self._stop, on_state=self._broker_state
-                ),
-            )
+        for broker in consumers(settings.events):
+            self._start(broker.part, partial(self._consume, broker))
 
     def _start(self, name: str, work: Callable[[], None]) -> None:
         def guarded() -> None:
@@ -151,19 +145,23 @@ class Work:
             return True
         return _mark(self._means.settings.directory.bind_password_file) != self._password_mark
 
-    def _take_messages(self, batch: Sequence[tuple[str, bytes]]) -> list[str | None]:
-        """Messages of the broker, into the journal: None, or why one never will be an event."""
-        bodies = [(name, events.parse(content)) for name, content in batch]
-        taken = self._means.intake.stored(bodies, STORED_WITHIN)
-        self._means.metrics.arrived("amqp", taken)
-        return [one.reason for one in taken]
+    def _consume(self, broker: Consumer) -> None:
+        """Bring a broker's messages into the journal, until the stop."""
 
-    def _broker_state(self, trouble: str | None) -> None:
-        if self.shared.note_health("broker", trouble):
-            if trouble is None:
-                self._means.alerts.close("broker")
-            else:
-                self._means.alerts.raise_(incidents.broker(Busy(trouble)))
+        def take(batch: Sequence[tuple[str, bytes]]) -> list[str | None]:
+            bodies = [(name, events.parse(content)) for name, content in batch]
+            taken = self._means.intake.stored(bodies, STORED_WITHIN)
+            self._means.metrics.arrived(broker.way, taken)
+            return [one.reason for one in taken]
+
+        def note_state(trouble: str | None) -> None:
+            if self.shared.note_health(broker.part, trouble):
+                if trouble is None:
+                    self._means.alerts.close(broker.part)
+                else:
+                    self._means.alerts.raise_(incidents.broker(broker.part, Busy(trouble)))
+
+        broker.consume(take, self._stop, note_state)
 
 
 def end_now(status: int = 0) -> None:

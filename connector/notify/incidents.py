@@ -73,9 +73,9 @@ def configuration(error: ScolpassError) -> Incident:
     )
 
 
-def broker(error: ScolpassError) -> Incident:
-    """The broker is away: events wait in its queue."""
-    return Incident("broker", error.message, _with_command(error.cure, "scolpass check"))
+def broker(part: str, error: ScolpassError) -> Incident:
+    """A broker is away: events wait in its queue. ``part``: which one."""
+    return Incident(part, error.message, _with_command(error.cure, "scolpass check"))
 
 
 def spool(error: ScolpassError) -> Incident:

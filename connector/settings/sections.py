@@ -183,7 +183,21 @@ class Webhook(Section):
     secrets_file: OptionalFile = Field(default=Path("webhook.secrets"))
 
 
-class Amqp(Section):
+class Broker(Section):
+    """A broker that events come from; without the file with its URL there are none."""
+
+    url_file: OptionalFile
+
+    def url(self) -> SecretStr | None:
+        """Where it is; None if there is no such file.
+
+        Raises:
+            ConfigurationError: the file is there and open to others, or empty.
+        """
+        return _first_line(self.url_file)
+
+
+class Amqp(Broker):
     """Events from RabbitMQ; without the file there are none."""
 
     url_file: OptionalFile = Field(default=Path("amqp.url"))
@@ -196,6 +210,11 @@ class Events(Section):
     spool: Spool = Field(default_factory=Spool)
     webhook: Webhook = Field(default_factory=Webhook)
     amqp: Amqp = Field(default_factory=Amqp)
+
+    @property
+    def brokers(self) -> tuple[Broker, ...]:
+        """Every broker that can be configured."""
+        return tuple(section for _, section in self if isinstance(section, Broker))
 
 
 class Journal(Section):
@@ -414,20 +433,15 @@ class Settings(BaseSettings):
         path = self.events.webhook.secrets_file
         return secret_lines(path) if path and find_secret(path) else ()
 
-    def amqp_url(self) -> SecretStr | None:
-        """Where RabbitMQ is; None if there is no such file.
-
-        Raises:
-            ConfigurationError: the file is there and open to others, or empty.
-        """
-        path = self.events.amqp.url_file
-        return secret_lines(path)[0] if path and find_secret(path) else None
-
     def alerts_webhook(self) -> SecretStr | None:
         """The URL that alerts are posted to; None if there is no such file.
 
         Raises:
             ConfigurationError: the file is there and open to others, or empty.
         """
-        path = self.alerts.webhook_url_file
-        return secret_lines(path)[0] if path and find_secret(path) else None
+        return _first_line(self.alerts.webhook_url_file)
+
+
+def _first_line(file: Path | None) -> SecretStr | None:
+    """The secret in a file that may be absent."""
+    return secret_lines(file)[0] if file and find_secret(file) else None

@@ -655,5 +655,5 @@ def test_the_other_incidents_say_what_to_type() -> None:
         in guessing.what
     )
     assert "activation.throttle" in guessing.cure
-    assert incidents.broker(Transient("away")).key == "broker"
+    assert incidents.broker("broker", Transient("away")).key == "broker"
     assert "`scolpass check`" in incidents.spool(ConfigurationError("no folder", "Name one.")).cure

@@ -677,7 +677,7 @@ SECRETS: dict[str, Callable[[Settings], object]] = {
     "directory.password": Settings.directory_password,
     "scolpass.key": Settings.sealing_keys,
     "webhook.secrets": Settings.webhook_secrets,
-    "amqp.url": Settings.amqp_url,
+    "amqp.url": lambda settings: settings.events.amqp.url(),
     "alerts.url": Settings.alerts_webhook,
     "mail.password": lambda settings: settings.mail.password(),
     "source.url": lambda settings: cast(SqlSource, settings.source).database_url(),
@@ -772,11 +772,11 @@ def test_the_key_file_has_a_key_a_line_the_current_one_first(tmp_path: Path) -> 
 def test_webhooks_and_amqp_are_there_when_their_files_are(tmp_path: Path) -> None:
     settings = load_settings(write(tmp_path, SHORT), {})
     assert settings.webhook_secrets() == ()
-    assert settings.amqp_url() is None
+    assert settings.events.amqp.url() is None
     secret(tmp_path, "webhook.secrets", "whsec_a\nwhsec_b\n")
     secret(tmp_path, "amqp.url", "amqps://u:p@h/v\n")
     assert settings.webhook_secrets() == (SecretStr("whsec_a"), SecretStr("whsec_b"))
-    assert settings.amqp_url() == SecretStr("amqps://u:p@h/v")
+    assert settings.events.amqp.url() == SecretStr("amqps://u:p@h/v")
     (tmp_path / "amqp.url").chmod(0o644)
     with pytest.raises(ConfigurationError, match="open to others"):
-        settings.amqp_url()
+        settings.events.amqp.url()

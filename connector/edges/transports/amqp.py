@@ -40,6 +40,7 @@ from pika.exceptions import (
 from pydantic import SecretStr
 from tenacity import RetryCallState, Retrying, wait_exponential
 
+from connector.edges.transports import OnState, Take
 from connector.edges.transports.amqp_messages import Message, Properties, read_message
 from connector.edges.transports.amqp_url import CONNECT, read_url
 from connector.errors import Busy, JournalUntrusted
@@ -53,9 +54,6 @@ ARGUMENTS: Mapping[str, Any] = {"x-queue-type": "quorum", "x-delivery-limit": 2*
 _PRECONDITION_FAILED, _ACCESS_REFUSED = 406, 403
 _WAIT = wait_exponential(multiplier=0.5, max=30.0)
 
-# Per message: None once the journal has it, or why it never will.
-Take = Callable[[Sequence[tuple[str, bytes]]], Sequence[str | None]]
-
 
 log = structlog.get_logger()
 
@@ -68,8 +66,7 @@ def consume(
     queue: str,
     take: Take,
     stop: threading.Event,
-    *,
-    on_state: Callable[[str | None], None],
+    on_state: OnState,
 ) -> None:
     """Take what arrives in a queue until ``stop``; then end within a second.
 
@@ -140,7 +137,7 @@ class _Consumer:
         queue: str,
         take: Take,
         stop: threading.Event,
-        on_state: Callable[[str | None], None],
+        on_state: OnState,
     ) -> None:
         self._parameters = parameters
         self._queue = queue
