@@ -43,18 +43,6 @@ Wanted: TypeAlias = _T | Leave | Remove
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """Who the student is, as the register has it."""
-
-    family_name: str
-    last_name: str  # the usual name, else the family name
-    first_name: str  # "" where there is none
-    birth_date: date
-    civility: Wanted[str]  # as the register writes it
-    ine: Wanted[str]
-
-
-@dataclass(frozen=True, slots=True)
 class Enrolled:
     """In which academic year, and into what: all rows of that year that count."""
 
@@ -89,7 +77,7 @@ class Desired:
     number: str
     enrolled: bool  # the cutoff has not passed
     shared_person: bool = False  # also somebody else's: only who it is and that it is a student's
-    identity: Identity | Leave = LEFT
+    identity: Enrolment | Leave = LEFT  # the row that says who the student is
     enrolments: Enrolled | Leave = LEFT
     uid: str | Leave = LEFT
     address: Address | Leave = LEFT
@@ -160,7 +148,7 @@ def _desired(
         number=facts.number,
         enrolled=decision.enrolled,
         shared_person=decision.shared_person,
-        identity=LEFT if row is None else identity_of(row),
+        identity=LEFT if row is None else row,
         enrolments=enrolments,
         uid=uid,
         address=address,
@@ -175,19 +163,7 @@ def _desired(
     )
 
 
-def identity_of(row: Enrolment) -> Identity:
-    """The identity that a row asks for."""
-    return Identity(
-        family_name=row.family_name,
-        last_name=row.usual_name or row.family_name,
-        first_name=row.first_name,
-        birth_date=row.birth_date,
-        civility=_wanted(row.civility),
-        ine=_wanted(row.ine),
-    )
-
-
-def _wanted(value: str | None) -> Wanted[str]:
+def wanted(value: str | None) -> Wanted[str]:
     """What a column asks for: one that is not there nothing, an empty one that it be removed."""
     return LEFT if value is None else value or REMOVED
 
@@ -283,7 +259,7 @@ def _renamed(facts: Facts, account: Account, taken: Taken, rules: Rules) -> Addr
 
     new = address_for(
         row.first_name if row else "",
-        (row.usual_name or row.family_name) if row else "",
+        row.last_name if row else "",
         account.uid or "",
         rules.institution.mail_domain,
         is_taken,
@@ -298,7 +274,7 @@ def new_address(row: Enrolment | None, uid: str, taken: Taken, rules: Rules) -> 
     """The first free address for a name."""
     return address_for(
         row.first_name if row else "",
-        (row.usual_name or row.family_name) if row else "",
+        row.last_name if row else "",
         uid,
         rules.institution.mail_domain,
         lambda candidate: candidate in taken.addresses or candidate in taken.reserved,

@@ -11,55 +11,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias
 
 from connector.core.calendar import academic_year_of
 from connector.core.dates import shown
-from connector.core.model import Enrolment, Rejection, Status
+from connector.core.model import DAYS, FIELDS, Enrolment, Rejection, Status
 from connector.core.rules import Institution
-
-FIELDS: tuple[str, ...] = (
-    "student_number",
-    "family_name",
-    "first_name",
-    "birth_date",
-    "academic_year",
-    "status",
-    "usual_name",
-    "civility",
-    "birth_place",
-    "ine",
-    "component_code",
-    "component_name",
-    "step_code",
-    "step_name",
-    "student_status",
-    "enrolled_on",
-    "contact_email",
-    "postal_address",
-)
-"""Every field of the contract, in its order, in which a row is checked."""
-
-
-REQUIRED: tuple[str, ...] = FIELDS[:5]
-"""The fields without which there is no enrolment."""
-
-
-IDENTITY: tuple[str, ...] = (
-    "family_name",
-    "first_name",
-    "birth_date",
-    "usual_name",
-    "civility",
-    "birth_place",
-    "ine",
-    "contact_email",
-)
-"""The fields that describe the person and not the enrolment."""
-
 
 _NUMBER = re.compile(r"[A-Za-z0-9]{1,32}")
 _YEAR = re.compile(r"([0-9]{4})(?:[/-]([0-9]{4}))?")
@@ -102,6 +63,18 @@ class _Bad(Exception):
         self.field = field
         self.value = value
         self.reason = reason
+
+
+class _Terms(NamedTuple):
+    """What a row is read by, beside its values."""
+
+    date_format: str
+    today: date
+    institution: Institution
+
+
+_Values: TypeAlias = Mapping[str, object]
+_Reader: TypeAlias = Callable[[_Values, str, _Terms], object]
 
 
 def clean(text: str) -> str:
@@ -163,28 +136,10 @@ def read_row(
     Nothing is raised: the reason of a rejection is what is wrong with the first bad field, in the
     contract's order. The INE never makes a row bad.
     """
+    terms = _Terms(date_format, today, institution)
     try:
-        return Enrolment(
-            student_number=_number(values.get("student_number")),
-            family_name=_name(values, "family_name"),
-            first_name=_name(values, "first_name"),
-            birth_date=_birth_date(values.get("birth_date"), date_format, today, institution),
-            academic_year=_academic_year(values.get("academic_year"), today, institution),
-            status=_status(values.get("status")),
-            usual_name=_text(values, "usual_name"),
-            civility=_text(values, "civility"),
-            birth_place=_text(values, "birth_place"),
-            ine=_ine(values),
-            component_code=_code(values, "component_code"),
-            component_name=_text(values, "component_name"),
-            step_code=_code(values, "step_code") or "",
-            step_name=_text(values, "step_name"),
-            student_status=_text(values, "student_status"),
-            enrolled_on=_date("enrolled_on", values.get("enrolled_on"), date_format, institution),
-            contact_email=_text(values, "contact_email"),
-            postal_address=_text(values, "postal_address"),
-            step_mapped="step_code" in values,
-        )
+        read: dict[str, Any] = {name: reader(values, name, terms) for name, reader in _READ}
+        return Enrolment(**read, step_mapped="step_code" in values)
     except _Bad as bad:
         return Rejection(file, line, bad.field, _shown(bad.value), bad.reason)
 
@@ -195,7 +150,7 @@ def number_in(value: object) -> str:
     For rejected rows: their student keeps what they have.
     """
     try:
-        return _number(value)
+        return _number_of(value)
     except _Bad:
         return ""
 
@@ -227,7 +182,11 @@ def _checked(field: str, cleaned: str, value: object) -> str:
     return cleaned
 
 
-def _number(value: object) -> str:
+def _number(values: _Values, field: str, _: _Terms) -> str:
+    return _number_of(values.get(field))
+
+
+def _number_of(value: object) -> str:
     number = clean(_plain("student_number", value))
     if _NUMBER.fullmatch(number) is None:
         _checked("student_number", number, value)
@@ -236,7 +195,7 @@ def _number(value: object) -> str:
     return number
 
 
-def _name(values: Mapping[str, object], field: str) -> str:
+def _name(values: _Values, field: str, _: _Terms) -> str:
     value = values.get(field)
     text = _plain(field, value)
     # First names repeat, family names hardly do: caching those would only use memory.
@@ -251,7 +210,7 @@ def _name(values: Mapping[str, object], field: str) -> str:
     return _checked(field, cleaned, value)
 
 
-def _text(values: Mapping[str, object], field: str) -> str | None:
+def _text(values: _Values, field: str, _: _Terms) -> str | None:
     if field not in values:
         return None
     value = values[field]
@@ -266,24 +225,28 @@ def _bounded(field: str, text: str) -> None:
         raise _Bad(field, text, f"is longer than {_LONGEST_TEXT} characters")
 
 
-def _code(values: Mapping[str, object], field: str) -> str | None:
-    code = _text(values, field)
+def _code(values: _Values, field: str, terms: _Terms) -> str | None:
+    code = _text(values, field, terms)
     if code is not None and len(code) > _LONGEST_CODE:
         raise _Bad(field, code, f"is longer than {_LONGEST_CODE} characters")
     return code
 
 
-def _ine(values: Mapping[str, object]) -> str | None:
+def _step(values: _Values, field: str, terms: _Terms) -> str:
+    return _code(values, field, terms) or ""
+
+
+def _ine(values: _Values, field: str, _: _Terms) -> str | None:
     """The INE as written; it never rejects a row.
 
     Control characters, which nothing could store, are dropped. A value that is not text
     (a BLOB, say), or far too long, counts as if the register had no such column, so what the
     directory has is left alone.
     """
-    if "ine" not in values:
+    if field not in values:
         return None
     try:
-        text = clean(_plain("ine", values["ine"]))
+        text = clean(_plain(field, values[field]))
     except _Bad:
         return None
     if len(text) > _LONGEST_TEXT:
@@ -297,11 +260,12 @@ def _ine(values: Mapping[str, object]) -> str | None:
     )
 
 
-def _date(field: str, value: object, date_format: str, institution: Institution) -> date | None:
+def _day(values: _Values, field: str, terms: _Terms) -> date | None:
     """A native date, or a text in exactly the configured format; None if empty."""
+    value = values.get(field)
     if isinstance(value, datetime):
         # An aware timestamp is an instant; its day depends on the institution's time zone.
-        return (value.astimezone(institution.zone) if value.tzinfo else value).date()
+        return (value.astimezone(terms.institution.zone) if value.tzinfo else value).date()
     if isinstance(value, date):
         return value
     if value is None or value == "":
@@ -309,7 +273,7 @@ def _date(field: str, value: object, date_format: str, institution: Institution)
     if not isinstance(value, str):
         raise _Bad(field, value, f"is of type {type(value).__name__} where a date is expected")
     _bounded(field, value)
-    parsed = _parsed(value, date_format)
+    parsed = _parsed(value, terms.date_format)
     if isinstance(parsed, str):
         raise _Bad(field, value, parsed)
     return parsed
@@ -334,28 +298,29 @@ def _parsed(text: str, date_format: str) -> date | str | None:
     return f"is not a date in the format {date_format}"
 
 
-def _birth_date(value: object, date_format: str, today: date, institution: Institution) -> date:
-    born = _date("birth_date", value, date_format, institution)
+def _birth_date(values: _Values, field: str, terms: _Terms) -> date:
+    born, value, today = _day(values, field, terms), values.get(field), terms.today
     if born is None:
-        raise _Bad("birth_date", value, "is empty")
+        raise _Bad(field, value, "is empty")
     if born > today:
-        raise _Bad("birth_date", value, f"lies after today, {shown(today)}")
+        raise _Bad(field, value, f"lies after today, {shown(today)}")
     if born.year < _EARLIEST_YEAR:
-        raise _Bad("birth_date", value, f"lies before {_EARLIEST_YEAR}")
+        raise _Bad(field, value, f"lies before {_EARLIEST_YEAR}")
     if (born.year + _YOUNGEST, born.month, born.day) > (today.year, today.month, today.day):
-        raise _Bad("birth_date", value, f"is less than {_YOUNGEST} years ago")
+        raise _Bad(field, value, f"is less than {_YOUNGEST} years ago")
     return born
 
 
-def _academic_year(value: object, today: date, institution: Institution) -> int:
-    text = _plain("academic_year", value)
-    _bounded("academic_year", text)
+def _academic_year(values: _Values, field: str, terms: _Terms) -> int:
+    value = values.get(field)
+    text = _plain(field, value)
+    _bounded(field, text)
     year = _year(text)
     if isinstance(year, str):
-        raise _Bad("academic_year", value, year)
-    last = academic_year_of(today, institution) + 1
+        raise _Bad(field, value, year)
+    last = academic_year_of(terms.today, terms.institution) + 1
     if year > last:
-        raise _Bad("academic_year", value, f"lies beyond the next academic year, {last}")
+        raise _Bad(field, value, f"lies beyond the next academic year, {last}")
     return year
 
 
@@ -376,13 +341,14 @@ def _year(text: str) -> int | str:
     return year
 
 
-def _status(value: object) -> Status:
-    text = _plain("status", value)
-    _bounded("status", text)
+def _status(values: _Values, field: str, _: _Terms) -> Status:
+    value = values.get(field)
+    text = _plain(field, value)
+    _bounded(field, text)
     status = _known_status(text)
     if status is None:
         known = "validated, pending, cancelled, withdrawn"
-        raise _Bad("status", value, f"is not a status that scolpass knows ({known})")
+        raise _Bad(field, value, f"is not a status that scolpass knows ({known})")
     return status
 
 
@@ -410,3 +376,20 @@ def _shown(value: object) -> str:
             for character in text
         )
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+# What has no line here is read as a day or as text, by its type.
+_READERS: Mapping[str, _Reader] = {
+    "student_number": _number,
+    "family_name": _name,
+    "first_name": _name,
+    "birth_date": _birth_date,
+    "academic_year": _academic_year,
+    "status": _status,
+    "ine": _ine,
+    "component_code": _code,
+    "step_code": _step,
+}
+_READ: tuple[tuple[str, _Reader], ...] = tuple(
+    (name, _READERS.get(name, _day if name in DAYS else _text)) for name in FIELDS
+)

@@ -12,8 +12,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from connector.core.dates import year_shown
-from connector.core.enrolment import FIELDS, IDENTITY
-from connector.core.model import Enrolment, Feed, Rejection, Status, Student
+from connector.core.model import FIELDS, IDENTITY, Enrolment, Feed, Rejection, Status, Student
 from connector.core.newcomers import damaged
 
 _COMPARED = (*IDENTITY, *(field for field in FIELDS if field not in IDENTITY), "step_mapped")

@@ -8,9 +8,10 @@ alone) and ``""`` where the column is there and empty (what scolpass wrote is re
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import date, datetime
 from enum import Enum, StrEnum, auto
+from typing import Annotated, Final, TypeAlias, TypeVar, get_args, get_type_hints
 
 # Part of the vocabulary, and given on with it.
 from connector.core.account import IN_USE as IN_USE  # noqa: PLC0414
@@ -52,34 +53,71 @@ class Action(StrEnum):
     UNDO = "undo"
 
 
-@dataclass(frozen=True, slots=True)
+_T = TypeVar("_T")
+_PERSON: Final = "describes the person and not the enrolment"
+_OfPerson: TypeAlias = Annotated[_T, _PERSON]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolment:
-    """One row of the register: a student, an academic year, a step (étape), a component."""
+    """One row of the register: a student, an academic year, a step (étape), a component.
+
+    The fields are the contract's, in its order, in which a row is checked. Whatever lists them is
+    computed from here: how a row is read, compared and remembered. A new column is a field here
+    and a step of the journal's tables.
+    """
 
     student_number: str
+    family_name: _OfPerson[str]
+    first_name: _OfPerson[str]  # "" where there is none
+    birth_date: _OfPerson[date]
     academic_year: int  # the year in which it begins: 2026 is 2026/2027
-    step_code: str  # "" where there is none
-    status: Status
-    family_name: str
-    first_name: str
-    birth_date: date
-    usual_name: str | None = None
-    civility: str | None = None
-    birth_place: str | None = None
-    ine: str | None = None
+    status: Status = Status.VALIDATED
+    usual_name: _OfPerson[str | None] = None
+    civility: _OfPerson[str | None] = None
+    birth_place: _OfPerson[str | None] = None
+    ine: _OfPerson[str | None] = None
     component_code: str | None = None
     component_name: str | None = None
+    step_code: str = ""  # "" where there is none
     step_name: str | None = None
     student_status: str | None = None
-    contact_email: str | None = None
     enrolled_on: date | None = None
-    step_mapped: bool = True  # False: the register has no step column at all
+    contact_email: _OfPerson[str | None] = None
     postal_address: str | None = field(default=None, repr=False)  # for the letter alone
+    step_mapped: bool = True  # no column; False: the register has none for the step
+
+    @property
+    def last_name(self) -> str:
+        """The name in use: the usual name, else the family name."""
+        return self.usual_name or self.family_name
 
     @property
     def key(self) -> tuple[int, str, str]:
         """What the journal remembers this row by, within its student."""
         return (self.academic_year, self.step_code, self.component_code or "")
+
+
+FIELDS = tuple(one.name for one in fields(Enrolment) if one.name != "step_mapped")
+"""What the register may have a column for."""
+
+REQUIRED = tuple(one.name for one in fields(Enrolment) if one.default is MISSING)
+"""The fields without which there is no enrolment."""
+
+OPTIONAL = tuple(one.name for one in fields(Enrolment) if one.default is None)
+"""The fields that are None where the register has no column for them."""
+
+IDENTITY = tuple(
+    name
+    for name, kind in get_type_hints(Enrolment, include_extras=True).items()
+    if _PERSON in getattr(kind, "__metadata__", ())
+)
+"""The fields that describe the person and not the enrolment."""
+
+DAYS = tuple(
+    name for name, kind in get_type_hints(Enrolment).items() if date in (kind, *get_args(kind))
+)
+"""The fields that hold a day."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -370,7 +370,7 @@ def _purge(facts: Facts, account: Account, decision: Decision, terms: Terms) -> 
 def _disagreement(facts: Facts) -> tuple[str, ...]:
     if len(facts.student.present) > 1 and disagreement(facts.student.present):
         row = identity(facts.student.present)
-        name = f"{row.first_name} {row.usual_name or row.family_name}".lstrip()
+        name = f"{row.first_name} {row.last_name}".lstrip()
         return (f"{facts.number}: rows disagree on identity; {name}, the latest, is taken",)
     return ()
 

@@ -25,13 +25,14 @@ from connector.core.desired import (
     Desired,
     Enrolled,
     GivenValue,
-    Identity,
     Leave,
     Redirection,
     Remove,
+    wanted,
 )
 from connector.core.dn import folded, rdn_of
 from connector.core.generalized_time import end_of_day
+from connector.core.model import Enrolment
 from connector.core.rules import Institution, Rules
 from connector.core.supann_reading import BACKUP_LABEL, SUSPENDED_UNTIL, ours_of
 
@@ -206,7 +207,7 @@ def known_civility(text: str) -> str | None:
     return _CIVILITIES.get(text.upper().rstrip("."))
 
 
-def desired_identity(number: str, who: Identity) -> tuple[dict[str, Values], list[str]]:
+def desired_identity(number: str, who: Enrolment) -> tuple[dict[str, Values], list[str]]:
     """The identity attributes that are asked for, and notices; an absent key is left alone."""
     notices: list[str] = []
     last, first = who.last_name, who.first_name
@@ -218,20 +219,21 @@ def desired_identity(number: str, who: Identity) -> tuple[dict[str, Values], lis
         "supannNomDeNaissance": (who.family_name,),
         "supannOIDCDateDeNaissance": (who.birth_date.isoformat(),),
     }
-    if who.civility is REMOVED:
+    title, ine = wanted(who.civility), wanted(who.ine)
+    if title is REMOVED:
         desired["supannCivilite"] = ()
-    elif who.civility is not LEFT:
-        civility = known_civility(who.civility)
+    elif title is not LEFT:
+        civility = known_civility(title)
         desired["supannCivilite"] = (civility,) if civility else ()
         if not civility:
-            notices.append(f"{number}: civility {who.civility!r} is none we know; left out")
-    if who.ine is REMOVED:
+            notices.append(f"{number}: civility {title!r} is none we know; left out")
+    if ine is REMOVED:
         desired["supannCodeINE"] = ()
-    elif who.ine is not LEFT:
-        printable = bool(_PRINTABLE.fullmatch(who.ine))
-        desired["supannCodeINE"] = (who.ine,) if printable else ()
+    elif ine is not LEFT:
+        printable = bool(_PRINTABLE.fullmatch(ine))
+        desired["supannCodeINE"] = (ine,) if printable else ()
         if not printable:
-            notices.append(f"{number}: INE {who.ine!r} does not fit supannCodeINE; left out")
+            notices.append(f"{number}: INE {ine!r} does not fit supannCodeINE; left out")
     return desired, notices
 
 

@@ -35,7 +35,7 @@ def letter(facts: Facts, rules: Rules, today: date) -> dict[str, Any]:
     who = identity(of_year)
     mail = facts.account.address or ""
     civility = known_civility(who.civility or "") or ""
-    names = (civility, known(who.first_name), who.usual_name or who.family_name)
+    names = (civility, known(who.first_name), who.last_name)
     address = address_lines(who.postal_address)
     data: dict[str, Any] = {
         "academic_year": year_shown(year) if year else "",

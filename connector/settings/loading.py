@@ -19,7 +19,7 @@ from pydantic import (
     ValidationError,
 )
 
-from connector.core.enrolment import FIELDS
+from connector.core.model import FIELDS
 from connector.errors import ConfigurationError
 from connector.settings.plain_files import read_plain
 from connector.settings.sections import Settings, Source

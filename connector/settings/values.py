@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from connector.core.addresses import refused_address, trimmed
-from connector.core.enrolment import FIELDS
+from connector.core.model import FIELDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -268,7 +268,7 @@ def look_up_taken(
             _note_whose(context, listing, taken, dn)
     starts = {uid.lower()}
     for row in rows:
-        local = local_part(row.first_name, row.usual_name or row.family_name)
+        local = local_part(row.first_name, row.last_name)
         starts.add((local or uid).lower()[:40])
     for start in starts:
         for dn, address in context.directory.addresses_from(context.tree, start):

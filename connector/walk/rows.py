@@ -7,16 +7,47 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from connector.core.feed import rows_of
-from connector.core.model import Enrolment, Facts, Feed, Known, Override, Plan, Student
+from connector.core.model import FIELDS, Enrolment, Facts, Feed, Known, Override, Plan, Student
 from connector.walk.context import Context
 
 _NO_OVERRIDE = Override()
+# What a row was when digests began to be kept, as it was written then: these stay as they are.
+_FIRST = (
+    "student_number",
+    "academic_year",
+    "step_code",
+    "status",
+    "family_name",
+    "first_name",
+    "birth_date",
+    "usual_name",
+    "civility",
+    "birth_place",
+    "ine",
+    "component_code",
+    "component_name",
+    "step_name",
+    "student_status",
+    "contact_email",
+    "enrolled_on",
+    "step_mapped",
+)
+_LATER = tuple(name for name in FIELDS if name not in {*_FIRST, "postal_address"})
 
 
 def rows_digest(rows: Sequence[Enrolment]) -> str:
     """SHA-256 over the register's rows of one student, whatever their order."""
-    written = (repr(row) + (row.postal_address or "") for row in rows)
-    return hashlib.sha256("\n".join(sorted(written)).encode()).hexdigest()
+    return hashlib.sha256("\n".join(sorted(map(_written, rows))).encode()).hexdigest()
+
+
+def _written(row: Enrolment) -> str:
+    """A row as text. A field that came later is written only where it has a value.
+
+    So a digest that is kept holds for a register that has no such column.
+    """
+    first = ", ".join(f"{name}={getattr(row, name)!r}" for name in _FIRST)
+    later = (f"{name}={value!r}" for name in _LATER if (value := getattr(row, name)))
+    return f"Enrolment({first}){row.postal_address or ''}{''.join(later)}"
 
 
 def all_rows(context: Context, facts: Facts, feed: Feed) -> Student:

@@ -18,7 +18,7 @@ from pydantic_core import PydanticUndefined
 
 from connector import errors
 from connector.cli.app import app
-from connector.core import catalogue, enrolment
+from connector.core import catalogue, enrolment, model
 from connector.core.rules import Rate
 from connector.resources import example_configuration
 from connector.settings.sections import Settings
@@ -265,8 +265,8 @@ def _parted(text: str) -> tuple[str, str, str]:
 
 def _register() -> str:
     rows = "\n".join(
-        f"| `{name}` | {'yes' if name in enrolment.REQUIRED else ''} | {_FIELDS[name]} |"
-        for name in enrolment.FIELDS
+        f"| `{name}` | {'yes' if name in model.REQUIRED else ''} | {_FIELDS[name]} |"
+        for name in model.FIELDS
     )
     codes: dict[str, list[str]] = {}
     for code, status in enrolment.STATUSES.items():

@@ -98,7 +98,13 @@ def applied(journal: Journal, *changes: Change, run: int = 1) -> list[int]:
 
 def enrolment(student: str, step: str = "L1INFO", **values: object) -> Enrolment:
     found = Enrolment(
-        student, 2026, step, Status.VALIDATED, "Martin", "Léa", date(2008, 2, 29), ine=""
+        student_number=student,
+        academic_year=2026,
+        step_code=step,
+        family_name="Martin",
+        first_name="Léa",
+        birth_date=date(2008, 2, 29),
+        ine="",
     )
     return replace(found, **values)  # type: ignore[arg-type]
 

@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from connector.core.model import (
+    DAYS,
+    FIELDS,
     Action,
     Change,
     Ending,
@@ -20,22 +22,13 @@ from connector.core.model import (
     Status,
 )
 from connector.core.supann import outline
-from connector.edges.journal.tables import enrolments
 
-# The columns of an enrolment that are keys or no texts; the others are stored as they are.
-_CONVERTED = frozenset(
-    {
-        "student_number",
-        "academic_year",
-        "step_code",
-        "component",
-        "status",
-        "birth_date",
-        "enrolled_on",
-        "step_mapped",
-    }
+# The fields of an enrolment that are stored as they are; the others are keys, or no text.
+_TEXTS = tuple(
+    name
+    for name in FIELDS
+    if name not in ("student_number", "academic_year", "step_code", "status", *DAYS)
 )
-_TEXTS = tuple(column.name for column in enrolments.columns if column.name not in _CONVERTED)
 
 # --- times ----------------------------------------------------------------------------------------
 
@@ -70,15 +63,15 @@ def day_of(text: str | None) -> date | None:
 
 def enrolment(row: Any) -> Enrolment:
     """A remembered row of the register."""
+    days: dict[str, Any] = {name: day_of(getattr(row, name)) for name in DAYS}
     return Enrolment(
         student_number=row.student_number,
         academic_year=row.academic_year,
         step_code=row.step_code,
         status=Status(row.status),
-        birth_date=date.fromisoformat(row.birth_date),
-        enrolled_on=day_of(row.enrolled_on),
         step_mapped=row.step_mapped,
         **{name: getattr(row, name) for name in _TEXTS},
+        **days,
     )
 
 
@@ -90,10 +83,9 @@ def enrolment_values(row: Enrolment) -> dict[str, Any]:
         "step_code": row.step_code,
         "component": row.component_code or "",
         "status": row.status.value,
-        "birth_date": row.birth_date.isoformat(),
-        "enrolled_on": text_of(row.enrolled_on),
         "step_mapped": row.step_mapped,
         **{name: getattr(row, name) for name in _TEXTS},
+        **{name: text_of(getattr(row, name)) for name in DAYS},
     }
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from connector.core.model import OPTIONAL
+
 HEAD = "0005"  # the last step in migrations/versions; they are numbered without a gap
 
 # What is looked up by its beginning, or sorted: by code point in every database, whatever its
@@ -41,22 +43,7 @@ enrolments = sa.Table(
     sa.Column("family_name", sa.String, nullable=False),
     sa.Column("first_name", sa.String, nullable=False),
     sa.Column("birth_date", sa.String, nullable=False),
-    *(
-        sa.Column(name, sa.String)
-        for name in (
-            "usual_name",
-            "civility",
-            "birth_place",
-            "ine",
-            "component_code",
-            "component_name",
-            "step_name",
-            "student_status",
-            "contact_email",
-            "enrolled_on",
-            "postal_address",
-        )
-    ),
+    *(sa.Column(name, sa.String) for name in OPTIONAL),
     sa.Column("step_mapped", sa.Boolean, nullable=False),
 )
 accounts = sa.Table(

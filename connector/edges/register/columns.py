@@ -8,9 +8,9 @@ from functools import partial
 from operator import itemgetter
 from typing import Any
 
-from connector.core.enrolment import FIELDS, REQUIRED, clean, number_in, read_row
+from connector.core.enrolment import clean, number_in, read_row
 from connector.core.feed import Row
-from connector.core.model import Rejection
+from connector.core.model import FIELDS, REQUIRED, Rejection
 from connector.core.rules import Institution
 from connector.edges.register.refusal import refused
 from connector.settings.sections import Source

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.core.enrolment import FIELDS, REQUIRED, clean, control_character, number_in, read_row
-from connector.core.model import Enrolment, Rejection, Status
+from connector.core.enrolment import clean, control_character, number_in, read_row
+from connector.core.model import FIELDS, REQUIRED, Enrolment, Rejection, Status
 from tests.unit.core.register_rows import LEA, TODAY, UM, bad, good, read
 
 # --- fields -------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 
 from connector.core import catalogue, supann_writing
 from connector.core.account import CurrentState, Values
-from connector.core.desired import LEFT, Enrolled, identity_of
+from connector.core.desired import LEFT, Enrolled
 from connector.core.dn import is_below, same_dn
 from connector.core.model import Enrolment, State, Status
 from tests.unit.core.builders import DN, NUMBER, POLICY, RULES, account, having, row
@@ -186,9 +186,7 @@ def test_a_dn_is_below_its_base_and_no_other() -> None:
 
 
 def test_identity_is_the_registers() -> None:
-    desired, notices = supann_writing.desired_identity(
-        NUMBER, identity_of(row(family="Martin", first="Léa"))
-    )
+    desired, notices = supann_writing.desired_identity(NUMBER, row(family="Martin", first="Léa"))
     assert desired == {
         "sn": ("Martin",),
         "givenName": ("Léa",),
@@ -206,9 +204,7 @@ def test_identity_is_the_registers() -> None:
     ("usual", "last"), [(None, "Martin"), ("", "Martin"), ("Durand", "Durand")]
 )
 def test_the_usual_name_stands_if_there_is_one(usual: str | None, last: str) -> None:
-    desired, _ = supann_writing.desired_identity(
-        NUMBER, identity_of(row(family="Martin", usual=usual))
-    )
+    desired, _ = supann_writing.desired_identity(NUMBER, row(family="Martin", usual=usual))
     assert (desired["sn"], desired["supannNomDeNaissance"]) == ((last,), ("Martin",))
     assert desired["cn"] == (f"{last} Léa",)
     assert desired["displayName"] == (f"Léa {last}",)
@@ -225,7 +221,7 @@ def test_the_usual_name_stands_if_there_is_one(usual: str | None, last: str) -> 
     ],
 )
 def test_a_civility_is_one_of_two_or_none(written: str, value: Values, notices: int) -> None:
-    desired, said = supann_writing.desired_identity(NUMBER, identity_of(row(civility=written)))
+    desired, said = supann_writing.desired_identity(NUMBER, row(civility=written))
     assert desired["supannCivilite"] == value
     assert len(said) == notices
 
@@ -244,13 +240,13 @@ def test_a_civility_is_one_of_two_or_none(written: str, value: Values, notices: 
 def test_the_ine_stands_as_written_where_printable_string_takes_it(
     written: str, value: Values, notices: int
 ) -> None:
-    desired, said = supann_writing.desired_identity(NUMBER, identity_of(row(ine=written)))
+    desired, said = supann_writing.desired_identity(NUMBER, row(ine=written))
     assert desired["supannCodeINE"] == value
     assert len(said) == notices
 
 
 def test_a_column_that_is_not_mapped_asks_for_nothing() -> None:
-    desired, _ = supann_writing.desired_identity(NUMBER, identity_of(row(civility=None, ine=None)))
+    desired, _ = supann_writing.desired_identity(NUMBER, row(civility=None, ine=None))
     assert not {"supannCivilite", "supannCodeINE"} & desired.keys()
     desired, _ = supann_writing.desired_enrolment(
         NUMBER,

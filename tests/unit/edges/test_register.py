@@ -17,8 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connector.core.enrolment import FIELDS
-from connector.core.model import Feed, Rejection, Status
+from connector.core.model import FIELDS, Feed, Rejection, Status
 from connector.edges.register import read_rows
 from connector.errors import FeedRefused
 from connector.settings.sections import SqlSource
