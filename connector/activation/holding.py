@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from connector.activation.portal import Portal
+from connector.core.account import Account
 from connector.core.catalogue import Given
 from connector.core.evidence import PAGES
 from connector.core.generalized_time import instant
-from connector.core.model import Account
 from connector.edges.journal import Session
 
 FRESH = timedelta(minutes=5)  # how much two clocks may differ

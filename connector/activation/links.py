@@ -17,8 +17,8 @@ from connector.activation.holding import link_goes_to
 from connector.activation.passwords import see_that_it_will_do
 from connector.activation.portal import Portal
 from connector.activation.signing import OPEN, look_up
+from connector.core.account import IN_USE
 from connector.core.catalogue import Given
-from connector.core.model import IN_USE
 from connector.desk import account as desk
 from connector.edges.journal import Link
 from connector.edges.ldap import passwords, student

@@ -12,8 +12,8 @@ from datetime import datetime
 from connector.activation.giving import submit
 from connector.activation.links import CONFIRM
 from connector.activation.portal import Portal
+from connector.core.account import Account
 from connector.core.catalogue import GIVEN, Given
-from connector.core.model import Account
 from connector.edges.journal import Session
 from connector.errors import InvalidInput
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from connector.activation.portal import Portal
-from connector.core.model import Account
+from connector.core.account import Account
 from connector.core.own_password import (
     Check,
     Context,

@@ -16,9 +16,9 @@ import structlog
 from pydantic import SecretStr
 
 from connector.activation.portal import Portal
+from connector.core.account import IN_USE, Account, State
 from connector.core.dn import same_dn
 from connector.core.evidence import LONGEST
-from connector.core.model import IN_USE, Account, State
 from connector.core.spelling import cleaned
 from connector.edges.ldap import passwords, student
 from connector.edges.ldap.reading import Directory

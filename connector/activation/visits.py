@@ -29,9 +29,10 @@ from connector.activation.passwords import Judged, judged, see_that_it_will_do
 from connector.activation.portal import Portal
 from connector.activation.signing import OPEN, SignedIn
 from connector.core import evidence
+from connector.core.account import IN_USE, Account
 from connector.core.catalogue import Given
 from connector.core.holding import redirection
-from connector.core.model import IN_USE, Account, EvidenceItem
+from connector.core.model import EvidenceItem
 from connector.core.rules import Rules
 from connector.edges.journal import Journal, Session
 from connector.edges.ldap import student

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from connector.check.case import Case, Census, Findings
 from connector.check.findings import Finding, hint, warning, wrong
+from connector.core.account import State
 from connector.core.counting import many
 from connector.core.dn import is_below
-from connector.core.model import State
 from connector.edges.ldap import passwords, probes
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from enum import Enum, auto
 
 from connector.core import catalogue, comparison
-from connector.core.model import Account, Change, Values
+from connector.core.account import Account, Values
+from connector.core.model import Change
 
 
 class Left(Enum):

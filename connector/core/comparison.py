@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from connector.core.account import Difference, Values
+from connector.core.account import Account, Difference, Values
 from connector.core.catalogue import LOCK, SHARED, Compared, compared
 from connector.core.dn import same_dn
 from connector.core.generalized_time import instant
 from connector.core.ldap_filter import absent, holds
-from connector.core.model import Account, Change
+from connector.core.model import Change
 from connector.core.supann_reading import BACKUP_LABEL, ours_of
 
 

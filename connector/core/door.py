@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from connector.core.account import Account
 from connector.core.generalized_time import instant
-from connector.core.model import Account
 
 FOR_GOOD = "000001010000Z"  # pwdAccountLockedTime of an administrator's lock
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from connector.core.account import Account
 from connector.core.addresses import refused_address, trimmed
 from connector.core.catalogue import (
     ACTIVATED,
@@ -25,7 +26,7 @@ from connector.core.catalogue import (
     GivenRow,
     Shape,
 )
-from connector.core.model import Account, EvidenceItem
+from connector.core.model import EvidenceItem
 from connector.core.rules import Activation
 from connector.core.spelling import cleaned
 

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from connector.core.account import Account, State
 from connector.core.evidence import PAGES
-from connector.core.model import Account, Change, EvidenceItem, Holder, State
+from connector.core.model import Change, EvidenceItem, Holder
 from connector.core.rules import Rules
 
 

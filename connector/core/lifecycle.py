@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from connector.core import evidence
-from connector.core.account import CurrentState
+from connector.core.account import IN_USE, Account, CurrentState, State
 from connector.core.calendar import (
     ONE_DAY,
     academic_year_of,
@@ -25,17 +25,7 @@ from connector.core.catalogue import EVIDENCE
 from connector.core.dates import shown, year_shown
 from connector.core.feed import rows_of
 from connector.core.generalized_time import end_of_day, instant
-from connector.core.model import (
-    IN_USE,
-    Account,
-    Action,
-    Decision,
-    Ending,
-    Enrolment,
-    Facts,
-    State,
-    Status,
-)
+from connector.core.model import Action, Decision, Ending, Enrolment, Facts, Status
 from connector.core.rules import Lifecycle, Rules
 from connector.core.transitions import Draw, Holds, Start, transition
 

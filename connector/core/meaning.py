@@ -5,9 +5,9 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 from connector.core import supann_reading
+from connector.core.account import State
 from connector.core.dates import shown
 from connector.core.generalized_time import instant
-from connector.core.model import State
 
 _RESOURCES = {"COMPTE": "account", "MAIL": "mail"}
 _STATES = {

@@ -13,12 +13,7 @@ from datetime import date, datetime
 from enum import Enum, StrEnum, auto
 from typing import Annotated, Final, TypeAlias, TypeVar, get_args, get_type_hints
 
-# Part of the vocabulary, and given on with it.
-from connector.core.account import IN_USE as IN_USE  # noqa: PLC0414
-from connector.core.account import Account as Account  # noqa: PLC0414
-from connector.core.account import CurrentState as CurrentState  # noqa: PLC0414
-from connector.core.account import State as State  # noqa: PLC0414
-from connector.core.account import Values as Values  # noqa: PLC0414
+from connector.core.account import Account, CurrentState, State
 
 
 class Status(StrEnum):

@@ -30,7 +30,7 @@ from typing import NamedTuple
 from anyascii import anyascii
 from pydantic import SecretStr
 
-from connector.core.model import Account
+from connector.core.account import Account
 from connector.core.rules import Institution, OwnPassword
 
 LONGEST = 128  # characters after NFC, thus at most 512 octets of UTF-8

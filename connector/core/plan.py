@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from connector.core.account import Account, State
 from connector.core.actions import ENDINGS
 from connector.core.catalogue import Part
 from connector.core.desired import (
@@ -25,7 +26,6 @@ from connector.core.grounds import grounds_of
 from connector.core.identifiers import Taken, in_place_order, serving_order, uid_of
 from connector.core.lifecycle import decide, matched_again
 from connector.core.model import (
-    Account,
     Action,
     Change,
     Decision,
@@ -37,7 +37,6 @@ from connector.core.model import (
     Plan,
     Rejection,
     Reservation,
-    State,
 )
 from connector.core.remembered import remember
 

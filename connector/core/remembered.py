@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from connector.core.account import Account, State
 from connector.core.desired import Address, Desired, Leave
 from connector.core.dialect import Compared, Terms
 from connector.core.lifecycle import directory_year
-from connector.core.model import Account, Action, Decision, Facts, Known, State
+from connector.core.model import Action, Decision, Facts, Known
 
 
 def remember(

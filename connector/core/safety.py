@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from connector.core.account import State
 from connector.core.actions import ACTIONS, ActionRow, NoBudget
 from connector.core.catalogue import SPENDS_NOTHING
-from connector.core.model import Action, Change, Held, Plan, State, Verdict
+from connector.core.model import Action, Change, Held, Plan, Verdict
 from connector.core.rules import Safety
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 
+from connector.core.account import IN_USE, State
 from connector.core.calendar import ONE_DAY
 from connector.core.generalized_time import end_of_day, instant
-from connector.core.model import IN_USE, Decision, Facts, State
+from connector.core.model import Decision, Facts
 from connector.core.rules import Rules
 
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from connector.core.model import Action, State
+from connector.core.account import State
+from connector.core.model import Action
 
 
 @dataclass(frozen=True, slots=True)

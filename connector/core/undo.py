@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from connector.core.account import Difference, Values
+from connector.core.account import Account, Difference, State, Values
 from connector.core.calendar import year_of_cutoff
 from connector.core.catalogue import Part
 from connector.core.dates import shown
 from connector.core.dialect import Dialect, Terms
-from connector.core.model import Account, Action, Change, Fate, Known, State
+from connector.core.model import Action, Change, Fate, Known
 from connector.core.rules import Rules
 
 

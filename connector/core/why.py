@@ -13,14 +13,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from connector.core.account import IN_USE, Account, State
 from connector.core.calendar import cutoff_of
 from connector.core.dates import year_shown
 from connector.core.dn import is_below
 from connector.core.door import Answer, Marks, Policy, Shut, shut
 from connector.core.lifecycle import ending_of, is_suspended, matched_again
 from connector.core.model import (
-    IN_USE,
-    Account,
     Action,
     Change,
     Decision,
@@ -29,7 +28,6 @@ from connector.core.model import (
     Facts,
     Moment,
     Rejection,
-    State,
     Status,
 )
 from connector.core.reasons import CANNOT_BE_SEEN, OPENS, Fields, Reason, Words, words

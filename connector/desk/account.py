@@ -12,13 +12,14 @@ from pydantic import SecretStr
 
 from connector.clock import instant
 from connector.core import catalogue
+from connector.core.account import IN_USE, Account, State
 from connector.core.calendar import year_of_cutoff
 from connector.core.counting import many
 from connector.core.dates import shown
 from connector.core.dn import below, is_below
 from connector.core.feed import rows_of
 from connector.core.lifecycle import decide
-from connector.core.model import IN_USE, Account, Action, Decision, Facts, Known, Override, State
+from connector.core.model import Action, Decision, Facts, Known, Override
 from connector.desk.view import AccountView, account_view, over, sign_in_of
 from connector.errors import ScolpassError, UsageError
 from connector.walk.context import Context

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from connector.core.account import Account
 from connector.core.door import Policy, Shut, lock_on, marks_of, policy_of
-from connector.core.model import Account
 from connector.core.why import Stands
 from connector.edges.ldap import described, passwords
 from connector.edges.ldap.attributes import first_values

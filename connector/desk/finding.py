@@ -12,8 +12,9 @@ from itertools import groupby
 
 from anyascii import anyascii
 
+from connector.core.account import State
 from connector.core.feed import identity
-from connector.core.model import Enrolment, State
+from connector.core.model import Enrolment
 from connector.walk.context import Context
 
 

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from connector.clock import instant
+from connector.core.account import Account
 from connector.core.dates import shown
 from connector.core.door import Shut, shut
-from connector.core.model import NO_FEED, Account, Moment
+from connector.core.model import NO_FEED, Moment
 from connector.desk.doors import Doors
 from connector.desk.letter_text import letter, shown_password
 from connector.desk.recipients import Chosen, Refused, refusal

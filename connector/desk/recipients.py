@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
+from connector.core.account import Account, State
 from connector.core.dates import shown
 from connector.core.door import Answer, Shut
 from connector.core.feed import rows_of
 from connector.core.lifecycle import believed, decide, matched_again
-from connector.core.model import Account, Facts, Moment, State
+from connector.core.model import Facts, Moment
 from connector.core.rules import Rules
 from connector.errors import NotManaged, UnknownStudent, UsageError
 from connector.walk.context import Context

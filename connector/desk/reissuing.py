@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from connector.core.model import State
+from connector.core.account import State
 from connector.desk import account as desk
 from connector.errors import ScolpassError, Untrustworthy, UsageError
 from connector.walk.context import Context

@@ -14,9 +14,10 @@ from typing import Any
 import structlog
 
 from connector.core import catalogue, evidence
+from connector.core.account import Account
 from connector.core.feed import rows_of
 from connector.core.lifecycle import decide
-from connector.core.model import Account, Decision, Enrolment, Facts, Feed, Student
+from connector.core.model import Decision, Enrolment, Facts, Feed, Student
 from connector.core.reasons import Reason, words
 from connector.core.sentence import why
 from connector.core.why import (

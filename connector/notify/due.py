@@ -11,11 +11,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from connector.core import supann_reading
+from connector.core.account import IN_USE, Account, State
 from connector.core.calendar import cutoff_of
 from connector.core.catalogue import GIVEN, POLICY, Given
 from connector.core.evidence import zulu
 from connector.core.holding import redirection
-from connector.core.model import IN_USE, Account, Action, Change, Known, State
+from connector.core.model import Action, Change, Known
 from connector.core.rules import Rules
 from connector.edges.journal import Concluded, Journal, Outgoing, chunks
 from connector.edges.ldap import passwords

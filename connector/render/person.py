@@ -13,9 +13,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from connector.core.account import CurrentState, State
 from connector.core.dates import shown, year_shown
 from connector.core.feed import identity
-from connector.core.model import CurrentState, Enrolment, State
+from connector.core.model import Enrolment
 from connector.core.reasons import Reason
 from connector.core.rules import Rules
 from connector.core.why import SignIn, row_trouble

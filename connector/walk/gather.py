@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
+from connector.core.account import Account
 from connector.core.dn import is_below
 from connector.core.identifiers import Taken, local_part, uid_of
-from connector.core.model import Account, Change, Enrolment, Facts, Feed, Override, Plan, Rejection
+from connector.core.model import Change, Enrolment, Facts, Feed, Override, Plan, Rejection
 from connector.core.spelling import folded
 from connector.edges.ldap import passwords
 from connector.errors import DirectoryUntrusted, EntryError

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 
+from connector.core.account import Account
 from connector.core.feed import identity
-from connector.core.model import Account, Enrolment, Feed, Known, Rejection
+from connector.core.model import Enrolment, Feed, Known, Rejection
 from connector.core.newcomers import Other, bare, spellings, twin
 from connector.walk.context import Context
 

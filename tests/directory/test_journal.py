@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from connector.core.account import State
 from connector.core.evidence import LONGEST
 from connector.core.model import (
     Action,
@@ -25,7 +26,6 @@ from connector.core.model import (
     Known,
     Reservation,
     Sealed,
-    State,
     Status,
 )
 from connector.core.supann import outline

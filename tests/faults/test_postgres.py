@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.core.model import Action, Change, Fate, Known, State
+from connector.core.account import State
+from connector.core.model import Action, Change, Fate, Known
 from connector.core.supann import outline
 from connector.edges.database import postgresql
 from connector.edges.journal import Beside, Journal, open_journal

@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from connector.activation.links import CONFIRM, PAGES, RESET
 from connector.activation.visits import Step
-from connector.core.model import State
+from connector.core.account import State
 from connector.desk import account as desk
 from connector.edges.tokens import draw_token
 from connector.web.app import make_app

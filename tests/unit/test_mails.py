@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from connector.core.model import Known, State
+from connector.core.account import State
+from connector.core.model import Known
 from connector.edges.smtp import send
 from connector.edges.templates import Templates, Value
 from connector.errors import ConfigurationError

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from connector.activation import guard, visits
+from connector.core.account import State
 from connector.core.guessing import is_alarming
-from connector.core.model import State
 from connector.daemon.lanes.lane import Lane
 from connector.notify import incidents
 from connector.notify import operators as alerts

@@ -8,8 +8,9 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from connector.clock import instant as now
+from connector.core.account import State
 from connector.core.holding import ends_visits
-from connector.core.model import Action, Change, Holder, State
+from connector.core.model import Action, Change, Holder
 from connector.edges.journal.offers import offers
 from connector.edges.journal.rows import exact
 from connector.edges.journal.store import Store, chunks, rows_of, upsert

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
+from connector.core.account import State
 from connector.core.model import (
     DAYS,
     FIELDS,
@@ -18,7 +19,6 @@ from connector.core.model import (
     Fate,
     Known,
     Reservation,
-    State,
     Status,
 )
 from connector.core.supann import outline

@@ -9,8 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from connector.core.account import State
 from connector.core.catalogue import Given
-from connector.core.model import Action, Change, Enrolment, Fate, Known, Override, State
+from connector.core.model import Action, Change, Enrolment, Fate, Known, Override
 from connector.edges.journal.reservations import reserve
 from connector.edges.journal.rows import (
     enrolment,

@@ -12,7 +12,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from connector.core.model import Action, Change, State
+from connector.core.account import State
+from connector.core.model import Action, Change
 from connector.edges.journal.rows import stamp
 from connector.edges.journal.store import Store, rows_of, upsert
 from connector.edges.journal.tables import accounts, changes, overrides

@@ -11,7 +11,7 @@ from typing import Any
 import ldap3
 from ldap3.core.exceptions import LDAPException
 
-from connector.core.model import Account
+from connector.core.account import Account
 from connector.core.supann_reading import OVERVIEW, read_entry
 from connector.edges.ldap.attributes import Found
 from connector.edges.ldap.codes import answer_meaning

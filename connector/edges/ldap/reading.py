@@ -10,9 +10,9 @@ from typing import Self
 from pydantic import SecretStr
 
 from connector.core import catalogue
+from connector.core.account import Account, State
 from connector.core.dn import is_within, normal_dn, same_dn
 from connector.core.ldap_filter import escape, holds
-from connector.core.model import Account, State
 from connector.core.schema import attribute_types, subtypes
 from connector.core.spelling import spellings
 from connector.core.supann_reading import OVERVIEW, read_entry

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 from connector.core import catalogue
+from connector.core.account import Account
 from connector.core.dialect import Terms
 from connector.core.evidence import fold
 from connector.core.feed import rows_of
 from connector.core.identifiers import Taken
 from connector.core.model import (
-    Account,
     Change,
     Enrolment,
     EvidenceItem,

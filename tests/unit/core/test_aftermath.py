@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from connector.core.account import Account
 from connector.core.aftermath import Left, left
-from connector.core.model import Account, Action, Change, Fate
+from connector.core.model import Action, Change, Fate
 from connector.core.supann import outline
 from connector.core.supann_reading import read_entry
 

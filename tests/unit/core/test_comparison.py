@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from connector.core import comparison
-from connector.core.account import Difference, Values
+from connector.core.account import Account, Difference, Values
 from connector.core.ldap_filter import holds
-from connector.core.model import Account, Action, Change
+from connector.core.model import Action, Change
 from connector.core.supann import outline
 from connector.core.supann_reading import SUSPENDED_UNTIL
 from connector.core.supann_writing import SECRET

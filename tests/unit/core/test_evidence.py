@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from connector.core import evidence
-from connector.core.model import Account, EvidenceItem
+from connector.core.account import Account
+from connector.core.model import EvidenceItem
 from connector.core.rules import Activation
 from tests.unit.core.builders import account, evidence_item, having
 

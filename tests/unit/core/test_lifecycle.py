@@ -11,19 +11,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from connector.core.account import Account, State
 from connector.core.identifiers import Taken
 from connector.core.lifecycle import decide
-from connector.core.model import (
-    Account,
-    Action,
-    Ending,
-    Enrolment,
-    EvidenceItem,
-    Fate,
-    Sealed,
-    State,
-    Status,
-)
+from connector.core.model import Action, Ending, Enrolment, EvidenceItem, Fate, Sealed, Status
 from connector.core.plan import plan_one
 from connector.core.rules import Lifecycle
 from connector.core.sentence import why

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from connector.core.account import State
 from connector.core.dates import shown
 from connector.core.meaning import meaning, with_meaning
-from connector.core.model import State
 from connector.core.supann_reading import SUSPENDED_UNTIL
 from connector.core.supann_writing import state_value
 

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.core import catalogue, generalized_time
+from connector.core.account import Account, State
 from connector.core.feed import rows_of
 from connector.core.identifiers import Taken
 from connector.core.model import (
-    Account,
     Action,
     Change,
     Enrolment,
@@ -25,7 +25,6 @@ from connector.core.model import (
     Known,
     Rejection,
     Reservation,
-    State,
     Status,
     Student,
 )

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.core.model import Change, Override, Rejection, State, Status
+from connector.core.account import State
+from connector.core.model import Change, Override, Rejection, Status
 from connector.core.rules import Rules
 from connector.render.machine import differences
 from tests.support.examples import examples

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from connector.core import catalogue, supann_writing
-from connector.core.account import CurrentState, Values
+from connector.core.account import CurrentState, State, Values
 from connector.core.desired import LEFT, Enrolled
 from connector.core.dn import is_below, same_dn
-from connector.core.model import Enrolment, State, Status
+from connector.core.model import Enrolment, Status
 from tests.unit.core.builders import DN, NUMBER, POLICY, RULES, account, having, row
 
 START, END = date(2026, 9, 1), date(2027, 12, 31)

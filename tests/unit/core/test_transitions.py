@@ -6,7 +6,8 @@ import itertools
 
 import pytest
 
-from connector.core.model import Action, State
+from connector.core.account import State
+from connector.core.model import Action
 from connector.core.transitions import TABLE, Draw, Holds, Start, To, transition
 
 WORKS = (State.ACTIVE, State.GRACE)

@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from connector.core.account import Difference
+from connector.core.account import Account, Difference, State
 from connector.core.door import FOR_GOOD, Answer, Marks, Policy
 from connector.core.lifecycle import decide
 from connector.core.model import (
-    Account,
     Action,
     Change,
     Ending,
@@ -22,7 +21,6 @@ from connector.core.model import (
     Override,
     Rejection,
     Sealed,
-    State,
     Status,
 )
 from connector.core.reasons import Reason
