@@ -231,14 +231,13 @@ class GivenRow:
 
     name: Given
     is_evidence: bool  # may be required for an active account (``activation.require``)
-    source: str  # where it comes from
+    is_required: bool  # ... and is, where the configuration does not say
     field: str  # of an event's ``data``; "": no event gives it
     shape: Shape
     events: tuple[str, ...]  # the types of event that give it
     writes: tuple[str, ...]  # the attributes that it writes
     shown_by: str  # the attribute that shows in the entry that it was given
     needs_use: bool  # it is written only while the account is in normal use
-    text: str  # of the pages: what the student who has not given it is asked for
 
 
 GIVEN: Mapping[Given, GivenRow] = {
@@ -247,50 +246,46 @@ GIVEN: Mapping[Given, GivenRow] = {
         GivenRow(
             Given.PASSWORD_CHANGED,
             is_evidence=True,
-            source="the directory, which clears pwdReset when the student changes the password",
+            is_required=True,
             field="",
             shape=Shape.NOTHING,
             events=(),
             writes=(),
             shown_by="userPassword",
             needs_use=False,
-            text="password_title",
         ),
         GivenRow(
             Given.BACKUP_MAIL,
             is_evidence=True,
-            source="an event",
+            is_required=True,
             field="backup_mail",
             shape=Shape.ADDRESS,
             events=(ACTIVATED, BACKUP_MAIL_CHANGED),
             writes=("supannMailPrive", "supannMailPerso"),
             shown_by="supannMailPrive",
             needs_use=False,
-            text="backup_mail_title",
         ),
         GivenRow(
             Given.CHARTER,
             is_evidence=True,
-            source="an event",
+            is_required=True,
             field="charter",
             shape=Shape.STATEMENT,
             events=(ACTIVATED,),
             writes=("scolpassCharter",),
             shown_by="scolpassCharter",
             needs_use=False,
-            text="charter_title",
         ),
         GivenRow(
             Given.FORWARDING,
             is_evidence=False,
-            source="an event",
+            is_required=False,
             field="forward_to",
             shape=Shape.REDIRECTION,
             events=(ACTIVATED, FORWARDING_CHANGED),
             writes=("mailForwardingAddress",),
             shown_by="mailForwardingAddress",
             needs_use=True,
-            text="forwarding_title",
         ),
     )
 }
@@ -298,6 +293,9 @@ GIVEN: Mapping[Given, GivenRow] = {
 EVIDENCE = tuple(row.name for row in GIVEN.values() if row.is_evidence)
 """What ``activation.require`` may name, in the order in which it is asked for."""
 
-EVENTS = (ACTIVATED, FORWARDING_CHANGED, BACKUP_MAIL_CHANGED)
+REQUIRED = tuple(row.name for row in GIVEN.values() if row.is_required)
+"""What ``activation.require`` names, where it is not configured."""
+
+EVENTS = tuple(dict.fromkeys(event for row in GIVEN.values() for event in row.events))
 EVIDENCE_SHOWN = tuple(GIVEN[kind].shown_by for kind in EVIDENCE if GIVEN[kind].writes)
 """The attributes that show in an entry what events gave as evidence."""

@@ -23,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-from connector.core.catalogue import EVIDENCE, Given
+from connector.core.catalogue import EVIDENCE, REQUIRED, Given
 
 
 class Section(BaseModel):
@@ -240,7 +240,7 @@ class Throttle(Section):
 class Activation(Section):
     """What makes an account active."""
 
-    require: tuple[Evidence, ...] = EVIDENCE
+    require: tuple[Evidence, ...] = REQUIRED
     charter_version: str = "2026"
     second_factor: Literal["none", "birth_date"] = "none"
     verify_backup_mail: bool = False

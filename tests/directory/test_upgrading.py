@@ -27,7 +27,8 @@ from alembic.script import ScriptDirectory
 
 from connector.core.model import Enrolment, Override, Status
 from connector.edges.journal import Tables, open_journal, tables_at
-from connector.edges.journal.tables import HEAD, as_made
+from connector.edges.journal.migrations import HEAD
+from connector.edges.journal.tables import as_made
 from connector.errors import JournalUntrusted
 from tests.support.concurrency import in_parallel
 from tests.support.opening import opened_by_a_process

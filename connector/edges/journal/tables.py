@@ -13,8 +13,6 @@ import sqlalchemy as sa
 
 from connector.core.model import OPTIONAL
 
-HEAD = "0005"  # the last step in migrations/versions; they are numbered without a gap
-
 # What is looked up by its beginning, or sorted: by code point in every database, whatever its
 # locale.
 Key = sa.String().with_variant(sa.String(collation="C"), "postgresql")

@@ -7,7 +7,8 @@ from enum import Enum
 import sqlalchemy as sa
 import structlog
 
-from connector.edges.journal.tables import HEAD, alembic_version, as_made, meta
+from connector.edges.journal.migrations import HEAD, STEPS
+from connector.edges.journal.tables import alembic_version, as_made, meta
 from connector.errors import JournalUntrusted
 
 log = structlog.get_logger()
@@ -81,7 +82,7 @@ def _revision(connection: sa.Connection) -> str | None:
 
 
 def _see_that_it_is_known(revision: str, place: str) -> None:
-    if revision not in {f"{step:04}" for step in range(1, int(HEAD) + 1)}:
+    if revision not in STEPS:
         raise JournalUntrusted(
             f"the journal {place} was brought up to date by a later scolpass: its tables are of "
             f"revision {revision!r}, this one knows those up to {HEAD}",

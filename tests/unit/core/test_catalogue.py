@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from connector.activation.visits import Step
 from connector.core import catalogue
 from connector.core.catalogue import (
     ATTRIBUTES,
     EVENTS,
     EVIDENCE,
     GIVEN,
+    REQUIRED,
     Attribute,
     Compared,
     Given,
@@ -176,7 +178,8 @@ def test_each_thing_that_is_given_has_one_row() -> None:
 
 
 def test_all_evidence_may_be_required_and_is_unless_said_otherwise() -> None:
-    assert Activation().require == EVIDENCE
+    assert Activation().require == EVIDENCE == REQUIRED
+    assert {row.name for row in GIVEN.values() if row.is_required} <= set(EVIDENCE)
     assert Given.FORWARDING not in EVIDENCE
 
 
@@ -198,8 +201,12 @@ def test_what_is_given_by_events_is_shown_by_what_they_write(row: catalogue.Give
 def test_the_pages_ask_for_all_that_can_be_given(language: str) -> None:
     folder = ROOT / "connector/web/first_connection/texts"
     texts = tomllib.loads((folder / f"{language}.toml").read_text(encoding="utf-8"))
-    assert all(texts[row.text] for row in GIVEN.values())
+    assert all(texts[f"{step.value}_title"] for step in Step)
 
 
-def test_every_type_of_event_gives_something() -> None:
-    assert {kind for row in GIVEN.values() for kind in row.events} == set(EVENTS)
+def test_the_types_of_events_are_those_that_give_something() -> None:
+    assert EVENTS == (
+        "fr.scolpass.account.activated",
+        "fr.scolpass.backup_mail.changed",
+        "fr.scolpass.forwarding.changed",
+    )
