@@ -21,7 +21,7 @@ from connector.core.account import IN_USE
 from connector.core.catalogue import Given
 from connector.desk import account as desk
 from connector.edges.journal import Link
-from connector.edges.ldap import passwords, student
+from connector.edges.ldap import student
 from connector.edges.ldap.student import OldPasswordRefused
 from connector.edges.tokens import draw_token
 from connector.errors import DirectoryUntrusted, InvalidInput, LinkOver, Refused, ScolpassError
@@ -181,7 +181,7 @@ def reset(portal: Portal, text: str, new: str, again: str) -> None:
         except ScolpassError as error:
             changed = link.value
             with suppress(DirectoryUntrusted):
-                changed = passwords.changed_at(directory, account.dn)
+                changed = directory.password_changed_at(account.dn)
             portal.journal.give_link_back(link.id, changed)
             if isinstance(error, Refused):
                 raise InvalidInput("new_password", "directory") from error

@@ -20,7 +20,7 @@ from connector.core.account import IN_USE, Account, State
 from connector.core.dn import same_dn
 from connector.core.evidence import LONGEST
 from connector.core.spelling import cleaned
-from connector.edges.ldap import passwords, student
+from connector.edges.ldap import student
 from connector.edges.ldap.reading import Directory
 from connector.edges.sealing import hash_argon2id
 from connector.edges.tokens import draw_token
@@ -132,7 +132,7 @@ def _sign_in(
             student.lets_in(directory, account.dn, SecretStr(draw_token()))
             raise NotLetIn("birth_date", student_number=number)
         # Read before the bind: if the password is replaced in between, the session ends at once.
-        changed = passwords.changed_at(directory, account.dn)
+        changed = directory.password_changed_at(account.dn)
         if not student.lets_in(directory, account.dn, password):
             raise NotLetIn("password", student_number=number)
         attempt.good = attempt.let_in = True

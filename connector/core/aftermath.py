@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from connector.core import catalogue, comparison
-from connector.core.account import Account, Values
+from connector.core.account import Account
+from connector.core.dialect import Dialect
 from connector.core.model import Change
 
 
@@ -21,38 +21,21 @@ class Left(Enum):
     OVERTAKEN = auto()  # not made, and the student has set their own password since
 
 
-def left(change: Change, account: Account | None, password_changed_at: str) -> Left:
+def left(
+    change: Change, account: Account | None, password_changed_at: str, dialect: Dialect
+) -> Left:
     """What became of an interrupted change.
 
     Args:
         change: as it was registered before it was made.
-        account: the entry at its DN as it is now; None: there is none.
-        password_changed_at: the entry's ``pwdChangedTime`` as it is now; "": it has none.
+        account: the account at its place as it is now; None: there is none.
+        password_changed_at: when its password was last changed, as it is now; "": never.
+        dialect: tells whether the change was made.
     """
-    if was_made(change, account):
+    if dialect.was_made(change, account):
         return Left.MADE
     if not change.replaces_password or account is None or account.must_change:
         return Left.NOT_MADE
     provisional = change.outline.had_provisional
     moved = change.password_since is not None and password_changed_at != change.password_since
     return Left.OVERTAKEN if provisional or moved else Left.NOT_MADE
-
-
-def was_made(change: Change, account: Account | None) -> bool:
-    """Whether a change that was never answered was made.
-
-    A new password cannot be read back: it proves nothing unless something else changed with it.
-    """
-    if not change.adds or account is None:
-        return comparison.is_done(change, account)
-    return all(
-        _stand(name, change.attributes[name][1], account.values(name))
-        for name in catalogue.PROOF
-        if name in change.attributes
-    )
-
-
-def _stand(name: str, wanted: Values, values: Values) -> bool:
-    if name in catalogue.SHARED:
-        return {value.lower() for value in wanted} <= {value.lower() for value in values}
-    return not comparison.differ(name, values, wanted)

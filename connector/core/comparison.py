@@ -47,6 +47,14 @@ def difference(
     return found
 
 
+def stands(name: str, wanted: Values, account: Account) -> bool:
+    """Whether an attribute holds what it is to hold; a shared one may hold more."""
+    values = account.values(name)
+    if name in SHARED:
+        return {value.lower() for value in wanted} <= {value.lower() for value in values}
+    return not differ(name, values, wanted)
+
+
 def guard(account: Account, changed: Difference, *, lifecycle: bool) -> tuple[str, ...]:
     """The filters under which a change computed from ``account`` is still right (RFC 4528).
 

@@ -61,6 +61,13 @@ class Dialect(Protocol):
     def is_done(self, change: Change, account: Account | None) -> bool:
         """Whether an account is already as a change wanted it."""
 
+    def was_made(self, change: Change, account: Account | None) -> bool:
+        """Whether a change that was never answered was made.
+
+        A new password cannot be read back: it proves nothing unless something else changed with
+        it. An account that was added is known by what is ours, whatever others have done to it.
+        """
+
     def about(self, changed: Iterable[str], *parts: Part) -> tuple[str, ...]:
         """What of the names in a difference is about some parts of an account, in a fixed order."""
 

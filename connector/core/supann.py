@@ -20,6 +20,7 @@ from connector.core.catalogue import (
     NUMBER,
     OPTIONAL,
     PASSWORDS,
+    PROOF,
     Given,
     Part,
 )
@@ -105,6 +106,16 @@ class Supann:
     def is_done(self, change: Change, account: Account | None) -> bool:
         """Whether an entry is already as a change wanted it."""
         return comparison.is_done(change, account)
+
+    def was_made(self, change: Change, account: Account | None) -> bool:
+        """Whether a change that was never answered was made; an entry is known by its proof."""
+        if not change.adds or account is None:
+            return self.is_done(change, account)
+        return all(
+            comparison.stands(name, change.attributes[name][1], account)
+            for name in PROOF
+            if name in change.attributes
+        )
 
     def about(self, changed: Iterable[str], *parts: Part) -> tuple[str, ...]:
         """The attributes among these that are about some parts, in the catalogue's order."""

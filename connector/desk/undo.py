@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector.clock import instant
-from connector.core.dialect import Terms
 from connector.core.identifiers import serving_order
 from connector.core.model import Action, Change, Facts, Known, Plan
 from connector.core.plan import digest
 from connector.core.safety import judge
 from connector.core.schema import AttributeType, is_kept_by_server
-from connector.core.supann import Supann
 from connector.core.undo import Traces, reverse
 from connector.edges.ldap import described
 from connector.errors import UsageError
@@ -207,8 +205,8 @@ def _reversed(
     account = facts.account
     if facts.conflict is not None:
         account = context.directory.account_at(change.dn)
-    terms = Terms(context.rules, context.moment.today, Supann(context.rules))
-    return reverse(change, Traces(before, account, copy), terms, reason)
+    traces = Traces(before, account, copy)
+    return reverse(change, traces, context.terms(context.moment.today), reason)
 
 
 def _values(

@@ -19,7 +19,6 @@ from connector.core.holding import redirection
 from connector.core.model import Action, Change, Known
 from connector.core.rules import Rules
 from connector.edges.journal import Concluded, Journal, Outgoing, chunks
-from connector.edges.ldap import passwords
 from connector.notify.operators import open_incidents
 from connector.notify.students import ACTIVE, BACKUP, BY_LINK, CLOSES, FORWARDING, password_notice
 from connector.walk.context import Context
@@ -123,7 +122,7 @@ def _changed(context: Context, made: Concluded, account: Account) -> str:
     """When the password was set that a run took for the student's own; "": nothing says so."""
     if not _is_students_own(made.change):
         return ""
-    return passwords.changed_at(context.directory, account.dn)
+    return context.directory.password_changed_at(account.dn)
 
 
 def _told(

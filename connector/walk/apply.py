@@ -16,7 +16,7 @@ import signal
 import threading
 from base64 import b64encode
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,16 +27,14 @@ import structlog
 from pydantic import SecretStr
 
 from connector.clock import instant
-from connector.core.aftermath import was_made
 from connector.core.model import Action, Change, Outcome
 from connector.edges.journal import Beside
-from connector.edges.ldap import passwords
-from connector.edges.ldap.reading import Directory
 from connector.edges.ldap.writing import write
 from connector.errors import DirectoryUntrusted, EntryError, NoAnswer, Refused, Transient
 from connector.walk.context import Context
 from connector.walk.drawing import Drawing, Drawn
 from connector.walk.siblings import Siblings
+from connector.walk.target import Target
 
 BATCH = 250  # changes at most
 FIRST_BATCH = 50
@@ -76,10 +74,11 @@ class Applier:
     """Applies changes of one run to one directory, under one journal."""
 
     def __init__(self, context: Context, *, run: int) -> None:
-        self._directory = context.directory
+        self._target = context.target
+        self._dialect = context.dialect
         self._journal = context.journal
         self._drawing = Drawing(context)
-        self._siblings = Siblings(context.directory)
+        self._siblings = Siblings(context.target)
         self._run = run
         self._actor = context.actor
         self._connections = context.settings.directory.connections
@@ -127,7 +126,7 @@ class Applier:
         self._write_lock.check()
         error = None
         try:
-            write(self._directory.bound, change, None)
+            write(self._target.bound, change, None)
         except Refused as refused:
             error = str(refused)
         self._journal.conclude([(id_, change, error)])
@@ -195,9 +194,9 @@ class Applier:
         drawn = self._drawing.draw(batch)
         purged = {c.student_number: c.dn for c in batch if c.action is Action.PURGE}
         archived = {
-            number: _archive(self._directory.everything_at(dn)) for number, dn in purged.items()
+            number: _archive(self._target.everything_at(dn)) for number, dn in purged.items()
         }
-        named = self._directory.groups_of(self._tree, list(purged.values())) if purged else {}
+        named = self._target.groups_of(self._tree, list(purged.values())) if purged else {}
         beside = Beside(
             sealed={number: one.sealed for number, one in drawn.items()},
             archived=archived,
@@ -212,7 +211,7 @@ class Applier:
     def _since(self, batch: Iterable[Change]) -> dict[str, str]:
         """By student number: when the password was last changed, to tell changes after a crash."""
         return {
-            change.student_number: passwords.changed_at(self._directory, change.dn)
+            change.student_number: self._target.password_changed_at(change.dn)
             for change in batch
             if change.replaces_password
         }
@@ -264,12 +263,12 @@ class Applier:
                 reraise=True,
             ):
                 with attempt:
-                    directory = self._siblings.mine()
-                    if tried and self._is_done(change, directory):
+                    target = self._siblings.mine()
+                    if tried and self._is_done(change, target):
                         break
                     tried = True
                     try:
-                        write(directory.bound, change, hashed)
+                        write(target.bound, change, hashed)
                     except NoAnswer:
                         unanswered = True
                         raise
@@ -283,14 +282,14 @@ class Applier:
         self._lost = 0
         return None
 
-    def _is_done(self, change: Change, directory: Directory) -> bool:
+    def _is_done(self, change: Change, target: Target) -> bool:
         """Whether a change whose answer was lost was made.
 
         Raises:
             Transient: the entry cannot be read now.
         """
         try:
-            return was_made(change, directory.account_at(change.dn))
+            return self._dialect.was_made(change, target.account_at(change.dn))
         except DirectoryUntrusted as error:
             raise Transient(error.message, error.cure) from error
 
@@ -318,7 +317,7 @@ def _fitting(written: int, seconds: float, size: int) -> int:
     return max(LEAST_BATCH, min(BATCH, int(written * BATCH_SECONDS / max(seconds, 0.001))))
 
 
-def _archive(attributes: dict[str, list[bytes]]) -> str:
+def _archive(attributes: Mapping[str, list[bytes]]) -> str:
     """An entry as JSON; values that are not text are in base64."""
     copy: dict[str, list[Any]] = {}
     for name, values in sorted(attributes.items()):

@@ -11,14 +11,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 
 import structlog
 
 from connector.clock import read_moment
 from connector.core.dates import shown
+from connector.core.dialect import Dialect, Terms
 from connector.core.model import Moment
 from connector.core.rules import Rules
+from connector.core.supann import Supann
 from connector.edges.journal import Journal, open_journal
 from connector.edges.ldap.preflight import Preflight, preflight
 from connector.edges.ldap.reading import Directory
@@ -27,6 +29,7 @@ from connector.edges.sealing import Sealer
 from connector.errors import DirectoryUntrusted
 from connector.log.redaction import guard_secret
 from connector.settings.sections import Settings
+from connector.walk.target import Target
 
 WAIT_FOR_LOCK = 60.0  # seconds
 PREFLIGHT_HOLDS = timedelta(seconds=60)  # for the daemon, whose connections outlive a run
@@ -61,6 +64,20 @@ class Context:
             self.directory.release()
         finally:
             self.journal.close()
+
+    @property
+    def target(self) -> Target:
+        """What a walk reads and writes."""
+        return self.directory
+
+    @property
+    def dialect(self) -> Dialect:
+        """How accounts are written there."""
+        return Supann(self.rules)
+
+    def terms(self, today: date) -> Terms:
+        """What a plan of a day is made by."""
+        return Terms(self.rules, today, self.dialect)
 
     def connect(self) -> Preflight:
         """Reach the directory and see that it is the one we expect; once per command.
@@ -180,7 +197,11 @@ def open_context(settings: Settings, actor: str) -> Context:
         settings=settings,
         rules=settings.rules,
         sealer=Sealer(settings.sealing_keys(), settings.sealing_keys),
-        journal=open_journal(settings.journal.url.get_secret_value(), settings.file.parent),
+        journal=open_journal(
+            settings.journal.url.get_secret_value(),
+            settings.file.parent,
+            Supann(settings.rules).outline,
+        ),
         directory=Directory(settings.directory, password),
         moment=read_moment(settings.institution),
         actor=actor,

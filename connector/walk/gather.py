@@ -9,7 +9,6 @@ from connector.core.dn import is_below
 from connector.core.identifiers import Taken, local_part, uid_of
 from connector.core.model import Change, Enrolment, Facts, Feed, Override, Plan, Rejection
 from connector.core.spelling import folded
-from connector.edges.ldap import passwords
 from connector.errors import DirectoryUntrusted, EntryError
 from connector.walk.context import Context
 from connector.walk.newcomers import Newcomers
@@ -113,7 +112,7 @@ class Gathering:
         seen: dict[str, str] = {}
         conflicts: dict[str, list[str]] = {}
         managed = 0
-        people_dn = self._context.directory.people_dn
+        people_dn = self._context.target.people_dn
         for account in self._accounts():
             self.taken.addresses.update(map(folded, account.every_address))
             for uid in account.every_uid:
@@ -147,9 +146,9 @@ class Gathering:
     def _accounts(self) -> Iterator[Account]:
         context = self._context
         if self._scope is None:
-            yield from context.directory.accounts(context.tree)
+            yield from context.target.accounts(context.tree)
             return
-        found = context.directory.accounts_of(context.tree, self._scope)
+        found = context.target.accounts_of(context.tree, self._scope)
         self._newcomers.look_up(context, self._scope, found)
         self._look_up_around(found)
         yield from found
@@ -192,7 +191,7 @@ class Gathering:
         if len(missing) > floor or (missing and hidden):
             dns = ", ".join(self._known[number].dn for number in missing[:3])
             raise DirectoryUntrusted(
-                f"entries are missing on {context.directory.uri}: there were {len(present)}, "
+                f"entries are missing on {context.target.uri}: there were {len(present)}, "
                 f"now there are {len(present) - len(missing)}; {len(missing)} missing where "
                 f"at most {floor} may be (first: {dns})",
                 "See that the service account may still read them, and that this is the right "
@@ -236,9 +235,7 @@ def provisional_stands(context: Context, number: str, account: Account | None) -
         try:
             password, recipe = context.sealer.unseal_whole(number, sealed)
             if recipe is not None:
-                return passwords.holds_password(
-                    context.directory, account.dn, recipe.hash(password)
-                )
+                return context.target.holds_password(account.dn, recipe.hash(password))
         except EntryError:  # its key is gone: then only the constraint tells
             pass
     preflight = context.preflight
@@ -263,7 +260,7 @@ def look_up_taken(
         What these identifiers begin with.
     """
     uid = uid_of(number, context.rules.identifiers.uid)
-    for dn in context.directory.holders(context.tree, ["uid"], uid):
+    for dn in context.target.holders(context.tree, ["uid"], uid):
         taken.uids[uid.lower()] = dn
         if dn not in own:
             _note_whose(context, listing, taken, dn)
@@ -272,7 +269,7 @@ def look_up_taken(
         local = local_part(row.first_name, row.last_name)
         starts.add((local or uid).lower()[:40])
     for start in starts:
-        for dn, address in context.directory.addresses_from(context.tree, start):
+        for dn, address in context.target.addresses_from(context.tree, start):
             if dn not in own:
                 taken.addresses.add(folded(address))
     return starts
@@ -280,7 +277,7 @@ def look_up_taken(
 
 def _note_whose(context: Context, listing: Listing, taken: Taken, dn: str) -> None:
     """In a run over a few: note whether an entry that holds a wanted identifier is managed."""
-    account = context.directory.account_at(dn)
+    account = context.target.account_at(dn)
     numbers = account.every_number if account is not None else ()
     known = context.journal.accounts(numbers) if numbers else {}
     for number in numbers:

@@ -40,7 +40,7 @@ class Newcomers:
         others = [other for number in new for other in spellings(number)]
         if not others:
             return
-        for account in context.directory.accounts_of(context.tree, others):
+        for account in context.target.accounts_of(context.tree, others):
             self.met(account.every_number, account.birth_date)
         self._known |= context.journal.accounts(others)
         for row in context.journal.enrolments(others):

@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from connector.core.dates import shown
-from connector.core.dialect import Terms
 from connector.core.feed import feed_drop
 from connector.core.identifiers import serving_order
 from connector.core.model import (
@@ -32,7 +31,6 @@ from connector.core.model import (
 )
 from connector.core.plan import make_plan
 from connector.core.safety import judge
-from connector.core.supann import Supann
 from connector.edges.journal import LastRuns
 from connector.errors import FeedRefused, Untrustworthy
 from connector.walk.context import Context
@@ -141,7 +139,7 @@ def prepare(
         plan = make_plan(
             gathering.stream(),
             gathering.taken,
-            Terms(context.rules, today, Supann(context.rules)),
+            context.terms(today),
             rejected=chain(_rejected(feed, scope.numbers), gathering.rejected),
             notices=_notices(feed, scope.numbers),
         )

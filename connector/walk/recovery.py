@@ -6,7 +6,6 @@ import structlog
 
 from connector.core.aftermath import Left, left
 from connector.core.model import Change
-from connector.edges.ldap import passwords
 from connector.errors import Transient
 from connector.walk.apply import Applier
 from connector.walk.context import Context
@@ -29,9 +28,9 @@ def recover(context: Context) -> None:
         return
     context.connect()
     for one in interrupted:
-        account = context.directory.account_at(one.change.dn)
-        changed_at = passwords.changed_at(context.directory, one.change.dn)
-        found = left(one.change, account, changed_at)
+        account = context.target.account_at(one.change.dn)
+        changed_at = context.target.password_changed_at(one.change.dn)
+        found = left(one.change, account, changed_at, context.dialect)
         # An earlier version kept no guard of what it began: it is not sent without one.
         if found is Left.NOT_MADE and one.change.is_asked_once and _is_guarded(one.change):
             try:

@@ -6,8 +6,8 @@ import threading
 from typing import Self
 
 from connector.edges.ldap.connection import BindRefused
-from connector.edges.ldap.reading import Directory
 from connector.errors import DirectoryUntrusted, Refused, Transient
+from connector.walk.target import Target
 
 
 class Siblings:
@@ -18,10 +18,10 @@ class Siblings:
     waited for once.
     """
 
-    def __init__(self, directory: Directory) -> None:
-        self._directory = directory
+    def __init__(self, target: Target) -> None:
+        self._target = target
         self._local = threading.local()
-        self._opened: list[Directory] = []
+        self._opened: list[Target] = []
         self._connecting = threading.Lock()
         self._unreachable = 0  # connections that failed
         self._shut_out: BindRefused | None = None
@@ -35,19 +35,19 @@ class Siblings:
 
     def share(self) -> None:
         """Let this thread go on with the connection that the run has read from."""
-        self._local.directory = self._directory
+        self._local.target = self._target
 
-    def mine(self) -> Directory:
+    def mine(self) -> Target:
         """This thread's own connection, which is open.
 
         Raises:
             Transient: the server does not answer.
             Refused: it no longer takes the password.
         """
-        found: Directory | None = getattr(self._local, "directory", None)
+        found: Target | None = getattr(self._local, "target", None)
         if found is None:
-            found = self._directory.sibling()
-            self._local.directory = found
+            found = self._target.sibling()
+            self._local.target = found
             self._opened.append(found)
         if found.connected:
             return found

@@ -191,7 +191,8 @@ class Changes(Store):
         query = sa.select(changes).where(changes.c.outcome == "intended").order_by(changes.c.id)
         with self._reading("reading interrupted changes") as connection:
             return [
-                Interrupted(row.id, row.run, change_of(row)) for row in connection.execute(query)
+                Interrupted(row.id, row.run, change_of(row, self._outline))
+                for row in connection.execute(query)
             ]
 
     def history(
@@ -258,7 +259,10 @@ class Changes(Store):
         )
         with self._reading("reading a run") as connection:
             rows = connection.execute(query).all()
-        return [(change_of(row), known_of_text(row.before), bool(row.covered)) for row in rows]
+        return [
+            (change_of(row, self._outline), known_of_text(row.before), bool(row.covered))
+            for row in rows
+        ]
 
     def change_counts(self) -> dict[tuple[str, str], int]:
         """The number of changes, by (action, outcome)."""

@@ -11,8 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector.core.model import Action, Change
+from connector.edges.journal.rows import Outlining, instant, stamp
 from connector.edges.journal.rows import change as change_of
-from connector.edges.journal.rows import instant, stamp
 from connector.edges.journal.store import Store, insert_missing, upsert
 from connector.edges.journal.tables import changes, mails, meta, waiting_mails
 
@@ -121,7 +121,7 @@ class Mails(Store):
                 ).all()
                 if len(rows) == limit:
                     last = rows[-1].id
-                return [_concluded(row) for row in rows], last
+                return [_concluded(row, self._outline) for row in rows], last
         with self._writing(doing) as connection:
             insert_missing(connection, meta, [{"key": _TOLD, "value": str(last)}])
         return [], None
@@ -201,7 +201,7 @@ def _queued(row: Any) -> Queued:
     )
 
 
-def _concluded(row: Any) -> Concluded:
+def _concluded(row: Any, outline: Outlining) -> Concluded:
     at = instant(row.at)
     assert at is not None
-    return Concluded(row.id, at, change_of(row), row.actor)
+    return Concluded(row.id, at, change_of(row, outline), row.actor)

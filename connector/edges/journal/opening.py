@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from connector.core.supann import outline
 from connector.edges.database import cause_of
 from connector.edges.database.url import parsed, shown
 from connector.edges.journal.changes import Changes
@@ -21,6 +22,7 @@ from connector.edges.journal.incidents import Incidents
 from connector.edges.journal.mails import Mails
 from connector.edges.journal.offers import Offers
 from connector.edges.journal.reservations import Reservations
+from connector.edges.journal.rows import Outlining
 from connector.edges.journal.runs import Runs
 from connector.edges.journal.seals import Seals
 from connector.edges.journal.sessions import Sessions
@@ -54,11 +56,12 @@ class Journal(
     """One open journal. Every method is one transaction and raises JournalUntrusted."""
 
 
-def open_journal(url: str, beside: Path = Path()) -> Journal:
+def open_journal(url: str, beside: Path = Path(), outline: Outlining = outline) -> Journal:
     """Open the journal at an SQLAlchemy URL; create its tables, or upgrade them.
 
     The identifiers of purged accounts are also written to a plain file: with SQLite beside the
-    database file, with PostgreSQL to ``journal.reservations`` in the folder ``beside``.
+    database file, with PostgreSQL to ``journal.reservations`` in the folder ``beside``. ``outline``
+    tells what a change does, in the dialect that the journal's changes are in.
 
     Raises:
         ConfigurationError: the URL is of another kind.
@@ -75,7 +78,9 @@ def open_journal(url: str, beside: Path = Path()) -> Journal:
             raise
     on_server = _on_server(made)
     file = beside / "journal.reservations"
-    return Journal(engine, place, file if on_server else Path(f"{made.database}.reservations"))
+    if not on_server:
+        file = Path(f"{made.database}.reservations")
+    return Journal(engine, place, file, outline)
 
 
 def tables_at(url: str) -> Tables:

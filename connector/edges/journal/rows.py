@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
-from connector.core.account import State
+from connector.core.account import Difference, State
 from connector.core.model import (
     DAYS,
     FIELDS,
@@ -18,10 +18,10 @@ from connector.core.model import (
     EvidenceItem,
     Fate,
     Known,
+    Outline,
     Reservation,
     Status,
 )
-from connector.core.supann import outline
 
 # The fields of an enrolment that are stored as they are; the others are keys, or no text.
 _TEXTS = tuple(
@@ -29,6 +29,8 @@ _TEXTS = tuple(
     for name in FIELDS
     if name not in ("student_number", "academic_year", "step_code", "status", *DAYS)
 )
+
+Outlining: TypeAlias = Callable[[Difference], Outline]
 
 # --- times ----------------------------------------------------------------------------------------
 
@@ -236,8 +238,8 @@ def change_values(change: Change) -> dict[str, Any]:
     }
 
 
-def change(row: Any) -> Change:
-    """What :func:`change_values` wrote."""
+def change(row: Any, outline: Outlining) -> Change:
+    """What :func:`change_values` wrote; ``outline`` is the dialect's that it is in."""
     attributes = {
         name: (tuple(value["before"]), tuple(value["after"]))
         for name, value in json.loads(row.attributes).items()

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from connector.edges.database import cause_of
+from connector.edges.journal.rows import Outlining
 from connector.edges.journal.tables import meta
 from connector.errors import JournalUntrusted
 
@@ -32,10 +33,13 @@ class Store:
     those that read never wait for one that writes.
     """
 
-    def __init__(self, engine: sa.Engine, place: str, reservations_file: Path) -> None:
+    def __init__(
+        self, engine: sa.Engine, place: str, reservations_file: Path, outline: Outlining
+    ) -> None:
         self._engine = engine
         self._place = place
         self._file = reservations_file
+        self._outline = outline
         if engine.dialect.name == "sqlite":
             # SQLite lets who waits sleep up to a tenth of a second; threads need not.
             self._write_lock: Any = threading.Lock()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pydantic import SecretStr
-
 from connector.core import catalogue
 from connector.core.guessing import DEFAULT_THREADS, Guessing, compute, lock_of
 from connector.core.ldap_filter import holds
@@ -30,17 +28,6 @@ def without_password(
         ):
             found.add(item.dn)
     return frozenset(found)
-
-
-def holds_password(directory: Connection, dn: str, hashed: SecretStr) -> bool:
-    """Whether an entry has this value of userPassword, which nobody may read."""
-    return directory.matches(dn, holds("userPassword", hashed.get_secret_value()))
-
-
-def changed_at(directory: Connection, dn: str) -> str:
-    """When the password of an entry was last changed (pwdChangedTime); "": never."""
-    values = directory.attributes_at(dn, ["pwdChangedTime"], "reading when a password was changed")
-    return first_values(values or {}).get("pwdChangedTime", "")
 
 
 def hides_reset(directory: Connection, context: str, number: str) -> bool:

@@ -115,6 +115,16 @@ class Directory(Connection):
         there = self.matches(dn, "(userPassword=*)")
         return read_entry(dn, decode(raw) | lock, there), changed
 
+    def password_changed_at(self, dn: str) -> str:
+        """When the password of an entry was last changed (pwdChangedTime); "": never."""
+        doing = "reading when a password was changed"
+        values = self.attributes_at(dn, ["pwdChangedTime"], doing)
+        return first_values(values or {}).get("pwdChangedTime", "")
+
+    def holds_password(self, dn: str, hashed: SecretStr) -> bool:
+        """Whether an entry has this value of userPassword, which nobody may read."""
+        return self.matches(dn, holds("userPassword", hashed.get_secret_value()))
+
     def _account(self, item: Found, lacking: frozenset[str]) -> Account:
         dn, raw = item.dn, item.attributes
         attributes = decode(raw)

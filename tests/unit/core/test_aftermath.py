@@ -9,9 +9,11 @@ import pytest
 from connector.core.account import Account
 from connector.core.aftermath import Left, left
 from connector.core.model import Action, Change, Fate
-from connector.core.supann import outline
+from connector.core.supann import Supann, outline
 from connector.core.supann_reading import read_entry
+from tests.unit.core.builders import RULES
 
+DIALECT = Supann(RULES)
 DN = "uid=e1,ou=people,dc=test"
 STATE = "{COMPTE}A:SupannActif:20261001:20271231"
 POLICY = "cn=provisional,dc=test"
@@ -67,11 +69,11 @@ USED = account(reset=False, policy=True)
 def test_a_reissue_is_judged_by_the_password_that_it_was_to_replace(
     computed_from: Account, now: Account | None, changed_at: str, found: Left
 ) -> None:
-    assert left(reissue(computed_from), now, changed_at) is found
+    assert left(reissue(computed_from), now, changed_at, DIALECT) is found
 
 
 def test_without_the_time_of_the_password_an_absent_reset_tells_nothing() -> None:
-    assert left(reissue(OWN, password_since=None), OWN, SINCE) is Left.NOT_MADE
+    assert left(reissue(OWN, password_since=None), OWN, SINCE, DIALECT) is Left.NOT_MADE
 
 
 def creation() -> Change:
@@ -90,17 +92,17 @@ def creation() -> Change:
 
 def test_an_entry_that_was_made_is_known_by_what_is_ours_though_others_have_touched_it() -> None:
     touched = account(reset=True, policy=True, sn="Falsch", mail="another@example.org")
-    assert left(creation(), touched, "") is Left.MADE
+    assert left(creation(), touched, "", DIALECT) is Left.MADE
 
 
 @pytest.mark.parametrize("name", ["supannEtuId", "uid", "supannRessourceEtatDate", "pwdReset"])
 def test_an_entry_that_somebody_else_made_is_not_taken_for_ours(name: str) -> None:
     theirs = {n: v for n, v in PROVISIONAL.attributes.items() if n != name}
-    assert left(creation(), read_entry(DN, theirs), "") is Left.NOT_MADE
+    assert left(creation(), read_entry(DN, theirs), "", DIALECT) is Left.NOT_MADE
 
 
 def test_what_was_to_be_deleted_is_done_once_it_is_gone() -> None:
     attributes = {name: (values, ()) for name, values in OWN.attributes.items()}
     purge = Change(Action.PURGE, "1", DN, "over", attributes, outline=outline(attributes))
-    assert left(purge, None, "") is Left.MADE
-    assert left(purge, OWN, BEFORE) is Left.NOT_MADE
+    assert left(purge, None, "", DIALECT) is Left.MADE
+    assert left(purge, OWN, BEFORE, DIALECT) is Left.NOT_MADE

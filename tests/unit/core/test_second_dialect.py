@@ -142,6 +142,9 @@ class Scim:
         wanted = change.attributes.items()
         return all(account.values(name) == values for name, (_, values) in wanted)
 
+    def was_made(self, change: Change, account: Account | None) -> bool:
+        return self.is_done(change, account)
+
     def about(self, changed: Iterable[str], *parts: Part) -> tuple[str, ...]:
         return tuple(sorted(name for name in changed if _PARTS[name] in parts))
 
