@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_type_hints
 
 from connector.core.account import Difference, State
 from connector.core.model import (
@@ -93,48 +93,51 @@ def enrolment_values(row: Enrolment) -> dict[str, Any]:
 
 # --- accounts -------------------------------------------------------------------------------------
 
+_name_sets: dict[str, frozenset[str]] = {}
+
+
+def _names(text: str) -> frozenset[str]:
+    """The set that a text names; the few that occur are shared by all accounts."""
+    return _name_sets.setdefault(text, frozenset(text.split()))
+
+
+def _joined(names: frozenset[str]) -> str:
+    return " ".join(sorted(names))
+
+
+def _word(value: State | Ending | None) -> str | None:
+    return value.value if value else None
+
+
+# By a field's type, how it is written and read; None: as it is.
+_FORMS: Mapping[Any, tuple[Callable[[Any], Any] | None, Callable[[Any], Any] | None]] = {
+    str: (None, None),
+    int | None: (None, None),
+    bool: (None, bool),
+    date | None: (text_of, day_of),
+    State | None: (_word, lambda text: State(text) if text else None),
+    Ending | None: (_word, lambda text: Ending(text) if text else None),
+    frozenset[str]: (_joined, _names),
+}
+_KNOWN = tuple((name, *_FORMS[kind]) for name, kind in get_type_hints(Known).items())
+
 
 def known_values(number: str, known: Known) -> dict[str, Any]:
     """What is known of an account, to be remembered."""
-    return {
-        "student_number": number,
-        "dn": known.dn,
-        "uid": known.uid,
-        "address": known.address,
-        "state": known.state.value if known.state else None,
-        "since": text_of(known.since),
-        "cutoff": text_of(known.cutoff),
-        "directory_year": known.directory_year,
-        "adopted_active": known.adopted_active,
-        "adopted_suspended": known.adopted_suspended,
-        "wrote": " ".join(sorted(known.wrote)),
-        "ending": known.ending.value if known.ending else None,
-        "expiry_written_on": text_of(known.expiry_written_on),
-        "announced_end": text_of(known.announced_end),
-        "announced_on": text_of(known.announced_on),
-        "gone": known.gone,
-    }
+    values: dict[str, Any] = {"student_number": number}
+    for name, written, _ in _KNOWN:
+        value = getattr(known, name)
+        values[name] = value if written is None else written(value)
+    return values
 
 
 def known_of(values: Mapping[str, Any]) -> Known:
-    """What :func:`known_values` wrote."""
-    return Known(
-        dn=values["dn"],
-        uid=values["uid"],
-        address=values["address"],
-        state=State(values["state"]) if values["state"] else None,
-        since=day_of(values["since"]),
-        cutoff=day_of(values["cutoff"]),
-        directory_year=values["directory_year"],
-        adopted_active=bool(values["adopted_active"]),
-        adopted_suspended=bool(values["adopted_suspended"]),
-        wrote=_names(values["wrote"]),
-        ending=Ending(values["ending"]) if values["ending"] else None,
-        expiry_written_on=day_of(values["expiry_written_on"]),
-        announced_end=day_of(values["announced_end"]),
-        announced_on=day_of(values["announced_on"]),
-        gone=bool(values["gone"]),
-    )
+    """What :func:`known_values` wrote; what a text of earlier times lacks has its default."""
+    found: dict[str, Any] = {}
+    for name, _, read in _KNOWN:
+        if name in values:
+            found[name] = values[name] if read is None else read(values[name])
+    return Known(**found)
 
 
 def known_text(known: Known | None) -> str | None:
@@ -145,14 +148,6 @@ def known_text(known: Known | None) -> str | None:
 def known_of_text(text: str | None) -> Known | None:
     """What :func:`known_text` wrote."""
     return known_of(json.loads(text)) if text else None
-
-
-_name_sets: dict[str, frozenset[str]] = {}
-
-
-def _names(text: str) -> frozenset[str]:
-    """The set that a text names; the few that occur are shared by all accounts."""
-    return _name_sets.setdefault(text, frozenset(text.split()))
 
 
 # --- identifiers ----------------------------------------------------------------------------------

@@ -329,7 +329,7 @@ def rule_texts(reception: Reception, language: str, *, provisional: bool) -> dic
     """The rules for a new password, by name, in the order in which they are shown."""
     rules = reception.portal.rules.own_password
     said = texts(language)["rule"]
-    blanks = {"min": rules.min_length, "max": LONGEST, "forbidden": " ".join(rules.forbidden)}
+    blanks = {**rules.model_dump(), "max": LONGEST, "forbidden": " ".join(rules.forbidden)}
     return {
         rule.value: said[rule.value].format(**blanks)
         for rule in passwords.in_force(rules)
