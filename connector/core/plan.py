@@ -38,6 +38,7 @@ from connector.core.model import (
     Rejection,
     Reservation,
 )
+from connector.core.packed import Packed
 from connector.core.remembered import remember
 
 
@@ -88,7 +89,7 @@ def make_plan(
             waiting.pop(facts.number, None)
             note(facts)
     for number in sorted(waiting, key=serving_order):
-        note(waiting[number])
+        note(waiting.pop(number))
     numbers = sorted(planned, key=serving_order)
     parts = [planned[number] for number in numbers]
     changes = tuple(part.change for part in parts if part.change)
@@ -110,21 +111,23 @@ def digest(changes: Iterable[Change]) -> str:
 
     The values of an attribute are a set: in which order a server returns them does not matter.
     """
-    text = json.dumps(
-        [
-            [
-                c.action,
-                c.student_number,
-                c.dn,
-                {name: [_ordered(v) for v in both] for name, both in c.attributes.items()},
-            ]
-            for c in changes
-        ],
+    found = hashlib.sha256(b"[")
+    for place, change in enumerate(changes):
+        found.update(b"," if place else b"")
+        found.update(_written(change))
+    found.update(b"]")
+    return found.hexdigest()
+
+
+def _written(change: Change) -> bytes:
+    """What a change would do, as JSON: of a whole plan it is an array."""
+    attributes = {name: [_ordered(v) for v in both] for name, both in change.attributes.items()}
+    return json.dumps(
+        [change.action, change.student_number, change.dn, attributes],
         sort_keys=True,
         ensure_ascii=True,
         separators=(",", ":"),
-    )
-    return hashlib.sha256(text.encode()).hexdigest()
+    ).encode()
 
 
 def _ordered(values: Sequence[str]) -> Sequence[str]:
@@ -172,7 +175,7 @@ def plan_one(facts: Facts, taken: Taken, terms: Terms) -> Planned:
         student_number=facts.number,
         dn=account.dn,
         reason=grounds_of(facts, decision, desired, compared.changed, terms.dialect),
-        attributes=dict(sorted(compared.changed.items())),
+        attributes=Packed(compared.changed),
         guard=terms.dialect.guard(
             account,
             compared.changed,
@@ -337,7 +340,7 @@ def _creation(
         student_number=facts.number,
         dn=dn,
         reason=decision.reason,
-        attributes=dict(sorted(compared.changed.items())),
+        attributes=Packed(compared.changed),
         sealed=Fate.DRAWN,
         password_last_day=decision.password_last_day,
         after=remember(replace(facts, known=begun), decision, desired, compared, terms),
@@ -356,7 +359,7 @@ def _purge(facts: Facts, account: Account, decision: Decision, terms: Terms) -> 
         student_number=facts.number,
         dn=account.dn,
         reason=decision.reason,
-        attributes=dict(sorted(attributes.items())),
+        attributes=Packed(attributes),
         guard=terms.dialect.guard(
             account, {}, lifecycle=not decision.shared_person, ends=decision.action in ENDINGS
         ),

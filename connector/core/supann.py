@@ -29,6 +29,7 @@ from connector.core.dialect import Compared
 from connector.core.dn import below, is_named
 from connector.core.ldap_filter import holds
 from connector.core.model import Change, Kind, Outline
+from connector.core.packed import shared
 from connector.core.rules import Rules
 from connector.core.supann_reading import state_among
 from connector.core.supann_writing import SECRET, shared_of, whole_of
@@ -70,7 +71,7 @@ class Supann:
             changed["pwdReset"] = (reset, ("TRUE",))  # slapd clears it else
         named = OPTIONAL & whole.keys()
         wrote = (desired.wrote - named) | {name for name in named if whole[name]}
-        return Compared(changed, frozenset(wrote), tuple(notices))
+        return Compared(changed, shared(frozenset(wrote)), tuple(notices))
 
     def place(self, uid: str, before: str | None) -> str:
         """The DN of a new entry: the former one, where the same uid names it."""
@@ -138,12 +139,14 @@ def outline(changed: Mapping[str, tuple[Values, Values]]) -> Outline:
     before, after = map(state_among, states) if states is not None else (None, None)
     had, _ = changed.get("userPassword", none)
     reset, _ = changed.get("pwdReset", none)
-    return Outline(
-        kind=kind,
-        before=before,
-        after=after,
-        had_password=bool(had),
-        had_provisional=any(value.upper() == "TRUE" for value in reset),
-        moves_first_day="pwdStartTime" in changed,
-        moves_last_day="pwdEndTime" in changed,
+    return shared(
+        Outline(
+            kind=kind,
+            before=before,
+            after=after,
+            had_password=bool(had),
+            had_provisional=any(value.upper() == "TRUE" for value in reset),
+            moves_first_day="pwdStartTime" in changed,
+            moves_last_day="pwdEndTime" in changed,
+        )
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import random
 import re
+import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
@@ -647,6 +650,42 @@ def test_the_digest_does_not_depend_on_the_order_in_which_a_server_returns_value
     one = Change(Action.UPDATE, NUMBER, DN, "r", {"x": (("a", "b"), ("c",)), "y": ((), ("d",))})
     turned = Change(Action.UPDATE, NUMBER, DN, "r", {"y": ((), ("d",)), "x": (("b", "a"), ("c",))})
     assert digest([one]) == digest([turned])
+
+
+def test_the_digest_is_of_one_json_array() -> None:
+    changes = plan(CLASS).changes
+    assert len(changes) > 1
+    written = json.dumps(
+        [
+            [
+                c.action.value,
+                c.student_number,
+                c.dn,
+                {name: [sorted(of) for of in both] for name, both in c.attributes.items()},
+            ]
+            for c in changes
+        ],
+        sort_keys=True,
+        separators=(",", ":"),
+    )
+    assert digest(changes) == hashlib.sha256(written.encode()).hexdigest()
+
+
+# --- memory -------------------------------------------------------------------------------------
+
+
+def test_a_first_load_holds_little_for_each_student() -> None:
+    everyone = [facts(row(number=f"{21_700_000 + n}", first=f"Léa{n}")) for n in range(1_000)]
+    tracemalloc.start()
+    try:
+        found = plan(everyone)
+        held, most = (size / len(everyone) for size in tracemalloc.get_traced_memory())
+    finally:
+        tracemalloc.stop()
+    assert len(found.changes) == len(everyone)
+    # In bytes: less than the attributes of one new entry take where they are not packed.
+    assert held < 2_000
+    assert most < 2_500
 
 
 # --- properties ---------------------------------------------------------------------------------
