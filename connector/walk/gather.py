@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
 from connector.core.account import Account
-from connector.core.dn import is_below
 from connector.core.identifiers import Taken, local_part, uid_of
 from connector.core.model import Change, Enrolment, Facts, Feed, Override, Plan, Rejection
 from connector.core.spelling import folded
@@ -112,7 +111,7 @@ class Gathering:
         seen: dict[str, str] = {}
         conflicts: dict[str, list[str]] = {}
         managed = 0
-        people_dn = self._context.target.people_dn
+        target = self._context.target
         for account in self._accounts():
             self.taken.addresses.update(map(folded, account.every_address))
             for uid in account.every_uid:
@@ -122,7 +121,7 @@ class Gathering:
             numbers = [n for n in current if self._is_managed(n)]
             if not numbers:
                 continue
-            outside = not is_below(account.dn, people_dn)
+            outside = not target.is_for_students(account.dn)
             unclear = len(current) > 1 or len(account.numbers) != 1
             for number in numbers:
                 if outside or unclear or number in seen:

@@ -25,9 +25,8 @@ class Target(Protocol):
     def uri(self) -> str:
         """Its name, for people."""
 
-    @property
-    def people_dn(self) -> str:
-        """The place under which the accounts of students stand."""
+    def is_for_students(self, dn: str) -> bool:
+        """Whether a place is one where the accounts of students stand."""
 
     # --- connections ---
 

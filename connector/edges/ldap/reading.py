@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from connector.core import catalogue
 from connector.core.account import Account, State
-from connector.core.dn import is_within, normal_dn, same_dn
+from connector.core.dn import is_below, is_within, normal_dn, same_dn
 from connector.core.ldap_filter import escape, holds
 from connector.core.schema import attribute_types, subtypes
 from connector.core.spelling import spellings
@@ -74,6 +74,10 @@ class Directory(Connection):
             f"(it has {', '.join(contexts) or 'none'})",
             "See directory.uris and directory.people_dn.",
         )
+
+    def is_for_students(self, dn: str) -> bool:
+        """Whether an entry lies in the branch under which students live."""
+        return is_below(dn, self.people_dn)
 
     def accounts(self, context: str) -> Iterator[Account]:
         """Every entry of the tree that carries a student number, a uid or an address.
