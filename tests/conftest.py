@@ -26,6 +26,7 @@ from tests.support.postgres import Database, postgres, postgres_server
 from tests.support.rabbitmq import Broker
 from tests.support.tier import LONG, left_out
 from tests.support.workspace import Result, Workspace
+from tests.support.zone import PARIS
 
 __all__ = ["postgres", "postgres_server"]  # fixtures of their own module
 
@@ -167,6 +168,12 @@ def workspace(tmp_path: Path, directory: Directory, request: pytest.FixtureReque
         database: Database = request.getfixturevalue("postgres")
         made.configure({"journal": {"url": database.url}})
     return made
+
+
+@pytest.fixture
+def in_paris(workspace: Workspace) -> None:
+    """The institution lies in Paris, whatever time it is there: for tests that spell instants."""
+    workspace.configure({"institution": {"timezone": PARIS.key}})
 
 
 @pytest.fixture

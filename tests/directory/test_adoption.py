@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from tests.support.people import ADDRESS, existing, put, stand
 from tests.support.walk import Walk, actions, student
 
+pytestmark = pytest.mark.usefixtures("in_paris")
+
 NUMBER = "22600001"
 AUTUMN = date(2026, 10, 1)
 CUTOFF = "20271231230000Z"  # of the academic year 2026

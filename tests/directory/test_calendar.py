@@ -17,8 +17,9 @@ from tests.support.desk import activate
 from tests.support.directory import Directory
 from tests.support.events import CHARTER, NUMBER, PASSWORD, change_password
 from tests.support.invariants import differences
-from tests.support.walk import PARIS, YEAR, Row, Walk, student, students
+from tests.support.walk import YEAR, Row, Walk, student, students
 from tests.support.workspace import Workspace
+from tests.support.zone import PARIS
 
 HUGO = "22600002"
 

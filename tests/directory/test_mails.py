@@ -41,7 +41,8 @@ from tests.support.events import (
 from tests.support.mail import MailServer
 from tests.support.people import ADDRESS, stand
 from tests.support.waiting import wait_until
-from tests.support.walk import PARIS, YEAR, Walk, student, students
+from tests.support.walk import YEAR, Walk, student, students
+from tests.support.zone import ZONE
 
 BACKUP = "lea@example.org"
 UNIVERSITY = "lea.martin@etu.umontpellier.fr"
@@ -710,7 +711,7 @@ def test_a_backup_mail_that_others_wrote_is_one(walk: Walk, office: Office, inbo
 def test_the_service_tells_of_the_end_after_its_first_good_pass(
     leaving: Office, mail_server: MailServer
 ) -> None:
-    noon = datetime.combine(END - timedelta(days=30), time(12), PARIS)
+    noon = datetime.combine(END - timedelta(days=30), time(12), ZONE)
     clock = faked(noon - datetime.now(UTC)) | {
         "FAKETIME_DONT_FAKE_MONOTONIC": "1"
     }  # which threads wait by

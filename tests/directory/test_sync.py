@@ -17,7 +17,7 @@ from tests.support.directory import Directory
 from tests.support.invariants import current
 from tests.support.walk import TODAY, YEAR, Row, Walk, actions, student, students
 
-pytestmark = pytest.mark.image
+pytestmark = [pytest.mark.image, pytest.mark.usefixtures("in_paris")]
 
 NUMBER = "22600001"
 AUTUMN = date(2026, 10, 1)

@@ -10,7 +10,8 @@ import pytest
 
 from tests.support.clock import Clock
 from tests.support.events import PASSWORD
-from tests.support.walk import PARIS, Row, students
+from tests.support.walk import Row, students
+from tests.support.zone import PARIS
 
 COUNT = 12  # more than may expire unread
 

@@ -22,6 +22,7 @@ from tests.support.directory import LocalDirectory
 from tests.support.events import activation, change_password
 from tests.support.walk import Walk
 from tests.support.workspace import Result, Workspace
+from tests.support.zone import PARIS
 
 
 def library() -> Path:
@@ -59,7 +60,9 @@ class Clock:
         self.directory = ClockedDirectory(folder / "slapd")
         (folder / "workspace").mkdir(mode=0o700)
         self.workspace = Workspace(folder / "workspace", self.directory)
-        self.workspace.configure({"log": {"file": "scolpass.log"}})
+        self.workspace.configure(
+            {"log": {"file": "scolpass.log"}, "institution": {"timezone": PARIS.key}}
+        )
 
     def set(self, moment: datetime) -> None:
         """It is this moment now."""

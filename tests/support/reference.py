@@ -16,9 +16,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-PARIS = ZoneInfo("Europe/Paris")
+from tests.support.zone import ZONE
+
 DOMAIN = "etu.umontpellier.fr"
 UAI = "0342490X"
 DAY = timedelta(days=1)
@@ -47,12 +47,12 @@ def cutoff(year: int) -> date:
 
 def noon(day: date) -> datetime:
     """The moment at which runs of that day are made."""
-    return datetime.combine(day, time(12), PARIS).astimezone(UTC)
+    return datetime.combine(day, time(12), ZONE).astimezone(UTC)
 
 
 def end_of(day: date) -> str:
     """The midnight with which a day of Paris ends, as the directory writes it."""
-    return f"{datetime.combine(day + DAY, time(), PARIS).astimezone(UTC):%Y%m%d%H%M%SZ}"
+    return f"{datetime.combine(day + DAY, time(), ZONE).astimezone(UTC):%Y%m%d%H%M%SZ}"
 
 
 def local_part(first: str, last: str) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -24,9 +23,9 @@ from connector.walk.planning import EVERYONE, Approval, Prepared, Scope, prepare
 from connector.walk.reconcile import reconcile
 from tests.support.invariants import Invariants
 from tests.support.workspace import Workspace
+from tests.support.zone import ZONE
 
-PARIS = ZoneInfo("Europe/Paris")
-TODAY = datetime.now(PARIS).date()
+TODAY = datetime.now(ZONE).date()
 # The academic year of today: tests that bind need days that the directory's clock believes in.
 YEAR = TODAY.year if TODAY >= date(TODAY.year, 9, 1) else TODAY.year - 1
 

@@ -20,6 +20,7 @@ from connector.resources import example_configuration
 from tests.support import commands
 from tests.support.directory import Directory
 from tests.support.processes import started
+from tests.support.zone import ZONE
 
 # A feed's columns under our own names, the required ones first.
 COLUMNS = (
@@ -68,6 +69,7 @@ class Workspace:
         write_secret(self.password, directory.service_password)
         self.settings: dict[str, Any] = tomllib.loads(example_configuration())
         self.settings["source"]["columns"] = {}
+        self.settings["institution"]["timezone"] = ZONE.key
         self.configure(
             {
                 "directory": {
