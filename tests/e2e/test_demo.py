@@ -126,6 +126,7 @@ def test_a_signal_ends_it_and_nothing_is_left(
     assert _running_in(tmp_path) == []
 
 
+@pytest.mark.long
 def test_a_claim_that_does_not_hold_is_said_to_be_so(tmp_path: Path) -> None:
     # All commands but two: time cannot be moved, and the directory lets everybody in, as far as
     # its reader can see.

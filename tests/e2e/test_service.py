@@ -22,11 +22,14 @@ from tests.support.daemon import Daemon, incidents, new_webhook_secret, running,
 from tests.support.events import PASSWORD, activation, change_password, drop, event, forwarding
 from tests.support.mail import MailServer
 from tests.support.ports import free_port
+from tests.support.tier import size
 from tests.support.waiting import wait_until
 from tests.support.walk import Walk, student, students
 from tests.support.workspace import Workspace
 
 NUMBER = "22600001"
+ROOM = size(gate=1_200, long=3_000)  # students, whom a whole pass takes some seconds for
+CUT_SHORT = size(gate=600, long=1_500)
 
 
 @pytest.fixture
@@ -130,6 +133,7 @@ def test_a_drift_is_mended_and_recorded_as_such(walk: Walk) -> None:
     walk.invariants().check()
 
 
+@pytest.mark.usefixtures("in_paris")
 def test_the_calendar_is_kept_at_midnight(walk: Walk, midnight_environment: dict[str, Any]) -> None:
     """The directory's clock is the machine's: what is seen is the state, not the bind."""
     rows = [student(str(22600001 + n), f"P{n}", f"N{n}", academic_year=2026) for n in range(3)]
@@ -177,16 +181,16 @@ def test_a_whole_pass_makes_room_for_one_account(walk: Walk) -> None:
     workspace.write_register(students(1))
     url = f"sqlite:///{workspace.journal}"
     with running(workspace):
-        workspace.write_register(students(3_000))
+        workspace.write_register(students(ROOM))
         wait_until(lambda: len(walk.people()) > 200, "the run writes", 60)
         waited = []
-        while len(walk.people()) < 2_500:
+        while len(walk.people()) < ROOM - 200:
             began = time.monotonic()
             with write_lock(url, "a command for one account", wait=60):
                 waited.append(time.monotonic() - began)
         assert len(waited) > 1
         assert median(waited) < 1.0
-        wait_until(lambda: len(walk.people()) == 3_000, "the run ends", 90)
+        wait_until(lambda: len(walk.people()) == ROOM, "the run ends", 90)
     walk.writes_nothing()
 
 
@@ -204,16 +208,16 @@ def test_a_second_daemon_on_the_same_journal_is_refused(walk: Walk) -> None:
 
 
 def test_sigterm_ends_it_with_the_entry_in_hand(walk: Walk) -> None:
-    walk.workspace.write_register(students(1_500))
+    walk.workspace.write_register(students(CUT_SHORT))
     with running(walk.workspace, wait=False) as daemon:
         wait_until(lambda: len(walk.people()) > 50, "the run writes", 60)
         assert daemon.terminate() == 0
     made = len(walk.people())
-    assert made < 1_500
+    assert made < CUT_SHORT
     assert {one["outcome"] for one in walk.history()} <= {"applied", "failed"}
     walk.invariants().check(settled=False)
     with running(walk.workspace):
-        wait_until(lambda: len(walk.people()) == 1_500, "the rest is made", 60)
+        wait_until(lambda: len(walk.people()) == CUT_SHORT, "the rest is made", 60)
     walk.writes_nothing()
 
 
