@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +21,8 @@ from typing import Any
 import hypothesis
 import pytest
 
+from connector.log import redaction
+from tests.support import statements
 from tests.support.directory import Directory, Stock, Way, choose_way
 from tests.support.mail import MailServer
 from tests.support.postgres import Database, postgres, postgres_server
@@ -107,6 +110,21 @@ def pytest_terminal_summary(
     if not terminalreporter.showheader:  # -q leaves the header out
         for line in _how(config):
             terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_statements() -> None:
+    statements.share()
+
+
+@pytest.fixture(autouse=True)
+def _forgotten_secrets() -> Iterator[None]:
+    """What is guarded for as long as a process lives ends with the test that guards it."""
+    guarded = redaction._guarded
+    before = list(guarded._counts.elements())
+    yield
+    for secret in (guarded._counts - Counter(before)).elements():
+        guarded.remove(secret)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sqlite3
-import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -26,7 +25,7 @@ from connector.settings.loading import load_settings
 from connector.settings.sections import Settings
 from connector.web.first_connection.routes import PATHS, SIGN_IN
 from connector.web.first_connection.visitors import COOKIE
-from tests.support.daemon import Daemon, running
+from tests.support.daemon import NO_TLS, Daemon, running
 from tests.support.directory import Directory
 from tests.support.waiting import wait_until
 from tests.support.walk import Row, Walk
@@ -37,7 +36,6 @@ BACKUP, CHARTER, FORWARDING, PASSWORD, DONE = (PATHS[step] for step in Step)
 GOOD = "Cigale-chantante-1912"  # keeps every rule
 FORM = "application/x-www-form-urlencoded"
 ACTIVE = "{COMPTE}A:SupannActif"
-NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # else each client reads all authorities
 _addresses = count(1)
 
 

@@ -18,7 +18,6 @@ from tests.portal.common import (
     BACKUP,
     CHARTER,
     GOOD,
-    NO_TLS,
     STEPS,
     Site,
     Student,
@@ -26,7 +25,7 @@ from tests.portal.common import (
     at,
     new_address,
 )
-from tests.support.daemon import Daemon
+from tests.support.daemon import NO_TLS, Daemon
 from tests.support.desk import take
 from tests.support.walk import students
 

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
+import pytest
+
 from connector.activation.links import CONFIRM, PAGES, RESET
 from connector.activation.visits import Step
 from connector.web.first_connection.routes import LEAVE, SIGN_IN
 from tests.portal.common import BACKUP, PASSWORD, STEPS, Site, Visitor
 from tests.portal.test_api import Client
+from tests.support import commands
 from tests.support.waiting import wait_until
 from tests.support.walk import students
 
@@ -42,7 +45,11 @@ def places(site: Site) -> dict[str, str]:
     return kept
 
 
-def test_no_secret_is_anywhere_but_where_it_belongs(own_site: Callable[..., Site]) -> None:
+def test_no_secret_is_anywhere_but_where_it_belongs(
+    own_site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A daemon with a command line and an environment of its own.
+    monkeypatch.setattr(commands, "can_fork", lambda _changed: False)
     site = own_site(students(3))
     who, stranger, caller = (site.student() for _ in range(3))
     secrets = {"new password": NEW, "refused password": REFUSED, "another": FORGOTTEN}

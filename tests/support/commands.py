@@ -21,11 +21,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn
 
+from tests.support import statements
 from tests.support.processes import started
 
 Result = subprocess.CompletedProcess[str]
@@ -45,6 +46,75 @@ def can_fork(changed: Mapping[str, str]) -> bool:
     return not any(name.startswith(_OWN_START) for name in changed)
 
 
+class Forked(subprocess.Popen[Any]):
+    """A command that was forked off; as ``subprocess.Popen``, with three parts of it replaced.
+
+    It is no child of this process: whose child it is tells its id and how it ended.
+    """
+
+    def __init__(
+        self, args: Sequence[str], *, cwd: Path, env: Mapping[str, str], **streams: Any
+    ) -> None:
+        self._link = socket.socket(socket.AF_UNIX)
+        self._ended: int | None = None
+        super().__init__(args, cwd=cwd, env=env, **streams)
+
+    def _execute_child(
+        self,
+        args: Sequence[str],
+        executable: object,
+        preexec_fn: object,
+        close_fds: object,
+        pass_fds: object,
+        cwd: Path,
+        env: Mapping[str, str],
+        startupinfo: object,
+        creationflags: object,
+        shell: object,
+        p2cread: int,
+        p2cwrite: int,
+        c2pread: int,
+        c2pwrite: int,
+        errread: int,
+        errwrite: int,
+        *others: object,
+    ) -> None:
+        numbers = [p2cread, c2pwrite, errwrite]
+        streams = [own if own >= 0 else number for number, own in enumerate(numbers)]
+        self._link.connect(_address())
+        asked = json.dumps({"args": list(args), "cwd": str(cwd), "env": dict(env)}).encode()
+        self._link.sendmsg(
+            [len(asked).to_bytes(8, "big")],
+            [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", streams))],
+        )
+        self._link.sendall(asked)
+        self.pid = self._told()
+        self._child_created = True
+        self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)  # type: ignore[attr-defined]
+
+    def _told(self) -> int:
+        told = self._link.recv(8, socket.MSG_WAITALL)
+        assert told, "the process that commands are forked from has ended"
+        return int.from_bytes(told, "big", signed=True)
+
+    def _internal_poll(self, *_: object, **__: object) -> int | None:
+        if self.returncode is None and self._try_wait(os.WNOHANG)[0]:
+            self.returncode = self._ended
+        return self.returncode
+
+    def _try_wait(self, flags: int) -> tuple[int, int]:
+        """As ``os.waitpid``, with an exit code for a status; (0, 0) where it still runs."""
+        if self._ended is None:
+            if flags & os.WNOHANG and not select.select([self._link], [], [], 0)[0]:
+                return 0, 0
+            self._ended = self._told()
+            self._link.close()
+        return self.pid, self._ended
+
+    def _handle_exitstatus(self, code: int, *_: object, **__: object) -> None:
+        self.returncode = code
+
+
 def run(
     args: Sequence[str],
     *,
@@ -58,32 +128,15 @@ def run(
     Raises:
         subprocess.TimeoutExpired: it has not come to its end; it was killed.
     """
-    with ExitStack() as stack:
-        streams = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(3)]
-        streams[0].write((input or "").encode())
-        streams[0].seek(0)
-        link = stack.enter_context(socket.socket(socket.AF_UNIX))
-        link.connect(_address())
-        asked = json.dumps({"args": list(args), "cwd": str(cwd), "env": dict(env)}).encode()
-        numbers = array.array("i", [stream.fileno() for stream in streams])
-        link.sendmsg(
-            [len(asked).to_bytes(8, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, numbers)]
-        )
-        link.sendall(asked)
-        link.settimeout(timeout)
-        command = [sys.executable, "-m", "connector", *args]
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with Forked(args, cwd=cwd, env=env, text=True, encoding="utf-8", **streams) as process:
         try:
-            answer = link.recv(16)
-        except TimeoutError:
-            raise subprocess.TimeoutExpired(command, timeout) from None
-        assert answer, "the process that commands are forked from has ended"
-        stdout, stderr = (_text(stream) for stream in streams[1:])
-        return subprocess.CompletedProcess(command, int(answer), stdout, stderr)
-
-
-def _text(stream: IO[bytes]) -> str:
-    stream.seek(0)
-    return stream.read().decode("utf-8")
+            stdout, stderr = process.communicate(input, timeout)
+        except BaseException:
+            process.kill()
+            raise
+    command = [sys.executable, "-m", "connector", *args]
+    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
 
 @cache
@@ -120,6 +173,7 @@ def _import_ahead() -> None:
     for module in pkgutil.walk_packages(connector.__path__, "connector."):
         if not module.name.startswith(_NOT_AHEAD):
             importlib.import_module(module.name)
+    statements.share()
     gc.freeze()  # what is there is every command's
 
 
@@ -152,6 +206,7 @@ def _begin(link: socket.socket) -> dict[str, Any]:
     link.close()
     for stream, number in enumerate(numbers):
         os.dup2(number, stream)
+    for number in set(numbers):
         os.close(number)
     return asked
 
@@ -164,13 +219,14 @@ def _received(link: socket.socket, size: int) -> Iterator[bytes]:
 
 
 def _tell_how_it_ends(link: socket.socket, command: int) -> NoReturn:
+    link.sendall(command.to_bytes(8, "big"))
     ends = os.pidfd_open(command)
     if link.fileno() in select.select([link.fileno(), ends], [], [])[0]:
-        # Whoever asked has given up.
+        # Whoever asked is gone.
         os.kill(command, signal.SIGKILL)
     _, status = os.waitpid(command, 0)
     with suppress(BrokenPipeError):
-        link.sendall(str(os.waitstatus_to_exitcode(status)).encode())
+        link.sendall(os.waitstatus_to_exitcode(status).to_bytes(8, "big", signed=True))
     os._exit(0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -28,12 +29,12 @@ from connector.settings.sections import Settings
 from connector.walk.context import open_context
 from connector.web.metrics import Metrics
 from tests.support.ports import free_port
-from tests.support.processes import started
 from tests.support.signing import new_id, new_secret, sign
 from tests.support.waiting import wait_until
 from tests.support.walk import Walk
 from tests.support.workspace import Workspace, write_secret
 
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # else each client reads all authorities
 _ids = count(1)
 
 
@@ -55,18 +56,13 @@ class Daemon:
         else:
             self._env.setdefault("SCOLPASS_HTTP__LISTEN", address)
         self.process = self._start()
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=15)
+        self.client = httpx.Client(
+            base_url=f"http://127.0.0.1:{self.port}", timeout=15, verify=NO_TLS
+        )
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self) -> subprocess.Popen[str]:
         with self.log.open("ab") as out:
-            return started(
-                self.workspace.command("run", *self._options),
-                cwd=self.workspace.folder,
-                env=self.workspace.environment(**self._env),
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-            )
+            return self.workspace.start("run", *self._options, out=out, **self._env)
 
     # --- its life ---
 

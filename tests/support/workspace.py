@@ -11,7 +11,7 @@ import sys
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import tomli_w
 
@@ -135,18 +135,25 @@ class Workspace:
             check=False,
         )
 
-    def start(self, *args: str, **env: str) -> subprocess.Popen[str]:
-        """Start the real command and go on; use it as a context manager, or end it by its id."""
-        return started(
-            self.command(*args),
-            cwd=self.folder,
-            env=self.environment(**env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-        )
+    def start(
+        self, *args: str, out: int | IO[bytes] = subprocess.PIPE, **env: str
+    ) -> subprocess.Popen[str]:
+        """Start the real command and go on; use it as a context manager, or end it by its id.
+
+        ``out``: where it writes to, both its output and what it says beside it.
+        """
+        options: dict[str, Any] = {
+            "cwd": self.folder,
+            "env": self.environment(**env),
+            "stdin": subprocess.DEVNULL,
+            "stdout": out,
+            "stderr": out,
+            "text": True,
+            "encoding": "utf-8",
+        }
+        if commands.can_fork(env):
+            return commands.Forked(args, **options)
+        return started(self.command(*args), **options)
 
     def json(self, *args: str, status: int | None = 0, timeout: float = 60, **env: str) -> Any:
         """Run the command with --json; its exit status checked unless None, its answer parsed."""

@@ -32,6 +32,7 @@ from connector.web.app import Check, Health, Readiness, make_app
 from connector.web.metrics import Metrics
 from connector.web.server import WebServer
 from tests.support import waiting
+from tests.support.daemon import NO_TLS
 from tests.support.signing import new_id, new_secret, sign
 from tests.support.workspace import write_secret
 
@@ -71,7 +72,10 @@ class Edge:
         self.secrets_file = self.folder / "webhook.secrets"
         self.journal = self.folder / "journal.db"
         self.client = httpx.Client(
-            base_url=f"http://127.0.0.1:{server.port}", trust_env=False, timeout=30
+            base_url=f"http://127.0.0.1:{server.port}",
+            trust_env=False,
+            timeout=30,
+            verify=NO_TLS,
         )
 
     def post(
