@@ -230,6 +230,7 @@ class GivenRow:
     """One thing that a student gives. Nothing has a default: a new one says all of it."""
 
     name: Given
+    said: str  # to a person, after "still missing"
     is_evidence: bool  # may be required for an active account (``activation.require``)
     is_required: bool  # ... and is, where the configuration does not say
     field: str  # of an event's ``data``; "": no event gives it
@@ -245,6 +246,7 @@ GIVEN: Mapping[Given, GivenRow] = {
     for row in (
         GivenRow(
             Given.PASSWORD_CHANGED,
+            said="a password of their own",
             is_evidence=True,
             is_required=True,
             field="",
@@ -256,6 +258,7 @@ GIVEN: Mapping[Given, GivenRow] = {
         ),
         GivenRow(
             Given.BACKUP_MAIL,
+            said="a backup mail address",
             is_evidence=True,
             is_required=True,
             field="backup_mail",
@@ -267,6 +270,7 @@ GIVEN: Mapping[Given, GivenRow] = {
         ),
         GivenRow(
             Given.CHARTER,
+            said="acceptance of the charter",
             is_evidence=True,
             is_required=True,
             field="charter",
@@ -278,6 +282,7 @@ GIVEN: Mapping[Given, GivenRow] = {
         ),
         GivenRow(
             Given.FORWARDING,
+            said="a redirection of mail",
             is_evidence=False,
             is_required=False,
             field="forward_to",

@@ -269,3 +269,8 @@ def missing(
     """The required evidence that neither the entry nor the journal holds, in order."""
     there = found(account, evidence_items)
     return tuple(name for name in activation.require if name not in there)
+
+
+def told(names: Iterable[str]) -> str:
+    """Evidence as a person reads it: "a backup mail address, acceptance of the charter"."""
+    return ", ".join(GIVEN[Given(name)].said for name in names)

@@ -6,6 +6,7 @@ from datetime import date
 
 from connector.core.account import IN_USE, State
 from connector.core.calendar import ONE_DAY
+from connector.core.evidence import told
 from connector.core.generalized_time import end_of_day, instant
 from connector.core.model import Decision, Facts
 from connector.core.rules import Rules
@@ -33,7 +34,7 @@ def why(facts: Facts, decision: Decision, rules: Rules, today: date) -> str:
     }[state]
     sentence = f"{words}: {decision.reason}"
     if state is State.INACTIVE and decision.missing:
-        sentence += f"; still missing: {', '.join(decision.missing)}"
+        sentence += f"; still missing: {told(decision.missing)}"
     end = account.closes_at
     if state is State.INACTIVE and account.must_change and end is not None:
         midnight = instant(end_of_day(today - ONE_DAY, rules.institution.zone))

@@ -18,6 +18,7 @@ from connector.core.calendar import cutoff_of
 from connector.core.dates import year_shown
 from connector.core.dn import is_below
 from connector.core.door import Answer, Marks, Policy, Shut, shut
+from connector.core.evidence import told
 from connector.core.lifecycle import ending_of, is_suspended, matched_again
 from connector.core.model import (
     Action,
@@ -253,7 +254,7 @@ def _open(seen: Seen, account: Account) -> _Pair:
     if current.state is State.INACTIVE:
         if not decision.missing:
             return Reason.OPEN_COMPLETE, {}
-        return Reason.OPEN_NOT_ACTIVE, {"missing": ", ".join(decision.missing)}
+        return Reason.OPEN_NOT_ACTIVE, {"missing": told(decision.missing)}
     return Reason.OPEN_STILL, {"state": current.state.value}
 
 
@@ -333,7 +334,7 @@ def _first_only(seen: Seen, facts: Facts, account: Account, rules: Rules) -> _Pa
             return Reason.RESET_BY_OTHERS, {}
         last = seen.last.get(Action.REISSUE)
         return Reason.REISSUED, {"at": last.at if last else None, "until": until}
-    fields = {"until": until, "missing": ", ".join(seen.decision.missing)}
+    fields = {"until": until, "missing": told(seen.decision.missing)}
     if facts.sealed is None:
         return Reason.LETTER_UNKNOWN, fields
     if not facts.sealed.printable:

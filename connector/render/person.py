@@ -15,6 +15,7 @@ from rich.text import Text
 
 from connector.core.account import CurrentState, State
 from connector.core.dates import shown, year_shown
+from connector.core.evidence import told
 from connector.core.feed import identity
 from connector.core.model import Enrolment
 from connector.core.reasons import Reason
@@ -239,10 +240,10 @@ def _lines(seen: AccountView, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
         yield "why", seen.why
     if account is not None and not seen.decision.shared_person:
         if account.current.state is not State.EXPIRED:
-            yield "missing", ", ".join(seen.decision.missing) or "nothing"
+            yield "missing", told(seen.decision.missing) or "nothing"
         yield "provisional password", _password_line(seen)
     for name, at in seen.evidence.items():
-        yield "evidence", f"{name}{f', {shown(at, zone)}' if at else ''}"
+        yield "evidence", f"{told([name])}{f', {shown(at, zone)}' if at else ''}"
     for row in sorted(seen.rows, key=lambda row: row.key, reverse=True):
         year = year_shown(row.academic_year)
         name = " ".join(part for part in (row.step_code, row.step_name) if part)
@@ -340,7 +341,7 @@ def show_resync(console: Console, one: Resynced, rules: Rules) -> None:
         reason = decision.reason if one.refused is None else f"left alone: {one.refused}"
         step("state", f"{one.state.value if one.state else 'none'}: {reason}")
     for name in decision.missing if one.state not in (None, State.EXPIRED) else ():
-        step("", f"still missing: {name}")
+        step("", f"still missing: {told([name])}")
     for notice in one.prepared.plan.notices:
         step("note", notice)
     if change is None:

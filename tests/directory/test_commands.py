@@ -531,7 +531,7 @@ def test_show_prints_the_json_of_the_contract_for_every_name_of_the_student(
     assert shown["sign_in"]["possible"] is False
     assert shown["why"].endswith(".")
     assert shown["why"].count(".") == 1
-    assert "still missing: password_changed, backup_mail, charter" in shown["why"]
+    assert "still missing: a password of their own, a backup mail address, " in shown["why"]
     assert {(e["academic_year"], e["step_code"], e["status"]) for e in shown["enrolments"]} == {
         (YEAR, "L1", "validated"),
         (YEAR - 1, "L1", "validated"),

@@ -176,7 +176,7 @@ def test_what_is_missing_is_stored_and_shown_step_by_step(inactive: Inbox) -> No
     inactive.passed(event("backup_mail.changed", backup_mail="lea@example.org"))
     found = shown()
     assert found[:3] == ("inactive", ["charter"], {"password_changed", "backup_mail"})
-    assert "still missing: charter" in found[3]
+    assert "still missing: acceptance of the charter" in found[3]
     given_ = activation(backup_mail=None)
     assert actions(inactive.passed(given_)) == [("activate", NUMBER)]
     assert shown()[:3] == ("active", [], {"password_changed", "backup_mail", "charter"})

@@ -104,7 +104,7 @@ def activated(story: Story) -> None:
     story.claim(
         "Anybody at the desk can see why.",
         f"scolpass show {ISIL} | grep 'sign in'",
-        lambda ran: ran.says("still missing: backup_mail, charter."),
+        lambda ran: ran.says("still missing: a backup mail address, acceptance of the charter."),
     )
     story.say(
         """On the portal Işıl gives a backup mail, accepts the charter, and has her mail redirected,
@@ -198,7 +198,7 @@ def _event_first(story: Story) -> None:
     story.claim(
         "What it waits for, anybody at the desk can see.",
         f"scolpass show {LUKASZ} | grep 'sign in'",
-        lambda ran: ran.says("still missing: password_changed."),
+        lambda ran: ran.says("still missing: a password of their own."),
     )
     story.secret("his.password", "gęś z jabłkami")
     story.say("Now he changes his password.")

@@ -1320,7 +1320,9 @@ def test_a_run_after_an_outage_gives_the_directory_of_an_undisturbed_one(
 @pytest.mark.parametrize(
     ("life", "today", "words"),
     [
-        pytest.param(inactive(), NOVEMBER, ["Inactive", "still missing: password_changed"], id="i"),
+        pytest.param(
+            inactive(), NOVEMBER, ["Inactive", "still missing: a password of their own"], id="i"
+        ),
         pytest.param(active(), NOVEMBER, ["Active", "enrolled in 2026/2027"], id="active"),
         pytest.param(grace(), date(2027, 9, 2), ["In grace", "2026/2027 is over"], id="grace"),
         pytest.param(
