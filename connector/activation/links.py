@@ -201,4 +201,4 @@ def _send(portal: Portal, link: Link, kind: str, address: str, now: datetime) ->
     portal.journal.make_link(link, now)
     given = {"link": link.id, "page": PAGES[link.purpose]}
     key = f"{link.purpose}:{link.id}"
-    portal.journal.add_mails([mails.linked(kind, link.number, address, given, key, now)])
+    portal.journal.add_messages([mails.linked(kind, link.number, address, given, key, now)])

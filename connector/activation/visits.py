@@ -373,7 +373,7 @@ def _tell(portal: Portal, visit: Visit, changed: str) -> None:
     if isinstance(backup, str) and backup:
         now = portal.moment().now
         notice = mails.password_notice(visit.number, backup, changed, "own", now, now)
-        portal.journal.add_mails([notice])
+        portal.journal.add_messages([notice])
 
 
 def _change(

@@ -8,7 +8,7 @@ from connector.desk import letter_text
 from connector.edges import smtp
 from connector.errors import ConfigurationError, EntryError, ScolpassError
 from connector.log.redaction import guarded_secret
-from connector.notify import mail_text
+from connector.notify import mail_text, ways
 from connector.notify import students as mails
 
 
@@ -44,31 +44,21 @@ def server(case: Case) -> Findings:
 
 def alerts(case: Case) -> Findings:
     """Whether anybody is told about trouble."""
-    settings = case.settings
-    to = ", ".join(settings.alerts.to)
     try:
-        posted = settings.alerts_webhook() is not None
+        found = ways.ways(case.settings)
     except ConfigurationError:
         return  # which is a finding of the secrets
-    if posted or (to and settings.mail.enabled):
-        told = [f"by mail: {to}"] if to and settings.mail.enabled else []
-        told += ["by the URL in alerts.webhook_url_file"] if posted else []
+    told = [way.reaches for way in found if not way.lacks]
+    if told:
         yield Finding("alerts", f"trouble is told {' and '.join(told)}")
-    elif to:
+        return
+    nobody = f"nobody will be told of trouble: {' and '.join(way.lacks for way in found)}"
+    cure = f"{', or '.join(way.cure for way in found)}."
+    if any(way.is_wanted for way in found):
         # No sync depends on it: it changes no exit status.
-        yield Finding(
-            "alerts",
-            f"nobody will be told of trouble: alerts.to names {to}, but mail.enabled is false and "
-            "there is no URL to post to",
-            Mark.WARNING,
-            "Set mail.enabled = true, or write a URL into the file alerts.webhook_url_file.",
-        )
+        yield Finding("alerts", nobody, Mark.WARNING, cure)
     else:
-        yield hint(
-            "alerts",
-            "nobody will be told of trouble: alerts.to is empty and there is no URL to post to",
-            "Name somebody in alerts.to, or write a URL into the file alerts.webhook_url_file.",
-        )
+        yield hint("alerts", nobody, cure)
 
 
 def templates(case: Case) -> Findings:

@@ -12,7 +12,6 @@ from connector.daemon.work import Work
 from connector.edges.journal import Journal
 from connector.errors import JournalUntrusted
 from connector.inbox.intake import Intake
-from connector.notify import operators as alerts
 from connector.web.interfaces import Check, Health, Readiness
 from connector.web.metrics import Metrics
 
@@ -86,4 +85,4 @@ def gather_metrics(metrics: Metrics, journal: Journal, intake: Intake) -> None:
     metrics.good_run(journal.last_runs().good_at)
     metrics.oldest_waiting(journal.oldest_waiting(), instant())
     metrics.queued(intake.waiting)
-    metrics.unsent_alerts(alerts.unsent(journal))
+    metrics.unsent_alerts(journal.waiting_alerts())

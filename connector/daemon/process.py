@@ -118,13 +118,8 @@ class Service:
             see_named_files(settings)
             _look_at_secrets(settings)
             self._own = self._stack.enter_context(open_context(settings, "daemon"))
-            told_by = ways.ways(
-                settings.mail,
-                settings.alerts.to,
-                settings.alerts_webhook,
-                settings.institution.name,
-            )
-            self.alerts = self._stack.enter_context(alerts.Alerts(told_by, self._own.journal))
+            told_by = alerts.Alerts(ways.ways(settings), self._own.journal)
+            self.alerts = self._stack.enter_context(told_by)
             self.alerts.close("configuration")  # this one was taken
             storing = self._stack.enter_context(open_context(settings, "daemon"))
             self.intake = self._stack.enter_context(Intake(storing, self._arrived))

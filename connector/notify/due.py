@@ -19,7 +19,6 @@ from connector.core.holding import redirection
 from connector.core.model import Action, Change, Known
 from connector.core.rules import Rules
 from connector.edges.journal import Concluded, Journal, Outgoing, chunks
-from connector.notify.operators import open_incidents
 from connector.notify.students import ACTIVE, BACKUP, BY_LINK, CLOSES, FORWARDING, password_notice
 from connector.walk.context import Context
 
@@ -55,7 +54,7 @@ def note_changes(context: Context) -> int:
         if _is_open(account):
             changed = _changed(context, one, account)
             outgoing += _warned(one, account, backups[one.id], changed, context.moment.now)
-    journal.add_mails(outgoing, told)
+    journal.add_messages(outgoing, told)
     return len(outgoing)
 
 
@@ -192,13 +191,13 @@ def note_closings(context: Context, since: datetime) -> bool:
     for few in chunks(sorted(due), READ_TOGETHER):
         if context.stop.is_set():
             return False
-        journal.add_mails(list(_notices(context, {number: due[number] for number in few})))
-    journal.forget_mails(moment.now - KEPT)
+        journal.add_messages(list(_notices(context, {number: due[number] for number in few})))
+    journal.forget_messages(moment.now - KEPT)
     return True
 
 
 def _is_held(journal: Journal) -> bool:
-    return any(key.startswith("held:") for key in open_incidents(journal))
+    return any(key.startswith("held:") for key in journal.incidents())
 
 
 def _notices(context: Context, due: Mapping[str, tuple[date, int]]) -> Iterator[Outgoing]:

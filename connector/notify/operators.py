@@ -1,99 +1,69 @@
 """Alerts: people are told once about what is held or failing, with the command that resolves it.
 
 An :class:`Incident` is open from its first :meth:`Alerts.raise_` to its :meth:`Alerts.close`; the
-journal keeps it, so that "once" holds over restarts. For each way (mail, webhook) that has not
-told it yet a second row stands in the journal, ``unsent:WAY:KEY``: it is written before the
-incident's own and taken away once the alert was delivered. So a crash between the two tells
-somebody twice at worst, never nobody; what could not be sent is tried again at the incident's next
-occurrence, or by the next :meth:`Alerts.catch_up`.
+journal keeps it, so that "once" holds over restarts. With it, in the same transaction, a message
+for each way (mail, webhook) is put into the outbox, which :mod:`connector.notify.postman` tries to
+send until it has left or the incident is over.
 
-Sending is the work of one thread behind a bounded queue: a dead mail server delays no pass. If the
-journal itself is the trouble, an incident is told once per process.
+If the journal itself is the trouble, the messages wait in memory, and an incident is told once per
+process. Sending is the work of one thread: a dead mail server delays no run, and students' mails
+delay no alert.
 """
 
 from __future__ import annotations
 
-import json
-import queue
 import threading
-import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 import structlog
-from tenacity import (
-    Retrying,
-    retry_if_exception_type,
-    sleep_using_event,
-    stop_after_attempt,
-    stop_when_event_set,
-    wait_exponential,
-)
 
 from connector.clock import instant
-from connector.core.evidence import instant_of, zulu
-from connector.errors import JournalUntrusted, ScolpassError, Transient
+from connector.edges.journal import Journal, Outgoing, Queued
+from connector.errors import JournalUntrusted
 from connector.log.redaction import scrub
 from connector.notify.incidents import Incident
-from connector.notify.ways import Alert, Way, WouldSend
+from connector.notify.postman import Outbox, Postman
+from connector.notify.ways import Alert, Carried, Way, as_message
 
-ATTEMPTS = 3
-WAITING = 100  # alerts in the queue; more are tried again at their next occurrence
 PATIENCE = 5.0  # seconds that the end may take to send what waits
-UNSENT = "unsent:"
+POLL = 5.0  # seconds between two looks at the outbox, if nothing new wakes the thread
+MOST_SAID = 1000  # alerts that wait for a way that sends nothing now: as many are named
 
 
 log = structlog.get_logger()
-
-
-class IncidentJournal(Protocol):
-    """What the journal keeps about incidents; each method may raise :class:`JournalUntrusted`."""
-
-    def open_incident(self, key: str, text: str, at: datetime) -> bool:
-        """Keep it as open; returns whether it is new."""
-
-    def close_incident(self, key: str, at: datetime) -> bool:
-        """Note that it is over; returns whether it was open."""
-
-    def incidents(self) -> Mapping[str, str]:
-        """The open incidents: text by key."""
-
-
-def open_incidents(journal: IncidentJournal) -> dict[str, str]:
-    """The incidents that are open, by key, without the marks of what is still to be sent."""
-    return {k: text for k, text in journal.incidents().items() if not k.startswith(UNSENT)}
-
-
-def unsent(journal: IncidentJournal) -> int:
-    """The number of alerts not yet delivered, counted for each way."""
-    return sum(key.startswith(UNSENT) for key in journal.incidents())
 
 
 class Alerts:
     """Tells each incident once, by every way; safe for threads.
 
     ``with Alerts(ways, journal) as alerts`` begins with what an earlier process could not send, and
-    ends by sending what waits, for a few seconds. ``ways`` may be replaced when the configuration
-    was read anew.
+    ends by sending what waits, for a few seconds.
     """
 
-    def __init__(self, ways: Mapping[str, Way], journal: IncidentJournal) -> None:
-        self.ways = ways
+    def __init__(self, ways: Sequence[Way], journal: Journal) -> None:
+        self._ways = [way for way in ways if way.is_wanted]
         self._journal = journal
+        self._memory = _Memory()
         self._lock = threading.Lock()
         self._told: set[str] = set()  # open as far as this process has seen
-        self._owed: dict[tuple[str, str], Alert] = {}  # by way and key: not delivered yet
-        self._queued: set[tuple[str, str]] = set()
-        self._queue: queue.Queue[tuple[str, str] | None] = queue.Queue(WAITING)
+        self._aside: set[str] = set()  # ... and unknown to the journal
+        self._said: set[str] = set()  # messages of which the log says that none are sent now
+        self._wake = threading.Event()
+        self._ends = threading.Event()
         self._stop = threading.Event()
+        self._postmen = {
+            way.name: Postman({way.name: Carried(way)}, self._stop)
+            for way in self._ways
+            if not way.lacks
+        }
         # A daemon thread: a server that does not answer must not keep the process from ending.
         self._thread = threading.Thread(target=self._work, name="alerts", daemon=True)
 
     def __enter__(self) -> Alerts:
-        self._thread.start()
         self.catch_up()
+        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -101,10 +71,9 @@ class Alerts:
 
     def stop(self) -> None:
         """Send what is waiting, for up to ``PATIENCE`` seconds; the rest at the next start."""
-        until = time.monotonic() + PATIENCE
-        with suppress(queue.Full):
-            self._queue.put(None, timeout=PATIENCE)
-            self._thread.join(max(0.0, until - time.monotonic()))
+        self._ends.set()
+        self._wake.set()
+        self._thread.join(PATIENCE)
         self._stop.set()
 
     def raise_(self, incident: Incident) -> bool:
@@ -114,15 +83,14 @@ class Alerts:
         """
         clear = Incident(incident.key, scrub(incident.what), scrub(incident.cure))
         alert = Alert(clear, instant())
+        messages = [as_message(way, alert) for way in self._ways]
         with self._lock:
-            new = self._open(alert)
-            for way in self.ways:
-                if new:
-                    self._owed[way, clear.key] = alert
-                if (way, clear.key) in self._owed:
-                    self._enqueue(way, clear.key)
+            new = self._open(alert, messages)
         if new:
             log.error("incident", incident=clear.key, what=clear.what, cure=clear.cure)
+            for one in messages:
+                self._say_if_idle(one.way, one.kind)
+            self._wake.set()
         return new
 
     def close(self, key: str, *, but: str = "") -> None:
@@ -130,7 +98,7 @@ class Alerts:
         with self._lock:
             known = set(self._told)
             try:
-                known |= open_incidents(self._journal).keys()
+                known |= self._journal.incidents().keys()
             except JournalUntrusted as error:
                 log.warning("incidents cannot be looked up", trouble=str(error))
             for one in sorted(known):
@@ -138,123 +106,171 @@ class Alerts:
                     self._close(one)
 
     def catch_up(self) -> None:
-        """Queue what was never delivered: at the start, or when another host's work is taken over.
-
-        What its journal does not tell now is told at the incident's next occurrence.
-        """
-        with self._lock:
-            try:
-                kept = self._journal.incidents()
-            except JournalUntrusted as error:
-                log.warning("incidents cannot be looked up", trouble=str(error))
-                return
-            for mark, text in kept.items():
-                if mark.startswith(UNSENT):
-                    way, _, key = mark.removeprefix(UNSENT).partition(":")
-                    self._owed.setdefault((way, key), _restored(key, text))
-                    if way in self.ways:
-                        self._enqueue(way, key)
-
-    # --- the journal ---
-
-    def _open(self, alert: Alert) -> bool:
-        """Keep it, first what is to be sent; whether nobody knew of it."""
-        incident = alert.incident
-        seen = incident.key in self._told
-        self._told.add(incident.key)
+        """Try again now what was postponed: at the start, or when the lead is taken over."""
+        idle = [way.name for way in self._ways if way.lacks]
+        now = instant()
         try:
-            if incident.key in self._journal.incidents():
-                return False
-            if not seen:
-                for way in self.ways:
-                    self._journal.open_incident(_mark(way, incident.key), _kept(alert), alert.at)
-            text = f"{incident.what}. {incident.cure}"
-            opened = self._journal.open_incident(incident.key, text, alert.at)
+            self._journal.hasten_messages(self._postmen.keys(), now)
+            waiting = self._journal.due_messages(idle, now, MOST_SAID) if idle else []
         except JournalUntrusted as error:
-            log.warning("an incident cannot be kept", incident=incident.key, trouble=str(error))
-            return not seen
-        return opened and not seen  # seen: it was told while the journal was away
+            log.warning("incidents cannot be looked up", trouble=str(error))
+            return
+        for one in waiting:
+            self._say_if_idle(one.way, one.kind)
+        self._wake.set()
+
+    def _open(self, alert: Alert, messages: Sequence[Outgoing]) -> bool:
+        """Keep it, with what is to be sent; whether nobody knew of it."""
+        incident = alert.incident
+        key, was_aside = incident.key, incident.key in self._aside
+        known = key in self._told
+        self._told.add(key)
+        unsent = self._memory.take(key)  # the journal's to keep from now on
+        try:
+            text = f"{incident.what}. {incident.cure}"
+            alerts = unsent if was_aside else messages
+            opened = self._journal.open_incident(key, text, alert.at, alerts)
+            if unsent and not (was_aside and opened):
+                self._journal.add_messages(unsent)
+        except JournalUntrusted as error:
+            log.warning("an incident cannot be kept", incident=key, trouble=str(error))
+            if not known:
+                self._aside.add(key)
+            self._memory.add(unsent if known else messages)
+            return not known
+        self._aside.discard(key)
+        return opened and not was_aside
 
     def _close(self, key: str) -> None:
         self._told.discard(key)
-        for way in {way for way, owed in self._owed if owed == key} | set(self.ways):
-            self._owed.pop((way, key), None)
-            self._settle(_mark(way, key))
-        self._settle(key)
-        log.info("resolved", incident=key)
-
-    def _settle(self, key: str) -> None:
+        self._aside.discard(key)
+        self._memory.forget(key)
         try:
             self._journal.close_incident(key, instant())
         except JournalUntrusted as error:
             log.warning("an incident cannot be closed", incident=key, trouble=str(error))
+        log.info("resolved", incident=key)
+
+    def _say_if_idle(self, name: str, key: str) -> None:
+        """Say of an alert whose way sends nothing now that it would be sent, once a process."""
+        way = next(one for one in self._ways if one.name == name)
+        if way.lacks and f"{name}:{key}" not in self._said:
+            self._said.add(f"{name}:{key}")
+            log.warning(
+                "would send", incident=key, way=name, trouble=f"nobody is told: {way.lacks}"
+            )
 
     # --- the thread ---
 
-    def _enqueue(self, way: str, key: str) -> None:
-        if (way, key) in self._queued:
-            return
-        try:
-            self._queue.put_nowait((way, key))
-        except queue.Full:
-            log.error(  # noqa: TRY400 - what is wrong is said
-                "alert not sent", incident=key, way=way, error=f"{WAITING} alerts wait already"
-            )
-        else:
-            self._queued.add((way, key))
-
     def _work(self) -> None:
-        while (job := self._queue.get()) is not None and not self._stop.is_set():
-            way, key = job
-            with self._lock:
-                self._queued.discard(job)
-                alert = self._owed.get(job)  # None: resolved while it waited
-            send = self.ways.get(way)
-            if alert is None or send is None:
-                continue
-            try:
-                self._send(send, alert)
-            except WouldSend as error:
-                # Once. In the journal it stays unsent: a process that may send it does.
-                log.warning("would send", incident=key, way=way, trouble=error.message)
-                with self._lock:
-                    if self._owed.get(job) is alert:
-                        del self._owed[job]
-            except ScolpassError as error:
-                log.error(  # noqa: TRY400 - the error says what is wrong; no traceback for it
-                    "alert not sent", incident=key, way=way, error=error.message, cure=error.cure
+        while not self._stop.is_set():
+            self._wake.clear()
+            is_last = self._ends.is_set()
+            for postman in self._postmen.values():
+                for outbox in (self._memory, self._journal):
+                    self._send_all(postman, outbox)
+            if is_last:
+                return
+            self._wake.wait(POLL)
+
+    def _send_all(self, postman: Postman, outbox: Outbox) -> None:
+        """Send what is due by one way, until nothing is, or it fails: then the others go first."""
+        more = True
+        try:
+            while more:
+                more = False
+                for sent in postman.deliver(outbox, instant()):
+                    if sent.trouble is not None:
+                        return
+                    more = True
+        except JournalUntrusted as error:
+            log.debug("alerts in the journal wait", trouble=str(error))
+        except Exception:  # said in full; without this thread nobody would hear of anything
+            log.exception("alerts cannot be sent")
+
+
+# --- while the journal is away ------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Waiting:
+    outgoing: Outgoing
+    number: int
+    tries: int
+    due_at: datetime
+    is_in_hand: bool = False
+
+
+class _Memory:
+    """An outbox that ends with the process; safe for threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: dict[int, _Waiting] = {}
+        self._number = 0
+
+    def add(self, messages: Sequence[Outgoing]) -> None:
+        """Put messages into it."""
+        with self._lock:
+            for one in messages:
+                self._number += 1
+                self._waiting[self._number] = _Waiting(one, self._number, 0, one.due_at)
+
+    def take(self, incident: str) -> list[Outgoing]:
+        """Take out the messages about an incident, but one that is about to leave."""
+        with self._lock:
+            found = [
+                one
+                for one in self._waiting.values()
+                if one.outgoing.kind == incident and not one.is_in_hand
+            ]
+            for one in found:
+                del self._waiting[one.number]
+            return [one.outgoing for one in found]
+
+    def forget(self, incident: str) -> None:
+        """Forget all messages about an incident."""
+        with self._lock:
+            for one in list(self._waiting.values()):
+                if one.outgoing.kind == incident:
+                    del self._waiting[one.number]
+
+    def due_messages(self, ways: Collection[str], now: datetime, limit: int) -> list[Queued]:
+        """See :class:`connector.notify.postman.Outbox`."""
+        with self._lock:
+            return [
+                Queued(
+                    number=one.number,
+                    key=one.outgoing.key,
+                    way=one.outgoing.way,
+                    student_number="",
+                    kind=one.outgoing.kind,
+                    address="",
+                    given=one.outgoing.given,
+                    made_at=one.outgoing.made_at,
+                    tries=one.tries,
                 )
-            except Exception:  # said in full; the alerts after it must go out
-                log.exception("alert not sent", incident=key, way=way)
-            else:
-                log.info("alert sent", incident=key, way=way)
-                with self._lock:
-                    if self._owed.get(job) is alert:  # else it was resolved and came again
-                        del self._owed[job]
-                        self._settle(_mark(way, key))
+                for one in self._waiting.values()
+                if one.outgoing.way in ways and one.due_at <= now
+            ][:limit]
 
-    def _send(self, send: Way, alert: Alert) -> None:
-        for attempt in Retrying(
-            stop=stop_after_attempt(ATTEMPTS) | stop_when_event_set(self._stop),
-            wait=wait_exponential(multiplier=0.5, max=2),
-            retry=retry_if_exception_type(Transient),
-            sleep=sleep_using_event(self._stop),
-            reraise=True,
-        ):
-            with attempt:
-                send(alert)
+    def claim_message(self, message: Queued, due_at: datetime) -> bool:
+        """See :class:`connector.notify.postman.Outbox`."""
+        with self._lock:
+            found = self._waiting.get(message.number)
+            if found is None:
+                return False
+            found.tries, found.due_at, found.is_in_hand = found.tries + 1, due_at, True
+            return True
 
+    def message_ended(self, number: int, _at: datetime, _trouble: str | None = None) -> None:
+        """See :class:`connector.notify.postman.Outbox`."""
+        with self._lock:
+            self._waiting.pop(number, None)
 
-def _mark(way: str, key: str) -> str:
-    return f"{UNSENT}{way}:{key}"
-
-
-def _kept(alert: Alert) -> str:
-    incident = alert.incident
-    return json.dumps({"what": incident.what, "cure": incident.cure, "at": zulu(alert.at)})
-
-
-def _restored(key: str, text: str) -> Alert:
-    table = json.loads(text)
-    at = instant_of(table["at"])
-    return Alert(Incident(key, table["what"], table["cure"]), at or instant())
+    def message_postponed(self, number: int, due_at: datetime, _trouble: str) -> None:
+        """See :class:`connector.notify.postman.Outbox`."""
+        with self._lock:
+            found = self._waiting.get(number)
+            if found is not None:
+                found.due_at, found.is_in_hand = due_at, False

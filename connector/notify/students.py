@@ -1,9 +1,9 @@
 """Mail to students: its kinds, and the outbox that each is put into.
 
 A mail is first a row in the journal's outbox, written once by its key, and then handed to the mail
-server, which is tried again for two days. So it is never lost; one whose sending is cut short by a
-crash may come twice. What is due is in :mod:`connector.notify.due`, what a mail says in
-:mod:`connector.notify.mail_text`, and how it leaves in :mod:`connector.notify.postman`.
+server, which is tried again for two days. So it is never lost. What is due is in
+:mod:`connector.notify.due`, what a mail says in :mod:`connector.notify.mail_text`, and how it
+leaves in :mod:`connector.notify.student_mail`.
 """
 
 from __future__ import annotations

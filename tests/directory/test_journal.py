@@ -29,7 +29,7 @@ from connector.core.model import (
     Status,
 )
 from connector.core.supann import outline
-from connector.edges.journal import Beside, Journal, Outgoing, open_journal
+from connector.edges.journal import STUDENT, Beside, Journal, Outgoing, incidents, open_journal
 from connector.edges.locks import write_lock
 from connector.errors import ConfigurationError, JournalUntrusted
 from tests.support import postgres as support
@@ -727,6 +727,77 @@ def test_an_incident_is_opened_once_however_often_it_is_seen(opened: Opening) ->
     assert first.incidents() == {"directory": "it is away", "register": "it is empty"}
 
 
+def alert(key: str, incident: str, way: str = "mail") -> Outgoing:
+    return Outgoing(key, "", incident, "", {"what": "w", "cure": "c"}, AT, AT, way)
+
+
+def test_alerts_are_written_with_their_incident_and_taken_away_with_it(opened: Opening) -> None:
+    first, second = opened(), opened()
+    both = [alert("a", "directory"), alert("b", "directory", "webhook")]
+    assert first.open_incident("directory", "it is away", AT, both)
+    assert not second.open_incident("directory", "it is still away", AT, [alert("c", "directory")])
+    first.open_incident("register", "it is empty", AT, [alert("d", "register")])
+    first.add_messages([outgoing("e")])
+    assert first.waiting_alerts() == 3
+    found = second.due_messages(("mail", "webhook"), AT, 9)
+    assert [(one.key, one.way, one.kind) for one in found] == [
+        ("d", "mail", "register"),
+        ("b", "webhook", "directory"),
+        ("a", "mail", "directory"),
+    ]
+    assert [one.key for one in first.due_messages((STUDENT,), AT, 9)] == ["e"]
+    assert second.claim_message(found[2], AT + HOUR)
+    second.message_ended(found[2].number, AT)
+    assert first.close_incident("directory", AT)
+    assert first.waiting_alerts() == 1
+    assert not second.claim_message(found[1], AT + HOUR)
+
+
+def test_what_is_noted_late_about_an_alert_that_is_gone_is_noted_about_no_other(
+    journal: Journal,
+) -> None:
+    """The incident was over before its alert had left, and has come again."""
+    journal.open_incident("directory", "it is away", AT, [alert("a", "directory")])
+    [old] = journal.due_messages(("mail",), AT, 9)
+    assert journal.claim_message(old, AT + HOUR)
+    journal.close_incident("directory", AT)
+    journal.open_incident("directory", "it is away", AT, [alert("b", "directory")])
+    journal.message_ended(old.number, AT)
+    assert [one.key for one in journal.due_messages(("mail",), AT, 9)] == ["b"]
+
+
+@pytest.mark.parametrize("part", ["upsert", "insert_missing"])
+def test_an_incident_and_its_alerts_are_kept_together_or_not_at_all(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    def broken(*_: object) -> None:
+        raise OSError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(incidents, part, broken)
+        with pytest.raises(JournalUntrusted, match="no room"):
+            journal.open_incident("directory", "it is away", AT, [alert("a", "directory")])
+    assert journal.incidents() == {}
+    assert journal.waiting_alerts() == 0
+
+
+def test_what_was_postponed_can_be_made_due_and_what_is_in_hand_is_left(journal: Journal) -> None:
+    messages = [*(alert(one, "directory") for one in "abc"), alert("d", "directory", "webhook")]
+    journal.open_incident("directory", "it is away", AT, messages)
+    d, c, b, a = journal.due_messages(("mail", "webhook"), AT, 9)
+    for one in (d, c, b):
+        assert journal.claim_message(one, AT + HOUR)
+    for one in (d, c):
+        journal.message_postponed(one.number, AT + HOUR, "the server is away")
+    assert [one.key for one in journal.due_messages(("mail", "webhook"), AT, 9)] == [a.key]
+    journal.hasten_messages(("mail",), AT)
+    due = journal.due_messages(("mail", "webhook"), AT, 9)
+    assert [(one.key, one.tries) for one in due] == [("c", 1), ("a", 0)]
+    assert journal.claim_message(due[0], AT + HOUR)
+    journal.hasten_messages(("mail",), AT)
+    assert [one.key for one in journal.due_messages(("mail",), AT, 9)] == ["a"]
+
+
 def test_the_longest_names_that_are_let_in_are_kept(journal: Journal) -> None:
     """They stand in indexes, of which a server takes no row beyond some length."""
     chance = random.Random(1)
@@ -750,31 +821,33 @@ def outgoing(key: str, student: str = number(1), *, minutes: int = 0, **given: o
 
 
 def test_a_mail_is_written_once_and_the_newest_is_sent_first(journal: Journal) -> None:
-    journal.add_mails([outgoing("a", to="x"), outgoing("b"), outgoing("a", to="y")])
-    journal.add_mails([outgoing("a", to="z"), outgoing("later", minutes=1)])
-    found = journal.due_mails(AT, 10)
+    journal.add_messages([outgoing("a", to="x"), outgoing("b"), outgoing("a", to="y")])
+    journal.add_messages([outgoing("a", to="z"), outgoing("later", minutes=1)])
+    found = journal.due_messages((STUDENT,), AT, 10)
     assert [(one.key, one.given, one.tries) for one in found] == [
         ("b", {}, 0),
         ("a", {"to": "x"}, 0),
     ]
-    assert [one.key for one in journal.due_mails(AT + timedelta(minutes=1), 1)] == ["later"]
+    assert [one.key for one in journal.due_messages((STUDENT,), AT + timedelta(minutes=1), 1)] == [
+        "later"
+    ]
     assert journal.mail_keys("account_active") == {"a", "b", "later"}
     assert journal.mail_keys("account_closes") == frozenset()
 
 
 def test_a_mail_is_claimed_postponed_and_ended(journal: Journal) -> None:
-    journal.add_mails([outgoing("a"), outgoing("b")])
-    b, a = journal.due_mails(AT, 10)
-    assert journal.claim_mail(a, AT + timedelta(minutes=1))
-    assert not journal.claim_mail(a, AT + timedelta(minutes=1))
-    journal.mail_ended(b.number, AT)
-    assert not journal.claim_mail(b, AT)
-    assert journal.due_mails(AT, 10) == []
-    journal.mail_postponed(a.number, AT + timedelta(minutes=2), "the server said \0")
-    [again] = journal.due_mails(AT + timedelta(minutes=2), 10)
+    journal.add_messages([outgoing("a"), outgoing("b")])
+    b, a = journal.due_messages((STUDENT,), AT, 10)
+    assert journal.claim_message(a, AT + timedelta(minutes=1))
+    assert not journal.claim_message(a, AT + timedelta(minutes=1))
+    journal.message_ended(b.number, AT)
+    assert not journal.claim_message(b, AT)
+    assert journal.due_messages((STUDENT,), AT, 10) == []
+    journal.message_postponed(a.number, AT + timedelta(minutes=2), "the server said \0")
+    [again] = journal.due_messages((STUDENT,), AT + timedelta(minutes=2), 10)
     assert (again.key, again.tries) == ("a", 1)
-    journal.mail_ended(a.number, AT + timedelta(days=2), "given up")
-    journal.forget_mails(AT + timedelta(days=1))
+    journal.message_ended(a.number, AT + timedelta(days=2), "given up")
+    journal.forget_messages(AT + timedelta(days=1))
     assert journal.mail_keys("account_active") == {"a"}
 
 
@@ -782,7 +855,7 @@ def test_changes_are_told_from_the_first_start_on_in_order_and_once(journal: Jou
     def told() -> list[int]:
         found, up_to = journal.changes_to_tell((Action.ACTIVATE,), ["mailForwardingAddress"], 2)
         if up_to is not None:
-            journal.add_mails([], up_to)
+            journal.add_messages([], up_to)
         return [one.id for one in found]
 
     applied(journal, change(number(1), Action.ACTIVATE))
@@ -808,6 +881,6 @@ def test_changes_are_told_from_the_first_start_on_in_order_and_once(journal: Jou
 
 
 def test_erasing_a_person_takes_her_mails(journal: Journal) -> None:
-    journal.add_mails([outgoing("a"), outgoing("b", number(2))])
+    journal.add_messages([outgoing("a"), outgoing("b", number(2))])
     forget(journal, number(1))
-    assert [one.key for one in journal.due_mails(AT, 10)] == ["b"]
+    assert [one.key for one in journal.due_messages((STUDENT,), AT, 10)] == ["b"]

@@ -19,10 +19,12 @@ import pytest
 
 from connector.core.model import Moment
 from connector.desk import account as desk
+from connector.edges.journal import STUDENT
 from connector.edges.journal.tables import links
 from connector.edges.tokens import Signer, draw_token
 from connector.notify import due, postman
 from connector.notify import students as mails
+from connector.notify.student_mail import StudentMail, postman_for_students
 from connector.resources import shipped_texts
 from connector.walk.context import Context
 from tests.support.clock import faked
@@ -72,8 +74,8 @@ class Office:
         due.note_changes(opened)
         if closings:
             assert due.note_closings(opened, now - timedelta(days=1))
-        sender = postman.Postman(opened.settings, shipped_texts())
-        return [(one.kind, one.outcome) for one in sender.deliver(opened)]
+        sender = postman_for_students(opened, shipped_texts())
+        return [(one.kind, one.outcome) for one in sender.deliver(opened.journal, now)]
 
     def day(self, left: int) -> Sent:
         """A sync and the rounds of the day that is so many before the END."""
@@ -91,7 +93,7 @@ class Office:
         """The rows of the outbox."""
         with closing(sqlite3.connect(self.walk.workspace.journal)) as connection:
             connection.row_factory = sqlite3.Row
-            rows = connection.execute("SELECT * FROM mails ORDER BY number").fetchall()
+            rows = connection.execute("SELECT * FROM outbox ORDER BY number").fetchall()
         return [dict(row) for row in rows]
 
 
@@ -448,7 +450,7 @@ def make_link(opened: Context, *, minutes: float = 60, used: bool = False) -> st
         connection.execute(links.insert().values(row))
     given = {"link": id_, "page": "/probleme-de-connexion/nouveau"}
     mail = mails.linked("reset_password", NUMBER, BACKUP, given, f"reset:{id_}", now)
-    opened.journal.add_mails([mail])
+    opened.journal.add_messages([mail])
     return id_
 
 
@@ -610,7 +612,7 @@ def test_killed_before_the_mark_a_mail_may_come_twice_and_never_less(
         raise Killed
 
     with waiting.walk.context() as opened:
-        monkeypatch.setattr(opened.journal, "mail_ended", killed)
+        monkeypatch.setattr(opened.journal, "message_ended", killed)
         with pytest.raises(Killed):
             waiting.round_of(opened)
     assert waiting.round() == []
@@ -624,12 +626,13 @@ def test_what_two_leaders_have_in_hand_one_of_them_sends(waiting: Office) -> Non
     walk = waiting.walk
     with walk.context() as one, walk.context() as other:
         due.note_changes(one)
-        first = postman.Postman(one.settings, shipped_texts())
-        second = postman.Postman(other.settings, shipped_texts())
-        [mine] = one.journal.due_mails(one.moment.now, 10)
-        assert other.journal.claim_mail(mine, one.moment.now)
-        assert first._deliver(one, mine, "") is None
-        assert [sent.outcome for sent in second.deliver(other)] == ["sent"]
+        now = one.moment.now
+        first = StudentMail(one, shipped_texts())
+        second = postman_for_students(other, shipped_texts())
+        [mine] = one.journal.due_messages((STUDENT,), now, 10)
+        assert other.journal.claim_message(mine, now)
+        assert postman._deliver(one.journal, first, mine, now) is None
+        assert [sent.outcome for sent in second.deliver(other.journal, now)] == ["sent"]
     assert to(waiting.take()) == [BACKUP]
 
 
@@ -676,7 +679,7 @@ def test_the_service_sends_through_outages_and_restarts(
         daemon.kill()
         mail_server.start()
         with closing(sqlite3.connect(walk.workspace.journal)) as connection, connection:
-            connection.execute("UPDATE mails SET due_at = made_at")  # a minute is long
+            connection.execute("UPDATE outbox SET due_at = made_at")  # a minute is long
         daemon.restart()
         wait_until(lambda: len(mail_server.taken) == 2, "told after all")
         activate_by("22600003")

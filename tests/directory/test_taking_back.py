@@ -537,7 +537,7 @@ def test_a_password_changed_on_the_pages_is_told_to_the_backup_mail_that_stood(
     visits.give_backup_mail(portal, visit, FINDER)
     settle(walk)
     visits.change_password(portal, again(portal, visit.token), NEW, NEW)
-    told = sql(portal, "SELECT address FROM mails WHERE kind = 'password_changed'")
+    told = sql(portal, "SELECT address FROM outbox WHERE kind = 'password_changed'")
     assert told == [OWN]
 
 
@@ -567,7 +567,7 @@ def test_a_change_of_the_students_own_is_told_once(
     walk.sync()
     tell(walk)
     tell(walk)
-    own = "SELECT address FROM mails WHERE kind = 'password_changed' AND given LIKE '%\"own\"%'"
+    own = "SELECT address FROM outbox WHERE kind = 'password_changed' AND given LIKE '%\"own\"%'"
     assert sql(portal, own) == [OWN]
 
 
@@ -577,4 +577,4 @@ def test_a_first_password_is_told_by_the_activation_alone(open_portal: Opening, 
     visits.give_backup_mail(portal, visit, OWN)
     settle(walk)
     visits.change_password(portal, again(portal, visit.token), NEW, NEW)
-    assert sql(portal, "SELECT count(*) FROM mails WHERE kind = 'password_changed'") == [0]
+    assert sql(portal, "SELECT count(*) FROM outbox WHERE kind = 'password_changed'") == [0]

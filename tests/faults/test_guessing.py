@@ -130,7 +130,7 @@ def test_people_hear_of_who_locks_others_out(walk: Walk) -> None:
     settings = load_settings(walk.workspace.config, {})
     with (
         open_context(settings, "daemon") as context,
-        alerts.Alerts({}, context.journal) as told,
+        alerts.Alerts((), context.journal) as told,
     ):
         shared = Shared(Register(settings.source, settings.institution))
         lane = GuessingLane("guessing", context, shared, told, Metrics())
@@ -165,7 +165,7 @@ def test_people_hear_of_one_guess_at_each_of_many_accounts(walk: Walk) -> None:
     settings = load_settings(walk.workspace.config, {})
     with (
         open_context(settings, "daemon") as context,
-        alerts.Alerts({}, context.journal) as told,
+        alerts.Alerts((), context.journal) as told,
     ):
         shared = Shared(Register(settings.source, settings.institution))
         lane = GuessingLane("guessing", context, shared, told, Metrics())

@@ -477,7 +477,7 @@ def contents(site: Site) -> dict[str, int]:
         names = [row[0] for row in database.execute("SELECT name FROM sqlite_master")]
         return {
             name: database.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]  # noqa: S608
-            for name in ("sessions", "links", "mails", "gifts", "events", "changes")
+            for name in ("sessions", "links", "outbox", "gifts", "events", "changes")
             if name in names
         }
 

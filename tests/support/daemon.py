@@ -23,7 +23,6 @@ from connector.daemon.lanes.whole import WholeLane
 from connector.daemon.shared import Register, Shared
 from connector.log import setup as log
 from connector.notify import operators as alerts
-from connector.notify.operators import open_incidents
 from connector.settings.loading import load_settings
 from connector.settings.sections import Settings
 from connector.walk.context import open_context
@@ -191,7 +190,7 @@ def states(walk: Walk, number: str = "22600001") -> list[str]:
 def incidents(walk: Walk) -> set[str]:
     """The keys of the incidents that are open."""
     with walk.context() as opened:
-        return set(open_incidents(opened.journal))
+        return set(opened.journal.incidents())
 
 
 @contextmanager
@@ -208,7 +207,7 @@ def two_lanes(
         with (
             open_context(settings, "daemon") as whole,
             open_context(settings, "daemon") as few,
-            alerts.Alerts({}, whole.journal) as told,
+            alerts.Alerts((), whole.journal) as told,
         ):
             yield (
                 WholeLane(whole, shared, told, metrics),

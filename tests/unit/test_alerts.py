@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -18,9 +18,10 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
+from connector.clock import instant
 from connector.core.model import Action, Held
 from connector.edges import http_post, smtp
-from connector.edges.journal import Journal, open_journal
+from connector.edges.journal import STUDENT, Journal, open_journal
 from connector.edges.ldap.connection import BindRefused
 from connector.errors import (
     ConfigurationError,
@@ -33,17 +34,16 @@ from connector.errors import (
     Untrustworthy,
 )
 from connector.log import redaction
-from connector.notify import incidents, ways
+from connector.notify import incidents, postman, ways
 from connector.notify import operators as alerts
 from connector.notify.incidents import Incident
-from connector.notify.operators import Alerts, open_incidents
-from connector.settings.sections import Mail
+from connector.notify.operators import Alerts
 from tests.support import waiting
 from tests.support.mail import MailServer
 from tests.support.ports import free_port
+from tests.support.telling import INSTITUTION, telling
 
 INCIDENT = Incident("directory", "the directory cannot be reached", "`scolpass check`")
-INSTITUTION = "Université de Montpellier"
 SECRET = "T0k3n-of-the-hook"
 
 
@@ -120,6 +120,24 @@ class Trouble:
         self._run("ALTER TABLE away RENAME TO incidents")
 
 
+@contextmanager
+def logged() -> Iterator[list[Any]]:
+    """The lines of the log, with what is bound to a thread."""
+    capture = structlog.testing.LogCapture()
+    structlog.configure(processors=[structlog.contextvars.merge_contextvars, capture])
+    try:
+        yield capture.entries
+    finally:
+        structlog.reset_defaults()
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be sent is tried again after a second, not after a minute."""
+    monkeypatch.setattr(postman, "FIRST_PAUSE", timedelta(seconds=1))
+    monkeypatch.setattr(alerts, "POLL", 0.05)
+
+
 @pytest.fixture
 def journal(tmp_path: Path) -> Iterator[Journal]:
     with closing(open_journal(f"sqlite:///{tmp_path / 'journal.db'}")) as journal:
@@ -146,24 +164,27 @@ def hook() -> Iterator[Hook]:
 class World:
     """One journal, one mail server, one webhook; processes come and go."""
 
-    def __init__(self, journal: Journal, server: MailServer, hook: Hook) -> None:
+    def __init__(self, journal: Journal, folder: Path, server: MailServer, hook: Hook) -> None:
         self.journal = journal
         self.server = server
         self.hook = hook
-        self.url: SecretStr | None = SecretStr(hook.url)
+        self.folder = folder
+        self.url: str | None = hook.url
         self.said: list[Any] = []
         self.mail_enabled = True
+        self.more: list[ways.Way] = []
 
     @contextmanager
     def process(self) -> Iterator[Alerts]:
-        rules = Mail(
-            enabled=self.mail_enabled,
-            host="127.0.0.1",
+        settings = telling(
+            self.folder,
+            "exploitation@univ.fr",
+            url=self.url,
+            mail=self.mail_enabled,
             port=self.server.port,
-            sender="scolpass@univ.fr",
         )
-        by = ways.ways(rules, ["exploitation@univ.fr"], lambda: self.url, INSTITUTION)
-        with structlog.testing.capture_logs() as said, Alerts(by, self.journal) as running:
+        by = [*ways.ways(settings), *self.more]
+        with logged() as said, Alerts(by, self.journal) as running:
             self.said = said
             yield running
 
@@ -171,23 +192,28 @@ class World:
         return len(self.server.taken), len(self.hook.posted)
 
     def unsent(self) -> list[str]:
-        return sorted(key for key in self.journal.incidents() if key.startswith("unsent:"))
+        messages = self.journal.due_messages(("mail", "webhook"), NEVER, 1000)
+        return sorted(f"{one.way}:{one.kind}" for one in messages)
 
     def lines(self, event: str) -> list[Any]:
         return [line for line in self.said if line["event"] == event]
 
 
 @pytest.fixture
-def world(journal: Journal, server: MailServer, hook: Hook) -> World:
-    return World(journal, server, hook)
+def world(journal: Journal, tmp_path: Path, server: MailServer, hook: Hook) -> Iterator[World]:
+    world = World(journal, tmp_path, server, hook)
+    yield world
+    print(*world.said, sep="\n")
 
 
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 wait_until = partial(waiting.wait_until, seconds=120)
 
 
 # --- nobody is told -------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("soon")
 def test_an_alert_that_no_mail_takes_is_not_said_to_be_sent_and_leaves_once_one_may(
     world: World,
 ) -> None:
@@ -199,16 +225,16 @@ def test_an_alert_that_no_mail_takes_is_not_said_to_be_sent_and_leaves_once_one_
         assert not running.raise_(incident)
     [line] = world.lines("would send")
     assert line["log_level"] == "warning"
-    assert "nobody is told: mail.enabled is false" in line["trouble"]
+    assert "mail.enabled is false" in line["trouble"]
     assert "exploitation@univ.fr" in line["trouble"]
     assert world.lines("alert sent") == []
     assert world.told() == (0, 0)
-    assert alerts.unsent(world.journal) == 1
-    assert alerts.open_incidents(world.journal).keys() == {"journal"}
+    assert world.journal.waiting_alerts() == 1
+    assert world.journal.incidents().keys() == {"journal"}
     world.mail_enabled = True
     with world.process():
         wait_until(lambda: world.told() == (1, 0), "it is told")
-    assert alerts.unsent(world.journal) == 0
+    assert world.journal.waiting_alerts() == 0
 
 
 def test_where_a_webhook_takes_it_the_mail_that_does_not_leave_is_named_all_the_same(
@@ -247,7 +273,7 @@ def test_an_incident_is_told_by_mail_and_webhook_with_the_command_that_resolves_
     assert posted["institution"] == INSTITUTION
     assert datetime.fromisoformat(posted["at"]).tzinfo is not None
     assert world.hook.headers[0]["Content-Type"] == "application/json; charset=utf-8"
-    assert open_incidents(world.journal).keys() == {incident.key}
+    assert world.journal.incidents().keys() == {incident.key}
     assert world.unsent() == []
 
 
@@ -259,6 +285,7 @@ def test_it_is_told_once_however_often_it_occurs_and_whoever_starts_anew(world: 
     assert world.told() == (1, 1)
 
 
+@pytest.mark.usefixtures("soon")
 def test_many_threads_at_once_tell_it_once(world: World) -> None:
     with world.process() as running:
         threads = [threading.Thread(target=running.raise_, args=[INCIDENT]) for _ in range(20)]
@@ -299,19 +326,20 @@ def test_a_colon_closes_all_of_a_kind_but_one_and_nothing_else(world: World) -> 
         for key in keys:
             running.raise_(Incident(key, "what", "cure"))
         running.close("held:", but="held:bb")
-        assert open_incidents(world.journal).keys() == {
+        assert world.journal.incidents().keys() == {
             "held:bb",
             "held",
             "heldover:aa",
             "directory",
         }
         running.close("held")
-        assert open_incidents(world.journal).keys() == {"held:bb", "heldover:aa", "directory"}
+        assert world.journal.incidents().keys() == {"held:bb", "heldover:aa", "directory"}
 
 
 # --- dead servers ---------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("soon")
 def test_a_dead_mail_server_delays_nobody_and_the_webhook_tells_all_the_same(world: World) -> None:
     world.server.stop()
     with world.process() as running:
@@ -319,15 +347,16 @@ def test_a_dead_mail_server_delays_nobody_and_the_webhook_tells_all_the_same(wor
         running.raise_(INCIDENT)
         assert time.monotonic() - begun < 0.4
         wait_until(lambda: len(world.hook.posted) == 1)
-        wait_until(lambda: len(world.lines("alert not sent")) == 1)
-        [line] = world.lines("alert not sent")
+        wait_until(lambda: len(world.lines("alert postponed")) >= 1)
+        line = world.lines("alert postponed")[0]
         assert line["log_level"] == "error"
         assert line["way"] == "mail"
-        assert str(world.server.port) in line["error"]
-        wait_until(lambda: world.unsent() == ["unsent:mail:directory"])
-        # It is tried again when the incident occurs again, by that way only.
-        world.server.start()
+        assert line["incident"] == "directory"
+        assert str(world.server.port) in line["trouble"]
+        wait_until(lambda: world.unsent() == ["mail:directory"])
+        # It is tried again, by that way only, whether the incident occurs again or not.
         assert not running.raise_(INCIDENT)
+        world.server.start()
         wait_until(lambda: world.told() == (1, 1))
         wait_until(lambda: world.unsent() == [])
         running.raise_(INCIDENT)
@@ -339,14 +368,16 @@ def test_what_could_not_be_sent_is_sent_at_the_next_start(world: World) -> None:
     world.hook.answers = [503]
     with world.process() as running:
         running.raise_(INCIDENT)
-        wait_until(lambda: len(world.lines("alert not sent")) == 2)
-        first_seen = world.journal.incidents()["unsent:webhook:directory"]
+        wait_until(lambda: len(world.lines("alert postponed")) == 2)
+        [first_seen] = {
+            one.made_at for one in world.journal.due_messages(("mail", "webhook"), NEVER, 9)
+        }
     world.server.start()
     world.hook.answers = []
     with world.process():
         wait_until(lambda: world.told() == (1, 1))
     assert world.unsent() == []
-    assert world.hook.posted[0]["at"] == json.loads(first_seen)["at"]
+    assert datetime.fromisoformat(world.hook.posted[0]["at"]) == first_seen
     assert world.hook.posted[0]["what"] == INCIDENT.what
     with world.process() as running:
         running.raise_(INCIDENT)
@@ -357,31 +388,65 @@ def test_what_was_resolved_before_it_could_be_sent_is_not_sent(world: World) -> 
     world.server.stop()
     with world.process() as running:
         running.raise_(INCIDENT)
-        wait_until(lambda: len(world.lines("alert not sent")) == 1)
+        wait_until(lambda: len(world.lines("alert postponed")) == 1)
+        wait_until(lambda: world.unsent() == ["mail:directory"])
         running.close("directory")
     assert world.journal.incidents() == {}
+    assert world.unsent() == []
     world.server.start()
     with world.process():
         pass
     assert world.told() == (0, 1)
 
 
-def test_a_short_outage_is_bridged_by_another_try(world: World) -> None:
-    world.hook.answers = [503, 429, 200]
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("away", [503, 429, 404])
+def test_no_answer_makes_an_alert_be_given_up_while_its_incident_lasts(
+    world: World, monkeypatch: pytest.MonkeyPatch, away: int
+) -> None:
+    monkeypatch.setattr(ways.Carried, "longest_pause", timedelta(seconds=1))
+    world.hook.answers = [away, away, away, away, 200]
     with world.process() as running:
         running.raise_(INCIDENT)
-    assert world.told() == (1, 1)
-    assert world.hook.tries == 3
-    assert world.lines("alert not sent") == []
+        wait_until(lambda: world.told() == (1, 1))
+        wait_until(lambda: world.unsent() == [])
+    assert world.hook.tries == 5
+    assert all(str(away) in line["trouble"] for line in world.lines("alert postponed"))
 
 
-def test_a_webhook_that_says_no_hears_it_once_an_occurrence(world: World) -> None:
+def test_a_webhook_that_says_no_is_left_alone_for_a_while(world: World) -> None:
     world.hook.answers = [404]
     with world.process() as running:
         running.raise_(INCIDENT)
-        wait_until(lambda: len(world.lines("alert not sent")) == 1)
+        wait_until(lambda: len(world.lines("alert postponed")) == 1)
+        running.raise_(INCIDENT)
     assert world.hook.tries == 1
-    assert "404" in world.lines("alert not sent")[0]["error"]
+    assert "404" in world.lines("alert postponed")[0]["trouble"]
+
+
+def test_the_pause_between_two_tries_grows_to_ten_minutes_and_never_ends(world: World) -> None:
+    """For mails the end is two days; an alert is as old as its incident."""
+    begun = instant()
+    [message] = [
+        ways.as_message(way, ways.Alert(INCIDENT, begun))
+        for way in ways.ways(telling(world.folder, url=world.url))
+        if way.is_wanted
+    ]
+    world.hook.answers = [404]
+    world.journal.open_incident("directory", "it is away", begun, [message])
+    [way] = [way for way in ways.ways(telling(world.folder, url=world.url)) if way.is_wanted]
+    sender = postman.Postman({"webhook": ways.Carried(way)}, threading.Event())
+    now, pauses = begun, []
+    for _ in range(8):
+        [sent] = sender.deliver(world.journal, now)
+        assert sent.outcome == "postponed"
+        before = now
+        while not world.journal.due_messages(("webhook",), now, 1):
+            now += timedelta(minutes=1)
+        pauses.append((now - before) // timedelta(minutes=1))
+        if len(pauses) == 6:
+            now += timedelta(days=30)
+    assert pauses == [1, 2, 4, 8, 10, 10, 10, 10]
 
 
 def test_servers_that_hang_hold_up_neither_a_pass_nor_the_end(
@@ -395,7 +460,7 @@ def test_servers_that_hang_hold_up_neither_a_pass_nor_the_end(
         running.raise_(INCIDENT)
         wait_until(lambda: world.server.tries == 1)
     assert time.monotonic() - begun < 3
-    assert world.unsent() == ["unsent:mail:directory", "unsent:webhook:directory"]
+    assert world.unsent() == ["mail:directory", "webhook:directory"]
 
 
 def test_a_server_that_hangs_is_given_up_and_the_next_alert_goes_out(
@@ -411,7 +476,8 @@ def test_a_server_that_hangs_is_given_up_and_the_next_alert_goes_out(
         wait_until(lambda: len(world.server.taken) == 1 and len(world.hook.posted) == 2)
 
 
-def test_more_alerts_than_the_queue_holds_are_said_and_kept(
+@pytest.mark.usefixtures("soon")
+def test_many_alerts_behind_a_server_that_hangs_are_kept_and_leave_in_the_end(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(alerts, "PATIENCE", 0.2)
@@ -419,59 +485,75 @@ def test_more_alerts_than_the_queue_holds_are_said_and_kept(
     with world.process() as running:
         for number in range(60):
             running.raise_(Incident(f"held:{number}", "what", "cure"))
-        assert any("wait already" in line["error"] for line in world.lines("alert not sent"))
-    assert len(open_incidents(world.journal)) == 60
+    assert len(world.journal.incidents()) == 60
     assert len(world.unsent()) == 120
     world.server.hangs = False
     monkeypatch.setattr(alerts, "PATIENCE", 10)
     with world.process() as running:
-        wait_until(lambda: min(world.told()) > 20)
         for number in range(60):
-            running.raise_(Incident(f"held:{number}", "what", "cure"))
-        wait_until(lambda: world.told() == (60, 60))
-    assert world.unsent() == []
+            assert not running.raise_(Incident(f"held:{number}", "what", "cure"))
+        wait_until(lambda: world.unsent() == [])
+    assert len(world.hook.posted) in (60, 61)  # one was under way when the first process ended
+    assert len({message["Subject"] for message in world.server.messages}) == 1
+    assert len(world.server.taken) in (60, 61)
 
 
 def test_a_way_that_fails_by_a_bug_is_said_and_the_others_go_on(world: World) -> None:
     def broken(_: ways.Alert) -> None:
         raise ZeroDivisionError
 
+    world.more = [ways.Way("broken", "by a way that is broken", "", "", True, broken)]
     with world.process() as running:
-        running.ways = {"broken": broken, **running.ways}
         running.raise_(INCIDENT)
         wait_until(lambda: world.told() == (1, 1))
-    [line] = world.lines("alert not sent")
+        wait_until(lambda: world.unsent() == [])
+    [line] = world.lines("a way for alerts is broken")
     assert line["exc_info"]
+    [line] = world.lines("alert postponed")
+    assert (line["way"], line["trouble"]) == ("broken", "ZeroDivisionError while sending an alert")
 
 
 # --- killed, and a journal in trouble -------------------------------------------------------------
 
 
-@pytest.mark.parametrize("written", [1, 2, 3])
-def test_killed_after_each_write_to_the_journal_somebody_hears_of_it(
-    world: World, written: int
-) -> None:
-    class Killed(BaseException):
-        pass
+class Killed(BaseException):
+    pass
 
-    left = [written]
-    keep = world.journal.open_incident
 
-    def dying(key: str, text: str, at: datetime) -> bool:
-        if left[0] == 0:
-            raise Killed
-        left[0] -= 1
-        return keep(key, text, at)
+@pytest.mark.parametrize(
+    "at", ["before it is kept", "once it is kept", "once claimed", "once sent"]
+)
+def test_killed_at_any_moment_somebody_hears_of_it(world: World, at: str) -> None:
+    """An incident and its alerts are kept in one transaction; what was claimed is sent again."""
+
+    def killed(*_: object, **__: object) -> Any:
+        raise Killed
 
     with world.process() as running, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(world.journal, "open_incident", dying)
-        patch.setattr(running, "_enqueue", lambda *_: None)
+        patch.setattr(threading, "excepthook", lambda _: None)
+        if at == "before it is kept":
+            patch.setattr(world.journal, "open_incident", killed)
+        elif at == "once it is kept":
+            patch.setattr(running, "_send_all", killed)
+        elif at == "once claimed":
+            patch.setattr(smtp, "send", killed)
+            patch.setattr(ways, "post", killed)
+        else:
+            patch.setattr(world.journal, "message_ended", killed)
         with suppress(Killed):
             running.raise_(INCIDENT)
+        if at != "before it is kept":
+            running._thread.join(30)
+            assert not running._thread.is_alive()
+    assert world.told() != (1, 1)
+    with closing(sqlite3.connect(world.folder / "journal.db")) as connection, connection:
+        connection.execute("UPDATE outbox SET due_at = made_at")  # a minute is long
     with world.process() as running:
         running.raise_(INCIDENT)
+        wait_until(lambda: world.unsent() == [])
     assert min(world.told()) >= 1
-    assert open_incidents(world.journal).keys() == {"directory"}
+    assert max(world.told()) <= 2
+    assert world.journal.incidents().keys() == {"directory"}
 
 
 def test_with_the_journal_in_trouble_it_is_told_once_a_process(
@@ -530,7 +612,8 @@ def test_no_secret_leaves_in_a_mail_or_a_post_or_stays_in_the_journal(world: Wor
             )
         )
     text = world.server.messages[0].get_content() + json.dumps(world.hook.posted)
-    text += json.dumps(world.journal.incidents())
+    with closing(sqlite3.connect(world.folder / "journal.db")) as connection:
+        text += "\n".join(connection.iterdump())
     for secret in ("481516", "argon2id", "hunter2"):
         assert secret not in text
     assert "22600001" in text
@@ -541,7 +624,7 @@ def test_the_url_of_the_webhook_is_in_no_line_of_the_log(
     world: World, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
     if trouble == "away":
-        world.url = SecretStr(f"http://127.0.0.1:{free_port()}/services/{SECRET}")
+        world.url = f"http://127.0.0.1:{free_port()}/services/{SECRET}"
     elif trouble == "hangs":
         monkeypatch.setattr(http_post, "TIMEOUT", 0.2)
         world.hook.hangs.set()
@@ -549,9 +632,9 @@ def test_the_url_of_the_webhook_is_in_no_line_of_the_log(
         world.hook.answers = [{"refuses": 403, "redirects": 302}[trouble]]
     with world.process() as running:
         running.raise_(INCIDENT)
-        wait_until(lambda: len(world.lines("alert not sent")) == 1)
+        wait_until(lambda: len(world.lines("alert postponed")) == 1)
     assert SECRET not in repr(world.said)
-    assert "http://127.0.0.1" in world.lines("alert not sent")[0]["error"]
+    assert "http://127.0.0.1" in world.lines("alert postponed")[0]["trouble"]
     assert world.hook.posted == []
     if trouble == "redirects":
         assert world.hook.tries == 1
@@ -585,36 +668,45 @@ def test_a_webhook_that_is_away_is_worth_another_try() -> None:
 
 def test_a_webhook_whose_secret_is_gone_is_said(world: World) -> None:
     with world.process() as running:
-        world.url = None
+        (world.folder / "alerts.url").unlink()
         running.raise_(INCIDENT)
-        wait_until(lambda: len(world.lines("alert not sent")) == 1)
-    assert "gone" in world.lines("alert not sent")[0]["error"]
+        wait_until(lambda: len(world.lines("alert postponed")) == 1)
+    assert "gone" in world.lines("alert postponed")[0]["trouble"]
 
 
-def test_without_anybody_to_tell_it_is_logged_and_kept(journal: Journal) -> None:
-    assert ways.ways(Mail(), (), lambda: None, INSTITUTION) == {}
-    with structlog.testing.capture_logs() as said, Alerts({}, journal) as running:
+def test_without_anybody_to_tell_it_is_logged_and_kept(journal: Journal, tmp_path: Path) -> None:
+    by = ways.ways(telling(tmp_path))
+    assert not any(way.is_wanted for way in by)
+    with logged() as said, Alerts(by, journal) as running:
         assert running.raise_(INCIDENT)
         assert not running.raise_(INCIDENT)
     [line] = said
     assert (line["log_level"], line["incident"]) == ("error", "directory")
     assert line["cure"] == INCIDENT.cure
     assert journal.incidents().keys() == {"directory"}
+    assert journal.waiting_alerts() == 0
 
 
-def test_what_no_mail_takes_is_said_once_by_each_process_and_stays_unsent(
-    journal: Journal,
-) -> None:
-    by = ways.ways(Mail(), ["exploitation@univ.fr"], lambda: None, INSTITUTION)
-    with structlog.testing.capture_logs() as said:
-        for _ in range(2):
-            with Alerts(by, journal) as running:
-                running.raise_(INCIDENT)
-                running.raise_(INCIDENT)
-    assert journal.incidents().keys() == {"directory", "unsent:mail:directory"}
-    lines = [line for line in said if line["event"] == "would send"]
-    assert len(lines) == 2
-    assert all("exploitation@univ.fr" in line["trouble"] for line in lines)
+def test_what_no_mail_takes_is_said_once_by_each_process_and_stays_unsent(world: World) -> None:
+    world.mail_enabled, world.url = False, None
+    for _ in range(2):
+        with world.process() as running:
+            running.raise_(INCIDENT)
+            running.raise_(INCIDENT)
+            running.catch_up()
+        [line] = world.lines("would send")
+        assert "exploitation@univ.fr" in line["trouble"]
+        assert line["way"] == "mail"
+    assert world.journal.incidents().keys() == {"directory"}
+    assert world.unsent() == ["mail:directory"]
+
+
+def test_every_way_says_why_it_tells_nobody_or_whom_it_tells(tmp_path: Path) -> None:
+    nothing = telling(tmp_path)
+    assert [bool(way.lacks and way.cure) for way in ways.ways(nothing)] == [True] * len(ways.WAYS)
+    all_ = ways.ways(telling(tmp_path, "it@univ.fr", url="https://hooks.univ.fr/x"))
+    assert [(way.lacks, way.is_wanted) for way in all_] == [("", True)] * len(ways.WAYS)
+    assert len({way.name for way in all_} | {STUDENT}) == len(ways.WAYS) + 1
 
 
 # --- which incidents there are --------------------------------------------------------------------

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
 from jinja2 import DictLoader
-from pydantic import SecretStr
 from rich.console import Console
 
 from connector.check import show_checkup
@@ -27,10 +27,10 @@ from connector.notify.incidents import Incident
 from connector.render import machine as render
 from connector.render import person
 from connector.render import plan as render_plan
-from connector.settings.sections import Mail
 from connector.walk.execution import Report
 from connector.web.first_connection import pages
 from tests.support.reports import prepared_of
+from tests.support.telling import telling
 from tests.unit.core.builders import RULES, row
 
 ZONE = RULES.institution.zone
@@ -135,7 +135,7 @@ def test_on_a_page_a_sign_is_gone_or_escaped(character: str) -> None:
 
 @pytest.mark.parametrize("character", SIGNS)
 def test_an_alert_holds_no_such_sign_and_its_subject_is_one_line(
-    character: str, monkeypatch: pytest.MonkeyPatch
+    character: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     text = f"Mar{SIGNS[character]}tin"
     sent: list[str] = []
@@ -143,10 +143,8 @@ def test_an_alert_holds_no_such_sign_and_its_subject_is_one_line(
     monkeypatch.setattr(smtp, "send", lambda _mail, _to, *texts: sent.extend(texts))
     monkeypatch.setattr(ways, "post", lambda _url, body: posted.append(body))
     alert = ways.Alert(Incident("failing", text, f"see {text}"), datetime(2026, 7, 14, tzinfo=UTC))
-    mail = Mail(sender="scolpass@example.org", enabled=True)
-    given = ways.ways(mail, ["it@example.org"], lambda: SecretStr("https://example.org/x"), "Univ")
-    for send in given.values():
-        send(alert)
+    for way in ways.ways(telling(tmp_path, "it@example.org", url="https://example.org/x")):
+        way.send(alert)
     subject, body = sent
     assert subject.isprintable()
     for told in (subject, body, posted[0]["what"], posted[0]["cure"]):

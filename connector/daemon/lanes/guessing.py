@@ -10,7 +10,6 @@ from connector.core.account import State
 from connector.core.guessing import is_alarming
 from connector.daemon.lanes.lane import Lane
 from connector.notify import incidents
-from connector.notify import operators as alerts
 
 GUESSES_EVERY = 60.0  # seconds between two looks at how many sign-ins failed
 MOST_LOCKING = 5  # addresses that people are told of at a time
@@ -43,7 +42,7 @@ class GuessingLane(Lane):
         """Report addresses that fail at many accounts; a few of them, however many there are."""
         before = {
             key.removeprefix(f"{incidents.LOCKING}:")
-            for key in alerts.open_incidents(self.context.journal)
+            for key in self.context.journal.incidents()
             if key.startswith(f"{incidents.LOCKING}:")
         }
         for address in sorted(before - shut.keys()):

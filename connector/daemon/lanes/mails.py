@@ -11,8 +11,9 @@ from connector.daemon.lanes.event import POLL
 from connector.daemon.lanes.lane import LASTS, Lane
 from connector.daemon.shared import Shared
 from connector.errors import ScolpassError
-from connector.notify import due, incidents, postman
+from connector.notify import due, incidents
 from connector.notify import operators as alerts
+from connector.notify.student_mail import postman_for_students
 from connector.walk.context import Context
 from connector.web.metrics import Metrics
 
@@ -34,7 +35,7 @@ class MailLane(Lane):
         templates: Path,
     ) -> None:
         super().__init__("mails", context, shared, told, metrics)
-        self._postman = postman.Postman(context.settings, templates)
+        self._postman = postman_for_students(context, templates)
         self._began = instant()
         self._noted_on: date | None = None  # the day of which all notices are in the outbox
         self._failures = 0  # rounds in a row that the mail server, or a template, has spoiled
@@ -51,7 +52,7 @@ class MailLane(Lane):
     def _deliver(self) -> ScolpassError | None:
         """Send some of what is due; returns what keeps mails from being sent."""
         in_a_row, last, sent = 0, None, False
-        for one in self._postman.deliver(self.context):
+        for one in self._postman.deliver(self.context.journal, self.context.moment.now):
             self.beat = time.monotonic()
             self.metrics.mail(one.kind, one.outcome)
             last = one.trouble

@@ -9,8 +9,8 @@ leaves open can be compared with the entry.
 from __future__ import annotations
 
 from connector.edges.journal.changes import Beside, Interrupted
-from connector.edges.journal.mails import Concluded, Outgoing, Queued
 from connector.edges.journal.opening import Journal, open_journal, tables_at
+from connector.edges.journal.outbox import STUDENT, Concluded, Outgoing, Queued
 from connector.edges.journal.runs import LastRuns, LatestRun
 from connector.edges.journal.seals import Resealed, SealedRow
 from connector.edges.journal.sessions import Link, Session
@@ -19,6 +19,7 @@ from connector.edges.journal.tries import Full, Window
 from connector.edges.journal.upgrading import Tables
 
 __all__ = [
+    "STUDENT",
     "Beside",
     "Concluded",
     "Full",

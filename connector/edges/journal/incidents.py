@@ -1,14 +1,16 @@
-"""Incidents: what is wrong now, told once when it begins and once when it ends."""
+"""Incidents: what is wrong now. The alerts that tell of one are written with it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 
+from connector.edges.journal.outbox import STUDENT, Outgoing, row_of
 from connector.edges.journal.rows import stamp
-from connector.edges.journal.store import Store, upsert
-from connector.edges.journal.tables import incidents
+from connector.edges.journal.store import Store, insert_missing, upsert
+from connector.edges.journal.tables import incidents, outbox, waiting
 
 
 class Incidents(Store):
@@ -19,8 +21,13 @@ class Incidents(Store):
         with self._reading("reading the incidents") as connection:
             return _open(connection)
 
-    def open_incident(self, key: str, text: str, at: datetime) -> bool:
-        """Note that something is wrong, and its text; returns whether it is new."""
+    def open_incident(
+        self, key: str, text: str, at: datetime, alerts: Sequence[Outgoing] = ()
+    ) -> bool:
+        """Note that something is wrong, and its text; returns whether it is new.
+
+        If it is, the ``alerts`` about it are put into the outbox with it.
+        """
         doing = "noting an incident"
         with self._reading(doing) as connection:
             if _open(connection).get(key) == text:
@@ -30,6 +37,7 @@ class Incidents(Store):
             if is_new:
                 row = {"key": key, "text": text, "opened_at": stamp(at), "closed_at": None}
                 upsert(connection, incidents, [row])
+                insert_missing(connection, outbox, [row_of(one) for one in alerts])
             else:
                 connection.execute(
                     sa.update(incidents).where(incidents.c.key == key).values(text=text)
@@ -37,7 +45,10 @@ class Incidents(Store):
             return is_new
 
     def close_incident(self, key: str, at: datetime) -> bool:
-        """Note that something is right again; returns whether it was wrong."""
+        """Note that something is right again; returns whether it was wrong.
+
+        Alerts about it that have not left are taken out of the outbox.
+        """
         doing = "noting the end of an incident"
         with self._reading(doing) as connection:
             if key not in _open(connection):
@@ -48,6 +59,8 @@ class Incidents(Store):
                 .where(incidents.c.key == key, incidents.c.closed_at.is_(None))
                 .values(closed_at=stamp(at))
             )
+            unsent = sa.and_(waiting, outbox.c.way != STUDENT, outbox.c.kind == key)
+            connection.execute(sa.delete(outbox).where(unsent))
             return result.rowcount > 0
 
 

@@ -19,8 +19,8 @@ from connector.edges.journal.changes import Changes
 from connector.edges.journal.events import Events
 from connector.edges.journal.holders import Holders
 from connector.edges.journal.incidents import Incidents
-from connector.edges.journal.mails import Mails
 from connector.edges.journal.offers import Offers
+from connector.edges.journal.outbox import Outbox
 from connector.edges.journal.reservations import Reservations
 from connector.edges.journal.rows import Outlining
 from connector.edges.journal.runs import Runs
@@ -47,7 +47,7 @@ class Journal(
     Changes,
     Incidents,
     Tries,
-    Mails,
+    Outbox,
     Sessions,
     Holders,
     Offers,

@@ -30,8 +30,8 @@ from connector.edges.journal.tables import (
     evidence_items,
     holders,
     links,
-    mails,
     memberships,
+    outbox,
     overrides,
     reservations,
     runs,
@@ -258,7 +258,7 @@ def keep_on_file(connection: sa.Connection, number: str, file: Path) -> None:
 
 def erase(connection: sa.Connection, number: str) -> None:
     """Erase a person: rows, evidence items, copies, events, and the values in the history."""
-    others = (archive, memberships, sessions, links, mails, holders)
+    others = (archive, memberships, sessions, links, outbox, holders)
     for table in (enrolments, evidence_items, sealed, overrides, *others):
         connection.execute(sa.delete(table).where(table.c.student_number == number))
     theirs = events.c.student_number == number

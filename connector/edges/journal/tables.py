@@ -242,23 +242,24 @@ holders = sa.Table(
     sa.Column("forgets", sa.Boolean, nullable=False),  # what was given before is no evidence
     sa.Column("backup", sa.String),  # the backup mail that its holder vouches for
 )
-mails = sa.Table(
-    "mails",
+outbox = sa.Table(  # mails to students, and alerts
+    "outbox",
     metadata,
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),  # never given twice
     sa.Column("key", Key, nullable=False, unique=True),  # once each
-    sa.Column("student_number", Key, nullable=False, index=True),
-    sa.Column("kind", sa.String, nullable=False),  # the template's name
-    sa.Column("address", sa.String, nullable=False),
-    sa.Column("given", sa.String, nullable=False),  # JSON: what the template says
+    sa.Column("way", sa.String, nullable=False),  # "student", or that of an alert: mail, webhook
+    sa.Column("student_number", Key, index=True),  # an alert has none
+    sa.Column("kind", sa.String, nullable=False),  # the template's name, or the incident's key
+    sa.Column("address", sa.String),  # of an alert, what the configuration says as it leaves
+    sa.Column("given", sa.String, nullable=False),  # JSON: what the message says
     sa.Column("made_at", sa.String, nullable=False),
     sa.Column("due_at", sa.String, nullable=False),  # when it is tried next
     sa.Column("tries", sa.Integer, nullable=False),
     sa.Column("ended_at", sa.String),  # it was sent, or given up
     sa.Column("trouble", sa.String),
 )
-waiting_mails = mails.c.ended_at.is_(None)
-sa.Index("ix_mails_waiting", mails.c.due_at)
+waiting = outbox.c.ended_at.is_(None)
+sa.Index("ix_outbox_waiting", outbox.c.way, outbox.c.due_at)
 
 _INDEXES: dict[str, dict[str, Any]] = {
     # A sender writes these, and PostgreSQL's other indexes take no more than 2,700 octets.
@@ -266,16 +267,19 @@ _INDEXES: dict[str, dict[str, Any]] = {
     "ix_events_identifier": {"postgresql_using": "hash"},
     # Of long tables, the few rows that every run asks for.
     "ix_events_unassigned": {"sqlite_where": unassigned, "postgresql_where": unassigned},
-    "ix_mails_waiting": {"sqlite_where": waiting_mails, "postgresql_where": waiting_mails},
+    "ix_outbox_waiting": {"sqlite_where": waiting, "postgresql_where": waiting},
 }
 
 
 def as_made() -> sa.MetaData:
     """The tables with all that their making needs.
 
-    What only some databases know of an index is not said above: SQLAlchemy loads a dialect as soon
-    as it is named, and a command that finds its tables there needs none but its own.
+    What only some databases know of a table or an index is not said above: SQLAlchemy loads a
+    dialect as soon as it is named, and a command that finds its tables there needs none but its
+    own.
     """
+    # Whoever sends a message notes its end by its number: no other one may have that by then.
+    outbox.dialect_kwargs["sqlite_autoincrement"] = True
     for table in metadata.tables.values():
         for index in table.indexes:
             index.dialect_kwargs.update(_INDEXES.get(str(index.name), {}))

@@ -1,4 +1,8 @@
-"""The outbox: mails for the mail server, and the last change that students were told about."""
+"""The outbox: messages that leave, and the last change that students were told about.
+
+A message is a mail to a student, or an alert to operators; its way says which. An alert is written
+and taken away with its incident (:mod:`connector.edges.journal.incidents`).
+"""
 
 from __future__ import annotations
 
@@ -14,30 +18,33 @@ from connector.core.model import Action, Change
 from connector.edges.journal.rows import Outlining, instant, stamp
 from connector.edges.journal.rows import change as change_of
 from connector.edges.journal.store import Store, insert_missing, upsert
-from connector.edges.journal.tables import changes, mails, meta, waiting_mails
+from connector.edges.journal.tables import changes, meta, outbox, waiting
 
+STUDENT = "student"  # the way of mails to students; the others are those of alerts
 _TOLD = "mails_told"  # in meta: the last change that students were told of
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A mail for the outbox."""
+    """A message for the outbox."""
 
     key: str  # by which it is the same one: it is written once
-    student_number: str
-    kind: str  # the template's name
-    address: str
+    student_number: str  # "" for an alert
+    kind: str  # the template's name; for an alert, the incident's key
+    address: str  # "" for an alert
     given: Mapping[str, Any]  # what it says beyond what the journal knows
     made_at: datetime
     due_at: datetime
+    way: str = STUDENT
 
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A mail that waits to be sent."""
+    """A message that waits to be sent."""
 
     number: int
     key: str
+    way: str
     student_number: str
     kind: str
     address: str
@@ -56,25 +63,25 @@ class Concluded:
     actor: str
 
 
-class Mails(Store):
-    """The mails in the journal."""
+class Outbox(Store):
+    """The outbox in the journal."""
 
     # --- written once ---
 
-    def add_mails(self, outgoing: Sequence[Outgoing], told: int | None = None) -> None:
-        """Put mails into the outbox, except those whose ``key`` was there before.
+    def add_messages(self, outgoing: Sequence[Outgoing], told: int | None = None) -> None:
+        """Put messages into the outbox, except those whose ``key`` was there before.
 
         ``told``: the number of the last change that students are told about with these.
         """
-        rows = [_values(one) for one in outgoing]
-        with self._writing("writing mails into the outbox") as connection:
-            insert_missing(connection, mails, rows)
+        rows = [row_of(one) for one in outgoing]
+        with self._writing("writing messages into the outbox") as connection:
+            insert_missing(connection, outbox, rows)
             if told is not None:
                 upsert(connection, meta, [{"key": _TOLD, "value": str(told)}])
 
     def mail_keys(self, kind: str) -> frozenset[str]:
         """The keys of all mails of one kind, sent or not, that have not been deleted."""
-        query = sa.select(mails.c.key).where(mails.c.kind == kind)
+        query = sa.select(outbox.c.key).where(outbox.c.way == STUDENT, outbox.c.kind == kind)
         with self._reading("reading the outbox") as connection:
             return frozenset(connection.scalars(query))
 
@@ -128,57 +135,82 @@ class Mails(Store):
 
     # --- sent ---
 
-    def due_mails(self, now: datetime, limit: int) -> list[Queued]:
-        """Mails that are due, the newest first: somebody may be waiting for theirs."""
+    def due_messages(self, ways: Collection[str], now: datetime, limit: int) -> list[Queued]:
+        """Messages of some ways that are due, the newest first: somebody may be waiting."""
         query = (
-            sa.select(mails)
-            .where(waiting_mails, mails.c.due_at <= stamp(now))
-            .order_by(mails.c.number.desc())
+            sa.select(outbox)
+            .where(waiting, outbox.c.way.in_(ways), outbox.c.due_at <= stamp(now))
+            .order_by(outbox.c.number.desc())
             .limit(limit)
         )
         with self._reading("reading the outbox") as connection:
             return [_queued(row) for row in connection.execute(query)]
 
-    def claim_mail(self, mail: Queued, due_at: datetime) -> bool:
-        """Claim a mail for sending; False: another process has already begun.
+    def claim_message(self, message: Queued, due_at: datetime) -> bool:
+        """Claim a message for sending; False: another process has begun, or it is not to leave.
 
         It becomes due again at ``due_at`` if nothing more is noted.
         """
-        with self._writing("noting that a mail is sent") as connection:
+        with self._writing("noting that a message is sent") as connection:
             result = connection.execute(
-                sa.update(mails)
-                .where(mails.c.number == mail.number, mails.c.tries == mail.tries, waiting_mails)
-                .values(tries=mail.tries + 1, due_at=stamp(due_at))
+                sa.update(outbox)
+                .where(outbox.c.number == message.number, outbox.c.tries == message.tries, waiting)
+                .values(tries=message.tries + 1, due_at=stamp(due_at), trouble=None)
             )
             return result.rowcount == 1
 
-    def mail_ended(self, number: int, at: datetime, trouble: str | None = None) -> None:
-        """Note that a mail was sent, or (with the reason) never will be."""
+    def message_ended(self, number: int, at: datetime, trouble: str | None = None) -> None:
+        """Note that a message was sent, or (with the reason) never will be."""
         self._update(number, trouble, ended_at=stamp(at))
 
-    def mail_postponed(self, number: int, due_at: datetime, trouble: str) -> None:
-        """Note that a mail could not be sent, and will be tried again."""
+    def message_postponed(self, number: int, due_at: datetime, trouble: str) -> None:
+        """Note that a message could not be sent, and will be tried again."""
         self._update(number, trouble, due_at=stamp(due_at))
 
     def _update(self, number: int, trouble: str | None, **values: str) -> None:
         if trouble is not None:
             trouble = trouble.replace("\0", "\ufffd")  # a server may say one, PostgreSQL keeps none
-        with self._writing("noting what became of a mail") as connection:
+        with self._writing("noting what became of a message") as connection:
             connection.execute(
-                sa.update(mails).where(mails.c.number == number).values(trouble=trouble, **values)
+                sa.update(outbox).where(outbox.c.number == number).values(trouble=trouble, **values)
             )
 
-    def forget_mails(self, before: datetime) -> None:
-        """Delete mails that were sent, or given up, before an instant."""
-        self._forget("forgetting old mails", {mails: mails.c.ended_at < stamp(before)})
+    def forget_messages(self, before: datetime) -> None:
+        """Delete messages that were sent, or given up, before an instant."""
+        self._forget("forgetting old messages", {outbox: outbox.c.ended_at < stamp(before)})
+
+    # --- alerts ---
+
+    def waiting_alerts(self) -> int:
+        """How many alerts have not left, counted for each way."""
+        query = sa.select(sa.func.count()).where(waiting, outbox.c.way != STUDENT)
+        with self._reading("counting the alerts that wait") as connection:
+            return connection.scalar(query) or 0
+
+    def hasten_messages(self, ways: Collection[str], now: datetime) -> None:
+        """Make due what was postponed; what somebody is about to send is left to them."""
+        postponed = sa.and_(
+            waiting,
+            outbox.c.way.in_(ways),
+            outbox.c.due_at > stamp(now),
+            outbox.c.trouble.is_not(None),
+        )
+        doing = "making due what was postponed"
+        with self._reading(doing) as connection:
+            found = connection.scalar(sa.select(sa.exists().where(postponed)))
+        if found:
+            with self._writing(doing) as connection:
+                connection.execute(sa.update(outbox).where(postponed).values(due_at=stamp(now)))
 
 
-def _values(one: Outgoing) -> dict[str, Any]:
+def row_of(one: Outgoing) -> dict[str, Any]:
+    """The row of a message that has not been tried yet."""
     return {
         "key": one.key,
-        "student_number": one.student_number,
+        "way": one.way,
+        "student_number": one.student_number or None,
         "kind": one.kind,
-        "address": one.address,
+        "address": one.address or None,
         "given": json.dumps(one.given),
         "made_at": stamp(one.made_at),
         "due_at": stamp(one.due_at),
@@ -192,9 +224,10 @@ def _queued(row: Any) -> Queued:
     return Queued(
         number=row.number,
         key=row.key,
-        student_number=row.student_number,
+        way=row.way,
+        student_number=row.student_number or "",
         kind=row.kind,
-        address=row.address,
+        address=row.address or "",
         given=json.loads(row.given),
         made_at=made,
         tries=row.tries,
