@@ -29,7 +29,12 @@ from connector.core.catalogue import EVIDENCE, REQUIRED, Given
 class Section(BaseModel):
     """A frozen table of the configuration; unknown keys are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        defer_build=True,  # most are only ever read as a part of the whole, which has its own
+    )
 
 
 def _month_day(value: str) -> str:

@@ -11,6 +11,8 @@ MOST = 20
 """Numbers above which a register is read whole: each is looked for by itself."""
 
 _PLAIN = re.compile(r"[0-9a-z]{1,32}")
+_DIGITS = re.compile("[0-9]+")
+_RARE = 5  # digits in a row, as few as may stand for a number that has letters, too
 
 
 class Sought:
@@ -22,11 +24,11 @@ class Sought:
 
     def __init__(self, numbers: Iterable[str]) -> None:
         self.numbers = frozenset(bare(number) for number in numbers)
-        written = sorted(self.numbers)
-        self._digits = tuple(number for number in written if number.isdigit())
-        lettered = "|".join(number for number in written if not number.isdigit())
+        parts = {number: _unchanging(number) for number in self.numbers}
+        self._found_by = sorted({part for part in parts.values() if part})
+        others = "|".join(sorted(number for number, part in parts.items() if not part))
         # Not ASCII only: the Kelvin sign is a K once a value has been cleaned.
-        self._lettered = re.compile(lettered, re.IGNORECASE) if lettered else None
+        self._others = re.compile(others, re.IGNORECASE) if others else None
 
     @classmethod
     def narrow(cls, numbers: Collection[str] | None) -> Sought | None:
@@ -50,9 +52,18 @@ class Sought:
 
         What is found may be part of something else. Where nothing is found there is none.
         """
-        for number in self._digits:
-            found = text.find(number, start, end)
+        for part in self._found_by:
+            found = text.find(part, start, end)
             end = found if found >= 0 else end
-        if self._lettered is not None and (met := self._lettered.search(text, start, end)):
+        if self._others is not None and (met := self._others.search(text, start, end)):
             end = met.start()
         return end
+
+
+def _unchanging(number: str) -> str | None:
+    """Digits that stand in every spelling of a number: they are found far faster than letters.
+
+    None where there are too few of them in a row to be rare.
+    """
+    digits = max(_DIGITS.findall(number), key=len, default="")
+    return digits if digits == number or len(digits) >= _RARE else None

@@ -23,8 +23,13 @@ from connector.errors import FeedRefused
 from connector.settings.sections import CsvSource, SqlSource
 from tests.unit.edges.test_register_order import COLUMNS, TODAY, UM
 
-NUMBERS = ("1", "01", "001", "21", "12", "0a", "A", "00A", "2K", "2k", "2\u212a", "00")
-WANTED = st.lists(st.sampled_from(["1", "0001", "12", "a", "0A", "2k", "0", "77"]), max_size=3)
+NUMBERS = (
+    *("1", "01", "001", "21", "12", "0a", "A", "00A", "2K", "2k", "2\u212a", "00"),
+    *("12345", "e12345", "0E12345", "12345k", "12345\u212a", "e12345k1"),
+)
+WANTED = st.lists(
+    st.sampled_from(["1", "0001", "12", "a", "0A", "2k", "0", "77", "E12345", "12345k"]), max_size=3
+)
 
 
 def _source(path: Path, **options: Any) -> CsvSource:
