@@ -48,9 +48,9 @@ def places(site: Site) -> dict[str, str]:
 def test_no_secret_is_anywhere_but_where_it_belongs(
     own_site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A daemon with a command line and an environment of its own.
-    monkeypatch.setattr(commands, "can_fork", lambda _changed: False)
-    site = own_site(students(3))
+    with monkeypatch.context() as alone:  # with a command line and an environment of its own
+        alone.setattr(commands, "can_fork", lambda _changed: False)
+        site = own_site(students(3))
     who, stranger, caller = (site.student() for _ in range(3))
     secrets = {"new password": NEW, "refused password": REFUSED, "another": FORGOTTEN}
     with Visitor(site) as visitor:

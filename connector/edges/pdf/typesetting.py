@@ -14,6 +14,7 @@ import struct
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +74,7 @@ class Press:
                 )
         self._templates = templates
         self._common = {**common, "qr": _qr(common["sign_in"])}
-        fonts = typst.Fonts()
-        self._coverage = _Coverage(fonts)
+        fonts, self._coverage = _installed()
         self._compiler = typst.Compiler(str(source), root=str(templates), font_paths=fonts)
 
     def lacking(self, letter: Letter) -> str | None:
@@ -124,6 +124,13 @@ def _read(template: Path) -> str:
 
 
 # --- characters -----------------------------------------------------------------------------------
+
+
+@cache
+def _installed() -> tuple[typst.Fonts, _Coverage]:
+    """The machine's fonts, which take a third of a second to read: once for all languages."""
+    fonts = typst.Fonts()
+    return fonts, _Coverage(fonts)
 
 
 def _qr(url: str) -> str:
