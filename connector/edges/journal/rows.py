@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
 from datetime import UTC, date, datetime
 from typing import Any, TypeAlias, get_type_hints
 
@@ -113,13 +114,17 @@ def _word(value: State | Ending | None) -> str | None:
 _FORMS: Mapping[Any, tuple[Callable[[Any], Any] | None, Callable[[Any], Any] | None]] = {
     str: (None, None),
     int | None: (None, None),
-    bool: (None, bool),
+    bool: (None, None),
     date | None: (text_of, day_of),
     State | None: (_word, lambda text: State(text) if text else None),
     Ending | None: (_word, lambda text: Ending(text) if text else None),
     frozenset[str]: (_joined, _names),
 }
 _KNOWN = tuple((name, *_FORMS[kind]) for name, kind in get_type_hints(Known).items())
+
+
+# What a text of earlier times may lack.
+_LATER = {one.name: one.default for one in fields(Known) if one.default in (None, False)}
 
 
 def known_values(number: str, known: Known) -> dict[str, Any]:
@@ -132,12 +137,10 @@ def known_values(number: str, known: Known) -> dict[str, Any]:
 
 
 def known_of(values: Mapping[str, Any]) -> Known:
-    """What :func:`known_values` wrote; what a text of earlier times lacks has its default."""
-    found: dict[str, Any] = {}
-    for name, _, read in _KNOWN:
-        if name in values:
-            found[name] = values[name] if read is None else read(values[name])
-    return Known(**found)
+    """What :func:`known_values` wrote."""
+    return Known(
+        *[values[name] if read is None else read(values[name]) for name, _, read in _KNOWN]
+    )
 
 
 def known_text(known: Known | None) -> str | None:
@@ -147,7 +150,7 @@ def known_text(known: Known | None) -> str | None:
 
 def known_of_text(text: str | None) -> Known | None:
     """What :func:`known_text` wrote."""
-    return known_of(json.loads(text)) if text else None
+    return known_of(_LATER | json.loads(text)) if text else None
 
 
 # --- identifiers ----------------------------------------------------------------------------------
