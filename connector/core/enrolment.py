@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
+from sys import intern
 from typing import Any, NamedTuple, TypeAlias
 
 from connector.core.calendar import academic_year_of
@@ -192,7 +193,7 @@ def _number_of(value: object) -> str:
         _checked("student_number", number, value)
         reason = "is not 1 to 32 ASCII letters and digits" if number else "is empty"
         raise _Bad("student_number", value, reason)
-    return number
+    return intern(number)
 
 
 def _name(values: _Values, field: str, _: _Terms) -> str:

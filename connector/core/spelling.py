@@ -24,6 +24,8 @@ def cleaned(identifier: str) -> str:
     Compatibility forms become plain ones (NFKC), invisible characters are dropped, and runs of
     blanks become one.
     """
+    if identifier.isascii():
+        return " ".join(identifier.split())  # all that the rest would do
     text = _NOTHING.sub("", unicodedata.normalize("NFKC", identifier))
     return " ".join(unicodedata.normalize("NFKC", text).split())
 
@@ -34,6 +36,8 @@ def folded(identifier: str) -> str:
     Two spellings that are one value to slapd give the same result. Case is folded character by
     character, as in slapd: ``İ`` becomes the first character of its lower case.
     """
+    if identifier.isascii():
+        return cleaned(identifier).lower()
     return cleaned("".join(sign.lower()[:1] for sign in cleaned(identifier)))
 
 

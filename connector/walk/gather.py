@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from sys import intern
 
 from connector.core.account import Account
 from connector.core.identifiers import Taken, local_part, uid_of
@@ -113,21 +114,22 @@ class Gathering:
         managed = 0
         target = self._context.target
         for account in self._accounts():
-            self.taken.addresses.update(map(folded, account.every_address))
+            dn = intern(account.dn)  # as register and journal do: what is equal is held once
+            self.taken.addresses.update(intern(folded(one)) for one in account.every_address)
             for uid in account.every_uid:
-                self.taken.uids.setdefault(uid.lower(), account.dn)
-            current = dict.fromkeys(account.every_number)
+                self.taken.uids.setdefault(intern(uid.lower()), dn)
+            current = dict.fromkeys(map(intern, account.every_number))
             self._newcomers.met(current, account.birth_date)
             numbers = [n for n in current if self._is_managed(n)]
             if not numbers:
                 continue
-            outside = not target.is_for_students(account.dn)
+            outside = not target.is_for_students(dn)
             unclear = len(current) > 1 or len(account.numbers) != 1
             for number in numbers:
                 if outside or unclear or number in seen:
-                    conflicts.setdefault(number, [seen.get(number, "")]).append(account.dn)
-                seen.setdefault(number, account.dn)
-            self.taken.managed[account.dn] = numbers[0]
+                    conflicts.setdefault(number, [seen.get(number, "")]).append(dn)
+                seen.setdefault(number, dn)
+            self.taken.managed[dn] = numbers[0]
             if numbers[0] not in conflicts:
                 managed += 1
                 self._progress(managed)

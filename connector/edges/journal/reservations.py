@@ -10,6 +10,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 import sqlalchemy as sa
@@ -70,7 +71,7 @@ class Reservations(Store):
         found: dict[str, str] = {}
         with self._reading("reading the reservations") as connection:
             if starts is None:
-                return {row.identifier: row.student_number for row in connection.execute(query)}
+                return {intern(one): intern(number) for one, number in connection.execute(query)}
             for condition in beginning_with(reservations.c.identifier, starts):
                 for row in connection.execute(query.where(condition)):
                     found[row.identifier] = row.student_number

@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from datetime import UTC, date, datetime
+from functools import lru_cache
+from sys import intern
 from typing import Any, TypeAlias, get_type_hints
 
 from connector.core.account import Difference, State
@@ -56,8 +58,9 @@ def text_of(day: date | None) -> str | None:
     return day.isoformat() if day else None
 
 
+@lru_cache(maxsize=16_384)
 def day_of(text: str | None) -> date | None:
-    """What :func:`text_of` wrote."""
+    """What :func:`text_of` wrote; many accounts share a few days, which are held once."""
     return date.fromisoformat(text) if text else None
 
 
@@ -112,7 +115,7 @@ def _word(value: State | Ending | None) -> str | None:
 
 # By a field's type, how it is written and read; None: as it is.
 _FORMS: Mapping[Any, tuple[Callable[[Any], Any] | None, Callable[[Any], Any] | None]] = {
-    str: (None, None),
+    str: (None, intern),  # what stands in register, journal and directory is held once in a run
     int | None: (None, None),
     bool: (None, None),
     date | None: (text_of, day_of),

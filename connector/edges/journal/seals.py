@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from sys import intern
 
 import sqlalchemy as sa
 
 from connector.core.model import Sealed
+from connector.core.packed import shared
 from connector.edges.journal.rows import day_of
 from connector.edges.journal.store import Store, rows_of
 from connector.edges.journal.tables import sealed
@@ -40,7 +42,7 @@ class Seals(Store):
         )
         with self._reading("reading the sealed passwords") as connection:
             return {
-                row.student_number: Sealed(day_of(row.last_day), row.printable)
+                intern(row.student_number): shared(Sealed(day_of(row.last_day), row.printable))
                 for row in rows_of(connection, query, sealed.c.student_number, numbers)
             }
 

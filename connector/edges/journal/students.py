@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from sys import intern
 from typing import Any
 
 import sqlalchemy as sa
@@ -194,7 +195,7 @@ def known_accounts(
 ) -> dict[str, Known]:
     """What is remembered of accounts, by student number."""
     found = rows_of(connection, sa.select(accounts), accounts.c.student_number, numbers)
-    return {row.student_number: known_of(row._mapping) for row in found}
+    return {intern(row.student_number): known_of(row._mapping) for row in found}
 
 
 def remember(

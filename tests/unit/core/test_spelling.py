@@ -39,6 +39,13 @@ def test_folding_once_is_enough_and_cleaning_leaves_case_alone(text: str) -> Non
     assert text not in spellings(text) or cleaned(text) == text
 
 
+@given(st.text(st.characters(codec="ascii")))
+def test_ascii_needs_no_tables_and_is_read_as_with_them(text: str) -> None:
+    forced = f"{text} \u00e9"  # not ASCII: by the tables
+    assert cleaned(forced) == f"{cleaned(text)} \u00e9".strip()
+    assert folded(forced) == f"{folded(text)} \u00e9".strip()
+
+
 @given(NAMES, st.data())
 def test_every_form_of_every_sign_is_the_sign(name: str, data: st.DataObject) -> None:
     """By the Unicode database: what has a character as its compatibility form, in either case."""
