@@ -285,7 +285,7 @@ def test_a_password_that_breaks_a_rule_is_shown_as_such_and_refused(
     page.click(SEND)
     expect(page.locator("#new_password-error")).to_contain_text("ne respecte pas toutes les règles")
     expect(rule).to_have_class("broken")
-    assert page.title().startswith("Erreur : ")
+    assert page.title().startswith("Erreur\u00a0: ")
     assert "Ab1" not in page.content()
     page.fill("[name=new_password]", GOOD)
     page.fill("[name=new_password_again]", f"{GOOD}!")
