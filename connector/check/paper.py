@@ -9,7 +9,7 @@ from connector.edges import smtp
 from connector.errors import ConfigurationError, EntryError, ScolpassError
 from connector.log.redaction import guarded_secret
 from connector.notify import mail_text, ways
-from connector.notify import students as mails
+from connector.notify.students import LANGUAGES
 
 
 def server(case: Case) -> Findings:
@@ -70,8 +70,8 @@ def templates(case: Case) -> Findings:
             wrong = True
             yield warning("mail", error.message, error.cure)
     if not wrong:
-        languages = " and ".join(mails.LANGUAGES)
-        yield Finding("mail", f"all {len(mails.KINDS)} templates can be filled in, {languages}")
+        languages = " and ".join(LANGUAGES)
+        yield Finding("mail", f"all {len(mail_text.KINDS)} templates can be filled in, {languages}")
     said: set[str] = set()  # what is wrong in each language is said once
     for language in letter_text.languages(settings, shipped):
         try:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from connector.core.model import Known, Moment
-from connector.core.rules import Rules
-from connector.edges.journal import Queued
 from connector.edges.templates import Templates, Value
 from connector.errors import ConfigurationError
-from connector.notify.students import ACTIVE, CLOSES, CONFIRM, FORWARDING, KINDS, LANGUAGES, RESET
+from connector.notify.students import (
+    ACTIVE,
+    BACKUP,
+    CLOSES,
+    CONFIRM,
+    FORWARDING,
+    LANGUAGES,
+    PASSWORD,
+    RESET,
+)
 from connector.settings.sections import Settings
 
 
@@ -24,9 +33,9 @@ def trials(settings: Settings, shipped: Path) -> Iterator[tuple[str, Configurati
     """
     templates = Templates(settings.texts("mail", shipped))
     url = settings.http.public_url or "https://ent.example.org"
-    for kind in KINDS:
+    for kind, words in KINDS.items():
         wrong = None
-        for special in _SAMPLES[kind]:
+        for special in words.samples:
             for first_name, home in (("Léa", url), ("", "")):
                 common: dict[str, Value] = {
                     "institution": settings.institution.name,
@@ -43,30 +52,6 @@ def trials(settings: Settings, shipped: Path) -> Iterator[tuple[str, Configurati
         yield kind, wrong
 
 
-_AT = "3 octobre 2026 à 14 h 05"
-_LINK: dict[str, Value] = {"link": "https://ent.example.org/x?lien=y", "until": "3 octobre 2026"}
-_FORWARDINGS: tuple[dict[str, Value], ...] = (
-    {"forward_to": "lea@example.net", "keep_copy": True},
-    {"forward_to": "lea@example.net", "keep_copy": False},
-    {"forward_to": "", "keep_copy": False},
-)
-
-
-_SAMPLES: Mapping[str, Sequence[Mapping[str, Value]]] = {
-    CONFIRM: [_LINK],
-    RESET: [_LINK],
-    ACTIVE: [f | {"closes_on": day} for f in _FORWARDINGS for day in ("31 décembre 2027", "")],
-    FORWARDING: [
-        f | {"change": change, "at": _AT}
-        for f in _FORWARDINGS
-        for change in ("set", "changed", "removed")
-    ],
-    CLOSES: [{"closes_on": "31 décembre 2027", "days": days} for days in (60, 7, 1, 0)],
-    "backup_mail_changed": [{"change": one, "at": _AT} for one in ("changed", "removed")],
-    "password_changed": [{"change": one, "at": _AT} for one in ("own", "link", "reissued")],
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Link:
     """A link that a mail carries."""
@@ -75,29 +60,83 @@ class Link:
     until: datetime
 
 
-def of_kind(
-    mail: Queued,
-    known: Known,
-    link: Link | None,
-    moment: Moment,
-    rules: Rules,
-    language: str,
-) -> dict[str, Value]:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the words of a mail are made of."""
+
+    given: Mapping[str, Any]  # as it stands in the outbox
+    known: Known
+    link: Link | None
+    moment: Moment
+    zone: ZoneInfo
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
     """What the mails of one kind say beyond what all say."""
-    zone = rules.institution.zone
-    if link is not None:
-        return {"link": link.url, "until": minute_words(link.until.astimezone(zone), language)}
-    closes_on = day_words(known.cutoff, language) if known.cutoff else ""
-    if mail.kind == CLOSES:
-        assert known.cutoff is not None
-        return {"closes_on": closes_on, "days": (known.cutoff - moment.today).days}
-    given: dict[str, Value] = {}
-    if mail.kind in (ACTIVE, FORWARDING):
-        given = {n: mail.given[n] for n in ("forward_to", "keep_copy")}
-    if mail.kind == ACTIVE:
-        return {**given, "closes_on": closes_on}
-    at = datetime.fromisoformat(mail.given["at"]).astimezone(zone)
-    return {**given, "change": mail.given["change"], "at": minute_words(at, language)}
+
+    of: Callable[[Told], dict[str, Value]]
+    samples: Sequence[Mapping[str, Value]]  # all that it may be, and as little as it may be
+
+
+def _link(told: Told) -> dict[str, Value]:
+    assert told.link is not None
+    return {"link": told.link.url, "until": _minute(told.link.until, told)}
+
+
+def _changed(told: Told) -> dict[str, Value]:
+    at = datetime.fromisoformat(told.given["at"])
+    return {"change": told.given["change"], "at": _minute(at, told)}
+
+
+def _forwarding(told: Told) -> dict[str, Value]:
+    return {name: told.given[name] for name in ("forward_to", "keep_copy")}
+
+
+def _end(told: Told) -> dict[str, Value]:
+    end = told.known.cutoff
+    return {"closes_on": day_words(end, told.language) if end else ""}
+
+
+def _closing(told: Told) -> dict[str, Value]:
+    assert told.known.cutoff is not None
+    return {**_end(told), "days": (told.known.cutoff - told.moment.today).days}
+
+
+_AT = "3 octobre 2026 à 14 h 05"
+_LINK: dict[str, Value] = {"link": "https://ent.example.org/x?lien=y", "until": "3 octobre 2026"}
+_FORWARDINGS: tuple[dict[str, Value], ...] = (
+    {"forward_to": "lea@example.net", "keep_copy": True},
+    {"forward_to": "lea@example.net", "keep_copy": False},
+    {"forward_to": "", "keep_copy": False},
+)
+KINDS: Mapping[str, Words] = {
+    CONFIRM: Words(_link, [_LINK]),
+    RESET: Words(_link, [_LINK]),
+    ACTIVE: Words(
+        lambda told: _forwarding(told) | _end(told),
+        [f | {"closes_on": day} for f in _FORWARDINGS for day in ("31 décembre 2027", "")],
+    ),
+    FORWARDING: Words(
+        lambda told: _forwarding(told) | _changed(told),
+        [
+            f | {"change": change, "at": _AT}
+            for f in _FORWARDINGS
+            for change in ("set", "changed", "removed")
+        ],
+    ),
+    CLOSES: Words(
+        _closing, [{"closes_on": "31 décembre 2027", "days": days} for days in (60, 7, 1, 0)]
+    ),
+    BACKUP: Words(_changed, [{"change": one, "at": _AT} for one in ("changed", "removed")]),
+    PASSWORD: Words(_changed, [{"change": one, "at": _AT} for one in ("own", "link", "reissued")]),
+}
+"""Every kind of mail, by the name of its template."""
+
+
+def _minute(at: datetime, told: Told) -> str:
+    return minute_words(at.astimezone(told.zone), told.language)
 
 
 _MONTHS = {

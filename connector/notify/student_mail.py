@@ -20,7 +20,7 @@ from connector.edges.tokens import LINKS, Signer
 from connector.errors import ConfigurationError, EntryError
 from connector.log.redaction import guarded_secret, scrub
 from connector.notify.due import notice_due
-from connector.notify.mail_text import Link, of_kind
+from connector.notify.mail_text import KINDS, Link, Told
 from connector.notify.postman import Carrier, Postman
 from connector.notify.students import CLOSES, LANGUAGES
 from connector.walk.context import Context
@@ -93,6 +93,7 @@ class StudentMail(Carrier):
                 return "its link was used, or is over"
             link = Link(self._link(mail, signature), until)
         rows = list(journal.enrolments([mail.student_number]))
+        words, zone = KINDS[mail.kind], settings.institution.zone
         url = settings.http.public_url
         common: dict[str, Value] = {
             "institution": settings.institution.name,
@@ -103,7 +104,7 @@ class StudentMail(Carrier):
             "help": f"{url}/probleme-de-connexion" if url else "",
         }
         return {
-            language: common | of_kind(mail, known, link, moment, settings.rules, language)
+            language: common | words.of(Told(mail.given, known, link, moment, zone, language))
             for language in LANGUAGES
         }
 

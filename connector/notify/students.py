@@ -23,7 +23,6 @@ FORWARDING = "forwarding_changed"
 CLOSES = "account_closes"
 BACKUP = "backup_mail_changed"
 PASSWORD = "password_changed"  # noqa: S105 - a mail's name
-KINDS = (CONFIRM, RESET, ACTIVE, FORWARDING, CLOSES, BACKUP, PASSWORD)
 LINKED = (CONFIRM, RESET)
 BY_LINK = "student"  # who acts where a password is chosen by a link
 LANGUAGES = ("fr", "en")  # as they stand in a mail, one below the other

@@ -23,7 +23,6 @@ from connector.core import catalogue
 from connector.core.peers import clauses
 from connector.edges.sealing import new_key
 from connector.notify import mail_text
-from connector.notify import students as mails
 from connector.openldap import definition
 from connector.settings.loading import load_settings
 from tests.support.breakage import DATABASE, change, delete
@@ -750,14 +749,14 @@ def test_check_names_each_template_that_cannot_be_filled_in_by_its_line(ready: W
     own = ready.folder / "mail"
     shutil.copytree(resources.shipped_texts() / "mail", own)
     files = sorted(own.glob("*/*.txt"))
-    assert {one.stem for one in files} == set(mails.KINDS)
+    assert {one.stem for one in files} == set(mail_text.KINDS)
     damaged = {file: FAULTS[n % len(FAULTS)] for n, file in enumerate(files)}
     for file, damage in damaged.items():
         lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
         file.write_text("".join([*lines, damage, "\n"]), encoding="utf-8")
     # One mistake of a kind is named, as a mail needs all its languages.
     told = " ".join(text for verdict, text in of(examined(ready, 1), "mail"))
-    for kind in mails.KINDS:
+    for kind in mail_text.KINDS:
         french = own / "fr" / f"{kind}.txt"
         last = len(french.read_text(encoding="utf-8").splitlines())
         assert f"{french}, line {last} " in told

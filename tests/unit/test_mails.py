@@ -10,17 +10,18 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from connector.core.account import State
-from connector.core.model import Known
+from connector.core.model import Known, Moment
 from connector.edges.smtp import send
 from connector.edges.templates import Templates, Value
 from connector.errors import ConfigurationError
 from connector.notify.due import notice_due
-from connector.notify.mail_text import day_words, minute_words
-from connector.notify.students import KINDS
+from connector.notify.mail_text import KINDS, Link, Told, day_words, minute_words
+from connector.notify.students import LANGUAGES
 from connector.resources import shipped_texts
 from connector.settings.sections import Mail
 from tests.support.mail import MailServer
 
+AT = datetime(2026, 10, 3, 12, 5, tzinfo=UTC)
 COMMON: dict[str, Value] = {
     "institution": "Université d'Ici",
     "first_name": "Léa",
@@ -53,6 +54,21 @@ def render(
 def own(tmp_path: Path) -> Path:
     """An institution's own copy of the templates."""
     return Path(shutil.copytree(shipped_texts() / "mail", tmp_path / "mail"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_check_tries_a_template_with_what_a_mail_really_says(kind: str) -> None:
+    given = {"forward_to": "lea@example.com", "keep_copy": True, "change": "set", "at": f"{AT}"}
+    known = Known("uid=x", "x", "x@ici.fr", State.ACTIVE, cutoff=date(2027, 12, 31))
+    link, moment = Link("https://ent.ici.fr/x?lien=a.b", AT), Moment(AT, AT.date())
+    words = KINDS[kind]
+    for language in LANGUAGES:
+        said = words.of(Told(given, known, link, moment, ZoneInfo("Europe/Paris"), language))
+        assert words.samples
+        for sample in words.samples:
+            assert {name: type(value) for name, value in sample.items()} == {
+                name: type(value) for name, value in said.items()
+            }
 
 
 def test_every_kind_of_mail_has_its_words_in_both_languages() -> None:
