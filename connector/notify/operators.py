@@ -49,7 +49,7 @@ class Alerts:
         self._lock = threading.Lock()
         self._told: set[str] = set()  # open as far as this process has seen
         self._aside: set[str] = set()  # ... and unknown to the journal
-        self._said: set[str] = set()  # messages of which the log says that none are sent now
+        self._said: set[tuple[str, str]] = set()  # way and key of what the log says is not sent now
         self._wake = threading.Event()
         self._ends = threading.Event()
         self._stop = threading.Event()
@@ -128,15 +128,17 @@ class Alerts:
         unsent = self._memory.take(key)  # the journal's to keep from now on
         try:
             text = f"{incident.what}. {incident.cure}"
-            alerts = unsent if was_aside else messages
+            left = [one.outgoing for one in unsent]
+            alerts = left if was_aside else messages
             opened = self._journal.open_incident(key, text, alert.at, alerts)
-            if unsent and not (was_aside and opened):
-                self._journal.add_messages(unsent)
+            if left and not (was_aside and opened):
+                self._journal.add_messages(left)
         except JournalUntrusted as error:
             log.warning("an incident cannot be kept", incident=key, trouble=str(error))
+            self._memory.put_back(unsent)
             if not known:
                 self._aside.add(key)
-            self._memory.add(unsent if known else messages)
+                self._memory.add(messages)
             return not known
         self._aside.discard(key)
         return opened and not was_aside
@@ -145,6 +147,7 @@ class Alerts:
         self._told.discard(key)
         self._aside.discard(key)
         self._memory.forget(key)
+        self._said -= {(way.name, key) for way in self._ways}
         try:
             self._journal.close_incident(key, instant())
         except JournalUntrusted as error:
@@ -154,8 +157,8 @@ class Alerts:
     def _say_if_idle(self, name: str, key: str) -> None:
         """Say of an alert whose way sends nothing now that it would be sent, once a process."""
         way = next(one for one in self._ways if one.name == name)
-        if way.lacks and f"{name}:{key}" not in self._said:
-            self._said.add(f"{name}:{key}")
+        if way.lacks and (name, key) not in self._said:
+            self._said.add((name, key))
             log.warning(
                 "would send", incident=key, way=name, trouble=f"nobody is told: {way.lacks}"
             )
@@ -216,7 +219,7 @@ class _Memory:
                 self._number += 1
                 self._waiting[self._number] = _Waiting(one, self._number, 0, one.due_at)
 
-    def take(self, incident: str) -> list[Outgoing]:
+    def take(self, incident: str) -> list[_Waiting]:
         """Take out the messages about an incident, but one that is about to leave."""
         with self._lock:
             found = [
@@ -226,7 +229,12 @@ class _Memory:
             ]
             for one in found:
                 del self._waiting[one.number]
-            return [one.outgoing for one in found]
+            return found
+
+    def put_back(self, taken: Sequence[_Waiting]) -> None:
+        """Let wait again what was taken out, as it was."""
+        with self._lock:
+            self._waiting.update({one.number: one for one in taken})
 
     def forget(self, incident: str) -> None:
         """Forget all messages about an incident."""

@@ -570,6 +570,40 @@ def test_with_the_journal_in_trouble_it_is_told_once_a_process(
     assert world.journal.incidents() == {}
 
 
+def test_what_waits_in_memory_is_tried_no_sooner_because_its_incident_occurs_again(
+    world: World, trouble: Trouble
+) -> None:
+    world.hook.answers = [503]
+    world.server.stop()
+    trouble.begin()
+    with world.process() as running:
+        running.raise_(INCIDENT)
+        wait_until(lambda: len(world.lines("alert postponed")) == 2)
+        for _ in range(3):
+            assert not running.raise_(INCIDENT)
+    assert world.hook.tries == 1
+    assert len(world.lines("alert postponed")) == 2
+
+
+def test_what_waited_in_memory_is_in_the_outbox_once_the_journal_is_back(
+    world: World, trouble: Trouble
+) -> None:
+    world.hook.answers = [503]
+    world.server.stop()
+    trouble.begin()
+    with world.process() as running:
+        running.raise_(INCIDENT)
+        wait_until(lambda: len(world.lines("alert postponed")) == 2)
+        trouble.end()
+        assert not running.raise_(INCIDENT)
+        assert world.unsent() == ["mail:directory", "webhook:directory"]
+    world.hook.answers = []
+    world.server.start()
+    with world.process():
+        wait_until(lambda: world.unsent() == [])
+    assert world.told() == (1, 1)
+
+
 def test_what_was_told_without_the_journal_is_not_told_again_when_it_is_back(
     world: World, trouble: Trouble
 ) -> None:
@@ -699,6 +733,15 @@ def test_what_no_mail_takes_is_said_once_by_each_process_and_stays_unsent(world:
         assert line["way"] == "mail"
     assert world.journal.incidents().keys() == {"directory"}
     assert world.unsent() == ["mail:directory"]
+
+
+def test_what_no_mail_takes_is_said_again_when_its_incident_comes_again(world: World) -> None:
+    world.mail_enabled, world.url = False, None
+    with world.process() as running:
+        running.raise_(INCIDENT)
+        running.close("directory")
+        running.raise_(INCIDENT)
+    assert len(world.lines("would send")) == 2
 
 
 def test_every_way_says_why_it_tells_nobody_or_whom_it_tells(tmp_path: Path) -> None:
