@@ -188,7 +188,8 @@ def identity(rows: Iterable[Enrolment]) -> Enrolment:
     Raises:
         ValueError: ``rows`` is empty.
     """
-    return max(rows, key=order)
+    first, *others = rows
+    return max((first, *others), key=order) if others else first
 
 
 def disagreement(rows: Sequence[Enrolment]) -> bool:

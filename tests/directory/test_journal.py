@@ -6,6 +6,7 @@ import multiprocessing
 import random
 import shutil
 import sqlite3
+import tracemalloc
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
@@ -442,6 +443,20 @@ def test_a_register_that_gains_or_loses_its_components_has_no_more_enrolments_fo
         assert set(journal.enrolments()) == {*rows, *others} - (
             {vague} if named[0] in rows else set()
         )
+
+
+def test_however_many_enrolments_are_stored_in_the_same_memory(journal: Journal) -> None:
+    most = []
+    for many in (1_000, 4_000):
+        rows = [enrolment(number(n), family_name=f"Martin {many}") for n in range(many)]
+        tracemalloc.start()
+        try:
+            journal.remember_enrolments(rows)
+            most.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+        assert list(journal.enrolments()) == rows
+    assert most[1] - most[0] < 3_000 * 500  # bytes; one row, ready to be stored, takes 1,400
 
 
 def test_an_account_goes_in_and_comes_out_as_it_was(journal: Journal) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -146,6 +147,13 @@ def chunks(values: Sequence[V], size: int = _CHUNK) -> Iterator[Sequence[V]]:
         yield values[start : start + size]
 
 
+def batches(values: Iterable[V], size: int = _CHUNK) -> Iterator[list[V]]:
+    """The values in lists of this size, made one after the other."""
+    left = iter(values)
+    while batch := list(islice(left, size)):
+        yield batch
+
+
 def rows_of(
     connection: sa.Connection, query: Any, column: Any, values: Collection[str] | None
 ) -> Iterator[Any]:
@@ -166,18 +174,16 @@ def beginning_with(column: Any, starts: Collection[str]) -> Iterator[Any]:
 def upsert(connection: sa.Connection, table: sa.Table, rows: Iterable[dict[str, Any]]) -> None:
     """Insert rows, replacing those with the same key; of several the last one stays."""
     keys = [column.name for column in table.primary_key]
-    latest = {tuple(row[key] for key in keys): row for row in rows}
-    if not latest:
-        return
     statement = _insert(connection, table)
     others = {
         column.name: statement.excluded[column.name]
         for column in table.columns
         if column.name not in keys
     }
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=keys, set_=others), list(latest.values())
-    )
+    statement = statement.on_conflict_do_update(index_elements=keys, set_=others)
+    for batch in batches(rows):
+        latest = {tuple(row[key] for key in keys): row for row in batch}
+        connection.execute(statement, list(latest.values()))
 
 
 def insert_missing(

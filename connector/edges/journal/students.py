@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from sys import intern
 from typing import Any
 
@@ -22,7 +24,7 @@ from connector.edges.journal.rows import (
     known_values,
     stamp,
 )
-from connector.edges.journal.store import Store, chunks, rows_of, upsert
+from connector.edges.journal.store import Store, batches, chunks, rows_of, upsert
 from connector.edges.journal.tables import accounts, enrolments, evidence_items, overrides, sealed
 from connector.edges.journal.undoing import UNDONE, WISHES
 
@@ -51,13 +53,16 @@ class Students(Store):
         A row whose register had no column for the component is the one of the same year and step
         that has one: of the two, the one that is stored takes the other's place.
         """
-        values = [enrolment_values(row) for row in rows]
+        by_student = attrgetter("student_number")
+        students = groupby(sorted(rows, key=by_student), by_student)
         with self._writing("remembering enrolments") as connection:
             for chunk in chunks(list(forget)):
                 theirs = enrolments.c.student_number.in_(chunk)
                 connection.execute(sa.delete(enrolments).where(theirs))
-            _replace_vague(connection, values)
-            upsert(connection, enrolments, values)
+            for some in batches(list(theirs) for _, theirs in students):
+                values = [enrolment_values(row) for theirs in some for row in theirs]
+                _replace_vague(connection, values)
+                upsert(connection, enrolments, values)
 
     # --- accounts ---
 
