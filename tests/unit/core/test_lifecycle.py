@@ -1273,8 +1273,22 @@ def test_on_a_directory_in_step_taking_rows_out_of_the_feed_plans_nothing(
     assert life.last.change is None
 
 
+# Its state was never known: the journal was lost while the entry was also somebody else's, and no
+# enrolment counts. It is left as it is.
+NEVER_KNOWN = [
+    (0, "pending"),
+    (207, "nothing"),
+    (250, "nothing"),
+    (0, "journal lost"),
+    (0, "staff"),
+    (0, "state by hand"),
+    (0, "no staff"),
+]
+
+
 @settings(max_examples=examples(150), deadline=None)
 @given(events=_events())
+@example(events=NEVER_KNOWN)
 def test_the_state_and_the_closing_of_an_account_agree(events: list[tuple[int, str]]) -> None:
     life, today = inactive(), ENROLLED
     for days, what in events:
@@ -1290,7 +1304,10 @@ def test_the_state_and_the_closing_of_an_account_agree(events: list[tuple[int, s
         midnight = f"{today - DAY:%Y%m%d}"
         assert (closes[:8] <= midnight) or now is not State.EXPIRED
         assert bool(entry_.values("pwdStartTime")) is (now is State.SUSPENDED)
-        assert ("student" in entry_.values("eduPersonAffiliation")) is (now is not State.EXPIRED)
+        if now is not None:
+            assert ("student" in entry_.values("eduPersonAffiliation")) is (
+                now is not State.EXPIRED
+            )
         if life.facts.sealed is not None and life.facts.sealed.printable:
             assert entry_.must_change
 
