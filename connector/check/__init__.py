@@ -16,14 +16,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from connector.check import (
-    first_connection,
-    local,
-    locks,
-    paper,
-    people,
+    accounts,
+    binding_addresses,
+    configuration,
+    directory,
+    journal,
+    locked_accounts,
+    mails_and_letters,
     policies,
-    reaching,
-    records,
     register,
     rights,
     schemas,
@@ -40,19 +40,19 @@ __all__ = ["Checkup", "Definition", "checkup_json", "examine", "show_checkup"]
 
 
 _OF_THE_DIRECTORY: tuple[tuple[str, Callable[[Case], Findings]], ...] = (
-    ("accounts", people.accounts),
-    ("accounts", locks.locks),
+    ("accounts", accounts.accounts),
+    ("accounts", locked_accounts.locks),
     ("rights", rights.rights),
     ("schema", schemas.schema),
     ("database", server.database),
-    ("first connection", first_connection.first_connection),
+    ("first connection", binding_addresses.first_connection),
     ("rights", rights.as_defined),
     ("indexes", server.indexes),
     ("overlays", server.overlays),
     ("policies", policies.policies),
     ("guessing", policies.guessing),
 )
-_OF_THE_JOURNAL = (records.belongs, records.runs, records.sealed, records.compared)
+_OF_THE_JOURNAL = (journal.belongs, journal.runs, journal.sealed, journal.compared)
 
 
 def examine(
@@ -75,22 +75,22 @@ def examine(
         found += [unseen(area, waiting) for area in ("directory", "source", "journal")]
         return checkup
     case = Case(settings, definition, read_moment(settings.institution))
-    found += alone("configuration", case, local.configuration)
-    found += alone("secrets", case, local.secrets)
+    found += alone("configuration", case, configuration.configuration)
+    found += alone("secrets", case, configuration.secrets)
     # Opened first and told last: what source and directory hold is compared with it.
-    journal = alone("journal", case, records.open_it)
+    opened = alone("journal", case, journal.open_it)
     try:
-        found += alone("directory", case, reaching.reach)
+        found += alone("directory", case, directory.reach)
         for area, examination in _OF_THE_DIRECTORY:
             if case.directory is None or case.lost:
                 found.append(unseen(area, "not examined, as the directory cannot be used"))
             else:
                 found += alone(area, case, examination)
         found += alone("source", case, register.source)
-        found += alone("mail", case, paper.server)
-        found += alone("alerts", case, paper.alerts)
-        found += alone("letters", case, paper.templates)
-        found += journal
+        found += alone("mail", case, mails_and_letters.server)
+        found += alone("alerts", case, mails_and_letters.alerts)
+        found += alone("letters", case, mails_and_letters.templates)
+        found += opened
         if case.journal is not None:
             for examination in _OF_THE_JOURNAL:
                 found += alone("journal", case, examination)

@@ -2,8 +2,8 @@
 
 Every list of attributes is computed from these rows: what is read, written, compared, guarded,
 tried by ``scolpass check`` and granted to the service account (``deploy/openldap/config.ldif``,
-compared by a test). A new attribute is a row here and a line in the dialect
-(:mod:`connector.core.supann`); a new kind of evidence is a row of :data:`GIVEN`.
+compared by a test). A new attribute is a row here and a line in
+:mod:`connector.core.supann_writing`; a new kind of evidence is a row of :data:`GIVEN`.
 
 Sources: the schemas of ``deploy/openldap/schema``, RFC 4519 and RFC 2798 for names,
 draft-behera-ldap-password-policy-10 for the ``pwd*`` attributes.

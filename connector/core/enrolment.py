@@ -1,10 +1,8 @@
-"""The register's rows: what they must look like, and what a whole feed says.
+"""A row of the register: what it must look like.
 
 The rules are those of the contract, section "The register: enrolment feed": which fields there
-are, what makes a row bad, that a bad row is rejected alone, and how far the number of students may
-fall before a feed is refused. The words for a status
-are Apogée's (``E``, ``C``, ``A``, ``R``) and
-Pégase's (``VALIDEE``, ``EN_COURS``, ``ANNULEE``).
+are, what makes a row bad, and that a bad row is rejected alone. The words for a status are
+Apogée's (``E``, ``C``, ``A``, ``R``) and Pégase's (``VALIDEE``, ``EN_COURS``, ``ANNULEE``).
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ class Rule(StrEnum):
     WELL_FORMED = "well_formed"  # only characters that can be seen and typed again
     BLANKS = "blanks"  # no blanks at either end, where copying loses them
     DICTIONARY = "dictionary"  # not one word with digits or characters in or around it
-    COMMON = "common"  # not one of the most used ones ones
+    COMMON = "common"  # not one of the most used ones
     PERSONAL = "personal"  # nothing of the student or the institution in it
     PROVISIONAL = "provisional"  # not the provisional password
 

@@ -1,6 +1,6 @@
 """The rules an institution sets and the core reasons with: frozen sections of the configuration.
 
-``settings.py`` composes these models; they are defined once, here.
+``settings/sections.py`` composes these models; they are defined once, here.
 """
 
 from __future__ import annotations

@@ -7,13 +7,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from connector.core.calendar import cutoff_of
 from connector.core.characters import seen
 from connector.core.dates import year_shown
 from connector.core.feed import identity, rows_of
 from connector.core.letter_words import address_lines, grouped, known
 from connector.core.lifecycle import decide
 from connector.core.model import Enrolment, Facts
-from connector.core.rules import Rules
+from connector.core.rules import Lifecycle, Rules
 from connector.core.supann_writing import known_civility
 from connector.desk.recipients import last_day
 from connector.edges.pdf.typesetting import Press
@@ -105,9 +106,9 @@ def common(settings: Settings, cutoff_words: str) -> dict[str, str]:
     }
 
 
-def cutoff_words(cutoff: str, language: str) -> str:
-    """``12-31`` as French letters write it (31/12), or as others do (31 December)."""
-    day = date.fromisoformat(f"2000-{cutoff}")
+def cutoff_words(lifecycle: Lifecycle, language: str) -> str:
+    """The cutoff's day as French letters write it (31/12), or as others do (31 December)."""
+    day = cutoff_of(2026, lifecycle)
     return f"{day:%d/%m}" if language == "fr" else f"{day.day} {_MONTHS[day.month - 1]}"
 
 
@@ -134,7 +135,7 @@ def press(settings: Settings, shipped: Path, language: str) -> Press:
         UsageError: there is no template of that language.
         ConfigurationError: a font or the address of the first connection is missing.
     """
-    words = cutoff_words(settings.lifecycle.cutoff, language)
+    words = cutoff_words(settings.lifecycle, language)
     return Press(settings.texts("letters", shipped), language, common(settings, words))
 
 

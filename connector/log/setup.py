@@ -1,4 +1,4 @@
-"""What scolpass says of itself: structlog set up once, and the processor no secret gets past.
+"""What scolpass says of itself: structlog, set up once.
 
 JSON lines go to the configured file, or to stderr where that is no terminal (journald reads it);
 a terminal gets colours. Whoever enters (a command, the daemon's pass) binds ``run`` and

@@ -1,4 +1,4 @@
-"""What a person reads and what a machine reads: plan, report, events, letters."""
+"""JSON of plans and reports, and the lists of events and letters, for people and as JSON."""
 
 from __future__ import annotations
 

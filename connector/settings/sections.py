@@ -1,9 +1,9 @@
-"""The configuration: a TOML file, environment variables over it, and secret files.
+"""What can be set: the sections of the configuration, frozen in one :class:`Settings`.
 
-:func:`load_settings` is the only reader of all three and returns one frozen :class:`Settings`.
 The sections that the core reasons with are the models of :mod:`connector.core.rules`; the others
-are here. A mistake is named by file or variable, key and what was expected, all of them at once,
-and no value is ever echoed: it might be a password in the wrong place.
+are here. :func:`connector.settings.loading.load_settings` is the only reader of them. A mistake is
+named by file or variable, key and what was expected, all of them at once, and no value is ever
+echoed: it might be a password in the wrong place.
 """
 
 from __future__ import annotations

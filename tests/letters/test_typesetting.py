@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from pypdf import PdfReader
 
 from connector.core.letter_words import address_lines, grouped, known
+from connector.core.rules import Lifecycle
 from connector.desk import letter_text
 from connector.desk.letter_text import cutoff_words
 from connector.edges.files import finished
@@ -457,5 +458,5 @@ def test_a_language_without_a_template_is_refused_with_those_there_are() -> None
 
 
 def test_the_cutoff_in_words() -> None:
-    assert cutoff_words("12-31", "fr") == "31/12"
-    assert cutoff_words("12-31", "en") == "31 December"
+    assert cutoff_words(Lifecycle(), "fr") == "31/12"
+    assert cutoff_words(Lifecycle(), "en") == "31 December"

@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from connector.check.case import Case
-from connector.check.reaching import _line
+from connector.check.directory import _line
 from connector.core.dates import shown
 from connector.core.meaning import with_meaning
 from connector.core.model import Moment, Plan
@@ -112,7 +112,7 @@ KNOWN = {
     "cli/letters.py": {"date"},  # likewise
     "desk/recipients.py": {"date"},
     "notify/mail_text.py": {"date"},  # of an instant that is in the zone already
-    "check/reaching.py": {"date"},
+    "check/directory.py": {"date"},
     "core/why.py": {"date"},
     "core/enrolment.py": {"date"},
     "core/generalized_time.py": {"strftime"},

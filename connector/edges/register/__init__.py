@@ -1,7 +1,7 @@
 """The student register: a csv export or a database query becomes a feed whole, or is refused.
 
-There is no third way: :func:`read_register` returns every row that the register has, good or
-rejected, or raises :class:`~connector.errors.FeedRefused` with what is wrong and the cure. A
+:func:`read_register` returns every row that the register has, good or rejected, or raises
+:class:`~connector.errors.FeedRefused` with what is wrong and the cure; nothing in between. A
 list that stops early is never returned, since absence would be read from it. For one student
 :func:`read_students` returns every row of theirs and says so in the feed. What makes a feed
 refused, and a row rejected, is the contract's section "The register: enrolment feed"; what a
@@ -14,6 +14,7 @@ from collections.abc import Collection, Generator
 from contextlib import closing
 from dataclasses import replace
 from datetime import date
+from typing import assert_never
 
 from connector.core.feed import Row, assemble
 from connector.core.model import Feed
@@ -21,7 +22,7 @@ from connector.core.rules import Institution
 from connector.edges.register.files import csv_rows, marks
 from connector.edges.register.sought import Sought
 from connector.edges.register.sql import SQL, sql_rows
-from connector.settings.sections import CsvSource, Source
+from connector.settings.sections import CsvSource, Source, SqlSource
 
 __all__ = ["SQL", "Source", "marks", "read_register", "read_rows", "read_students"]
 
@@ -79,6 +80,10 @@ def read_rows(
     there is it known whether the feed is whole. What is raised is as in
     :func:`read_register`.
     """
-    if isinstance(source, CsvSource):
-        return csv_rows(source, today, institution, sought)
-    return sql_rows(source, today, institution, sought)
+    match source:
+        case CsvSource():
+            return csv_rows(source, today, institution, sought)
+        case SqlSource():
+            return sql_rows(source, today, institution, sought)
+        case _:
+            assert_never(source)

@@ -1,4 +1,5 @@
-"""The pages that a student sees: the first connection, and help for students who cannot sign in.
+"""The first connection over HTTP: the pages that a student sees, with help for students who cannot
+sign in, and the API for an institution that has pages of its own.
 
 ::
 
@@ -8,8 +9,9 @@
     forms.py      what a browser sends, within limits
     branding.py   logo, favicon and links of the institution
     pages.py      templates and texts become a page
+    api.py        the same first connection as JSON; shapes.py what is asked and answered
     templates/    the pages; texts/ what they say, by language; static/ their style and script
 
-All of it works without JavaScript. French comes first; the charter is the institution's, in
+The pages work without JavaScript. French comes first; the charter is the institution's, in
 config/charter.
 """
