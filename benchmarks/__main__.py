@@ -36,9 +36,9 @@ REFUSALS, REFUSALS_APART = 200, 10  # tries of each kind; milliseconds between t
 SIGN_INS = 200  # at once
 HELP_SECONDS = 0.35  # beyond a Python that does nothing
 COUNTER_SECONDS = {"show": 0.5, "plan": 0.8, "letters": 1.0}
-SAME_RATIO, SAME_STUDENTS, SAME_MEGABYTES = 30.0, 50_000, 250
+SAME_RATIO, SAME_STUDENTS, SAME_MEGABYTES = 30.0, 50_000, 200
 NOT_COMPILED = "PYTHONDONTWRITEBYTECODE"  # not measured: an installed package is compiled
-FIRST_MEMORY = 1.1  # of a first load, over that of the sync which changes nothing after it
+FIRST_MEMORY = 1.2  # of a first load, over that of the sync which changes nothing after it
 
 
 def main() -> int:
