@@ -45,7 +45,7 @@ def test_a_register_that_is_replaced_is_picked_up_at_once(walk: Walk) -> None:
     with running(walk.workspace, SCOLPASS_DAEMON__SYNC_EVERY="10m"):
         assert len(walk.people()) == 3
         walk.workspace.write_register(students(4))
-        wait_until(lambda: len(walk.people()) == 4, "the fourth has an entry", 5)
+        wait_until(lambda: len(walk.people()) == 4, "the fourth has an entry")
     walk.invariants().check()
     walk.writes_nothing()
 
@@ -88,17 +88,17 @@ def test_events_are_applied_as_they_come(walk: Walk) -> None:
     with running(workspace) as daemon:
         change_password(walk)
         drop(workspace.spool, activation(forward_to="lea@example.org", keep_copy=True))
-        wait_until(lambda: "{COMPTE}A:SupannActif" in states(walk), "active by the spool", 5)
+        wait_until(lambda: "{COMPTE}A:SupannActif" in states(walk), "active by the spool")
         taken_back = forwarding(None, minutes=0)
         answer = daemon.post(taken_back, secret)
         assert answer.status_code == 202
         assert answer.json()[0]["status"] == "accepted"
-        wait_until(lambda: "mailForwardingAddress" not in walk.people()[NUMBER], seconds=5)
+        wait_until(lambda: "mailForwardingAddress" not in walk.people()[NUMBER])
         # Before there is a student by that number; her entry is made with what waits for her.
         early = activation(who="22600003", forward_to="paul@example.org")
         assert daemon.post([early], secret).status_code == 202
         workspace.write_register(students(3))
-        wait_until(lambda: "22600003" in walk.people(), "the third has an entry", 5)
+        wait_until(lambda: "22600003" in walk.people(), "the third has an entry")
         assert walk.people()["22600003"]["supannMailPerso"] == ["lea@example.org"]
         assert daemon.metric("scolpass_events_total", way="spool", status="accepted") == 1
         assert daemon.metric("scolpass_events_total", way="webhook", status="accepted") == 2
@@ -113,7 +113,7 @@ def test_a_password_that_is_changed_is_noticed_without_an_event(walk: Walk) -> N
     walk.workspace.write_register(students(2))
     with running(walk.workspace, SCOLPASS_DAEMON__SYNC_EVERY="10m"):
         change_password(walk)
-        wait_until(lambda: "{COMPTE}A:SupannActif" in states(walk), "active", 5)
+        wait_until(lambda: "{COMPTE}A:SupannActif" in states(walk), "active")
         assert walk.directory.bind_result(walk.people()[NUMBER]["dn"][0], PASSWORD) == 0
     walk.invariants().check()
 
@@ -224,7 +224,7 @@ def test_sigterm_ends_it_with_the_entry_in_hand(walk: Walk) -> None:
 def test_sigterm_ends_it_though_the_directory_hangs(walk: Walk) -> None:
     walk.workspace.write_register(students(2))
     with running(walk.workspace) as daemon, walk.directory.paused():
-        wait_until(lambda: daemon.ready()[0] == 503, "it is seen to hang", 40)
+        wait_until(lambda: daemon.ready()[0] == 503, "it is seen to hang", 60)
         assert daemon.terminate() == 0
 
 

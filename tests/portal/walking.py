@@ -172,7 +172,7 @@ def _pages(page: Page, site: Site, who: Student) -> Iterator[str]:
     page.goto(f"{PAGES[CONFIRM]}?lien=none")
     yield "link over"
     proven = ["lea@example.net"]
-    wait_until(lambda: site.entry(who)["supannMailPerso"] == proven, "it is written", 20)
+    wait_until(lambda: site.entry(who)["supannMailPerso"] == proven, "it is written")
     changed = site.entry(who)["pwdChangedTime"][0]
     page.goto(site.link_to(who, RESET, changed))
     yield "choose another"

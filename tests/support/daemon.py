@@ -65,7 +65,7 @@ class Daemon:
 
     # --- its life ---
 
-    def wait_ready(self, seconds: float = 30) -> None:
+    def wait_ready(self, seconds: float = 60) -> None:
         """Wait until it leads and everything it needs is well."""
         wait_until(self._is_ready, "ready", seconds)
 
@@ -73,7 +73,7 @@ class Daemon:
         status, said = self.ready() if self._is_alive() else (0, {})
         return status == 200 and said["checks"]["role"] == "leader"
 
-    def wait_up(self, seconds: float = 30) -> None:
+    def wait_up(self, seconds: float = 60) -> None:
         """Wait until it answers at all."""
         wait_until(
             lambda: self._is_alive() and self.status("/healthz") == 200, "up", seconds=seconds

@@ -11,7 +11,7 @@ STEP = 0.01  # seconds between two looks
 T = TypeVar("T")
 
 
-def wait_until(condition: Callable[[], T], what: str = "", seconds: float = 30.0) -> T:
+def wait_until(condition: Callable[[], T], what: str = "", seconds: float = 60.0) -> T:
     """Wait until ``condition()`` is true; its value. ``what`` is said where it never is."""
     give_up = time.monotonic() + seconds
     while not (found := condition()):

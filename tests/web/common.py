@@ -39,7 +39,7 @@ from tests.support.workspace import write_secret
 EVENT = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 
-wait_until = partial(waiting.wait_until, seconds=10)
+wait_until = partial(waiting.wait_until, seconds=30)
 
 
 class Daemon:
