@@ -18,10 +18,10 @@
     │   └── Refused                the directory said no; a retry would hear the same
     ├── NotManaged             there is such an entry, and scolpass does not manage it
     ├── NotLetIn               somebody is not let in, and is not told why
-    ├── Replayed               a signed request that was taken before, to the letter
+    ├── Replayed               a signed request, exactly as it was accepted before
     ├── InvalidInput           a student gave something that will not do
     ├── SessionOver            somebody who had signed in has to do so again
-    └── LinkOver               a link from a mail is not good any more
+    └── LinkOver               a link from a mail is no longer valid
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class InvalidInput(ScolpassError):
     """A student gave something that will not do; they are told, and give something else."""
 
     def __init__(self, field: str, reason: str) -> None:
-        """``field`` is the form's; ``reason`` a word by which the page finds its text."""
+        """``field`` is the form's field; ``reason`` is a word by which the page finds its text."""
         super().__init__(f"{field}: {reason}", "Correct it.")
         self.field = field
         self.reason = reason

@@ -10,7 +10,7 @@ from connector.desk.doors import KINDS, Doors, Locked, locked
 _SAID = {
     "by_hand": (
         "locked for good by an administrator of the directory, or another tool",
-        "Ask who locked them; they delete pwdAccountLockedTime.",
+        "Find out who locked them, and ask them to delete pwdAccountLockedTime.",
     ),
     "provisional": (
         "locked with the provisional password, after wrong tries",

@@ -58,7 +58,7 @@ class Commands(LazyGroup):
         "resume": Entry(_DESK, "End a suspension."),
         "rename": Entry(
             _DESK,
-            "Give a login and address that follow the current name; the old address still works.",
+            "Change login and address to follow the current name; the old address still works.",
         ),
         "erase": Entry(
             _DESK, "Erase an expired account and all that is known of the person, on request."
@@ -67,7 +67,7 @@ class Commands(LazyGroup):
             _DESK, "Undo what a run changed, unless something newer has changed it since."
         ),
         "rebuild": Entry(
-            _SETUP, "Restore to the journal what the directory knows; nothing is removed."
+            _SETUP, "Restore the journal from what the directory knows; nothing is removed."
         ),
         "init": Entry(
             _SETUP,
@@ -83,8 +83,7 @@ class Commands(LazyGroup):
         ),
         "demo": Entry(
             _SETUP,
-            "Tell a story of some fifty students against a throw-away directory, and prove each "
-            "claim.",
+            "Tell a story of about fifty students on a throw-away directory, and prove each claim.",
         ),
         "keys": Entry("connector.cli.keys", "The keys that seal provisional passwords."),
         "events": Entry("connector.cli.inbox", "The inbox: events that have arrived."),

@@ -89,7 +89,7 @@ def rename(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Give a login and address that follow the current name; the old address still works."""
+    """Change login and address to follow the current name; the old address still works."""
     _account_command(context, config, student, reason, "rename", desk.rename, as_json=as_json)
 
 

@@ -121,7 +121,7 @@ def letters_command(
     students: StudentsArgument = None,
     since: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="For all who were created from this day on."),
+        typer.Option(formats=["%Y-%m-%d"], help="For all accounts created on or after this day."),
     ] = None,
     names: NamesOption = None,
     language: Annotated[str, typer.Option(help="The template: fr, en, or one of your own.")] = "fr",

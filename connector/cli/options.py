@@ -30,7 +30,9 @@ StudentsArgument = Annotated[
 ]
 NamesOption = Annotated[
     Path | None,
-    typer.Option("--from", help="A file that names students by number, uid or login, one a line."),
+    typer.Option(
+        "--from", help="A file that names students by number, uid or login, one per line."
+    ),
 ]
 StudentArgument = Annotated[str, typer.Argument(help="Student number, uid, login or address.")]
 

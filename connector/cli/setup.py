@@ -30,7 +30,7 @@ def rebuild(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Restore to the journal what the directory knows; nothing is removed."""
+    """Restore the journal from what the directory knows; nothing is removed."""
     from connector.desk import account as desk
 
     with opened_context(context, config) as opened, opened.locked("rebuild", whole=True):
@@ -147,7 +147,7 @@ def demo_command(
         bool, typer.Option("--keep", help="Keep the folder when the story is over.")
     ] = False,
 ) -> None:
-    """Tell a story of some fifty students against a throw-away directory, and prove each claim."""
+    """Tell a story of about fifty students on a throw-away directory, and prove each claim."""
     from connector import demo as story
 
     end_with(story.tell(stdout, keep=keep))

@@ -60,7 +60,7 @@ class Compared(Enum):
 
 
 class Grant(Enum):
-    """What the service account must be allowed on a student's entry."""
+    """What the service account must be allowed to do to a student's entry."""
 
     MANAGE = auto()  # write a ready hash, and see that there is one; never read it
     WRITE = auto()

@@ -1,4 +1,4 @@
-"""How an entry is compared with what it is to hold: difference, guard, and was it made?"""
+"""How an entry is compared with what it should hold: difference, guard, and whether it was made."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ def wanted(value: str | None) -> Wanted[str]:
 
 
 def identity_row(facts: Facts) -> Enrolment | None:
-    """The row whose identity counts, of this feed and of what is remembered beside it."""
+    """The row whose identity counts, among those of this feed and those remembered beside it."""
     present, remembered = facts.student.present, facts.student.remembered
     if remembered and not (present and facts.override.force):
         absent = (row for row in remembered if not any(replaces(new, row) for new in present))

@@ -50,7 +50,7 @@ class Dialect(Protocol):
         """
 
     def addition(self, copy: Mapping[str, Values]) -> Difference:
-        """An account made again from the copy that was kept of it."""
+        """An account created again from the copy that was kept of it."""
 
     def removal(self, account: Account) -> Difference:
         """An account removed."""

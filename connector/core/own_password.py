@@ -108,7 +108,7 @@ def normal(password: str) -> str:
 
 
 def as_printed(password: str, length: int, alphabet: str) -> str:
-    """A provisional password as on the letter, even if the gaps between its digits were typed.
+    """A provisional password as drawn, even if the gaps printed between its digits were typed.
 
     Only a text of digits and blanks, with exactly as many digits as are drawn, is changed; a
     student's own password never is (it is longer, or has a letter).

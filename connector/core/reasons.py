@@ -226,7 +226,7 @@ DESK: Mapping[Reason, Words] = {
     Reason.LOCKED_BY_HAND: Words(
         "The account was locked for good by an administrator of the directory, or another tool "
         "(pwdAccountLockedTime); the entry does not say since when.",
-        "Ask who locked it; they delete pwdAccountLockedTime from {dn}",
+        "Find out who locked it, and ask them to delete pwdAccountLockedTime from {dn}",
     ),
     Reason.SUSPENDED: Words(
         "The account has been suspended{since}{who}{why}.",
@@ -260,7 +260,7 @@ DESK: Mapping[Reason, Words] = {
     Reason.ENDED_AND_KEPT: Words(
         "The directory has kept the account closed{since}: something other than scolpass set "
         "that end (pwdEndTime), and scolpass leaves it.",
-        "Ask who set it; they delete pwdEndTime from {dn}",
+        "Find out who set it, and ask them to delete pwdEndTime from {dn}",
     ),
     Reason.NOT_BEGUN: Words(
         "The directory keeps the account closed{until}: something other than scolpass set that "
@@ -270,7 +270,7 @@ DESK: Mapping[Reason, Words] = {
     Reason.NOT_BEGUN_AND_KEPT: Words(
         "The directory keeps the account closed{until}: something other than scolpass set that "
         "beginning (pwdStartTime), and scolpass leaves it.",
-        "Ask who set it; they delete pwdStartTime from {dn}",
+        "Find out who set it, and ask them to delete pwdStartTime from {dn}",
     ),
     Reason.IDLE: Words(
         "The directory has kept the account closed{since}, as nobody had signed in for longer "

@@ -60,7 +60,7 @@ def remember(
 
 
 def _mails(account: Account | None, desired: Desired) -> list[str]:
-    """The addresses in use once an account is as desired."""
+    """The addresses in use once the account is as desired."""
     current = [] if account is None else [value.lower() for value in account.mails]
     address = desired.address
     if isinstance(address, Address) and (address.renames or not current):

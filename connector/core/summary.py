@@ -32,7 +32,7 @@ def shape(text: str) -> str:
 
 
 def grouped(notices: Iterable[str]) -> list[Said]:
-    """Notices that differ only in student and values, grouped, the commonest first."""
+    """Notices that differ only in student and values, grouped, the most common first."""
     found: dict[str, list[tuple[str, str]]] = {}
     for notice in notices:
         named = _SUBJECT.fullmatch(notice)

@@ -231,7 +231,7 @@ class Service:
             work.end(stops=lambda: self._signals.stop)
 
     def _end_asked(self, load: Callable[[], Settings]) -> tuple[End, Settings] | None:
-        """What the process was asked for meanwhile; a configuration with mistakes is refused."""
+        """How a signal ended this round, if one did; a configuration with mistakes is refused."""
         signals = self._signals
         signals.heard.clear()
         if signals.stop:

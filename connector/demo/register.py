@@ -14,7 +14,7 @@ Row = dict[str, str]
 
 
 def register() -> list[Row]:
-    """The rows of demo.csv, with the address that is expected of each where that is certain."""
+    """The rows of demo.csv, with the address that is expected for each if that is certain."""
     with _ROWS.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file, delimiter=";"))
 

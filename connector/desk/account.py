@@ -123,7 +123,8 @@ def _see_that_no_lock_is_undone(context: Context, facts: Facts, doing: str) -> N
     if account is not None and account.locked_by_hand:
         raise ScolpassError(
             f"{doing}: an administrator of the directory, or another tool, locked the account",
-            f"Ask who locked it; they delete pwdAccountLockedTime from {account.dn}.",
+            "Find out who locked it, and ask them to delete pwdAccountLockedTime from "
+            f"{account.dn}.",
         )
 
 
@@ -156,7 +157,7 @@ def resume(context: Context, number: str, reason: str) -> Report:
     facts, _ = _current(context, number, doing)
     adopted = facts.known is not None and facts.known.adopted_suspended
     if not (facts.override.suspended or adopted):
-        raise ScolpassError(f"{doing}: no suspension stands", "See `scolpass show`.")
+        raise ScolpassError(f"{doing}: it is not suspended", "See `scolpass show`.")
     context.journal.resume(number)
     return _walk(context, number, "resume", reason, doing)
 
@@ -278,7 +279,7 @@ def _walk(
 
 
 def rebuild(context: Context, reason: str, reservations: Path | None) -> int:
-    """Restore to the journal what the directory knows, removing nothing. The accounts added.
+    """Restore the journal from what the directory knows, removing nothing. The accounts added.
 
     Raises:
         UsageError: the reservations file cannot be read.

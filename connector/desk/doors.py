@@ -37,7 +37,7 @@ class Doors:
         return cls(context.directory, context.tree)
 
     def stands(self, account: Account) -> Stands:
-        """An entry with what slapd notes on it, and under the policy that holds for it."""
+        """An entry with what slapd notes on it, and with the policy that applies to it."""
         marks = marks_of(passwords.marks_at(self.directory, account.dn))
         policy = self.policy(account.policy)
         return Stands(

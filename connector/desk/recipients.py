@@ -50,7 +50,7 @@ def choose(context: Context, students: Sequence[str], since: date | None) -> Cho
             refused.
     """
     if students and since is not None:
-        raise UsageError("students and --since exclude each other", "Give one of them.")
+        raise UsageError("students and --since cannot be combined", "Give one of them.")
     if since is not None:
         midnight = datetime.combine(since, time(), context.rules.institution.zone)
         return Chosen(tuple(context.journal.given_passwords_since(midnight.astimezone(UTC))))

@@ -55,7 +55,7 @@ class Many:
 
 
 def read_names(path: Path) -> list[Named]:
-    """The students in a file: number, uid, login or address, one a line.
+    """The students in a file: number, uid, login or address, one per line.
 
     Empty lines, and those that begin with ``#``, name nobody.
 
@@ -68,7 +68,7 @@ def read_names(path: Path) -> list[Named]:
     except OSError as error:
         raise UsageError(f"--from: {path} cannot be read: {error.strerror}") from error
     if len(content) > LARGEST:
-        raise UsageError(f"--from: {path} is larger than {LARGEST:,} octets")
+        raise UsageError(f"--from: {path} is larger than {LARGEST:,} bytes")
     try:
         lines = content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
@@ -76,7 +76,7 @@ def read_names(path: Path) -> list[Named]:
     found = [Named(n, text) for n, line in enumerate(lines, 1) if (text := _shown(line))]
     found = [one for one in found if not one.text.startswith("#")]
     if not found:
-        raise UsageError(f"--from: {path} names nobody", "Write one student number on a line.")
+        raise UsageError(f"--from: {path} names nobody", "Write one student number per line.")
     return found
 
 

@@ -46,7 +46,7 @@ def finished(
         return _handed_over(target, before)
     if target.is_symlink():
         raise UsageError(
-            f"{target} is a link, and what a link leads to is not replaced",
+            f"{target} is a link, and scolpass does not replace what a link points to",
             "Name the file itself, or remove the link.",
         )
     return _named(target, before)
@@ -91,7 +91,8 @@ def replaced(target: Path, content: bytes) -> None:
         before = target.lstat()
     if not stat.S_ISREG(before.st_mode):
         raise UsageError(
-            f"{target} is a link or no file, and is not replaced", "Name the file itself."
+            f"{target} is a link, or not a regular file, and is not replaced",
+            "Name the file itself.",
         )
     beside = f".{target.name[:200]}.{secrets.token_hex(8)}.part"
     with _folder(target) as folder:
@@ -155,7 +156,7 @@ def _device(target: Path) -> int:
     try:
         status = os.fstat(descriptor)
         if stat.S_ISREG(status.st_mode):
-            raise PermissionError(errno.EPERM, "it was a pipe or a device and is one no more")
+            raise PermissionError(errno.EPERM, "it was a pipe or a device, and no longer is")
         refuse_foreign(target, status, "pipe or device")
     except OSError:
         os.close(descriptor)
@@ -165,7 +166,7 @@ def _device(target: Path) -> int:
 
 @contextmanager
 def _held(folder: Path, said: Path) -> Iterator[tuple[BinaryIO, Callable[[bytes], None]]]:
-    """A file without a name, and what writes to it: of a process that is killed nothing is left.
+    """A file without a name, and what writes to it; if the process is killed, nothing is left.
 
     Args:
         folder: whose disk it is on.
@@ -195,5 +196,5 @@ def _writing(target: Path, cure: str = "Name a file in a folder of yours.") -> I
     except OSError as error:
         raise ScolpassError(
             f"{target} cannot be written: {error.strerror}",
-            "Nothing is left of it; make room, or name another place.",
+            "Nothing is left of it; free some space, or name another place.",
         ) from error

@@ -109,7 +109,7 @@ class Sealer:
                 fernets.append(Fernet(key.get_secret_value().encode()))
             except ValueError:
                 raise ConfigurationError(
-                    f"key {position} of the key file is no key",
+                    f"key {position} of the key file is not a key",
                     "A key is a line of 44 characters, made by `scolpass init`; restore the line "
                     "from your copy: without it sealed passwords cannot be printed",
                 ) from None

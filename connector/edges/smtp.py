@@ -69,7 +69,8 @@ def send(
     if refused:
         log.error(
             "mail",
-            trouble=f"{_server(mail)} took a mail for some only, and refused {_said(refused)}",
+            trouble=f"{_server(mail)} accepted a mail for some addresses only, "
+            f"and refused {_said(refused)}",
             cure="see whether these addresses exist",
         )
 
@@ -141,9 +142,9 @@ def _message(mail: Mail, to: Sequence[str], subject: str, body: str) -> EmailMes
     for address in to:
         # One address and nothing else: whatever could end a header line, or begin another address.
         if not re.fullmatch(r"[!-~]+@[!-~]+", address) or re.search(r"[,;:<>()\[\]\"\\]", address):
-            raise Refused(f"sending a mail to {address!a}: it is no mail address", "Correct it.")
+            raise Refused(f"sending a mail to {address!a}: it is not a mail address", "Correct it.")
     if not to:
-        raise Refused("sending a mail: nobody is named to send it to", "Name an address.")
+        raise Refused("sending a mail: no address is named", "Name an address.")
     message = EmailMessage(policy=SMTP)
     message["Subject"] = _one_line(subject)
     if mail.sender is not None:

@@ -73,7 +73,7 @@ class Templates:
         if not subject.startswith(_SUBJECT) or not body.strip():
             raise ConfigurationError(
                 f"the mail template {file} does not begin with a line {_SUBJECT + '...'!r} "
-                "that a text follows",
+                "followed by a text",
                 f"Correct it; {_SHIPPED}.",
             )
         return subject.removeprefix(_SUBJECT).strip(), body.strip()

@@ -310,7 +310,8 @@ def retry(context: Context, identity: str, reason: str) -> dict[str, Any]:
     if not found:
         raise UsageError(
             f"no event that could be tried again has the id {identity}",
-            "See `scolpass events list`; one that is no event must be sent anew, under a new id.",
+            "See `scolpass events list`; one that is not an event must be sent again, "
+            "under a new id.",
         )
     row = next((row for row in found if row["status"] != "applied"), found[0])
     event = _again(context, row)

@@ -98,7 +98,7 @@ def _webhook(settings: Settings) -> Way:
         to = url()
         if to is None:
             raise ConfigurationError(
-                "the secret file with the webhook's URL is gone", "Write it anew"
+                "the secret file with the webhook's URL is gone", "Write it again"
             )
         document = {
             "incident": alert.incident.key,

@@ -132,7 +132,7 @@ def _say_refused_approval(console: Console, report: Report, zone: ZoneInfo) -> N
         console.print(
             "[bold red]Nothing was applied:[/bold red] this plan was first computed on "
             f"{shown(report.approved_late, zone)}, too long ago to be approved unread "
-            "(safety.approval_days). It has been computed anew now: read it, and approve it again."
+            "(safety.approval_days). It has now been computed again: read it, and approve it again."
         )
     elif report.refused_approval:
         console.print(

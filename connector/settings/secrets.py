@@ -67,7 +67,9 @@ def read_secret(path: Path) -> SecretStr:
     try:
         text = content.decode()
     except UnicodeDecodeError:
-        raise ConfigurationError(f"the secret file {found} is not UTF-8", "Write it anew") from None
+        raise ConfigurationError(
+            f"the secret file {found} is not UTF-8", "Write it again in UTF-8"
+        ) from None
     text = text.removesuffix("\n").removesuffix("\r")
     if not text.strip():
         raise ConfigurationError(f"the secret file {found} is empty", "Write the secret into it")

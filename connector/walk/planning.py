@@ -64,7 +64,7 @@ class Scope:
 
     @property
     def judged(self) -> bool:
-        """Whether absence, percentages and budgets are judged; for a few they mean nothing."""
+        """Whether absence, percentages and budgets are judged: not for a few students."""
         return self.whole or self.of is not None
 
 

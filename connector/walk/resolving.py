@@ -24,7 +24,7 @@ def resolve(
     """
     text = cleaned(identifier)
     if not text.isprintable():  # no database accepts it, and no name contains it
-        raise UnknownStudent(f"{identifier!r} is no number, uid, login or address")
+        raise UnknownStudent(f"{identifier!r} is not a number, uid, login or address")
     journal = context.journal
     meant = set(journal.accounts([text]))
     meant.update(row.student_number for row in journal.enrolments([text]))

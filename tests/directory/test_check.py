@@ -652,7 +652,7 @@ def test_a_password_in_a_url_of_an_open_file_is_a_warning(ready: Workspace) -> N
 
 def test_a_key_that_is_none_is_wrong(ready: Workspace) -> None:
     write_secret(ready.key, "no key\n")
-    only(troubles(ready, 2), "secrets", "is no key")
+    only(troubles(ready, 2), "secrets", "is not a key")
 
 
 def test_another_key_than_the_one_that_sealed_is_wrong(ready: Workspace) -> None:

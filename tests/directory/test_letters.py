@@ -457,7 +457,7 @@ def test_an_institutions_own_words_are_printed(
     [
         ("Vous rencontrez", "#lorem(2000) Vous rencontrez", "want more room than there is"),
         ("#import", '#import "@preview/cetz:0.2.0"\n#import', "fetch it from the network"),
-        ("#import", '#let x = read("/etc/passwd")\n#import', "do not print"),
+        ("#import", '#let x = read("/etc/passwd")\n#import', "cannot be printed"),
         ("#import", '#set text(font: "Nowhere Sans")\n#import', "unknown font family"),
     ],
 )

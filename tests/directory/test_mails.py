@@ -186,7 +186,7 @@ def test_a_backup_mail_that_changes_is_where_the_next_mail_goes(
     inbox.pass_(forwarding("lea@example.com"))
     office.round()
     messages = office.take()
-    about = [one for one in messages if "redirected" in str(one["Subject"])]
+    about = [one for one in messages if "forwarded" in str(one["Subject"])]
     assert to(about) == sorted([UNIVERSITY, "new@example.net"])
 
 
@@ -277,7 +277,7 @@ def test_an_undo_of_a_forwarding_is_told_too(walk: Walk, office: Office, inbox: 
     office.round()
     messages = office.take()
     assert to(messages) == sorted([BACKUP, UNIVERSITY])
-    assert "no longer redirected" in messages[0].get_content()
+    assert "no longer forwarded" in messages[0].get_content()
 
 
 def test_an_account_that_was_closed_before_it_could_be_told_is_not(

@@ -111,7 +111,7 @@ def test_the_verdict_is_what_slapd_answers_whoever_did_what_to_the_entry(walk: W
         assert first.cure or said[cell], cell
 
 
-DELETES = re.compile(r"they delete (\w+) from ")
+DELETES = re.compile(r"them to delete (\w+) from ")
 
 
 def follow(walk: Walk, number: str, cure: str) -> bool:

@@ -338,7 +338,7 @@ def test_a_suspension_is_taken_back_whole_and_a_resume_likewise(walk: Walk, adop
         take(walk, desk.suspend)
         undone(walk)
         assert binds(walk)
-        with pytest.raises(ScolpassError, match="no suspension stands"):
+        with pytest.raises(ScolpassError, match="it is not suspended"):
             take(walk, desk.resume)
         take(walk, desk.suspend)
         password = PASSWORD

@@ -68,7 +68,7 @@ def test_an_approval_meant_for_one_directory_is_refused_in_another(walk: Walk, o
         (lambda key: key.unlink(), "scolpass.key"),
         (lambda key: key.chmod(0o644), "chmod 600"),
         (lambda key: write_secret(key, ""), "scolpass.key"),
-        (lambda key: write_secret(key, "no key\n"), "no key"),
+        (lambda key: write_secret(key, "no key\n"), "not a key"),
     ],
     ids=["lost", "open to the world", "empty", "no key"],
 )

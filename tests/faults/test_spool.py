@@ -128,7 +128,11 @@ def test_links_pipes_folders_and_giants_are_rejected_unread_and_the_rest_goes_on
     assert inbox.names("rejected") == sorted(
         f"{name}.json{end}" for name in names for end in ("", ".reason")
     )
-    for name, why in (("pipe", "no regular file"), ("folder", "no regular"), ("giant", "larger")):
+    for name, why in (
+        ("pipe", "not a regular file"),
+        ("folder", "not a regular"),
+        ("giant", "larger"),
+    ):
         assert why in reason_of(inbox, f"{name}.json")
     # What a link points to stays where and as it is.
     assert (inbox.spool / "rejected/link.json").is_symlink()

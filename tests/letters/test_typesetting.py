@@ -229,8 +229,8 @@ def test_names_that_the_fonts_have_lack_nothing(press: Press, name: str) -> None
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("\ue000", "U+E000; it is no character of any script"),
-        ("a\udcff", "U+DCFF; it is no character of any script"),
+        ("\ue000", "U+E000; it is not a character of any script"),
+        ("a\udcff", "U+DCFF; it is not a character of any script"),
         ("\U0001f9ff", "U+1F9FF; install Debian's fonts-noto-core"),
         ("\U000323b0", "U+323B0; "),
         ("王\u0f39", "U+738B U+0F39; install Debian's fonts-noto-cjk"),

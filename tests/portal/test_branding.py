@@ -53,7 +53,7 @@ def test_the_institutions_own_are_shown_on_every_page(own_site: Callable[..., Si
     ("file", "content", "said"),
     [
         ("none.svg", None, "cannot be read"),
-        ("page.html", "<script>", "no picture"),
+        ("page.html", "<script>", "not a picture"),
         ("large.png", "x" * (LARGEST + 1), "larger than 512 KiB"),
     ],
 )

@@ -107,13 +107,13 @@ def test_what_is_not_known_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("change", "to", "said"),
     [
-        ("set", "a@b.fr", ("sont redirigés vers a@b.fr", "is redirected to a@b.fr")),
+        ("set", "a@b.fr", ("sont redirigés vers a@b.fr", "is forwarded to a@b.fr")),
         (
             "changed",
             "a@b.fr",
-            ("ils vont vers a@b.fr", "redirected to a different address: a@b.fr"),
+            ("ils vont vers a@b.fr", "forwarded to a different address: a@b.fr"),
         ),
-        ("removed", "", ("ne sont plus redirigés", "is no longer redirected")),
+        ("removed", "", ("ne sont plus redirigés", "is no longer forwarded")),
     ],
 )
 def test_a_redirection_is_told_as_it_is(change: str, to: str, said: tuple[str, str]) -> None:

@@ -23,13 +23,13 @@ def parsed(url: str) -> sa.URL:
         made = sa.make_url(url)
     except (ArgumentError, ValueError) as error:
         raise ConfigurationError(
-            f"journal.url: expected {POSSIBLE}, and cannot read what stands there",
-            "Signs other than letters and digits in its password are percent-encoded.",
+            f"journal.url: expected {POSSIBLE}, and the value cannot be read",
+            "Percent-encode every character of its password except letters and digits.",
         ) from error
     if made.drivername in ("postgresql", "postgresql+psycopg"):
         if "@" in (made.host or ""):
             raise ConfigurationError(
-                "journal.url: there is an @ too many",
+                "journal.url: there is one @ too many",
                 "Write @ in the password as %40.",
             )
         return made.set(drivername="postgresql+psycopg")

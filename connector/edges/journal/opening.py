@@ -121,9 +121,9 @@ def _told(url: sa.URL) -> Iterator[None]:
         yield
     except (SQLAlchemyError, OSError) as error:
         cure = (
-            "See that its server is up and takes this user, who may make tables there."
+            "See that its server is up and accepts this user, who needs the right to create tables."
             if _on_server(url)
-            else "See that its folder exists, is writable, and has room."
+            else "See that its folder exists, is writable, and has free space."
         )
         raise JournalUntrusted(
             f"the journal {shown(url)} cannot be opened: {cause_of(error)}", cure

@@ -252,8 +252,8 @@ def keep_on_file(connection: sa.Connection, number: str, file: Path) -> None:
     except OSError as error:
         raise JournalUntrusted(
             f"the identifiers of {number} cannot be kept in {file}: {error.strerror}",
-            "They are kept before the account is forgotten: see that the file is ours to write "
-            "to, and that its disk has room.",
+            "They are kept before the account is forgotten: see that scolpass may write to "
+            "the file, and that its disk has free space.",
         ) from error
 
 

@@ -147,7 +147,7 @@ def known_of(values: Mapping[str, Any]) -> Known:
 
 
 def known_text(known: Known | None) -> str | None:
-    """What is known of an account, within the history."""
+    """What is known of an account, as text for the history."""
     return json.dumps(known_values("", known)) if known else None
 
 

@@ -47,7 +47,8 @@ class Store:
             self._readers = engine
             self._begin_reading, self._begin_writing = "BEGIN", "BEGIN IMMEDIATE"
             self._cure = (
-                "See that its disk has room and that no other program holds it, then run again."
+                "See that its disk has free space and that no other program holds it, "
+                "then run again."
             )
         else:
             self._write_lock = nullcontext()
@@ -56,7 +57,7 @@ class Store:
             )
             self._begin_reading, self._begin_writing = "", _WRITE_LOCK
             self._cure = (
-                "See that its server is up, can be reached and has room, then run again: "
+                "See that its server is up, reachable and has free space, then run again: "
                 "what was left open is settled then."
             )
 

@@ -46,7 +46,7 @@ class Tries(Store):
     def add_tries(self, windows: Sequence[Window], at: datetime) -> tuple[int, ...] | Full:
         """Count one try in each of the windows, or in none if one is full.
 
-        The numbers that were given to it, by which it can be taken back.
+        The result is the numbers of its rows, by which it can be taken back, or the full window.
         """
         full = self.full_window(windows, at)  # who is refused keeps nobody from writing
         if full is not None:

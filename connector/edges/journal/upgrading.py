@@ -84,10 +84,10 @@ def _revision(connection: sa.Connection) -> str | None:
 def _see_that_it_is_known(revision: str, place: str) -> None:
     if revision not in STEPS:
         raise JournalUntrusted(
-            f"the journal {place} was brought up to date by a later scolpass: its tables are of "
+            f"the journal {place} was upgraded by a later scolpass: its tables are of "
             f"revision {revision!r}, this one knows those up to {HEAD}",
-            "Run that version of scolpass again, or bring the journal back from a backup that was "
-            "made before.",
+            "Run that version of scolpass again, or restore the journal from a backup that was "
+            "made before the upgrade.",
         )
 
 

@@ -112,7 +112,7 @@ class Connection:
             self.release()
 
     def abort(self) -> None:
-        """From another thread: wake the one that waits for an answer on this connection."""
+        """Wake the thread that waits for an answer on this connection; called from another one."""
         connection = self._bound
         if connection is not None and connection.socket is not None:
             with suppress(OSError):

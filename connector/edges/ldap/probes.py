@@ -117,7 +117,7 @@ def stranger(directory: Connection, context: str) -> tuple[int, int]:
         found = _some(directory.uri, connection, context, filters, ["userPassword"], SAMPLE)
     except LDAPException as error:
         raise DirectoryUntrusted(
-            f"looking at {directory.uri} without a name failed: {first_line(error)}"
+            f"looking at {directory.uri} without a bind failed: {first_line(error)}"
         ) from error
     finally:
         disconnect(connection)

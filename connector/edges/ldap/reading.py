@@ -55,7 +55,7 @@ class Directory(Connection):
         return other
 
     def learn_subtypes(self, definitions: Sequence[str]) -> None:
-        """Read subtypes of an identifier in the server's schema as that identifier, too.
+        """Count subtypes of an identifier in the server's schema as that identifier, too.
 
         Args:
             definitions: the attribute types of the schema (RFC 4512, 4.1.2).
@@ -70,7 +70,7 @@ class Directory(Connection):
             if is_within(self.people_dn, context):
                 return context
         raise DirectoryUntrusted(
-            f"{self.uri} has no tree with {self.settings.people_dn} "
+            f"{self.uri} has no tree that contains {self.settings.people_dn} "
             f"(it has {', '.join(contexts) or 'none'})",
             "See directory.uris and directory.people_dn.",
         )

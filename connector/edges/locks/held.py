@@ -149,5 +149,5 @@ class _Files:
     def _failed(self, name: str, error: OSError) -> JournalUntrusted:
         return JournalUntrusted(
             f"the lock {self._path(name)} cannot be taken: {error.strerror or error}",
-            "See that its folder exists, is writable, and has room.",
+            "See that its folder exists, is writable, and has free space.",
         )

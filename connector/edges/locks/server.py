@@ -51,10 +51,10 @@ class _LockConnection(postgresql.Connection):
 
 
 class _Server:
-    """Advisory locks of a connection of this holder's own.
+    """Advisory locks on a connection that only this holder uses.
 
-    Each statement begins with a comment that says who asks, for those who look up who has a lock:
-    the server shows a connection's last statement.
+    Each statement begins with a comment that says who asks. The server shows a connection's last
+    statement, so others can look up who has a lock.
     """
 
     poll = 0.02
@@ -140,7 +140,7 @@ def _connected(url: sa.URL) -> _LockConnection:
             if connection is None:
                 raise JournalUntrusted(
                     f"the locks of the journal {shown(url)} cannot be taken: {cause_of(error)}",
-                    "See that its server is up and takes this user, then run again.",
+                    "See that its server is up and accepts this user, then run again.",
                 ) from error
             connection.close()  # its server was restarted meanwhile, perhaps
 

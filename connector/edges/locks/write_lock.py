@@ -49,11 +49,11 @@ class WriteLock:
         return False
 
     def give_way(self) -> bool:
-        """Let somebody who waits go first, where the holder is to make room for others."""
+        """Let others who wait go first, if this holder is to make way for them."""
         return False
 
     def aside(self) -> AbstractContextManager[None]:
-        """Leave the write lock to others for a block, where the holder is to make room for them."""
+        """Leave the write lock to others for a block, if this holder is to make way for them."""
         return nullcontext()
 
 
@@ -91,7 +91,7 @@ class FullRun(WriteLock):
         _take(self._locks, WRITE, None, self._stop)
 
     def give_way(self) -> bool:
-        """Let somebody who waits have the write lock, and take it back after; whether it was given.
+        """Let others who wait have the write lock, then take it back; whether it was given.
 
         Cheap where nobody waits. To be called where the directory and the journal are in step.
 
@@ -197,7 +197,7 @@ def lead(url: str, holder: str) -> Iterator[Leadership]:
             if not (locks.fence(DAEMON, SILENT) and _comes_free(locks, DAEMON, _TAKE_OVER)):
                 raise JournalUntrusted(
                     f"another daemon on this journal leads: {other}",
-                    "One daemon works at a time: end that one first, or leave it the work.",
+                    "One daemon works at a time: stop that one first, or leave the work to it.",
                 )
         yield Leadership(locks)
 

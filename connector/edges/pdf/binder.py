@@ -69,7 +69,7 @@ class Binder:
         """Append the pages of a PDF, and all that they refer to.
 
         Raises:
-            ConfigurationError: a template ran over its page, or this is no PDF as Typst writes it.
+            ConfigurationError: a template ran over its page, or this is not PDF as Typst writes it.
             ScolpassError: the whole is larger than a PDF can be.
         """
         part = _Part(pdf)
@@ -183,7 +183,7 @@ class _Part:
         at = _TABLE_AT.search(pdf, max(0, len(pdf) - 64))
         table = _TABLE.match(pdf, int(at[1])) if at else None
         if table is None or not pdf.startswith(b"%PDF-1.7"):
-            raise _strange("it is no PDF 1.7 with a cross-reference table")
+            raise _strange("it is not a PDF 1.7 with a cross-reference table")
         end = table.end() + 20 * int(table[1])
         self._places = [int(place) for place in _PLACE.findall(pdf, table.end(), end)]
         if len(self._places) != int(table[1]) or not pdf.startswith(b"trailer", end):
@@ -199,7 +199,7 @@ class _Part:
         _only(tree, {b"/Type", b"/Count", b"/Kids"}, "list of pages")
         self.pages = [token for token in tree.get(b"/Kids", []) if isinstance(token, int)]
         if tree.get(b"/Kids") != [b"[", *dict.fromkeys(self.pages), b"]"]:
-            raise _strange("its list of pages is none")
+            raise _strange("its list of pages is not a list")
         self.numbers: dict[int, int] = {}  # in the whole, by those here
         self.unfinished: list[int] = []  # objects, each met in the one before it
         self.shareable: dict[bytes, int] = {}  # numbers in the whole, by digest

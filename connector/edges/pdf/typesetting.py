@@ -70,7 +70,7 @@ class Press:
             if _PACKAGE_IMPORT.search(_read(file)):
                 raise ConfigurationError(
                     f"{file}: a template that asks for a package would fetch it from the network",
-                    "Take what begins with \"@ out, or copy the package's files into the folder.",
+                    "Remove what begins with \"@, or copy the package's files into the folder.",
                 )
         self._templates = templates
         self._common = {**common, "qr": _qr(common["sign_in"])}
@@ -100,7 +100,7 @@ class Press:
         except typst.TypstError as error:
             # The diagnostic quotes the template; the message alone cannot quote the data.
             raise ConfigurationError(
-                f"the letters' templates in {self._templates} do not print: {error.message}",
+                f"the letters' templates in {self._templates} cannot be printed: {error.message}",
                 "See what was last changed there; the shipped ones are in config/letters.",
             ) from None
         for warning in warnings:
@@ -172,7 +172,7 @@ def _package(character: str) -> str:
     """What to install for a character, in words."""
     name = unicodedata.name(character, "")
     if not name:
-        return "it is no character of any script: correct it in the register"
+        return "it is not a character of any script: correct it in the register"
     package = _PACKAGES.get(name.split()[0].partition("-")[0], BASE_PACKAGE)
     return f"install Debian's {package} (or, for rare scripts, fonts-noto-extra)"
 

@@ -105,7 +105,7 @@ class Records:
         return lines
 
     def _last_of(self, line: int, lines: str) -> Record:
-        """The last record of lines that hold no quote, and not only blank records."""
+        """The last record of lines that have no quotes and are not all blank."""
         content = self._content(lines)
         start = max(content.rfind("\n"), content.rfind("\r")) + 1
         ended = _LINE_END.search(lines, len(content))

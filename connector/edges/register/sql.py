@@ -71,7 +71,7 @@ def _streamed(
     """The names of the columns, then the rows as the driver hands them out."""
     result = connection.exec_driver_sql(source.query)
     if not result.returns_rows:
-        raise refused(where, "it is no query that returns rows", "Write a SELECT")
+        raise refused(where, "it is not a query that returns rows", "Write a SELECT")
     yield 0, tuple(result.keys())
     cursor = result.cursor
     try:
@@ -191,7 +191,9 @@ def _database(source: SqlSource, where: str) -> URL:
         url = make_url(source.database_url().get_secret_value())
     except (ArgumentError, ValueError):
         raise refused(
-            where, "source.url is no SQLAlchemy URL", "Write driver://user:password@host/database"
+            where,
+            "source.url is not a SQLAlchemy URL",
+            "Write driver://user:password@host/database",
         ) from None
     file = url.database or ":memory:"
     if (

@@ -205,7 +205,7 @@ class _Consumer:
             connection.process_data_events(time_limit=min(left, TICK))
 
     def _declare(self, connection: BlockingConnection) -> None:
-        """See that the queue is there, and where it is ours its dead-letter queue."""
+        """Make sure that the queue exists and, if it is ours, its dead-letter queue."""
         dead = f"{self._queue}.dead"
         ours = {
             **ARGUMENTS,
@@ -235,7 +235,7 @@ class _Consumer:
                     "amqp",
                     trouble=f"the queue {queue} is used as it is: {error.reply_text}",
                     cure="its own arguments say where rejected messages go and how often one may"
-                    " come back; delete it and scolpass makes it anew",
+                    " come back; delete it, and scolpass creates it again",
                 )
             return False
         else:

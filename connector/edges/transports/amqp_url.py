@@ -42,7 +42,9 @@ def read_url(url: SecretStr) -> pika.ConnectionParameters:
     guard_secret(password)
     known = _TLS_FILES if parts.scheme == "amqps" else ()
     if unknown := sorted(set(query) - set(known)):
-        raise _no_url(f"; {unknown[0]} is none of the query's keys: {', '.join(known) or 'none'}")
+        raise _no_url(
+            f"; {unknown[0]} is not one of the query's keys: {', '.join(known) or 'none'}"
+        )
     options = None
     if parts.scheme == "amqps":
         options = pika.SSLOptions(_tls(query), server_hostname=parts.hostname)
@@ -64,7 +66,7 @@ def read_url(url: SecretStr) -> pika.ConnectionParameters:
 def _no_url(detail: str = "") -> ConfigurationError:
     return ConfigurationError(
         f"events.amqp.url_file: expected amqps://USER:PASSWORD@HOST:PORT/VHOST{detail}",
-        "Write characters that a URL reserves as %XX (the vhost / as %2f); amqp:// is without TLS",
+        "Write reserved characters as %XX (the vhost / is %2f); amqp:// does without TLS",
     )
 
 

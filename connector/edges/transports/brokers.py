@@ -28,7 +28,7 @@ class Consumer:
 
 
 def consumers(events: Events) -> Iterator[Consumer]:
-    """One for each broker that is configured; none is connected to yet.
+    """A consumer for each broker that is configured; none is connected yet.
 
     Raises:
         ConfigurationError: a file with a URL cannot be used, or holds none.

@@ -35,13 +35,13 @@ class Arrival:
         """The file's content.
 
         Raises:
-            OSError: it is no regular file, larger than an event can be, or cannot be read.
+            OSError: it is not a regular file, larger than an event can be, or cannot be read.
         """
         # Without O_NONBLOCK a FIFO would hold us up for ever.
         handle = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise OSError("it is no regular file")
+                raise OSError("it is not a regular file")
             with os.fdopen(handle, "rb", closefd=False) as file:
                 content = file.read(LARGEST + 1)
         finally:

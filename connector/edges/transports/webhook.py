@@ -124,7 +124,7 @@ def judge(headers: Iterable[tuple[str, str]], now: datetime) -> Presented:
         given.setdefault(name.lower(), []).append(value.strip())
     identity, timestamp, signature = (_one(given, name) for name in (_ID, _TIMESTAMP, _SIGNATURE))
     if not _IDENTITY.fullmatch(identity):
-        raise Unverified(Reason.MALFORMED, f"{_ID}: expected at most 1024 printable signs")
+        raise Unverified(Reason.MALFORMED, f"{_ID}: expected at most 1024 printable characters")
     if not _SECONDS.fullmatch(timestamp):
         raise Unverified(Reason.MALFORMED, f"{_TIMESTAMP}: expected seconds since 1970")
     presented = tuple(_macs(signature))
@@ -161,7 +161,7 @@ def verify(
         for mac in presented.macs:
             matched |= hmac.compare_digest(expected, mac)
     if not matched:
-        raise Unverified(Reason.NO_KEY, f"{_SIGNATURE}: made with no key that is known here")
+        raise Unverified(Reason.NO_KEY, f"{_SIGNATURE}: made with a key that is not known here")
     # Not over the signature: while keys are rotated there are two for one request, and base64
     # may be written in several ways. What was signed is the same under all of them.
     return Signed(presented.id, hashlib.sha256(signed).hexdigest())

@@ -39,7 +39,7 @@ from connector.web.first_connection.visitors import Reception, wait_like_all
 LARGEST = 16 * 1024  # octets of a request
 WHY = {
     "missing": "It is missing.",
-    "no_address": "It is no mail address in ASCII.",
+    "no_address": "It is not a mail address in ASCII.",
     "inside": "It lies inside the institution.",
     "refused": "It cannot be taken.",
     "rules": "It does not keep all the rules.",

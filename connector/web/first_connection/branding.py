@@ -67,7 +67,7 @@ def _read(name: str, file: Path) -> Picture:
     kind = KINDS.get(file.suffix.lower())
     if kind is None:
         raise ConfigurationError(
-            f"institution.{name}: {file} is no picture that browsers show",
+            f"institution.{name}: {file} is not a picture that browsers can show",
             f"Give one of {', '.join(KINDS)}.",
         )
     try:

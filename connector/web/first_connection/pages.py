@@ -30,7 +30,7 @@ def texts(language: str) -> Texts:
 
 
 def _seen(value: object) -> object:
-    """What a page shows, without characters that nobody sees; it is escaped after that."""
+    """What a page shows, without invisible characters; it is escaped afterwards."""
     return seen(value) if type(value) is str else value
 
 

@@ -85,7 +85,7 @@ class Reset(_Body):
 
 
 class State(BaseModel):
-    """How far somebody is."""
+    """How far the student is."""
 
     student_number: str
     login: str

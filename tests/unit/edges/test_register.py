@@ -662,7 +662,7 @@ def test_a_query_goes_to_the_database_as_it_stands(database: Database) -> None:
         pytest.param("SELECT * FROM r WHERE 1=0", "it has no rows", id="no rows"),
         pytest.param("SELECT * FROM nowhere", "no such table", id="no table"),
         pytest.param("SELEC", "syntax error", id="syntax"),
-        pytest.param("PRAGMA foreign_keys = OFF", "no query that returns rows", id="no query"),
+        pytest.param("PRAGMA foreign_keys = OFF", "not a query that returns rows", id="no query"),
         pytest.param("DELETE FROM r", "readonly", id="a query that writes"),
         pytest.param("DROP TABLE r", "readonly", id="a query that destroys"),
         pytest.param(
