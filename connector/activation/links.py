@@ -44,7 +44,7 @@ def follow(portal: Portal, text: str, purpose: str) -> Link:
     """The link in a URL, if it may still be used.
 
     Raises:
-        LinkOver: it was used, has expired, was replaced by another one, or is no link at all.
+        LinkOver: it was used, has expired, was replaced by another one, or is not a link at all.
     """
     identity, _, signature = text.partition(".")
     link = None

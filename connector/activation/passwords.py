@@ -43,7 +43,7 @@ class Judged:
 
 
 def read_ahead() -> None:
-    """Read the word lists in advance, so that nobody has to wait for them while typing."""
+    """Read the word lists in advance, so that no student waits for them while typing."""
     threading.Thread(target=dictionary.known_words, name="words", daemon=True).start()
 
 

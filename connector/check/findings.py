@@ -73,7 +73,7 @@ class Checkup:
 
     @property
     def exit_status(self) -> int:
-        """The gravest status that any finding asks for."""
+        """The most serious status that any finding asks for."""
         return min((f.status for f in self.findings), key=GRAVITY.index, default=0)
 
 

@@ -92,7 +92,7 @@ class Attribute:
 _CHECK_MAIL = "scolpass-check@scolpass.invalid"
 _FORMER_MAIL = "scolpass-check-0@scolpass.invalid"
 _NEVER = "20991231230000Z"
-# A hash that no password verifies against: its digest is no argon2 output but zeros.
+# A hash that no password verifies against: its digest is zeros, which argon2 never gives.
 _NO_HASH = "{ARGON2}$argon2id$v=19$m=8,t=1,p=1$c2NvbHBhc3MtY2hlY2s$" + "A" * 43
 _INSCRIPTION = (
     "[etab={UAI}0000000A][anneeinsc=2000][regimeinsc={INCONNU}]"
@@ -168,7 +168,7 @@ LOGINS = _of(Part.ADDRESS)  # the address that is used now: one value in all thr
 FORMER = _of(Part.FORMER)
 ADDRESSES = (*LOGINS, *FORMER)
 UID = _of(Part.UID)
-IDENTIFIERS = (*UID, *ADDRESSES)  # taken by whoever has one
+IDENTIFIERS = (*UID, *ADDRESSES)  # each is taken by the entry that has it
 INDEXED = (NUMBER, *UID, *LOGINS)  # by which entries are looked up one by one
 ENROLMENT = _of(Part.ENROLMENT)
 LOCK = _of(Part.MUST_CHANGE, Part.LAST_DAY, Part.FIRST_DAY, Part.POLICY)  # opens and closes it

@@ -30,7 +30,7 @@ class Leave(Enum):
 
 
 class Remove(Enum):
-    """That a part of an account is taken out."""
+    """A part of an account is to be removed."""
 
     OURS = auto()  # what scolpass wrote, and nothing of anybody else
 
@@ -194,7 +194,7 @@ def _given(
     if account is not None and decision.forgets:
         given = {row.name: REMOVED for row in GIVEN.values() if row.writes}
     if facts.override.reissue and decision.draws_password and decision.state is State.INACTIVE:
-        return given, ()  # it was given by whoever held the account until now
+        return given, ()  # it was given by the account's holder until now
     settled: list[Given] = []
     for item in facts.evidence_items:
         if item.applied and account is not None:

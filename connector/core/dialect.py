@@ -20,7 +20,7 @@ from connector.core.rules import Rules
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What an account lacks of what it is to be."""
+    """How an account differs from what it should be."""
 
     changed: Difference
     wrote: frozenset[str]  # what of the account is scolpass's once this is written
@@ -69,7 +69,7 @@ class Dialect(Protocol):
         """
 
     def about(self, changed: Iterable[str], *parts: Part) -> tuple[str, ...]:
-        """What of the names in a difference is about some parts of an account, in a fixed order."""
+        """The names in a difference that belong to some parts of an account, in a fixed order."""
 
     def shown(self, changed: Iterable[str]) -> frozenset[Given]:
         """What a student gave, as far as the names in a difference show it."""

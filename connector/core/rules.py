@@ -41,7 +41,7 @@ def _month_day(value: str) -> str:
     if not re.fullmatch(r"\d{2}-\d{2}", value):
         raise ValueError('expected "MM-DD", such as "12-31"')
     try:
-        date(2001, int(value[:2]), int(value[3:]))  # 29 February is no day of every year
+        date(2001, int(value[:2]), int(value[3:]))  # 29 February is not in every year
     except ValueError:
         raise ValueError('expected a day that every year has, such as "12-31"') from None
     return value

@@ -39,7 +39,7 @@ from connector.web.interfaces import Health, Readiness
 from connector.web.metrics import Metrics
 from connector.web.server import WebServer
 
-BEAT = 1.0  # seconds between two signs of life to whoever stands by
+BEAT = 1.0  # seconds between two signs of life to the hosts that stand by
 STANDS_BY = "stands by"
 WAIT_FOR_JOURNAL = 2.0  # seconds between two tries to reach it, at the start
 LATEST_END = 9.0  # seconds after SIGTERM
@@ -267,7 +267,7 @@ class Service:
     # --- signs of life --------------------------------------------------------------------------
 
     def _see_that_all_live(self, work: Work) -> None:
-        """A part that died takes the daemon with it: whoever supervises it starts it anew."""
+        """A part that died takes the daemon with it: its supervisor starts it again."""
         work.see_that_all_live()
         web = self._web.alive and (self._probes is None or self._probes.alive)
         if not self.intake.alive or not web:

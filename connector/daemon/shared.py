@@ -137,7 +137,7 @@ class Shared:
     parts: dict[str, Part] = field(default_factory=dict)
     shut_out: BindRefused | None = None  # while it stands, nobody tries to bind
     shut_out_at: float = 0.0  # monotonic
-    on_arrival: Callable[[], None] = lambda: None  # wakes whoever applies events
+    on_arrival: Callable[[], None] = lambda: None  # wakes the thread that applies events
     _arrivals: dict[tuple[str, str | None], float] = field(default_factory=dict)
     _moved: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)

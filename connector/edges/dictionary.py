@@ -29,7 +29,7 @@ _FRENCH = """
     toutoune wxcvbn yanis youssef zaza zouzou
 """
 
-# Loading once is meant; and zxcvbn keeps the words of whom it judges in a variable of its own.
+# They are meant to be loaded once; and zxcvbn keeps a student's own words in a variable of its own.
 _one_at_a_time = Lock()
 
 

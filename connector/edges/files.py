@@ -84,7 +84,7 @@ def replaced(target: Path, content: bytes) -> None:
     """Put another content in place of a file, whole or not at all; owner and rights stay.
 
     Raises:
-        UsageError: it is no plain file, or somebody else's, or its folder is closed.
+        UsageError: it is not a plain file, it is somebody else's, or its folder is closed.
         ScolpassError: it cannot be written: the disk is full.
     """
     with _writing(target, _NOT_YOURS):

@@ -120,7 +120,7 @@ class Sealer:
     def seal(self, student_number: str, password: SecretStr, recipe: Recipe | None = None) -> bytes:
         """``password`` encrypted and authenticated under the current key, for this student.
 
-        With it goes by what it was hashed, so that a value of userPassword can be told to be its.
+        How it was hashed is sealed with it, to recognise its value of userPassword.
         """
         parts: list[object] = [_LAYOUT, student_number, password.get_secret_value()]
         if recipe is not None:

@@ -324,7 +324,7 @@ def retry(context: Context, identity: str, reason: str) -> dict[str, Any]:
 
 
 def _again(context: Context, row: dict[str, Any]) -> Event | None:
-    """Read a stored event anew, and let it wait for its student."""
+    """Read a stored event again, and let it wait for its student."""
     arrived = datetime.fromisoformat(row["received_at"])
     try:
         event = read_event(json.loads(row["body"]), arrived, context.rules.institution.inside)

@@ -1,6 +1,6 @@
 """The way into the journal for events that arrive while the daemon runs.
 
-Whoever brings events (the web, the broker) puts them here and waits for the answer. One thread
+What brings events (the web, the broker) puts them here and waits for the answer. One thread
 stores them, as many in one transaction as have come meanwhile: a flood costs few commits, and no
 event is acknowledged before the journal has it.
 """
@@ -21,7 +21,7 @@ from connector.walk.context import Context
 
 LARGEST_BATCH = 500  # events in one transaction
 STORED_WITHIN = 10.0  # seconds
-MOST_WAITING = 5_000  # events; beyond that whoever brings more is asked to come again
+MOST_WAITING = 5_000  # events; beyond that, senders are asked to come again
 
 Bodies = Sequence[tuple[str, object]]
 
@@ -37,7 +37,7 @@ class Intake:
     """Stores what arrives, in a thread of its own; its ``with`` ends it."""
 
     def __init__(self, context: Context, stored: Callable[[list[Accepted]], None]) -> None:
-        """``stored`` hears of what the journal has taken, before whoever brought it does."""
+        """``stored`` hears of what the journal has taken, before its sender does."""
         self._context = context
         self._stored = stored
         self._queue: queue.SimpleQueue[_Delivery | None] = queue.SimpleQueue()
@@ -157,5 +157,5 @@ class Intake:
 
 def _fail(batch: Sequence[_Delivery], error: BaseException) -> None:
     for one in batch:
-        with suppress(InvalidStateError):  # whoever waited may have gone, or been answered
+        with suppress(InvalidStateError):  # the sender may have gone, or been answered
             one.answer.set_exception(error)

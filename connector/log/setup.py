@@ -1,6 +1,6 @@
 """What scolpass says of itself: structlog, set up once.
 
-JSON lines go to the configured file, or to stderr where that is no terminal (journald reads it);
+JSON lines go to the configured file, or to stderr if that is not a terminal (journald reads it);
 a terminal gets colours. Whoever enters (a command, the daemon's pass) binds ``run`` and
 ``student`` once with :func:`structlog.contextvars.bound_contextvars`; every event carries them.
 Loggers are taken with :func:`structlog.get_logger`; ldap3 and SQLAlchemy, which speak through
@@ -149,7 +149,7 @@ class _Stream(_Sink):
 
 
 class _File(_Sink):
-    """A file that is appended to, and opened anew when logrotate has moved it away."""
+    """A file that is appended to, and reopened when logrotate has moved it away."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -190,7 +190,7 @@ class _OwnFile(WatchedFileHandler):
 
 
 def _milliseconds(_logger: object, _method: str, event: EventDict) -> EventDict:
-    # Six digits of microseconds would look like a provisional password to whoever greps for one.
+    # Six digits of microseconds would look like a provisional password to a grep for one.
     event["timestamp"] = event["timestamp"][:23] + "Z"
     return event
 

@@ -207,7 +207,7 @@ def _is_here(uri: str) -> bool:
 def with_values(text: str, values: Mapping[tuple[str, str], Any]) -> str:
     """A configuration's text with other values; comments and every other line stay as they are.
 
-    A TOML library would write the file anew and lose the comments, which are half of its worth.
+    A TOML library would rewrite the file and lose the comments, which are half of its worth.
     Only texts such as the example's are taken: a value stands on one line.
     """
     left = dict(values)
@@ -324,7 +324,7 @@ def _service_group(folder: Path, new: bool) -> int | None:
     """The group that root gives the service's files to: the folder's, or for a new one its own.
 
     As ``docs/operate.md`` has it: the service reads secrets that are root's and its group's,
-    with mode 640. None: they stay with whoever runs `init`.
+    with mode 640. None: they stay with the user who runs `init`.
     """
     if os.geteuid() != 0:
         return None

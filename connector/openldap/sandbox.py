@@ -257,7 +257,7 @@ class Sandbox:
             _write_private(key, Fernet.generate_key().decode("ascii") + "\n")
 
     def _make_database(self, origins: Sequence[str]) -> None:
-        """Fill the definition in; slapd.d gets its name last, so a half-made one is made anew."""
+        """Fill the definition in; slapd.d gets its name last, so a half-made one is made again."""
         shutil.rmtree(self._directory, ignore_errors=True)
         (self._directory / "data").mkdir(mode=0o700, parents=True)
         (self._directory / "making").mkdir(mode=0o700)
@@ -323,7 +323,7 @@ def serve(folder: Path, port: int | None = None) -> None:
 def with_uris(text: str, uris: list[str]) -> str:
     """A configuration's text with other ``directory.uris``; every other line stays as it is.
 
-    A TOML library would write the file anew and lose the comments, so the value is found in the
+    A TOML library would rewrite the file and lose the comments, so the value is found in the
     text: from ``uris =`` in the table to the first place where what was read is whole TOML.
     """
     table = re.search(r"(?m)^[ \t]*\[[ \t]*directory[ \t]*\].*$", text)
@@ -375,7 +375,7 @@ def _slapd(folder: Path) -> Path:
 
 @contextmanager
 def _lock(folder: Path) -> Iterator[int]:
-    """Hold the folder for oneself; whoever inherits the descriptor holds it on."""
+    """Hold the folder alone; a process that inherits the descriptor keeps holding it."""
     descriptor = open_own(folder / ".lock", os.O_RDWR | os.O_CREAT)
     try:
         try:

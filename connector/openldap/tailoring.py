@@ -68,7 +68,7 @@ def tailored(
         service_dn: scolpass' own account.
 
     Raises:
-        UsageError: the text is no cn=config, or has no database of that suffix.
+        UsageError: the text is not cn=config, or has no database of that suffix.
     """
     server = _Server(records(configuration), suffix)
     files = {}

@@ -36,7 +36,7 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.envi
 
     Raises:
         ConfigurationError: no file, an unreadable one, or mistakes in it; all of them are named,
-            one a line. What is odd but not a mistake is in ``warnings`` of the result.
+            one per line. What is odd but not a mistake is in ``warnings`` of the result.
     """
     file = _find_file(path, environ).absolute()
     table = _read_table(file)

@@ -76,7 +76,7 @@ class Context:
         return Supann(self.rules)
 
     def terms(self, today: date) -> Terms:
-        """What a plan of a day is made by."""
+        """What a plan for a day is made from."""
         return Terms(self.rules, today, self.dialect)
 
     def connect(self) -> Preflight:

@@ -74,7 +74,7 @@ class Rows:
         self.lifted: list[str] = []  # whose rows have changed since an undo
         self._lift_what_changed()
         self.remembered: dict[str, list[Enrolment]] = {}  # without those that this feed repeats
-        self.changed: set[str] = set()  # of whom the feed has what the journal has not
+        self.changed: set[str] = set()  # the feed has what the journal lacks
         self._compare(remembered, feed.students if numbers is None else numbers)
         self.left_out: set[str] = set()  # whose rows do not count in this run
         self.forced = tuple(n for n, one in self.overrides.items() if one.force)

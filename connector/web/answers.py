@@ -114,7 +114,7 @@ class Shared(Generic[T]):
     def _run(self, future: Future[T]) -> None:
         try:
             future.set_result(self._ask())
-        except BaseException as error:  # noqa: BLE001 - raised again by whoever asked
+        except BaseException as error:  # noqa: BLE001 - raised again by the thread that asked
             future.set_exception(error)
 
 

@@ -85,7 +85,7 @@ def _attributes(headers: Headers) -> dict[str, str]:
     means by saying nothing (JSON Event Format, 3.1). So an event is the same event, with the same
     digest, whichever mode brings it.
 
-    The signature does not cover headers. What is signed is the data, so whoever could change a
+    The signature does not cover headers. What is signed is the data, so somebody who could change a
     request on its way could give it another type or id; TLS is what keeps them out.
     """
     attributes: dict[str, str] = {}

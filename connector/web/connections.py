@@ -23,7 +23,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from connector.web.addresses import Network, is_within, read_address
 
 HEAD = 10.0  # seconds until a request's head is there, from the connection or the last answer on
-BODY = 15.0  # seconds until its body is there; whoever reads one answers before that
+BODY = 15.0  # seconds until its body is there; the reader of a body answers before that
 REQUEST = 90.0  # seconds for a request and its answer; more than all that is waited for in it
 MOST = 512  # connections in all
 OF_A_PEER = 128  # ... of one address, or of one /64
@@ -186,4 +186,4 @@ class Watched(H11Protocol):
         self._alarm = self.loop.call_later(seconds, self.transport.abort)
 
     def _unsupported_upgrade_warning(self) -> None:
-        """An ``Upgrade`` is not followed, which is all that need be done (RFC 9110, 7.8)."""
+        """An ``Upgrade`` is not followed, which is all that is needed (RFC 9110, 7.8)."""

@@ -81,7 +81,7 @@ class _Door:
             return None
         headers = request.headers.items()
         try:
-            judge(headers, instant())  # so that nobody's body is read who signs nothing
+            judge(headers, instant())  # first: an unsigned body is not read
             media_type(request.headers.raw)
             with self._readers.room(AT_ONCE):
                 address = client_address(request, self._trusted)

@@ -1,6 +1,6 @@
 """/healthz, /readyz and /metrics: the health of the daemon, for monitoring.
 
-A stranger may know whether it is well, and no more. Everything is shown on the listener of
+A stranger may know whether it works, and nothing more. Everything is shown on the listener of
 `http.probes_listen`, which is internal; without one, to requests from this machine.
 """
 

@@ -33,7 +33,7 @@ from connector.walk.execution import Report
 from connector.web.metrics import Metrics
 
 LONGEST_SLEEP = 5.0  # seconds
-LASTS = 3  # failures in a row: it is no trouble that passes, and people hear of it
+LASTS = 3  # failures in a row: this will not pass by itself, and people are told
 FIRST_AGAIN = 30.0  # seconds after which the first of directory.uris is tried again
 
 
@@ -97,7 +97,7 @@ class Lane(ABC):
         except RetryError:
             pass  # stopped while it waited for another try
         except BaseException as error:
-            # A lane that dies takes the daemon with it; systemd starts it anew.
+            # A lane that dies takes the daemon with it; systemd starts it again.
             self.failure = error
             log.exception("a lane died", lane=self.name)
             raise

@@ -23,7 +23,7 @@ from connector.edges.journal.tables import (
     sessions,
 )
 
-FORGOTTEN = "given before a reissue took the account back: it counts no more"
+FORGOTTEN = "given before a reissue took the account back: it no longer counts"
 
 
 class Holders(Store):
@@ -85,8 +85,8 @@ def take_accounts_back(connection: sa.Connection, applied: Sequence[Change]) -> 
 
     Call it while the request for a reissue is still recorded.
     """
-    # Only a new account begins anew: what was given before a reissue counts no more once the entry
-    # is purged, and when it is given back.
+    # Only a new account starts afresh: what was given before a reissue no longer counts once the
+    # entry is purged, and when it is given back.
     new = [change.student_number for change in applied if change.action is Action.CREATE]
     for chunk in chunks(new):
         connection.execute(sa.delete(holders).where(holders.c.student_number.in_(chunk)))

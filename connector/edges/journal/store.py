@@ -42,7 +42,7 @@ class Store:
         self._file = reservations_file
         self._outline = outline
         if engine.dialect.name == "sqlite":
-            # SQLite lets who waits sleep up to a tenth of a second; threads need not.
+            # SQLite lets a waiting writer sleep up to a tenth of a second; threads need not.
             self._write_lock: Any = threading.Lock()
             self._readers = engine
             self._begin_reading, self._begin_writing = "BEGIN", "BEGIN IMMEDIATE"

@@ -278,7 +278,7 @@ def as_made() -> sa.MetaData:
     dialect as soon as it is named, and a command that finds its tables there needs none but its
     own.
     """
-    # Whoever sends a message notes its end by its number: no other one may have that by then.
+    # The sender of a message notes its end by its number, which no other one may have by then.
     outbox.dialect_kwargs["sqlite_autoincrement"] = True
     for table in metadata.tables.values():
         for index in table.indexes:

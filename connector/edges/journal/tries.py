@@ -48,7 +48,7 @@ class Tries(Store):
 
         The result is the numbers of its rows, by which it can be taken back, or the full window.
         """
-        full = self.full_window(windows, at)  # who is refused keeps nobody from writing
+        full = self.full_window(windows, at)  # a refusal takes no write lock
         if full is not None:
             return full
         with self._writing("counting a try") as connection:
@@ -62,7 +62,7 @@ class Tries(Store):
     def enter(self, account: str, holder: str, at: datetime, until: datetime) -> bool:
         """Be the only one who tries an account until it is settled; False: somebody else is.
 
-        Whoever was to be done by now (``until``) is taken for dead.
+        A holder that should be done by now (``until``) is taken for dead.
         """
         doing = "looking whether an account is being tried"
         taken = sa.select(entrances.c.holder).where(

@@ -110,7 +110,7 @@ class FullRun(WriteLock):
         """Wait until somebody has the write lock, or nobody wants it any more."""
         give_up = monotonic() + _PATIENCE
         while not self._locks.holder(WRITE) and not self._locks.free(WAITING):
-            if monotonic() >= give_up:  # who waits is stopped, or cut off
+            if monotonic() >= give_up:  # the one who waits is stopped, or cut off
                 self._next_look = monotonic() + _UNCLAIMED
                 return
             sleep(self._locks.poll / 2)
@@ -146,7 +146,7 @@ def write_lock(url: str, holder: str, *, wait: float) -> Iterator[WriteLock]:
         give_up = monotonic() + wait
         announced = False
         while not locks.take(WRITE):
-            # The look of a run at who waits may be in the way for a moment.
+            # A run that looks who waits may be in the way for a moment.
             announced = announced or locks.take(WAITING, shared=True)
             if monotonic() >= give_up:
                 raise _under_way(locks, WRITE)

@@ -123,10 +123,11 @@ class Binder:
         self._flush()
 
     def _number(self, part: _Part, old: int) -> int:
-        """What is the number now of an object of a part; it is written if it is not yet.
+        """The number that a part's object has in the whole; it is written if it is not there yet.
 
-        What is equal to an object of the part before is not written again: a logo, a font. Among
-        dictionaries only those of streams: an annotation must not be of two pages (12.5.2).
+        An object that equals one of the part before (a logo, a font) is not written again. Among
+        dictionaries this holds for streams only: an annotation must not belong to two pages
+        (12.5.2).
         """
         number = part.numbers.get(old)
         if number is None:

@@ -57,7 +57,7 @@ class _Mark(NamedTuple):
 
 
 def marks(source: Source) -> tuple[object, ...] | None:
-    """What tells that the register's files were written anew; None: only reading can tell."""
+    """What shows that the register's files were rewritten; None: only reading can show it."""
     if not isinstance(source, FileSource):
         return None
     try:
@@ -93,7 +93,7 @@ def csv_rows(
 
 
 def _paths(pattern: str) -> list[str]:
-    """The files of a path or glob, in order. A path that exists is no glob."""
+    """The files of a path or glob, in order. A path that exists is not a glob."""
     if os.path.lexists(pattern):
         return [pattern]
     # A dangling link is found, too: it is refused by name, as opening it fails.
@@ -209,7 +209,7 @@ def _is_utf8(raw: IO[bytes]) -> bool:
 def _undecodable(raw: IO[bytes], encoding: str) -> tuple[int, int]:
     """The offset of the first byte that cannot be decoded, and its line.
 
-    The reader decodes ahead of the line it is on, so the place is looked for anew.
+    The reader decodes ahead of the line it is on, so the place is looked for again.
     """
     decoder = codecs.getincrementaldecoder(encoding)("strict")
     offset, line = 0, 1

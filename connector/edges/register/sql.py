@@ -234,7 +234,7 @@ def _limited(connection: Connection, give_up: float) -> Iterator[None]:
 
 
 def _interrupt(driver: Any) -> None:
-    """Wake who waits for a server that does not answer; runs beside the one who waits."""
+    """Wake the thread that waits for a server that does not answer; runs beside it."""
     if (pgconn := getattr(driver, "pgconn", None)) is not None:
         with suppress(OSError), socket.socket(fileno=os.dup(pgconn.socket)) as peer:
             peer.shutdown(socket.SHUT_RDWR)

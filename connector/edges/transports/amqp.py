@@ -82,7 +82,7 @@ def consume(
             of more than `LARGEST` bytes is not whole and must be refused. It may take as long as
             two heartbeats. What it raises besides JournalUntrusted and Busy, which are tried
             again, ends the consumer.
-        stop: set by whoever wants an end.
+        stop: set to end it.
         on_state: told why nothing can be taken, or None once something can, in that other thread.
 
     Raises:
@@ -107,7 +107,7 @@ def consume(
 def _fulfil(done: Future[None], work: Callable[[], None]) -> None:
     try:
         work()
-    except BaseException as error:  # noqa: BLE001 - raised again by whoever waits for it
+    except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits for it
         done.set_exception(error)
     else:
         done.set_result(None)

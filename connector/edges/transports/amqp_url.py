@@ -25,7 +25,8 @@ def read_url(url: SecretStr) -> pika.ConnectionParameters:
     ``cacertfile``; ``certfile`` and ``keyfile`` name a certificate of our own.
 
     Raises:
-        ConfigurationError: it is no such URL, or its files cannot be used; never with its content.
+        ConfigurationError: it is not such a URL, or its files cannot be used; its content is not
+            shown.
     """
     try:
         parts = urlsplit(url.get_secret_value())

@@ -66,7 +66,7 @@ class Arrival:
         """
         moved = self._move("rejected")
         if moved is not None:
-            # Whoever may write to the spool may have put a link there: it is not written through.
+            # Somebody who may write to the spool may have put a link there: never write through it.
             with _folder(self.path.parent / "rejected") as folder:
                 name = moved + ".reason"
                 with suppress(FileNotFoundError):
@@ -116,7 +116,8 @@ def arrivals(spool: Path) -> Iterator[Arrival]:
     """What waits in the spool, by name; nothing where there is no spool.
 
     Raises:
-        ConfigurationError: the spool is no folder, cannot be read, or has no room for what is done.
+        ConfigurationError: the spool is not a folder or cannot be read, or the folders for
+            what is done cannot be made.
     """
     try:
         with os.scandir(spool) as entries:

@@ -82,7 +82,7 @@ class Keyring:
         """The keys of the moment; none: there is no secrets file.
 
         Raises:
-            ConfigurationError: the file is open to others, or one of its secrets is none.
+            ConfigurationError: the file is open to others, or one of its secrets is not valid.
         """
         secrets = tuple(self._read())
         if secrets != self._known[0]:

@@ -37,7 +37,7 @@ def routes(reception: Reception) -> list[BaseRoute]:
         for path, *endpoints in table
         for method, endpoint in zip(("GET", "POST"), endpoints, strict=True)
     ]
-    # Whoever mistypes an address of ours is told so by a page; these come after all others.
+    # Somebody who mistypes an address of ours is told so by a page; these come after all others.
     for top in (START, PROBLEM):
         nowhere = guarded(reception, pages.nowhere)
         made.append(Route(f"{top}/{{rest:path}}", nowhere, methods=["GET"]))
