@@ -34,7 +34,6 @@ PLAIN = {"COLUMNS": "200", "NO_COLOR": "1", "LC_ALL": "C.UTF-8"}  # a wide termi
 # What the interpreter or a library reads as it starts needs a start of its own.
 _OWN_START = ("LD_", "PYTHON", "FAKETIME", "TZ", "LC_", "LANG", "TERM", *PLAIN)
 _NOT_AHEAD = (
-    "connector.cli",
     "connector.__main__",
     "connector.demo",
     "connector.edges.journal.mig",
@@ -173,7 +172,7 @@ def _import_ahead() -> None:
     for module in pkgutil.walk_packages(connector.__path__, "connector."):
         if not module.name.startswith(_NOT_AHEAD):
             importlib.import_module(module.name)
-    statements.share()
+    statements.make_ahead()
     gc.freeze()  # what is there is every command's
 
 

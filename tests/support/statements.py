@@ -6,6 +6,10 @@ the same SQL anew. The product opens its journal once.
 
 from __future__ import annotations
 
+import tempfile
+from collections import deque
+from contextlib import closing
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -31,3 +35,25 @@ def share() -> None:
         return engine
 
     opening._file_engine = file_engine
+
+
+def make_ahead() -> None:
+    """Make those that most commands need, on a journal that is thrown away."""
+    share()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        closing(opening.open_journal(f"sqlite:///{folder}/journal.db")) as journal,
+    ):
+        run = journal.begin_run("sync", "a test", "", scope=None, at=datetime.now(UTC))
+        for numbers in (None, ["1"]):
+            deque(journal.enrolments(numbers), maxlen=0)
+            for read in (journal.accounts, journal.overrides, journal.sealed, journal.reservations):
+                read(numbers)
+        journal.reserved()
+        journal.interrupted()
+        journal.last_runs()
+        journal.latest_run()
+        journal.last_pass_held()
+        journal.history()
+        journal.incidents()
+        journal.touched_since(run)
