@@ -13,10 +13,8 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import threading
-import time
 import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,6 +29,7 @@ from connector.errors import DirectoryUntrusted, UsageError
 from connector.openldap.debian import INSTALL
 from connector.openldap.definition import config_ldif, hash_secret, tree_ldif
 from connector.openldap.names import DEFAULT_SUFFIX, Names
+from connector.openldap.ports import answers_within, free_port, is_free
 from connector.resources import deploy_folder, example_configuration
 from connector.settings.own_files import open_own, user_name
 
@@ -43,8 +42,9 @@ _SMALL_TALK = re.compile(
 # slapd keeps a slot for every file that it might open: with a limit of 2^30, as container engines
 # and systemd may set it, that is all memory. The shell makes way for slapd under the same number.
 _FEWER_FILES = ("/bin/sh", "-c", 'ulimit -n 4096 2> /dev/null; exec "$@"', "sh")
-PORTS = range(12000, 22000)  # in which a sandbox is given one
-_START_SECONDS = 30.0
+# Seconds that slapd has to answer, start by start. Once in about a thousand starts slapd 2.5 says
+# "slapd starting" and then answers nobody, until it is stopped.
+_PATIENCE = (5.0, 10.0, 30.0)
 _STOP_SECONDS = 20.0
 
 
@@ -100,7 +100,7 @@ class Sandbox:
                     "Choose another folder",
                 )
             sandbox = cls(
-                folder, port or _free_port(), Names.under(current or suffix or DEFAULT_SUFFIX)
+                folder, port or free_port(), Names.under(current or suffix or DEFAULT_SUFFIX)
             )
             sandbox._make_secrets()
             if not current:
@@ -152,13 +152,27 @@ class Sandbox:
         return self._process.pid
 
     def start(self) -> None:
-        """Start slapd and wait until it answers."""
+        """Start slapd and wait until it answers; DirectoryUntrusted if it never does."""
         if self.running:
             return
-        if not _is_free(self.port):
+        if not is_free(self.port):
             raise UsageError(
                 f"Another program listens on port {self.port}", "Choose another --port"
             )
+        said_before = 0
+        for patience in _PATIENCE:
+            said_before = self._launch()
+            try:
+                if self._is_up(patience, said_before):
+                    return
+            except BaseException:
+                self.stop()
+                raise
+            self.stop()
+        raise self._useless("did not answer in time", said_before)
+
+    def _launch(self) -> int:
+        """Start slapd; returns the size of its log before."""
         log_file = open_own(self.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         with os.fdopen(log_file, "ab") as log, _lock(self.folder) as lock:
             os.fchmod(log.fileno(), 0o600)
@@ -176,22 +190,19 @@ class Sandbox:
                 start_new_session=True,
             )
             _note_holder(lock, self._process.pid)
-        try:
-            self._wait_until_ready(said_before)
-        except BaseException:
-            self.stop()
-            raise
+        return said_before
 
-    def _wait_until_ready(self, said_before: int) -> None:
-        give_up = time.monotonic() + _START_SECONDS
-        while not _answers(self.port):
-            if not self.running or time.monotonic() > give_up:
-                what = "did not answer in time" if self.running else "did not start"
-                raise DirectoryUntrusted(
-                    f"slapd {what} on {self.uri}. {self._last_words(said_before)}",
-                    f"See {self.log}",
-                )
-            time.sleep(0.02)
+    def _is_up(self, seconds: float, said_before: int) -> bool:
+        if answers_within(self.port, seconds, lambda: self.running):
+            return True
+        if not self.running:
+            raise self._useless("did not start", said_before)
+        return False
+
+    def _useless(self, what: str, said_before: int = 0) -> DirectoryUntrusted:
+        return DirectoryUntrusted(
+            f"slapd {what} on {self.uri}. {self._last_words(said_before)}", f"See {self.log}"
+        )
 
     def _last_words(self, since: int = 0) -> str:
         with self.log.open("rb") as log:
@@ -232,10 +243,7 @@ class Sandbox:
         """Raise if slapd has ended by itself."""
         if self._process is not None and self._process.poll() is not None:
             status = self._process.returncode
-            raise DirectoryUntrusted(
-                f"slapd ended by itself with status {status}. {self._last_words()}",
-                f"See {self.log}",
-            )
+            raise self._useless(f"ended by itself with status {status}")
 
     def __enter__(self) -> Self:
         self.start()
@@ -404,43 +412,3 @@ def _write_private(path: Path, text: str) -> None:
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(text.encode())
     new.rename(path)
-
-
-def _free_port() -> int:
-    """A free port of `PORTS`, below those that outgoing connections get (32768 and up).
-
-    Asking for port 0 would give one of theirs, and between asking and slapd's start any client on
-    the machine may be given it.
-    """
-    for _ in range(200):
-        port = PORTS[secrets.randbelow(len(PORTS))]
-        if _is_free(port):
-            return port
-    raise UsageError("No free port was found on 127.0.0.1", "Name one with --port")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        # As slapd does: what is left of a closed connection does not count.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-# An anonymous bind and the tag of its answer (RFC 4511, 4.2): the least that only a directory
-# which is up can answer.
-_ANONYMOUS_BIND = bytes.fromhex("300c020101600702010304008000")
-_BIND_RESPONSE = 0x61
-
-
-def _answers(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
-            connection.sendall(_ANONYMOUS_BIND)
-            answer = connection.recv(64)
-    except OSError:
-        return False
-    return len(answer) > 5 and answer[5] == _BIND_RESPONSE

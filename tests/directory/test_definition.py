@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from ldap3 import BASE, MODIFY_ADD, NONE, SAFE_SYNC, Connection, Server
 
 from connector.core.peers import LOOPBACK, clauses
 from connector.errors import DirectoryUntrusted, UsageError
+from connector.openldap import sandbox as sandboxes
 from connector.openldap.definition import (
     SCHEMAS,
     config_ldif,
@@ -501,6 +503,40 @@ class TestASandbox:
             assert again.config.read_text().endswith("# mine\n")
             found = self.run("ldapsearch", again, again.admin_dn, "admin.password")
             assert "supannEtuId: 1\n" in found
+
+    def test_a_slapd_that_answers_nobody_is_started_again(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sandboxes, "_PATIENCE", (0.5, 30.0))
+        folder, programs = tmp_path / "sandbox", tmp_path / "bin"
+        prepared = Sandbox.prepare(folder)
+        programs.mkdir()
+        deaf = programs / "slapd"
+        deaf.write_text(
+            f"#!/bin/sh\nif mkdir {programs}/once 2>/dev/null; then exec sleep 60; fi\n"
+            f'exec {shutil.which("slapd", path="/usr/sbin:/usr/local/sbin")} "$@"\n'
+        )
+        deaf.chmod(0o755)
+        monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
+        with prepared as sandbox:
+            assert (programs / "once").exists()
+            found = self.run("ldapsearch", sandbox, sandbox.admin_dn, "admin.password")
+            assert f"dn: {sandbox.names.people_dn}" in found
+        assert not sandbox.running
+
+    def test_a_slapd_that_never_answers_is_stopped_and_named(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sandboxes, "_PATIENCE", (0.2, 0.2))
+        sandbox = Sandbox.prepare(tmp_path / "sandbox")
+        programs = tmp_path / "bin"
+        programs.mkdir()
+        (programs / "slapd").write_text("#!/bin/sh\nexec sleep 60\n")
+        (programs / "slapd").chmod(0o755)
+        monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
+        with pytest.raises(DirectoryUntrusted, match="did not answer in time"):
+            sandbox.start()
+        assert not sandbox.running
 
     def test_has_the_example_as_its_configuration_with_another_address(
         self, tmp_path: Path

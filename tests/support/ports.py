@@ -2,7 +2,7 @@
 
 A port is free when somebody looks, and another worker's by the time a server listens on it: what
 was given stays locked, by a byte of a file that all runs of this user share. scolpass itself
-chooses the ports of its sandboxes elsewhere (`connector.openldap.sandbox.PORTS`).
+chooses the ports of its sandboxes elsewhere (`connector.openldap.ports.PORTS`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections import deque
 from functools import cache
 from pathlib import Path
 
-from connector.openldap.sandbox import PORTS as SANDBOXES
+from connector.openldap.ports import PORTS as SANDBOXES
 
 PORTS = range(SANDBOXES.stop, 32000)  # below those that the kernel gives to outgoing connections
 # How many stay locked. A test has a few, and what a whole run has listens from its start on.
