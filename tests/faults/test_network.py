@@ -73,6 +73,7 @@ def in_time(workspace: Workspace, *command: str) -> Result:
 
 
 @pytest.mark.parametrize(("delay", "size"), [(0.05, 0), (0, 1)], ids=["50-ms", "1-byte"])
+@pytest.mark.long
 def test_a_slow_line_changes_nothing(
     workspace: Workspace, proxy: Proxy, undisturbed: Workspace, delay: float, size: int
 ) -> None:
