@@ -56,7 +56,6 @@ from tests.support.reference import (
     Reference,
     Row,
     academic_year,
-    noon,
     seen,
 )
 from tests.support.walk import TODAY, Walk
@@ -379,13 +378,13 @@ class Lives(RuleBasedStateMachine):
             given["forwarding"] = EvidenceItem(
                 rank, to or "", copy=bool(to) and content["keep_copy"]
             )
-        arrived = noon(self.walk.today)
-        event = Event(identity, number, content["identifier"], given, arrived, bad=to == INSIDE)
-        self.world.accept(event)
-        self.bodies.append(body)
         self.write_register()
         since = self.walk.invariants().snapshot()
         with self.walk.context() as opened:
+            arrived = opened.moment.now  # on the first day, before noon or after it
+            event = Event(identity, number, content["identifier"], given, arrived, bad=to == INSIDE)
+            self.world.accept(event)
+            self.bodies.append(body)
             [taken] = events.accept(opened, [("arrival", body)])
             report = events.apply_to(opened, [event.identifier])
         assert (taken.reason is not None) == event.bad
