@@ -142,17 +142,11 @@ class Store:
 # --- within a transaction -------------------------------------------------------------------------
 
 
-def chunks(values: Sequence[V], size: int = _CHUNK) -> Iterator[Sequence[V]]:
-    """The values in chunks."""
-    for start in range(0, len(values), size):
-        yield values[start : start + size]
-
-
-def batches(values: Iterable[V], size: int = _CHUNK) -> Iterator[list[V]]:
-    """The values in lists of this size, made one after the other."""
+def chunks(values: Iterable[V], size: int = _CHUNK) -> Iterator[list[V]]:
+    """The values in lists of this size, each made when it is asked for."""
     left = iter(values)
-    while batch := list(islice(left, size)):
-        yield batch
+    while chunk := list(islice(left, size)):
+        yield chunk
 
 
 def rows_of(
@@ -182,8 +176,8 @@ def upsert(connection: sa.Connection, table: sa.Table, rows: Iterable[dict[str, 
         if column.name not in keys
     }
     statement = statement.on_conflict_do_update(index_elements=keys, set_=others)
-    for batch in batches(rows):
-        latest = {tuple(row[key] for key in keys): row for row in batch}
+    for chunk in chunks(rows):
+        latest = {tuple(row[key] for key in keys): row for row in chunk}
         connection.execute(statement, list(latest.values()))
 
 

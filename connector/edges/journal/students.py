@@ -24,7 +24,7 @@ from connector.edges.journal.rows import (
     known_values,
     stamp,
 )
-from connector.edges.journal.store import Store, batches, chunks, rows_of, upsert
+from connector.edges.journal.store import Store, chunks, rows_of, upsert
 from connector.edges.journal.tables import accounts, enrolments, evidence_items, overrides, sealed
 from connector.edges.journal.undoing import UNDONE, WISHES
 
@@ -56,10 +56,10 @@ class Students(Store):
         by_student = attrgetter("student_number")
         students = groupby(sorted(rows, key=by_student), by_student)
         with self._writing("remembering enrolments") as connection:
-            for chunk in chunks(list(forget)):
+            for chunk in chunks(forget):
                 theirs = enrolments.c.student_number.in_(chunk)
                 connection.execute(sa.delete(enrolments).where(theirs))
-            for some in batches(list(theirs) for _, theirs in students):
+            for some in chunks(list(theirs) for _, theirs in students):
                 values = [enrolment_values(row) for theirs in some for row in theirs]
                 _replace_vague(connection, values)
                 upsert(connection, enrolments, values)
