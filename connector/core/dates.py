@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
+
+_MONTHS = {
+    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+    "en": "January February March April May June July August September October November December",
+}
+MONTHS: Mapping[str, tuple[str, ...]] = {
+    language: tuple(names.split()) for language, names in _MONTHS.items()
+}
+"""The months' names by language."""
 
 
 def shown(value: date | datetime, zone: ZoneInfo | None = None) -> str:

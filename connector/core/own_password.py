@@ -31,6 +31,7 @@ from anyascii import anyascii
 from pydantic import SecretStr
 
 from connector.core.account import Account
+from connector.core.dates import MONTHS
 from connector.core.rules import Institution, OwnPassword
 
 LONGEST = 128  # characters after NFC, thus at most 512 octets of UTF-8
@@ -46,14 +47,8 @@ _EDGE = 2  # characters before the first or after the last letter that may be le
 _PARTICLES = frozenset(
     {"aux", "das", "del", "den", "der", "des", "dos", "ibn", "les", "van", "von"}
 )
-# fmt: off
-_MONTHS = (
-    ("janvier", "fevrier", "mars", "avril", "mai", "juin",
-     "juillet", "aout", "septembre", "octobre", "novembre", "decembre"),
-    ("january", "february", "march", "april", "may", "june",
-     "july", "august", "september", "october", "november", "december"),
-)
-# fmt: on
+# As passwords are compared: without accents, in lower case.
+_MONTHS = tuple([anyascii(name).lower() for name in names] for names in MONTHS.values())
 # ZWNJ and ZWJ are spelling in some scripts (RFC 5892, appendix A).
 _JOINERS = "\u200c\u200d"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from connector.core.calendar import cutoff_of
 from connector.core.characters import seen
-from connector.core.dates import year_shown
+from connector.core.dates import MONTHS, year_shown
 from connector.core.feed import identity, rows_of
 from connector.core.letter_words import address_lines, grouped, known
 from connector.core.lifecycle import decide
@@ -109,23 +109,7 @@ def common(settings: Settings, cutoff_words: str) -> dict[str, str]:
 def cutoff_words(lifecycle: Lifecycle, language: str) -> str:
     """The cutoff's day as French letters write it (31/12), or as others do (31 December)."""
     day = cutoff_of(2026, lifecycle)
-    return f"{day:%d/%m}" if language == "fr" else f"{day.day} {_MONTHS[day.month - 1]}"
-
-
-_MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
+    return f"{day:%d/%m}" if language == "fr" else f"{day.day} {MONTHS['en'][day.month - 1]}"
 
 
 def press(settings: Settings, shipped: Path, language: str) -> Press:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from connector.core.dates import MONTHS
 from connector.core.model import Known, Moment
 from connector.edges.templates import Templates, Value
 from connector.errors import ConfigurationError
@@ -139,16 +140,10 @@ def _minute(at: datetime, told: Told) -> str:
     return minute_words(at.astimezone(told.zone), told.language)
 
 
-_MONTHS = {
-    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
-    "en": "January February March April May June July August September October November December",
-}
-
-
 def day_words(day: date, language: str) -> str:
     """31 décembre 2027, 31 December 2027."""
     first = "1er" if language == "fr" and day.day == 1 else str(day.day)
-    return f"{first} {_MONTHS[language].split()[day.month - 1]} {day.year}"
+    return f"{first} {MONTHS[language][day.month - 1]} {day.year}"
 
 
 def minute_words(at: datetime, language: str) -> str:
