@@ -19,15 +19,15 @@ from connector.check import (
     accounts,
     binding_addresses,
     configuration,
+    database,
     directory,
     journal,
     locked_accounts,
     mails_and_letters,
     policies,
-    register,
     rights,
     schemas,
-    server,
+    source,
 )
 from connector.check.case import Case, Findings, alone
 from connector.check.findings import Checkup, Definition, unseen, wrong
@@ -44,11 +44,11 @@ _OF_THE_DIRECTORY: tuple[tuple[str, Callable[[Case], Findings]], ...] = (
     ("accounts", locked_accounts.locks),
     ("rights", rights.rights),
     ("schema", schemas.schema),
-    ("database", server.database),
+    ("database", database.database),
     ("first connection", binding_addresses.first_connection),
     ("rights", rights.as_defined),
-    ("indexes", server.indexes),
-    ("overlays", server.overlays),
+    ("indexes", database.indexes),
+    ("overlays", database.overlays),
     ("policies", policies.policies),
     ("guessing", policies.guessing),
 )
@@ -86,7 +86,7 @@ def examine(
                 found.append(unseen(area, "not examined, as the directory cannot be used"))
             else:
                 found += alone(area, case, examination)
-        found += alone("source", case, register.source)
+        found += alone("source", case, source.source)
         found += alone("mail", case, mails_and_letters.server)
         found += alone("alerts", case, mails_and_letters.alerts)
         found += alone("letters", case, mails_and_letters.templates)

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from connector.activation.portal import Portal
 from connector.edges.transports.webhook import Keyring
-from connector.web import events, probes
+from connector.web import probes, webhook
 from connector.web.addresses import Network
 from connector.web.answers import Orderly, as_problem
 from connector.web.first_connection import branding, problems
@@ -57,7 +57,7 @@ def make_app(
         audience: who may see the details of the daemon's health.
     """
     served: list[BaseRoute] = [
-        *events.routes(service, Keyring(secrets), trusted),
+        *webhook.routes(service, Keyring(secrets), trusted),
         *probes.routes(service, audience),
     ]
     if portal is not None:

@@ -18,7 +18,7 @@ import pytest
 
 from connector.edges.transports.spool import LARGEST
 from connector.web import bodies
-from connector.web import events as door
+from connector.web import webhook as door
 from tests.support.events import activation
 from tests.support.signing import new_id, new_secret, sign
 from tests.support.workspace import write_secret

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from connector.web import connections
-from connector.web import events as door
+from connector.web import webhook as door
 from connector.web.app import make_probes
 from connector.web.connections import MOST, OF_A_PEER
 from connector.web.server import WebServer

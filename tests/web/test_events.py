@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from connector.web import events as door
+from connector.web import webhook as door
 from tests.support.events import activation, event, forwarding
 from tests.support.signing import new_id, sign
 from tests.web.common import BATCH, EVENT, Edge, running_edge
