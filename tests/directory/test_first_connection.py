@@ -15,8 +15,8 @@ import ldap3
 import pytest
 from argon2 import PasswordHasher
 
+from connector.openldap.ports import answers
 from connector.openldap.sandbox import Sandbox
-from tests.support.directory import answers
 from tests.support.ports import free_port
 from tests.support.processes import end, serving
 

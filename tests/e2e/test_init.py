@@ -17,9 +17,9 @@ import pytest
 
 from connector.openldap import init
 from connector.openldap.definition import hash_secret
+from connector.openldap.ports import answers
 from connector.openldap.tailoring import records
 from connector.resources import deploy_folder, example_configuration
-from tests.support.directory import answers
 from tests.support.ports import free_port
 from tests.support.processes import end, serving
 from tests.support.walk import YEAR

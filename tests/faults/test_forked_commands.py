@@ -8,10 +8,10 @@ import subprocess
 import pytest
 
 from tests.support import commands
-from tests.support.workspace import Workspace
+from tests.support.workspace import Result, Workspace
 
 
-def alone(workspace: Workspace, *args: str, given: str | None) -> commands.Result:
+def alone(workspace: Workspace, *args: str, given: str | None) -> Result:
     return subprocess.run(
         workspace.command(*args),
         cwd=workspace.folder,

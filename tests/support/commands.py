@@ -29,7 +29,6 @@ from typing import Any, NoReturn
 from tests.support import statements
 from tests.support.processes import started
 
-Result = subprocess.CompletedProcess[str]
 PLAIN = {"COLUMNS": "200", "NO_COLOR": "1", "LC_ALL": "C.UTF-8"}  # a wide terminal, no colour
 # What the interpreter or a library reads as it starts needs a start of its own.
 _OWN_START = ("LD_", "PYTHON", "FAKETIME", "TZ", "LC_", "LANG", "TERM", *PLAIN)
@@ -46,7 +45,7 @@ def can_fork(changed: Mapping[str, str]) -> bool:
 
 
 class Forked(subprocess.Popen[Any]):
-    """A command that was forked off; as ``subprocess.Popen``, with three parts of it replaced.
+    """A command that was forked off; as ``subprocess.Popen``, with four parts of it replaced.
 
     It is no child of this process: whose child it is tells its id and how it ended.
     """
@@ -112,30 +111,6 @@ class Forked(subprocess.Popen[Any]):
 
     def _handle_exitstatus(self, code: int, *_: object, **__: object) -> None:
         self.returncode = code
-
-
-def run(
-    args: Sequence[str],
-    *,
-    cwd: Path,
-    env: Mapping[str, str],
-    input: str | None = None,
-    timeout: float = 60,
-) -> Result:
-    """Run ``scolpass`` to its end.
-
-    Raises:
-        subprocess.TimeoutExpired: it has not come to its end; it was killed.
-    """
-    streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    with Forked(args, cwd=cwd, env=env, text=True, encoding="utf-8", **streams) as process:
-        try:
-            stdout, stderr = process.communicate(input, timeout)
-        except BaseException:
-            process.kill()
-            raise
-    command = [sys.executable, "-m", "connector", *args]
-    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
 
 @cache

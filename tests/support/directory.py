@@ -15,11 +15,10 @@ import shutil
 import signal
 import subprocess
 import threading
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, cast
 
@@ -33,6 +32,7 @@ from testcontainers.core.image import DockerImage
 
 from connector.core.peers import LOOPBACK
 from connector.openldap.names import DEFAULT_SUFFIX, Names
+from connector.openldap.ports import answers_within
 from connector.openldap.sandbox import Sandbox
 from connector.resources import deploy_folder
 from tests.support.ports import free_port
@@ -266,11 +266,9 @@ class Directory(ABC):
         return ldap3.Connection(server, dn, password, receive_timeout=30)
 
     def _wait_until_ready(self) -> None:
-        give_up = time.monotonic() + _READY_SECONDS
-        while not answers(self.port):
-            if time.monotonic() > give_up:
-                raise AssertionError(f"slapd did not answer on {self.uri}: {self._last_words()}")
-            time.sleep(0.02)
+        # A port that an engine publishes accepts before slapd is up.
+        if not answers_within(self.port, _READY_SECONDS, lambda: True):
+            raise AssertionError(f"slapd did not answer on {self.uri}: {self._last_words()}")
 
     @abstractmethod
     def _last_words(self) -> str:
@@ -517,16 +515,3 @@ def _engine_answers() -> bool:
         return False
     finally:
         client.close()
-
-
-def answers(port: int) -> bool:
-    """Whether a directory answers an anonymous bind (a published port accepts before it is up)."""
-    server = ldap3.Server("127.0.0.1", port, get_info=ldap3.NONE, connect_timeout=2)
-    connection = ldap3.Connection(server, receive_timeout=2)
-    try:
-        return bool(connection.bind())
-    except LDAPException:
-        return False
-    finally:
-        with suppress(LDAPException, OSError):
-            connection.unbind()

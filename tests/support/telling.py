@@ -9,7 +9,7 @@ from connector.settings.loading import load_settings
 from connector.settings.sections import Settings
 
 INSTITUTION = "Université de Montpellier"
-_TEXT = f"""
+SHORT = f"""
 [institution]
 name = "{INSTITUTION}"
 uai = "0342490X"
@@ -45,7 +45,7 @@ def telling(
         secret.write_text(url)
     file = folder / "scolpass.toml"
     file.write_text(
-        f"{_TEXT}[alerts]\nto = {json.dumps(to)}\n"
+        f"{SHORT}[alerts]\nto = {json.dumps(to)}\n"
         f'[mail]\nenabled = {json.dumps(mail)}\nport = {port}\nsender = "scolpass@univ.fr"\n'
     )
     return load_settings(file, {})

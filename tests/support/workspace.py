@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -118,22 +118,19 @@ class Workspace:
         timeout: float = 60,
         **env: str,
     ) -> Result:
-        """Run the real command with this configuration and wait for it; keywords are variables."""
-        if commands.can_fork(env):
-            whole = self.environment(**env)
-            return commands.run(args, cwd=self.folder, env=whole, input=input, timeout=timeout)
-        return subprocess.run(
-            self.command(*args),
-            cwd=self.folder,
-            env=self.environment(**env),
-            input=input,
-            stdin=subprocess.DEVNULL if input is None else None,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=timeout,
-            check=False,
-        )
+        """Run the real command with this configuration and wait for it; keywords are variables.
+
+        Raises:
+            subprocess.TimeoutExpired: it has not come to its end; it was killed.
+        """
+        given = subprocess.DEVNULL if input is None else subprocess.PIPE
+        with self._started(args, env, given, subprocess.PIPE) as process:
+            try:
+                stdout, stderr = process.communicate(input, timeout)
+            except BaseException:
+                process.kill()
+                raise
+        return subprocess.CompletedProcess(self.command(*args), process.returncode, stdout, stderr)
 
     def start(
         self, *args: str, out: int | IO[bytes] = subprocess.PIPE, **env: str
@@ -142,10 +139,15 @@ class Workspace:
 
         ``out``: where it writes to, both its output and what it says beside it.
         """
+        return self._started(args, env, subprocess.DEVNULL, out)
+
+    def _started(
+        self, args: Sequence[str], env: Mapping[str, str], given: int, out: int | IO[bytes]
+    ) -> subprocess.Popen[str]:
         options: dict[str, Any] = {
             "cwd": self.folder,
             "env": self.environment(**env),
-            "stdin": subprocess.DEVNULL,
+            "stdin": given,
             "stdout": out,
             "stderr": out,
             "text": True,

@@ -22,24 +22,10 @@ from connector.settings.loading import _keys_of, load_settings
 from connector.settings.secrets import Reader, read_secret, refusal
 from connector.settings.sections import CsvSource, Settings, SqlSource
 from connector.settings.values import checked_date_format
+from tests.support.telling import SHORT
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "scolpass.toml"
 
-SHORT = """
-[institution]
-name = "Université de Montpellier"
-uai = "0342490X"
-mail_domain = "etu.umontpellier.fr"
-[source]
-kind = "csv"
-path = "enrolments.csv"
-[directory]
-uris = ["ldap://127.0.0.1:3890"]
-bind_dn = "cn=scolpass,ou=services,dc=umontpellier,dc=fr"
-people_dn = "ou=people,dc=umontpellier,dc=fr"
-[password.provisional]
-policy_dn = "cn=provisional,ou=policies,dc=umontpellier,dc=fr"
-"""
 SQL = 'kind = "sql"\nquery = "SELECT 1"\nurl_file = "source.url"'
 
 
