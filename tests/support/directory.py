@@ -33,7 +33,7 @@ from testcontainers.core.image import DockerImage
 from connector.core.peers import LOOPBACK
 from connector.openldap.names import DEFAULT_SUFFIX, Names
 from connector.openldap.ports import answers_within
-from connector.openldap.sandbox import Sandbox
+from connector.openldap.sandbox import Sandbox, _slapd
 from connector.resources import deploy_folder
 from tests.support.ports import free_port
 
@@ -229,6 +229,22 @@ class Directory(ABC):
         if done.returncode:
             raise AssertionError(f"ldapmodify: {done.stderr.strip()}")
 
+    def load(self, ldif: str) -> None:
+        """Put many entries in, whoever made them: twins and operational attributes are taken."""
+        done = subprocess.run(
+            [
+                *("ldapadd", "-M", "-e", "relax", "-x", "-H", self.uri),
+                *("-D", self.admin_dn, "-w", self.admin_password),
+            ],
+            input=ldif,
+            text=True,
+            capture_output=True,
+            timeout=600,
+            check=False,
+        )
+        if done.returncode:
+            raise AssertionError(f"ldapadd: {done.stderr.strip()}")
+
     # --- used again ---
 
     def remember(self) -> None:
@@ -327,6 +343,21 @@ class LocalDirectory(Directory):
         self._database.unlink()
         self._database.write_bytes(packed)
         self.start()
+
+    def load(self, ldif: str) -> None:
+        self.stop()  # slapadd takes tens of thousands a second
+        done = subprocess.run(
+            [str(_slapd(self._sandbox.folder)), *["-Tadd", "-q", "-n", "1", "-F", "slapd.d"]],
+            cwd=self._sandbox.folder / "directory",
+            input=ldif,
+            text=True,
+            capture_output=True,
+            timeout=600,
+            check=False,
+        )
+        self.start()
+        if done.returncode:
+            raise AssertionError(f"slapadd: {done.stderr.strip()[-2000:]}")
 
     @property
     def _database(self) -> Path:
