@@ -73,11 +73,16 @@ def _by_name(definitions: Iterable[str]) -> dict[str, str]:
 
 
 def shape(definition: str) -> tuple[str | None, ...]:
-    """What decides which values a type accepts: syntax, one or many, superior type."""
+    """What decides which values a type accepts: syntax, one or many, superior type.
+
+    Every class has ``top`` above it, said or not (RFC 4512, 2.4.1): eduPerson's own file of 2008
+    does not say it.
+    """
     syntax = re.search(r"\bSYNTAX '?([\d.]+)", definition)
     superior = re.search(r"\bSUP '?(\w+)", definition)
+    above = superior[1].lower() if superior else None
     return (
         syntax[1] if syntax else None,
         "one" if "SINGLE-VALUE" in definition else "many",
-        superior[1].lower() if superior else None,
+        None if above == "top" else above,
     )

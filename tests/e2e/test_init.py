@@ -2,116 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 
 from connector.openldap import init
-from connector.openldap.definition import hash_secret
-from connector.openldap.ports import answers
-from connector.openldap.tailoring import records
 from connector.resources import deploy_folder, example_configuration
-from tests.support.ports import free_port
-from tests.support.processes import end, serving
+from tests.support.foreign import SUFFIX, DebianDirectory
 from tests.support.walk import YEAR
 
-SUFFIX = "dc=univ-test,dc=fr"
-ADMIN_PASSWORD = "admin-password"
-DEBIAN = Path("/usr/share/slapd/slapd.init.ldif")
 ROOT = Path(__file__).resolve().parents[2]
-TREE = f"""\
-dn: {SUFFIX}
-objectClass: organization
-objectClass: dcObject
-o: Université
-dc: univ-test
-
-dn: ou=people,{SUFFIX}
-objectClass: organizationalUnit
-ou: people
-
-dn: uid=durand,ou=people,{SUFFIX}
-objectClass: inetOrgPerson
-uid: durand
-cn: Durand
-sn: Durand
-mail: noe.durand@etu.univ-test.fr
-userPassword: motdepasse1
-"""
 Result = subprocess.CompletedProcess[str]
-
-
-class DebianDirectory:
-    """slapd with the configuration that Debian's package begins with, its paths moved here."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.port = free_port()
-        self.uri = f"ldap://127.0.0.1:{self.port}"
-        self.ldapi = "ldapi://" + quote(str(folder / "ldapi"), safe="")
-        (folder / "slapd.d").mkdir()
-        (folder / "data").mkdir()
-        config = (
-            DEBIAN.read_text(encoding="utf-8")
-            .replace("@SUFFIX@", SUFFIX)
-            .replace("@PASSWORD@", hash_secret(ADMIN_PASSWORD))
-            .replace("/var/lib/ldap", str(folder / "data"))
-            .replace("/var/run/slapd", str(folder))
-            .replace("gidNumber=0+uidNumber=0", f"gidNumber={os.getgid()}+uidNumber={os.getuid()}")
-        )
-        for number, ldif in enumerate((config, TREE)):
-            subprocess.run(
-                ["slapadd", "-n", str(number), "-F", str(folder / "slapd.d")],
-                input=ldif,
-                text=True,
-                check=True,
-                capture_output=True,
-            )
-        self.slapd = serving(
-            ["slapd", "-F", folder / "slapd.d", "-h", f"{self.uri} {self.ldapi}", "-d", "none"],
-            lambda: answers(self.port),
-            folder / "log",
-        )
-
-    def configuration(self) -> str:
-        """What `slapcat -n 0` prints, but for what moves by itself."""
-        done = subprocess.run(
-            ["slapcat", "-n", "0", "-F", str(self.folder / "slapd.d")],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return done.stdout
-
-    def environment(self, secret: Path) -> dict[str, str]:
-        """What the script `apply` is told of this server."""
-        return {
-            "LDAPI_URI": self.ldapi,
-            "SLAPD_CONFIG": str(self.folder / "slapd.d"),
-            "ADMIN_PASSWORD_FILE": str(secret),
-        }
-
-    def modify(self, ldif: str) -> None:
-        """Change its configuration as root."""
-        subprocess.run(
-            ["ldapmodify", "-a", "-Q", "-Y", "EXTERNAL", "-H", self.ldapi],
-            input=ldif,
-            text=True,
-            check=True,
-            capture_output=True,
-        )
-
-    def stop(self) -> None:
-        end(self.slapd)
 
 
 @pytest.fixture
@@ -154,15 +61,11 @@ class TestOnADirectoryAsDebianMakesIt:
     def test_what_it_says_to_type_makes_check_green_and_a_sync_work(
         self, tmp_path: Path, debian: DebianDirectory
     ) -> None:
-        if not DEBIAN.exists():
-            pytest.fail(f"{DEBIAN} is not there: install Debian's slapd")
         done = scolpass(
             tmp_path, "init", "--suffix", SUFFIX, "--name", "Université", "--uai", "0340001X",
             "--uri", debian.uri,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        secret = tmp_path / "admin.password"
-        secret.write_text(ADMIN_PASSWORD)
         commands = next_commands(done)
         assert len(commands) == 3
         # Typed as they stand; the environment says where this test's server is.
@@ -174,7 +77,7 @@ class TestOnADirectoryAsDebianMakesIt:
                 capture_output=True,
                 text=True,
                 timeout=240,
-                env={**os.environ, **debian.environment(secret)},
+                env={**os.environ, **debian.environment()},
             )
             assert typed.returncode == 0, typed.stderr
             if command.endswith("--look"):
@@ -228,133 +131,6 @@ class TestOnADirectoryAsDebianMakesIt:
         assert "umontpellier" not in text
         assert {k: set(v) for k, v in made.items()} == {k: set(v) for k, v in example.items()}
         assert text.count("#") == example_configuration().count("#")
-
-
-def older_supann() -> str:
-    """SUPANN as it was before 2018, with an attribute that the university has put into it."""
-    (ours,) = records((deploy_folder() / "schema/supann.ldif").read_text())
-    later = {
-        "supannRessourceEtat", "supannRessourceEtatDate", "supannMailPrive",
-        "supannNomDeNaissance", "supannOIDCDateDeNaissance", "supannOIDCGenre",
-        "supannFCSub", "supannFCPerson", "supannCMS", "supannGroupe",
-    }  # fmt: skip
-    lines = [f"dn: {ours.dn}"]
-    for name, value in ours.lines:
-        named = re.search(r"NAME '(\w+)'", value)
-        if named is None or named[1] not in later:
-            lines.append(f"{name}: {value}")
-    text = "\n".join(lines) + "\n"
-    for attribute in later:
-        text = re.sub(rf"\$ {attribute}\b|\b{attribute} \$", "", text)
-    return text.replace("MAY ( supannListeRouge", "MAY ( roomNumber $ supannListeRouge")
-
-
-DATABASE = "olcDatabase={1}mdb,cn=config"
-
-
-def own_policy() -> str:
-    return (
-        "dn: cn=module{0},cn=config\nchangetype: modify\nadd: olcModuleLoad\n"
-        "olcModuleLoad: ppolicy.so\nolcModuleLoad: unique\n\n"
-        f"dn: olcOverlay=ppolicy,{DATABASE}\nchangetype: add\nobjectClass: olcOverlayConfig\n"
-        "objectClass: olcPPolicyConfig\nolcOverlay: ppolicy\n"
-        f"olcPPolicyDefault: cn=default,ou=policies,{SUFFIX}\n\n"
-        f"dn: olcOverlay=unique,{DATABASE}\nchangetype: add\nobjectClass: olcOverlayConfig\n"
-        "objectClass: olcUniqueConfig\nolcOverlay: unique\nolcUniqueURI: serialize ldap:///?uid?sub\n"
-    )
-
-
-def own_indexes() -> str:
-    return (
-        f"dn: {DATABASE}\nchangetype: modify\nadd: olcDbIndex\nolcDbIndex: mail,sn pres,sub\n"
-        "olcDbIndex: entryCSN eq\n"
-    )
-
-
-# Servers as they stand at universities; whether the files for any server can be applied to them.
-SERVERS: dict[str, tuple[Callable[[], str] | None, bool]] = {
-    "as Debian's package configures it": (None, True),
-    "with an older SUPANN": (older_supann, False),
-    "with a policy overlay of its own": (own_policy, False),
-    "with indexes of its own": (own_indexes, False),
-}
-
-
-@pytest.mark.parametrize("server", SERVERS)
-class TestNothingIsAppliedByHalves:
-    def init(self, folder: Path, debian: DebianDirectory, *options: str) -> Path:
-        done = scolpass(folder, "init", "--suffix", SUFFIX, "--uri", debian.uri, *options)
-        assert done.returncode == 0, done.stderr
-        return folder / "config/openldap"
-
-    def apply(self, folder: Path, debian: DebianDirectory, secret: Path) -> Result:
-        return subprocess.run(
-            ["sh", str(folder / "apply")],
-            env={**os.environ, **debian.environment(secret)},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=240,
-        )
-
-    def test_files_for_any_server_are_applied_whole_or_leave_it_as_it_is(
-        self, tmp_path: Path, debian: DebianDirectory, server: str
-    ) -> None:
-        prepared, taken = SERVERS[server]
-        if prepared is not None:
-            debian.modify(prepared())
-        secret = tmp_path / "admin.password"
-        secret.write_text(ADMIN_PASSWORD)
-        before = debian.configuration()
-        done = self.apply(self.init(tmp_path, debian), debian, secret)
-        assert (done.returncode == 0) is taken, done.stderr
-        if not taken:
-            assert "Nothing was applied" in done.stderr
-            assert "cannot be applied whole" in done.stderr
-            assert debian.configuration() == before
-
-    def test_files_made_for_the_server_give_it_what_it_lacks(
-        self, tmp_path: Path, debian: DebianDirectory, server: str
-    ) -> None:
-        prepared, _ = SERVERS[server]
-        if prepared is not None:
-            debian.modify(prepared())
-        secret = tmp_path / "admin.password"
-        secret.write_text(ADMIN_PASSWORD)
-        dump = tmp_path / "server.ldif"
-        dump.write_text(debian.configuration())
-        folder = self.init(tmp_path, debian, "--server-config", str(dump))
-        done = self.apply(folder, debian, secret)
-        assert done.returncode == 0, done.stdout + done.stderr
-        (tmp_path / "config/enrolments.csv").write_text(
-            "COD_ETU;family_name;first_name;birth_date;academic_year\n"
-            f"22600001;Martin;Léa;29/02/2008;{YEAR}\n",
-            encoding="utf-8",
-        )
-        check = scolpass(tmp_path, "check", "--json")
-        trouble = [
-            one
-            for one in json.loads(check.stdout)["findings"]
-            if one["verdict"] in ("wrong", "warning")
-        ]
-        # As shipped, no mail leaves, and nobody hears of trouble.
-        assert [one["area"] for one in trouble] == ["alerts"]
-        assert check.returncode == 0
-        assert scolpass(tmp_path, "sync").returncode == 0
-        # What the server had is there still.
-        if prepared is older_supann:
-            assert "roomNumber ) )" in debian.configuration().replace("\n ", "") or (
-                "roomNumber $" in debian.configuration().replace("\n ", "")
-            )
-        # Made again for the server as it is now, there is nothing left to do but the tree.
-        dump.write_text(debian.configuration())
-        again = tmp_path / "again"
-        again.mkdir()
-        left = self.init(again, debian, "--server-config", str(dump))
-        assert sorted(path.name for path in left.glob("*.ldif")) == ["5-tree.ldif"]
-        whole = self.apply(left, debian, secret)
-        assert whole.returncode == 0, whole.stderr
-        assert whole.stdout.count("stands already") == 6
 
 
 class TestTheFiles:
