@@ -32,6 +32,7 @@ from connector.errors import ConfigurationError, UsageError
 from connector.openldap.definition import hash_secret
 from connector.openldap.existing import apply_script, existing_directory_ldif
 from connector.openldap.names import DEFAULT_SUFFIX, Names
+from connector.openldap.removal import REMOVAL, removal
 from connector.openldap.tailoring import tailored
 from connector.resources import example_configuration
 from connector.settings.loading import load_settings
@@ -44,6 +45,7 @@ PASSWORD = "directory.password"  # noqa: S105 - a file's name
 LDIF = "openldap"
 SPOOL = "spool"
 APPLY = "apply"
+CHANGES = "4-config.ldif"
 _TREE = "5-tree.ldif"
 _EXAMPLE_DOMAIN = "umontpellier.fr"
 _HERE = ("ldap://127.0.0.1",)
@@ -109,10 +111,12 @@ def make(folder: Path, requested: Requested) -> Made:
         origins=origins,
         complete=requested.server_config is not None,
     )
+    server = ""
     if requested.server_config is not None:
-        ldif_files = tailored(
-            ldif_files, _read(requested.server_config), names.suffix, names.service_dn
-        )
+        server = _read(requested.server_config)
+        ldif_files = tailored(ldif_files, server, names.suffix, names.service_dn)
+    if taking_out := removal(ldif_files.get(CHANGES, ""), server):
+        ldif_files = {**ldif_files, REMOVAL: taking_out}
     for name, ldif in ldif_files.items():
         wanted[folder / LDIF / name] = (ldif, _CLOSED if name == _TREE else _OPEN)
     wanted[folder / LDIF / APPLY] = (apply_script(names), 0o755)
@@ -382,6 +386,8 @@ def describe(made: Made) -> Sequence[str]:
     lines.append("(the first looks only, and says whether all of it can be applied):")
     lines.append("")
     lines += [f"  {number}. {command}" for number, command in enumerate(made.commands, start=1)]
+    lines.append("")
+    lines.append(f"To take out of the server again what they add: {made.commands[1]} --remove")
     lines.append("")
     lines.append(
         "If scolpass runs as another user than you, its secret files must be that user's with mode "

@@ -11,49 +11,18 @@ Sources: slapd-config(5), RFC 2849 (LDIF), RFC 4512, 4.1 (schema definitions).
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from connector.core import indexes
 from connector.core.dn import same_dn
 from connector.core.limits import names_account
 from connector.core.peers import same_text as _plain
 from connector.errors import UsageError
+from connector.openldap.ldif import Record, bare, change, part, records
 
 _SCHEMA = re.compile(r"[1-3]-.*\.ldif")
 _TYPES, _CLASSES = "olcAttributeTypes", "olcObjectClasses"
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """An entry or a change in LDIF."""
-
-    dn: str
-    lines: tuple[tuple[str, str], ...]
-
-    def values(self, name: str) -> list[str]:
-        """The values of an attribute, in their order."""
-        return [value for one, value in self.lines if one.casefold() == name.casefold()]
-
-
-def records(ldif: str) -> list[Record]:
-    """The records of an LDIF text; comments are left out (RFC 2849)."""
-    found = []
-    for block in re.split(r"\n(?:[ \t]*\r?\n)+", ldif.replace("\r\n", "\n")):
-        lines: list[tuple[str, str]] = []
-        for text in re.sub(r"(?m)^#.*(?:\n .*)*\n?", "", block).replace("\n ", "").splitlines():
-            name, _, value = text.partition(":")
-            if text == "-":
-                lines.append(("-", ""))
-            elif value.startswith(":"):
-                lines.append((name, base64.b64decode(value[1:].strip()).decode("utf-8", "replace")))
-            elif name:
-                lines.append((name, value.strip()))
-        if lines and lines[0][0].casefold() == "dn":
-            found.append(Record(lines[0][1], tuple(lines[1:])))
-    return found
 
 
 def tailored(
@@ -126,7 +95,7 @@ class _Server:
         everything = [name for names in (*types.values(), *classes.values()) for name in names]
         here = [name for name in everything if name in current]
         if not here:
-            return _change(ours.dn, ours.lines)
+            return change(ours.dn, ours.lines)
         new_types = [v for v, names in types.items() if not any(n in current for n in names)]
         new_classes = [v for v, names in classes.items() if not any(n in current for n in names)]
         wider: dict[str, list[tuple[str, str]]] = {}
@@ -141,13 +110,13 @@ class _Server:
         for dn in dict.fromkeys([home, *wider]):
             lines: list[tuple[str, str]] = []
             if dn == home:
-                lines += _part("add", _TYPES, new_types)
+                lines += part("add", _TYPES, new_types)
             replaced = wider.get(dn, [])
-            lines += _part("delete", _CLASSES, [old for old, _ in replaced])
-            added = [_bare(new) for _, new in replaced]
-            lines += _part("add", _CLASSES, [*added, *(new_classes if dn == home else [])])
+            lines += part("delete", _CLASSES, [old for old, _ in replaced])
+            added = [bare(new) for _, new in replaced]
+            lines += part("add", _CLASSES, [*added, *(new_classes if dn == home else [])])
             if lines:
-                parts.append(_change(dn, [("changetype", "modify"), *lines[:-1]]))
+                parts.append(change(dn, [("changetype", "modify"), *lines[:-1]]))
         return "\n\n".join(parts)
 
     # --- configuration ---
@@ -183,14 +152,14 @@ class _Server:
             ) or (how == "replace" and live == values):
                 values = []
             if values:
-                by_entry.setdefault(dn, []).extend(_part(how, attribute, values))
+                by_entry.setdefault(dn, []).extend(part(how, attribute, values))
         cure = indexes.mending(self.database.dn, self.database.values("olcDbIndex"), wanted)
         if cure:
             lines = [line for one in records(cure) for line in one.lines[1:]]
             by_entry.setdefault(self.database.dn, []).extend([*lines, ("-", "")])
         # Modules first: overlays and access rules speak of what they bring.
         changes = [
-            _change(dn, [("changetype", "modify"), *_merged(lines)])
+            change(dn, [("changetype", "modify"), *_merged(lines)])
             for dn, lines in sorted(by_entry.items(), key=lambda one: "cn=module" not in one[0])
         ]
         modules = [one for one in changes if one.startswith("dn: cn=module")]
@@ -219,13 +188,13 @@ class _Server:
                 one
                 for one in self._all
                 if one.dn.casefold().endswith(suffix)
-                and [_bare(value).lower() for value in one.values("olcOverlay")] == [name.lower()]
+                and [bare(value).lower() for value in one.values("olcOverlay")] == [name.lower()]
             ),
             None,
         )
         if live is None:
             dn = f"olcOverlay={name},{self.database.dn}"
-            return _change(dn, [*record.lines])
+            return change(dn, [*record.lines])
         lines: list[tuple[str, str]] = []
         for attribute in dict.fromkeys(one for one, _ in record.lines):
             if attribute in ("changetype", "objectClass", "olcOverlay"):
@@ -237,29 +206,12 @@ class _Server:
                 values = [v for v in values if f"?{v.split('?')[1]}?" not in guarded]
             elif current and attribute != "olcConstraintAttribute":
                 values = []  # one value, which is theirs
-            lines += _part("add", attribute, values)
-        return _change(live.dn, [("changetype", "modify"), *lines[:-1]]) if lines else None
+            lines += part("add", attribute, values)
+        return change(live.dn, [("changetype", "modify"), *lines[:-1]]) if lines else None
 
 
 def _merged(lines: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return lines[:-1] if lines and lines[-1][0] == "-" else lines
-
-
-def _part(how: str, attribute: str, values: Iterable[str]) -> list[tuple[str, str]]:
-    lines = [(attribute, value) for value in values]
-    return [(how, attribute), *lines, ("-", "")] if lines else []
-
-
-def _change(dn: str, lines: Iterable[tuple[str, str]]) -> str:
-    text = [_line("dn", dn)]
-    text += ["-" if name == "-" else _line(name, value) for name, value in lines]
-    return "\n".join(text)
-
-
-def _line(name: str, value: str) -> str:
-    if value.isascii() and value.isprintable() and not re.match(r"[ :<]|.* $", value):
-        return f"{name}: {value}"
-    return f"{name}:: {base64.b64encode(value.encode()).decode('ascii')}"
 
 
 def _names(definition: str) -> list[str]:
@@ -287,10 +239,6 @@ def _attributes(definition: str, kind: str) -> list[str]:
     return re.findall(r"[\w;.-]+", found[1] or found[2]) if found else []
 
 
-def _bare(value: str) -> str:
-    return re.sub(r"^\{-?\d+\}", "", value)
-
-
 def _module(value: str) -> str:
     """A module's name, without folder, ending and arguments."""
-    return re.sub(r"\.(so|la)$", "", _bare(value).split()[0].rpartition("/")[2])
+    return re.sub(r"\.(so|la)$", "", bare(value).split()[0].rpartition("/")[2])

@@ -18,8 +18,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from connector.openldap.definition import hash_secret
+from connector.openldap.ldif import Record, records
 from connector.openldap.ports import answers
-from connector.openldap.tailoring import Record, records
 from connector.resources import deploy_folder
 from tests.support.past import OPERATIONAL, PPOLICY, SINCE_2009, Rates, make_past
 from tests.support.ports import free_port
