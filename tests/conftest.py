@@ -154,11 +154,13 @@ def _stock(request: pytest.FixtureRequest, _stocks: dict[Way, Stock]) -> Stock:
 @pytest.fixture
 def make_directory(_stock: Stock) -> Iterator[Callable[[], Directory]]:
     """Makes as many fresh directories as the test asks for; they end with it."""
-    with ExitStack() as made:
+    made: list[Directory] = []
+    with ExitStack() as stack:
 
         def make(suffix: str | None = None) -> Directory:
-            directory = _stock.make(suffix)
-            made.callback(_stock.take_back, directory)
+            directory = _stock.make(suffix) if made or suffix else _stock.first()
+            stack.callback(_stock.take_back, directory)
+            made.append(directory)
             return directory
 
         yield make

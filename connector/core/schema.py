@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 
 _OID = re.compile(r"\(\s*([\w.:-]+)")
 _NAMES = re.compile(r"\bNAME (?:'([^']+)'|\(([^)]*)\))")
@@ -20,8 +22,13 @@ class AttributeType:
     modifiable: bool  # False: the server keeps it itself (NO-USER-MODIFICATION)
 
 
-def attribute_types(definitions: Iterable[str]) -> dict[str, AttributeType]:
+def attribute_types(definitions: Iterable[str]) -> Mapping[str, AttributeType]:
     """Attribute types by each of their names and by their OID, lower case."""
+    return _parsed_types(tuple(definitions))
+
+
+@lru_cache(maxsize=1)  # every run reads the schema, and it hardly ever changes
+def _parsed_types(definitions: tuple[str, ...]) -> Mapping[str, AttributeType]:
     found: dict[str, AttributeType] = {}
     for text in definitions:
         names = tuple(names_of(text))
@@ -34,7 +41,13 @@ def attribute_types(definitions: Iterable[str]) -> dict[str, AttributeType]:
         oid = _OID.match(text)
         for name in (*names, *([oid[1]] if oid else [])):
             found[name.lower()] = one
-    return found
+    return MappingProxyType(found)
+
+
+@lru_cache(maxsize=2)  # attribute types and object classes
+def names_in(definitions: tuple[str, ...]) -> frozenset[str]:
+    """The names that definitions give to types or classes, lower case."""
+    return frozenset(name.lower() for text in definitions for name in names_of(text))
 
 
 def names_of(definition: str) -> Iterator[str]:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from connector.settings.loading import load_settings
 from connector.settings.sections import Settings
 from tests.support.directory import Directory, Entries
 from tests.support.workspace import Workspace
+
+Bind = Callable[[str, str], int]  # with a DN and a password: the result code
 
 ADDRESSES = (
     "mail",
@@ -213,12 +216,14 @@ class Invariants:
         }
         today = self.today or datetime.now(settings.institution.zone).date()
         yield from _uniqueness(entries, before, managed, journal)
-        for dn, entry in managed.items():
-            if _is_shared_person(entry):
-                continue
-            yield from self._password(dn, entry, settings, journal, journal_lost)
-            yield from _end_time(dn, entry, settings, journal, today, settled)
-        yield from self._printed(managed, journal)
+        with self._directory.binding() as binding:
+            bind = cache(binding)  # most passwords that open an inactive account can be printed
+            for dn, entry in managed.items():
+                if _is_shared_person(entry):
+                    continue
+                yield from self._password(dn, entry, settings, journal, journal_lost, bind)
+                yield from _end_time(dn, entry, settings, journal, today, settled)
+            yield from _printed(managed, journal, bind)
         yield from _recorded(entries, since, journal)
         if since is not None:
             yield from _others(since.entries, entries, journal, renamed)
@@ -241,6 +246,7 @@ class Invariants:
         settings: Settings,
         journal: _Journal,
         journal_lost: bool,
+        bind: Bind,
     ) -> Iterator[str]:
         found = current(entry)
         if found is None or found.letter != "I" or found.word.lower() == "supannexpire":
@@ -259,7 +265,7 @@ class Invariants:
             if standing_policy not in map(str.lower, policies):
                 yield f"{dn} has a provisional password without its policy"
             if _ends_later_than_now(entry) and "pwdAccountLockedTime" not in entry:
-                code = self._directory.bind_result(dn, journal.passwords[number])
+                code = bind(dn, journal.passwords[number])
                 if code:
                     yield f"{dn} refuses its provisional password ({code})"
         elif "userPassword" not in entry:
@@ -274,27 +280,28 @@ class Invariants:
             if all(evidence[name] for name in settings.activation.require):
                 yield f"{dn} is inactive though nothing is missing"
 
-    def _printed(self, managed: Entries, journal: _Journal) -> Iterator[str]:
-        """No password is printed that does not work."""
-        by_number = {
-            number: (dn, entry)
-            for dn, entry in managed.items()
-            for number in entry.get("supannEtuId", [])
-        }
-        for number, password in journal.passwords.items():
-            if not journal.printable[number]:
-                continue
-            if number not in by_number:
-                yield f"a password of {number} can be printed, and there is no entry"
-                continue
-            dn, entry = by_number[number]
-            closed = (
-                not _ends_later_than_now(entry)
-                or "pwdAccountLockedTime" in entry
-                or "pwdStartTime" in entry
-            )
-            if not closed and self._directory.bind_result(dn, password):
-                yield f"the password of {dn} that can be printed does not open it"
+
+def _printed(managed: Entries, journal: _Journal, bind: Bind) -> Iterator[str]:
+    """No password is printed that does not work."""
+    by_number = {
+        number: (dn, entry)
+        for dn, entry in managed.items()
+        for number in entry.get("supannEtuId", [])
+    }
+    for number, password in journal.passwords.items():
+        if not journal.printable[number]:
+            continue
+        if number not in by_number:
+            yield f"a password of {number} can be printed, and there is no entry"
+            continue
+        dn, entry = by_number[number]
+        closed = (
+            not _ends_later_than_now(entry)
+            or "pwdAccountLockedTime" in entry
+            or "pwdStartTime" in entry
+        )
+        if not closed and bind(dn, password):
+            yield f"the password of {dn} that can be printed does not open it"
 
 
 # --- the journal from outside -------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import ldap3
 from ldap3.core.exceptions import LDAPException
 
@@ -40,7 +42,7 @@ def schema(directory: Connection) -> tuple[str, ...]:
     return tuple(text for listed in read_schema(directory).values() for text in listed)
 
 
-def attribute_types(directory: Connection) -> dict[str, AttributeType]:
+def attribute_types(directory: Connection) -> Mapping[str, AttributeType]:
     """The attribute types that the server knows; none if its schema cannot be read."""
     return parsed_types(read_schema(directory).get("attributeTypes", ()))
 

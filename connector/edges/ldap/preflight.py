@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from connector.core import catalogue
 from connector.core.constraints import one_password
 from connector.core.dn import parent
-from connector.core.schema import names_of
+from connector.core.schema import names_in
 from connector.edges.ldap import described
 from connector.edges.ldap.attributes import Attributes
 from connector.edges.ldap.described import ASSERTION, PPOLICY
@@ -77,7 +77,7 @@ def _lacking_schema(directory: Directory) -> list[str]:
     if "attributeTypes" not in schema:
         return []
     directory.learn_subtypes(schema["attributeTypes"])
-    named = {n.lower() for texts in schema.values() for text in texts for n in names_of(text)}
+    named = frozenset[str]().union(*map(names_in, schema.values()))
     return [n for n in (*catalogue.READ, *catalogue.OBJECT_CLASSES) if n.lower() not in named]
 
 
