@@ -31,11 +31,17 @@ def schema(case: Case) -> Findings:
     needed = (*catalogue.READ, "userPassword", *catalogue.OBJECT_CLASSES)
     lacking = [name for name in needed if name.lower() not in live]
     if lacking:
+        older = any(name.lower().startswith(("supann", "eduperson")) for name in live)
         yield wrong(
             "schema",
             f"the schema lacks {', '.join(lacking)}",
-            f"Load {INIT}: 1-eduperson, 2-supann, 3-scolpass; the pwd* ones come with the overlay "
-            "ppolicy of OpenLDAP 2.5 or later.",
+            (
+                "An older SUPANN or eduPerson stands: have what it lacks made for this server by "
+                "`scolpass init --server-config FILE`, with what `slapcat -n 0` prints there"
+                if older
+                else f"Load {INIT}: 1-eduperson, 2-supann, 3-scolpass"
+            )
+            + "; the pwd* ones come with the overlay ppolicy of OpenLDAP 2.5 or later.",
         )
     meant = _by_name(
         line.partition(":")[2].strip()

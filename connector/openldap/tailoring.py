@@ -12,7 +12,7 @@ Sources: slapd-config(5), RFC 2849 (LDIF), RFC 4512, 4.1 (schema definitions).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from connector.core import indexes
 from connector.core.dn import same_dn
@@ -90,34 +90,30 @@ class _Server:
             for value in record.values(kind)
             for name in _names(value)
         }
-        types = {value: _names(value) for value in ours.values(_TYPES)}
-        classes = {value: _names(value) for value in ours.values(_CLASSES)}
-        everything = [name for names in (*types.values(), *classes.values()) for name in names]
-        here = [name for name in everything if name in current]
-        if not here:
+        # What stands under another name: SUPANN has renamed some between its versions.
+        numbers = {_number(value): names for names, (_, value) in current.items()}
+        renamed = {
+            name
+            for kind in (_TYPES, _CLASSES)
+            for value in ours.values(kind)
+            for name in _names(value)
+            if name not in current and _number(value) in numbers
+        }
+        types = [v for v in ours.values(_TYPES) if not renamed & set(_names(v))]
+        classes = [v for v in ours.values(_CLASSES) if not renamed & set(_names(v))]
+        places = [current[n][0].dn for v in (*types, *classes) for n in _names(v) if n in current]
+        if not places:
             return change(ours.dn, ours.lines)
-        new_types = [v for v, names in types.items() if not any(n in current for n in names)]
-        new_classes = [v for v, names in classes.items() if not any(n in current for n in names)]
-        wider: dict[str, list[tuple[str, str]]] = {}
-        for value, names in classes.items():
-            found = next((current[name] for name in names if name in current), None)
-            if found is not None and (better := _widened(found[1], value)):
-                wider.setdefault(found[0].dn, []).append((found[1], better))
-        # New ones go where most of the schema stands.
-        homes = [current[name][0].dn for name in here]
-        home = max(dict.fromkeys(homes), key=homes.count)
-        parts = []
-        for dn in dict.fromkeys([home, *wider]):
-            lines: list[tuple[str, str]] = []
-            if dn == home:
-                lines += part("add", _TYPES, new_types)
-            replaced = wider.get(dn, [])
-            lines += part("delete", _CLASSES, [old for old, _ in replaced])
-            added = [bare(new) for _, new in replaced]
-            lines += part("add", _CLASSES, [*added, *(new_classes if dn == home else [])])
-            if lines:
-                parts.append(change(dn, [("changetype", "modify"), *lines[:-1]]))
-        return "\n\n".join(parts)
+        new = [v for v in types if not any(name in current for name in _names(v))]
+        moves = _Moves(sorted(places, key=_place), {n: r.dn for n, (r, _) in current.items()})
+        moves.add_types(new)
+        for value in classes:
+            stands = next((current[name] for name in _names(value) if name in current), None)
+            if stands is None:
+                moves.add_class(None, "", _allowing(value, leave_out=renamed))
+            elif better := _widened(stands[1], value, leave_out=renamed):
+                moves.add_class(stands[0].dn, stands[1], better)
+        return moves.ldif()
 
     # --- configuration ---
 
@@ -210,6 +206,54 @@ class _Server:
         return change(live.dn, [("changetype", "modify"), *lines[:-1]]) if lines else None
 
 
+class _Moves:
+    """Where definitions go, so that slapd also finds them in order when it starts.
+
+    It reads the schemas by the number in their names, and a class has to come after the attribute
+    types that it allows. A class that stands before one of them goes to where that one is.
+    """
+
+    def __init__(self, places: list[str], defined: dict[str, str]) -> None:
+        self._first, self._last = places[0], places[-1]
+        self._defined = defined
+        self._types: list[str] = []
+        self._deleted: dict[str, list[str]] = {}
+        self._added: dict[str, list[str]] = {}
+
+    def add_types(self, definitions: list[str]) -> None:
+        self._types += definitions
+        self._defined |= {name: self._first for one in definitions for name in _names(one)}
+
+    def add_class(self, stands: str | None, old: str, new: str) -> None:
+        if stands is not None:
+            self._deleted.setdefault(stands, []).append(old)
+        needed = [*_attributes(new, "MUST"), *_attributes(new, "MAY")]
+        places = [self._defined[name.lower()] for name in needed if name.lower() in self._defined]
+        place = max([stands or self._last, *places], key=_place)
+        self._added.setdefault(place, []).append(bare(new))
+
+    def ldif(self) -> str:
+        changes = []
+        for dn in sorted({self._first, *self._deleted, *self._added}, key=_place):
+            lines = part("add", _TYPES, self._types if dn == self._first else ())
+            lines += part("delete", _CLASSES, self._deleted.get(dn, ()))
+            lines += part("add", _CLASSES, self._added.get(dn, ()))
+            if lines:
+                changes.append(change(dn, [("changetype", "modify"), *lines[:-1]]))
+        return "\n\n".join(changes)
+
+
+def _place(dn: str) -> int:
+    """The number by which slapd orders schemas: ``cn={4}supann,cn=schema,cn=config``."""
+    found = re.match(r"cn=\{(\d+)\}", dn, re.IGNORECASE)
+    return int(found[1]) if found else -1
+
+
+def _number(definition: str) -> str:
+    """The OID of an attribute type or class."""
+    return bare(definition).split()[1]
+
+
 def _merged(lines: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return lines[:-1] if lines and lines[-1][0] == "-" else lines
 
@@ -222,16 +266,24 @@ def _names(definition: str) -> list[str]:
     return [name.lower() for name in re.findall(r"[A-Za-z][\w-]*", found[1] or found[2])]
 
 
-def _widened(current: str, ours: str) -> str | None:
+def _widened(current: str, ours: str, *, leave_out: Collection[str]) -> str | None:
     """The class that stands, taking in the attributes that ours may have; None: it has them all."""
     have = {name.lower() for kind in ("MUST", "MAY") for name in _attributes(current, kind)}
     more = [name for kind in ("MUST", "MAY") for name in _attributes(ours, kind)]
-    more = [name for name in more if name.lower() not in have]
-    if not more:
-        return None
-    may = " $ ".join([*_attributes(current, "MAY"), *more])
-    without = re.sub(r"\s*\bMAY\s+(?:\([^)]*\)|[\w;.-]+)", "", current)
-    return re.sub(r"\s*\)\s*$", f" MAY ( {may} ) )", without)
+    more = [name for name in more if name.lower() not in have and name.lower() not in leave_out]
+    return _with(current, [*_attributes(current, "MAY"), *more]) if more else None
+
+
+def _allowing(ours: str, *, leave_out: Collection[str]) -> str:
+    """Our class without what this server knows under another name."""
+    allowed = _attributes(ours, "MAY")
+    kept = [name for name in allowed if name.lower() not in leave_out]
+    return ours if kept == allowed else _with(ours, kept)
+
+
+def _with(definition: str, may: Iterable[str]) -> str:
+    without = re.sub(r"\s*\bMAY\s+(?:\([^)]*\)|[\w;.-]+)", "", definition)
+    return re.sub(r"\s*\)\s*$", f" MAY ( {' $ '.join(may)} ) )", without)
 
 
 def _attributes(definition: str, kind: str) -> list[str]:

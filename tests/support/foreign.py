@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from connector.openldap.definition import hash_secret
@@ -80,11 +81,7 @@ class DebianDirectory:
             config = config.replace(old, new)
         for suffix, ldif in (("cn=config", config), (SUFFIX, TREE)):
             self._run("slapadd", "-b", suffix, "-F", str(folder / "slapd.d"), input=ldif)
-        self.slapd = serving(
-            ["slapd", "-F", folder / "slapd.d", "-h", f"{self.uri} {self.ldapi}", "-d", "none"],
-            lambda: answers(self.port),
-            folder / "log",
-        )
+        self.start()
         if server.config:
             self.modify(server.config)
         if server.entries:
@@ -115,7 +112,21 @@ class DebianDirectory:
         who = ("-x", "-H", self.uri, "-D", ADMIN, "-w", ADMIN_PASSWORD)
         return self._run(tool, *who, *args, input=input).stdout
 
+    def start(self) -> None:
+        """Start slapd, for the first time or again."""
+        try:
+            self.slapd = self._started(10)
+        except AssertionError:
+            # Once in about a thousand starts slapd 2.5 answers nobody, until it is stopped.
+            self.slapd = self._started(60)
+
+    def _started(self, seconds: float) -> subprocess.Popen[Any]:
+        where = ["-F", self.folder / "slapd.d", "-h", f"{self.uri} {self.ldapi}", "-d", "none"]
+        log = self.folder / "log"
+        return serving(["slapd", *where], lambda: answers(self.port), log, seconds=seconds)
+
     def stop(self) -> None:
+        """End slapd."""
         end(self.slapd)
 
     def _run(self, *command: str, input: str | None = None) -> Result:
@@ -203,17 +214,23 @@ _FORWARDING = (
 _ARC = "1.3.6.1.4.1.7135.1.2.1."
 
 
-def supann_2009(*, forwarding: bool = True) -> str:
+def supann_2009(*, forwarding: bool | None = True) -> str:
     """SUPANN 2009: 37 attributes, and Netscape's, "to be removed if it conflicts".
 
     The university has put an attribute of its own into a class, which has to stay.
+
+    Args:
+        forwarding: mailForwardingAddress is defined here; False: elsewhere; None: and the class
+            does not have it.
     """
     types = []
     for definition in _ours("supann").values("olcAttributeTypes"):
         oid = definition.split()[1]
         if oid.startswith(_ARC) and int(oid.removeprefix(_ARC)) <= 37:
             types.append(_described(definition))
-    known = {_name(definition) for definition in types} | {"mailForwardingAddress"}
+    known = {_name(definition) for definition in types}
+    if forwarding is not None:
+        known.add("mailForwardingAddress")
     classes = []
     for definition in _ours("supann").values("olcObjectClasses"):
         if _name(definition) in ("supannPerson", "supannOrg", "supannEntite", "supannGroupe"):
@@ -230,6 +247,22 @@ def netscape() -> str:
         [_FORWARDING],
         ["( 2.16.840.1.113730.3.2.3 NAME 'mailRecipient' AUXILIARY MAY mailForwardingAddress )"],
     )
+
+
+def supann_2019() -> str:
+    """SUPANN of June 2019: what was renamed and what came in November are not yet so."""
+    types, classes = [], []
+    for definition in _ours("supann").values("olcAttributeTypes"):
+        oid = definition.split()[1]
+        if not oid.startswith(_ARC) or int(oid.removeprefix(_ARC)) <= 61:
+            types.append(definition.replace("supannCodePopulation", "supannCodeProfil"))
+    later = ("supannConsentement", "supannAdressePostalePrivee", "supannTelephonePrive")
+    for definition in _ours("supann").values("olcObjectClasses"):
+        text = definition.replace("supannCodePopulation", "supannCodeProfil")
+        for name in (*later, "supannMailPrive"):
+            text = text.replace(f"{name} $ ", "")
+        classes.append(text)
+    return _schema("supann", types, classes)
 
 
 def internet2() -> str:
@@ -350,6 +383,10 @@ SERVERS: dict[str, Server] = {
     "with another schema's mailForwardingAddress": Server(
         netscape() + internet2() + supann_2009(forwarding=False), takes_any=False
     ),
+    "with another schema's mailForwardingAddress, loaded after SUPANN": Server(
+        internet2() + supann_2009(forwarding=None) + netscape(), takes_any=False
+    ),
+    "with SUPANN of June 2019": Server(supann_2019(), takes_any=False),
     "with FusionDirectory's schemas": Server(fusiondirectory(), takes_any=False),
     "with memberOf and refint": Server(
         loading("memberof", "refint")
