@@ -5,15 +5,18 @@ Pégase's query is tried on PostgreSQL as well, which is what the copy of Pégas
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from xml.etree import ElementTree
 
 import psycopg
 import pytest
@@ -96,7 +99,7 @@ def states(printed: str) -> dict[str, str]:
 
 def test_each_example_is_one_of_those_tried_here() -> None:
     assert [path.name for path in sorted(EXAMPLES.iterdir()) if path.is_dir()] == [
-        "apogee-csv", "apogee-sql", "pegase-sql", "postfix"
+        "apogee-csv", "apogee-sql", "leave-lsc", "pegase-sql", "postfix"
     ]  # fmt: skip
 
 
@@ -166,3 +169,71 @@ def test_postfix_is_asked_as_in_the_tables_that_are_deployed(table: str) -> None
     deployed = settings(ROOT / "deploy/postfix" / table)
     for name in ("query_filter", "result_attribute", "search_base", "domain", "bind_dn"):
         assert ours[name] == deployed[name]
+
+
+LSC = EXAMPLES / "leave-lsc"
+LEAVING = (ROOT / "docs/leave-lsc.md").read_text(encoding="utf-8")
+
+
+def elements(file: str) -> list[tuple[str, str]]:
+    """The elements of one of LSC's files, in their order, each with its text."""
+    found = ElementTree.parse(LSC / file).iter()  # noqa: S314 - a file of ours
+    return [(one.tag.rpartition("}")[2], (one.text or "").strip()) for one in found]
+
+
+@pytest.mark.parametrize("example", ["leave-lsc"], indirect=True)
+def test_the_week_with_lsc_runs_as_its_readme_says_and_neither_undoes_the_other(
+    example: Example,
+) -> None:
+    *before, sync = example.commands()
+    example.run(*before)
+
+    def seen(file: str) -> set[str]:
+        found = dict(elements(file))["getAllFilter"]
+        printed = example.run(
+            f"ldapsearch -x -LLL -H {example.directory.uri} -y sandbox/admin.password "
+            "-D cn=admin,dc=umontpellier,dc=fr -b ou=people,dc=umontpellier,dc=fr "
+            f"'{found}' 1.1"
+        )
+        return set(re.findall(r"dn: uid=(\w+),", printed))
+
+    text = (example.folder / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"(?m)^\| `([\w.-]+)` \| (\d+) \w+ \| (\d+) \w+ \|$", text)
+    assert [file for file, _, _ in rows] == ["lsc.xml", "lsc-week.xml"]
+    assert all(len(seen(file)) == int(count) for file, count, _ in rows)
+    passwords = {
+        dn: entry["userPassword"] for dn, entry in example.directory.entries("(uid=*)").items()
+    }
+    example.run(sync)
+    assert all(len(seen(file)) == int(count) for file, _, count in rows)
+    # LSC sees in that week only who has left, and of the others each has the class by which.
+    assert seen("lsc-week.xml") == {"e22100007"}
+    managed = example.directory.entries("(objectClass=scolpassAccount)")
+    assert {entry["uid"][0] for entry in managed.values()} == seen("lsc.xml") - {"e22100007"}
+    now = example.directory.entries("(uid=*)")
+    assert {dn: now[dn]["userPassword"] for dn in passwords} == passwords
+    assert json.loads(example.run("scolpass --config scolpass.toml plan --json"))["changes"] == []
+
+
+def test_lsc_in_that_week_differs_as_the_page_says() -> None:
+    before, week = elements("lsc.xml"), elements("lsc-week.xml")
+    changed = [new for old, new in zip(before, week, strict=True) if old != new]
+    (block,) = re.findall(r"(?s)```xml\n(.*?)```", LEAVING)
+    shown = re.findall(r"<(\w+)>(.*?)</", html.unescape(block))
+    assert set(changed) == set(shown) - {("update", "true")}
+    assert ("update", "true") in week
+
+
+def test_the_page_names_every_setting_of_the_task() -> None:
+    structure = {
+        "lsc", "connections", "tasks", "task", "name", "bean", "connection", "string", "driver",
+        "databaseSourceService", "ldapDestinationService", "propertiesBasedSyncOptions",
+        "authentication", "saslMutualAuthentication", "defaultDelimiter", "defaultPolicy", "policy",
+    }  # fmt: skip
+    settings = {name for name, _ in elements("lsc.xml")} - structure
+    missing = {name for name in settings if f"`{name}" not in LEAVING}
+    assert not missing
+    # And every column that LSC reads is one that scolpass is told of.
+    columns = tomllib.loads((LSC / "scolpass.toml").read_text())["source"]["columns"].values()
+    read = set(re.findall(r"\b[A-Z_]{3,}\b(?= AS)", (LSC / "sql-map.xml").read_text()))
+    assert read <= set(columns)
