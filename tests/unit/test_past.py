@@ -176,3 +176,12 @@ def test_three_thousand_take_no_time() -> None:
     start = time.process_time()
     make_past("time").ldif()
     assert time.process_time() - start < 2
+
+
+@pytest.mark.long
+def test_sixty_thousand_take_less_than_a_minute() -> None:
+    start = time.process_time()
+    past = make_past("many", 60_000, 64_000)
+    past.ldif()
+    assert time.process_time() - start < 60
+    is_true(past)
