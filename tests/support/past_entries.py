@@ -66,7 +66,7 @@ class Numbers:
                 return number
 
     def mistyped(self, number: str) -> str:
-        """A digit changed, or two neighbours swapped; nobody's number."""
+        """A digit changed, or two neighbours swapped; nobody's number, now or later."""
         while True:
             at = self.random.randrange(len(number) - 1)
             if self.random.random() < 0.5:
@@ -74,6 +74,7 @@ class Numbers:
             else:
                 wrong = number[:at] + str(self.random.randrange(10)) + number[at + 1 :]
             if wrong not in self.given:
+                self.given.add(wrong)
                 return wrong
 
     def of_another(self, number: str) -> str | None:
