@@ -35,6 +35,7 @@ PAGES = "urn:scolpass:first-connection"  # the source of events from our own pag
 AHEAD = timedelta(minutes=5)  # a time further in the future counts as the time of arrival ...
 FAR_AHEAD = timedelta(days=1)  # ... and one beyond this rejects the event
 LONGEST = 1024  # bytes of an id, a source, a type or an identifier
+ADOPTED = "adopted"  # the evidence of an account that was in use when scolpass took it over
 WAITING = timedelta(days=30)  # how long an event for an unknown person waits
 
 _INSTANT = re.compile(
@@ -273,4 +274,7 @@ def missing(
 
 def told(names: Iterable[str]) -> str:
     """Evidence as a person reads it: "a backup mail address, acceptance of the charter"."""
-    return ", ".join(GIVEN[Given(name)].said for name in names)
+    return ", ".join(
+        "in use when it was adopted" if name == ADOPTED else GIVEN[Given(name)].said
+        for name in names
+    )

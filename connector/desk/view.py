@@ -33,8 +33,9 @@ from connector.core.why import (
 from connector.desk.doors import Doors
 from connector.errors import NotManaged
 from connector.walk.context import Context
-from connector.walk.planning import Prepared, Scope, prepare
+from connector.walk.planning import Prepared, prepare
 from connector.walk.rows import all_rows
+from connector.walk.scope import Scope
 
 EVENTS_SHOWN = timedelta(days=30)  # an older rejected event explains nothing about today
 
@@ -89,7 +90,7 @@ def account_view(context: Context, number: str, *, feed: Feed | None = None) -> 
     account = facts.account
     found = evidence.found(account, facts.evidence_items)
     if facts.known is not None and facts.known.adopted_active:
-        found["adopted"] = None
+        found[evidence.ADOPTED] = None
     sentence = why(facts, decision, context.rules, today)
     told = (Reason.ROW_REJECTED, Reason.REFUSED)
     if account is None and facts.conflict is None and (seen.others or verdict.first.reason in told):

@@ -73,6 +73,7 @@ def test_an_entry_with_the_students_number_is_adopted_and_not_duplicated(walk: W
     assert walk.directory.bind_result(dn, "motdepasse1") == 0
     walk.invariants().check(before)
     walk.writes_nothing()
+    assert "in use when it was adopted" in walk.workspace.scolpass("show", NUMBER).stdout
 
 
 def test_an_entry_in_a_branch_below_is_adopted_where_it_is(walk: Walk) -> None:

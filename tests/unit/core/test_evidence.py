@@ -6,6 +6,7 @@ import pytest
 
 from connector.core import evidence
 from connector.core.account import Account
+from connector.core.catalogue import Given
 from connector.core.model import EvidenceItem
 from connector.core.rules import Activation
 from tests.unit.core.builders import account, evidence_item, having
@@ -93,3 +94,10 @@ def test_evidence_has_the_time_of_its_event_where_one_is_known() -> None:
         "password_changed": None,
         "backup_mail": None,
     }
+
+
+def test_all_evidence_that_is_shown_has_words() -> None:
+    """What an account had when it was adopted is shown beside what the student gave."""
+    names = (*(given.value for given in Given), evidence.ADOPTED)
+    assert all(evidence.told([name]) for name in names)
+    assert len(evidence.told(names).split(", ")) == len(names)
