@@ -7,7 +7,8 @@ import re
 from connector.check.case import Case, Findings
 from connector.check.findings import INIT, Finding, hint, unseen, warning, wrong
 from connector.core import peers
-from connector.core.catalogue import ATTRIBUTES, Grant, Part
+from connector.core.catalogue import ATTRIBUTES, NUMBER, Grant, Part
+from connector.core.ldap_filter import absent
 from connector.edges.ldap import passwords, probes
 from connector.edges.ldap.attributes import first_values
 from connector.edges.ldap.probes import SAMPLE
@@ -36,6 +37,7 @@ def rights(case: Case) -> Findings:
         )
     else:
         yield _may_change(case, case.census.example)
+    yield from _may_give_a_number(case)
     yield from _forbidden(case)
     shown = probes.passwords_shown(directory, case.tree)
     if shown:
@@ -109,6 +111,24 @@ def _may_change(case: Case, dn: str) -> Finding:
         f"the service account may not change {', '.join(lacking)} (tried on {dn})",
         f"Put the access rules of {INIT} (4-config.ldif) before your own.",
     )
+
+
+def _may_give_a_number(case: Case) -> Findings:
+    """The right that a link needs; tried where an entry without a number stands."""
+    nobodys = "".join(absent(row.name) for row in ATTRIBUTES.values() if row.part is Part.NUMBER)
+    wanted = f"(&(objectClass=person){nobodys}(!(eduPersonAffiliation=*)))"
+    dn = probes.first_of(case.server, case.settings.directory.people_dn, wanted)
+    if dn is None:
+        return
+    if probes.would_add(case.server, dn, NUMBER, "scolpass-check").forbidden:
+        yield warning(
+            "rights",
+            f"the service account may not give a student number to an entry that has none (tried "
+            f"on {dn}): what `scolpass link` decides cannot be carried out",
+            f"Put the access rules of {INIT} (4-config.ldif) before your own.",
+        )
+    else:
+        yield Finding("rights", f"a number can be given to an entry that has none (tried on {dn})")
 
 
 def as_defined(case: Case) -> Findings:

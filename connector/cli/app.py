@@ -14,6 +14,7 @@ from connector.cli.lazy import Entry, LazyGroup
 from connector.cli.options import ConfigOption
 from connector.errors import ScolpassError
 
+_DECIDE = "connector.cli.decide"
 _DESK = "connector.cli.desk"
 _LETTERS = "connector.cli.letters"
 _LOOK = "connector.cli.look"
@@ -65,6 +66,23 @@ class Commands(LazyGroup):
         ),
         "undo": Entry(
             _DESK, "Undo what a run changed, unless something newer has changed it since."
+        ),
+        "situations": Entry(
+            _DECIDE,
+            "Say who is who: every entry and every student, each in exactly one situation.",
+        ),
+        "link": Entry(
+            _DECIDE,
+            "Decide that an entry is this student's: the next sync gives it the number and "
+            "adopts it.",
+        ),
+        "distinct": Entry(
+            _DECIDE, "Decide that an entry is not this student's: it is never offered again."
+        ),
+        "protect": Entry(_DECIDE, "Decide that an entry is left alone, and counted as such."),
+        "adopt": Entry(
+            _DECIDE,
+            "Decide that accounts of people who are not enrolled are managed until a day.",
         ),
         "rebuild": Entry(
             _SETUP, "Restore the journal from what the directory knows; nothing is removed."

@@ -150,9 +150,20 @@ def undo(
     if as_json:
         told: dict[str, Any] = render.report_json(report) if report else {}
         left = [{"student_number": number, "reason": why} for number, why in found.left]
-        print_json({**told, "left": left})
+        revoked = [
+            {"decision": one.kind.value, "student_number": one.student_number, "dn": one.dn}
+            for one in found.revoked
+        ]
+        print_json({**told, "left": left, **({"revoked": revoked} if revoked else {})})
     elif report is not None:
         render_plan.show_undone(stdout, report, zone)
+    elif found.revoked:
+        for one in found.revoked:
+            stdout.print(
+                printable(f"Revoked: {one.student_number or one.dn}: {one.said()}."),
+                markup=False,
+                soft_wrap=True,
+            )
     elif not found.left:
         stdout.print(f"Run {run} changed nothing that could be undone.")
     end_with(max(report.exit_status if report else 0, 1 if found.left else 0))

@@ -11,6 +11,7 @@ from connector.cli.console import stdout
 from connector.cli.options import ConfigOption, JsonOption, StudentArgument, example
 from connector.cli.shared import end_with, opened_context, print_json
 from connector.core.actions import ACTIONS
+from connector.core.rulings import Kind
 from connector.desk import view
 from connector.errors import NotManaged
 from connector.render import person
@@ -64,7 +65,11 @@ def find(
 
 
 # What the history may be asked for: the actions of a plan, and what is done beside one.
-HISTORY_ACTIONS = (*(action.value for action in ACTIONS), "print", "rebuild", "approve", "rotate")
+HISTORY_ACTIONS = (
+    *(action.value for action in ACTIONS),
+    *(kind.value for kind in Kind),
+    *("print", "rebuild", "approve", "rotate"),
+)
 
 
 def _known_action(value: str | None) -> str | None:

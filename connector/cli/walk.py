@@ -26,6 +26,7 @@ from connector.settings.loading import load_settings
 from connector.settings.sections import Settings
 from connector.walk import execution, planning, resolving
 from connector.walk.reconcile import Progress, reconcile
+from connector.walk.scope import EVERYONE, Scope
 
 commands = typer.Typer(rich_markup_mode="rich", no_args_is_help=True)
 
@@ -44,7 +45,7 @@ def plan(
     with opened_context(context, config) as opened, progress_bar("planning") as (read, _):
         numbers = [resolving.resolve(opened, one) for one in students] if students else None
         day: date | None = at.date() if at else None
-        prepared = planning.prepare(opened, planning.Scope(numbers, at=day), progress=read)
+        prepared = planning.prepare(opened, Scope(numbers, at=day), progress=read)
     if as_json:
         print_json(render.plan_json(prepared.plan, prepared.verdict.held))
     else:
@@ -85,7 +86,7 @@ def sync_command(
         refused = [one for one in events.take_spool(opened) if one.reason is not None]
         report = reconcile(
             opened,
-            planning.EVERYONE,
+            EVERYONE,
             "sync",
             reason=reason.strip(),
             approval=planning.Approval(approve, accept_feed),

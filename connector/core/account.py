@@ -72,6 +72,11 @@ class Account:
     every_address: Values = ()  # ... and former ones
     name: str | None = None  # as it is shown
     birth_date: str | None = None  # as it is written there
+    family_names: Values = ()  # in use, and at birth
+    first_names: Values = ()
+    full_names: Values = ()
+    ines: Values = ()
+    is_person: bool = True  # False: a unit, a group, or whatever else is nobody's
     known_by: Values = ()  # by which others know the student: no password may hold it
 
     # Whose it is

@@ -162,6 +162,7 @@ def _of(*parts: Part) -> tuple[str, ...]:
     return tuple(row.name for row in _ROWS if row.part in parts)
 
 
+NUMBER_CLASS = "supannPerson"  # the class that allows the number
 (NUMBER,) = (row.name for row in _ROWS if row.part is Part.NUMBER and row.owner is Owner.REGISTER)
 IDENTITY = _of(Part.NAME, Part.IDENTITY)
 LOGINS = _of(Part.ADDRESS)  # the address that is used now: one value in all three
@@ -170,6 +171,12 @@ ADDRESSES = (*LOGINS, *FORMER)
 UID = _of(Part.UID)
 IDENTIFIERS = (*UID, *ADDRESSES)  # each is taken by the entry that has it
 INDEXED = (NUMBER, *UID, *LOGINS)  # by which entries are looked up one by one
+MATCHED = ("supannCodeINE", "supannOIDCDateDeNaissance")  # by which people are recognised
+IDENTIFYING = (
+    NUMBER,
+    *IDENTIFIERS,
+    *MATCHED,
+)  # one of these has every entry that may be a student's
 ENROLMENT = _of(Part.ENROLMENT)
 LOCK = _of(Part.MUST_CHANGE, Part.LAST_DAY, Part.FIRST_DAY, Part.POLICY)  # opens and closes it
 (POLICY,) = _of(Part.POLICY)

@@ -28,6 +28,11 @@ def shown(value: date | datetime, zone: ZoneInfo | None = None) -> str:
     return f"{value:%d/%m/%Y}"
 
 
+def day_in(at: datetime, zone: ZoneInfo) -> date:
+    """The day of an instant in a zone."""
+    return at.astimezone(zone).date()
+
+
 def year_shown(year: int) -> str:
     """``2026/2027`` for the academic year that begins in 2026."""
     return f"{year}/{year + 1}"

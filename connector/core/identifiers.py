@@ -29,6 +29,22 @@ class Taken:
     managed: dict[str, str] = field(default_factory=dict)  # DN to the student known to own it
     # ... and what events give to whoever is given an identifier: by it, in lower case
     waiting: dict[str, tuple[EvidenceItem, ...]] = field(default_factory=dict)
+    # Students whose INE the register has on several numbers: by number, that INE ...
+    shared_ines: dict[str, str] = field(default_factory=dict)
+    # ... and the entries of those who have one, or are given one by this plan
+    _dns_by_ine: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def note_ine(self, number: str, dn: str) -> None:
+        """Note that a student has an entry, or is given one."""
+        ine = self.shared_ines.get(number)
+        if ine is not None:
+            self._dns_by_ine.setdefault(ine, {})[number] = dn
+
+    def of_same_ine(self, number: str) -> tuple[str, ...]:
+        """The entries of others whom the register has under the same INE."""
+        ine = self.shared_ines.get(number)
+        held = self._dns_by_ine.get(ine, {}) if ine is not None else {}
+        return tuple(dn for other, dn in held.items() if other != number)
 
 
 _LONGEST = 64  # RFC 5321, 4.5.3.1.1: bytes of a local part
@@ -126,6 +142,15 @@ def is_refused(address: str, error: str) -> bool:
     return values == {address.lower()}
 
 
+def letters(name: str) -> str:
+    """A name as it is compared: its letters and digits in ASCII and lower case, and no others.
+
+    A name that transliterates to nothing stays as it is, so that it is never equal to another.
+    """
+    return _transliterated(name).replace("-", "") or "".join(name.split()).lower()
+
+
+@lru_cache(maxsize=16384)
 def _transliterated(name: str) -> str:
     characters = "".join(map(_character, unicodedata.normalize("NFC", name)))
     return _HYPHENS.sub("-", characters).strip("-")

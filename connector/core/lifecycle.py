@@ -53,6 +53,9 @@ def decide(facts: Facts, rules: Rules, today: date) -> Decision:
     rows = rows_of(facts.student, force=force)
     year = _counting_year(rows, None if force else directory_year(facts, rules.lifecycle))
     cutoff = cutoff_of(year, rules.lifecycle) if year is not None else None
+    until = facts.override.until
+    if until is not None and (cutoff is None or until > cutoff):
+        cutoff = until
     live = cutoff is not None and today <= cutoff
     counted = tuple(row for row in rows if row.academic_year == year and row.status.counts)
     base = Decision(state=None, reason="", end=cutoff, year=year, counted=counted, enrolled=live)
@@ -69,7 +72,8 @@ def decide(facts: Facts, rules: Rules, today: date) -> Decision:
             shared_person=True,
         )
     base = replace(base, missing=evidence.missing(account, facts.evidence_items, rules.activation))
-    if current.state is State.EXPIRED and (not live or _clock_went_back(facts, current, today)):
+    is_back = live and year is not None  # an adoption by hand opens nothing that is closed
+    if current.state is State.EXPIRED and (not is_back or _clock_went_back(facts, current, today)):
         return _still_expired(facts, account, rules, today, base)
     if live:
         return _live(facts, account, rules, today, base)
@@ -168,12 +172,12 @@ def _with_password(decision: Decision, rules: Rules, today: date) -> Decision:
 def _live(facts: Facts, account: Account, rules: Rules, today: date, base: Decision) -> Decision:
     """The account before its cutoff: the table of transitions, modified by an undo, an adoption or
     a reissue."""
-    assert base.year is not None
     current = believed(facts, account)
     holds = _holding(facts, account, rules, today, base)
     row = transition(holds)
     state = row.leads_to(holds)
-    began = first_day(base.year + 1, rules.institution) if state is State.GRACE else today
+    year = base.year if state is State.GRACE else None
+    began = first_day(year + 1, rules.institution) if year is not None else today
     starts = {Start.TODAY: today, Start.BEGAN: began, Start.UNCHANGED: current.start}
     asked = facts.override.reason
     decision = replace(
@@ -182,8 +186,8 @@ def _live(facts: Facts, account: Account, rules: Rules, today: date, base: Decis
         action=row.action,
         start=starts[row.start],
         reason=row.reason.format(
-            enrolled=f"enrolled in {year_shown(base.year)}",
-            finished=f"the academic year {year_shown(base.year)} is over",
+            enrolled=_enrolled(base, "enrolled in {}"),
+            finished=_enrolled(base, "the academic year {} is over"),
             why=asked or "it was when it was adopted",
             resumed=f": {asked}" if asked else "",
         ),
@@ -196,14 +200,21 @@ def _live(facts: Facts, account: Account, rules: Rules, today: date, base: Decis
     reissued = facts.override.reissue and decision.state in (State.INACTIVE, *IN_USE)
     if reissued:
         decision = _reissued(facts, account, decision)
-    if reissued or _draws(row.draw, facts, account):
+    is_student = base.year is not None  # no letter goes to who is enrolled in nothing
+    if reissued or (is_student and _draws(row.draw, facts, account)):
         return _with_password(decision, rules, today)
     return _with_old_password(facts, account, rules, decision)
 
 
+def _enrolled(base: Decision, words: str) -> str:
+    """Why the account lives: by the academic year of an enrolment, or by a person's decision."""
+    if base.year is None:
+        return f"adopted until {_shown(base.end)}"
+    return words.format(year_shown(base.year))
+
+
 def _holding(facts: Facts, account: Account, rules: Rules, today: date, base: Decision) -> Holds:
     """What is true of an account, as the table of transitions asks."""
-    assert base.year is not None
     current = believed(facts, account)
     now = current.state
     adopted = facts.known is not None and facts.known.adopted_active
@@ -215,7 +226,7 @@ def _holding(facts: Facts, account: Account, rules: Rules, today: date, base: De
     met_suspended = facts.known is None and now is State.SUSPENDED
     return Holds(
         now=now,
-        is_year_over=today >= first_day(base.year + 1, rules.institution),
+        is_year_over=base.year is None or today >= first_day(base.year + 1, rules.institution),
         is_complete=complete,
         is_suspended=met_suspended or is_suspended(facts),
         has_own_password=account.has_own_password,

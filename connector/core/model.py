@@ -14,6 +14,8 @@ from enum import Enum, StrEnum, auto
 from typing import Annotated, Final, TypeAlias, TypeVar, get_args, get_type_hints
 
 from connector.core.account import Account, CurrentState, State
+from connector.core.rulings import Ruling
+from connector.core.situations import Candidate
 
 
 class Status(StrEnum):
@@ -226,6 +228,7 @@ class Override:
     rows: str = ""  # ... from these (a digest)
     not_again: frozenset[Action] = frozenset()  # what was undone, and until then stays so
     force: bool = False  # the rows of the moment are the whole truth
+    until: date | None = None  # adopted without an enrolment: the last day
     reason: str = ""
 
 
@@ -270,6 +273,9 @@ class Facts:
     override: Override = field(default_factory=Override)
     evidence_items: tuple[EvidenceItem, ...] = ()  # the latest of each field
     conflict: str | None = None  # why this student cannot be matched to one entry
+    candidates: tuple[Candidate, ...] = ()  # entries that may be this student's: people decide
+    left_alone: str | None = None  # why nothing is planned, by a person's decision
+    rulings: tuple[Ruling, ...] = ()  # what people decided about this student and their entry
     # Of an entry that left pwdReset behind under the provisional policy: whether the provisional
     # password still opens it, as a second value; None: it cannot be known.
     provisional_stands: bool | None = False

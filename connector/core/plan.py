@@ -40,6 +40,8 @@ from connector.core.model import (
 )
 from connector.core.packed import Packed
 from connector.core.remembered import remember
+from connector.core.rulings import Rulings
+from connector.core.situations import Candidate, undecided
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +143,16 @@ def plan_one(facts: Facts, taken: Taken, terms: Terms) -> Planned:
     """What one student's account needs, if anything."""
     if facts.conflict is not None:
         return _refuse(facts, facts.conflict)
+    if facts.left_alone is not None:
+        return _NOTHING
     facts = matched_again(facts)
     decision = decide(facts, terms.rules, terms.today)
     account = facts.account
     if account is None:
         return _plan_without_entry(facts, decision, taken, terms)
+    taken.note_ine(facts.number, account.dn)
+    if facts.candidates:
+        return _refuse(facts, undecided(facts.number, facts.candidates))
     has_expired = decision.state in (State.EXPIRED, State.PURGED)
     if facts.override.erase and has_expired and decision.action is not Action.EXPIRE:
         reason = f"erased on request: {facts.override.reason}"
@@ -282,6 +289,11 @@ def _plan_without_entry(facts: Facts, decision: Decision, taken: Taken, terms: T
         notice = f"{facts.number}: {known.dn} was deleted by hand; {decision.reason}"
         unsealed = facts.sealed is not None
         return Planned(known=replace(known, gone=True), notices=(notice,), unsealed=unsealed)
+    there = {one.dn for one in facts.candidates}
+    same = of_same_ine(facts.number, taken, Rulings(facts.rulings))
+    candidates = (*facts.candidates, *(one for one in same if one.dn not in there))
+    if candidates:
+        return _refuse(facts, undecided(facts.number, candidates))
     row = identity_row(facts)
     given = _identifiers(facts, row, taken, terms)
     if isinstance(given, str):
@@ -291,7 +303,17 @@ def _plan_without_entry(facts: Facts, decision: Decision, taken: Taken, terms: T
         facts, evidence_items=fold(facts.evidence_items, taken.waiting.get(given.address, ()))
     )
     change, notices = _creation(facts, decision, row, given, terms)
+    taken.note_ine(facts.number, change.dn)
     return Planned(change=change, notices=(*_disagreement(facts), *notices))
+
+
+def of_same_ine(number: str, taken: Taken, rulings: Rulings) -> tuple[Candidate, ...]:
+    """The entries of students with the same INE in the register: there, or just planned."""
+    return tuple(
+        Candidate(dn, agrees=("ine",), differs=("student_number",))
+        for dn in taken.of_same_ine(number)
+        if rulings.distinct(number, dn) is None
+    )
 
 
 def _identifiers(

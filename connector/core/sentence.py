@@ -10,6 +10,7 @@ from connector.core.evidence import told
 from connector.core.generalized_time import end_of_day, instant
 from connector.core.model import Decision, Facts
 from connector.core.rules import Rules
+from connector.core.rulings import Kind
 
 
 def why(facts: Facts, decision: Decision, rules: Rules, today: date) -> str:
@@ -17,12 +18,13 @@ def why(facts: Facts, decision: Decision, rules: Rules, today: date) -> str:
     account = facts.account
     undone = "; an undo stands until the register's rows for this student change"
     undone = undone if facts.override.undone else ""
-    if facts.conflict:
-        return f"Left alone: {facts.conflict}."
+    if facts.conflict or facts.left_alone:
+        return f"Left alone: {facts.conflict or facts.left_alone}."
+    decided = "".join(f"; {one.said()}" for one in facts.rulings if one.kind is not Kind.PROTECT)
     if account is None and decision.action is not None:
         return f"No entry yet: {decision.reason}; the next sync makes it."
     if account is None or decision.shared_person:
-        return f"{decision.reason[:1].upper()}{decision.reason[1:]}{undone}."
+        return f"{decision.reason[:1].upper()}{decision.reason[1:]}{decided}{undone}."
     state = account.current.state
     words = {
         State.INACTIVE: "Inactive",
@@ -49,7 +51,7 @@ def why(facts: Facts, decision: Decision, rules: Rules, today: date) -> str:
             sentence += "; another tool requires the password to be changed (pwdReset)"
         else:
             sentence += "; nobody knows its provisional password: it takes a reissue to have one"
-    sentence += undone
+    sentence += decided + undone
     if decision.state is not state and decision.state is not None:
         sentence += f"; the next sync makes it {decision.state.value}"
     return sentence + "."

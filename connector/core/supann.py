@@ -88,7 +88,7 @@ class Supann:
     ) -> tuple[str, ...]:
         """Filters (RFC 4528): what a change was computed from, and that no role keeps it open."""
         filters = comparison.guard(account, changed, lifecycle=lifecycle)
-        if not ends:
+        if not ends and NUMBER not in changed:
             return filters
         return (*filters, *(f"(!{holds('eduPersonAffiliation', role)})" for role in _ROLES))
 
@@ -130,20 +130,27 @@ class Supann:
 
 
 def outline(changed: Mapping[str, tuple[Values, Values]]) -> Outline:
-    """What a difference does, in words of no target. A student number is never modified."""
-    number, none = changed.get(NUMBER), ((), ())
+    """What a difference does, in words of no target.
+
+    A student number is never modified: it comes and goes with the entry, or is given, by itself, to
+    an entry that a person's decision has linked, and that has a name already.
+    """
+    none: tuple[Values, Values] = ((), ())
+    (before, after), (name, _) = changed.get(NUMBER, none), changed.get("sn", ((NUMBER,), ()))
     kind = Kind.MODIFY
-    if number is not None and bool(number[0]) is not bool(number[1]):
-        kind = Kind.ADD if number[1] else Kind.DELETE
+    if before and not after:
+        kind = Kind.DELETE
+    elif after and not before and not name:
+        kind = Kind.ADD
     states = changed.get("supannRessourceEtatDate")
-    before, after = map(state_among, states) if states is not None else (None, None)
+    was, now = map(state_among, states) if states is not None else (None, None)
     had, _ = changed.get("userPassword", none)
     reset, _ = changed.get("pwdReset", none)
     return shared(
         Outline(
             kind=kind,
-            before=before,
-            after=after,
+            before=was,
+            after=now,
             had_password=bool(had),
             had_provisional=any(value.upper() == "TRUE" for value in reset),
             moves_first_day="pwdStartTime" in changed,

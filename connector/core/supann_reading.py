@@ -28,6 +28,10 @@ BACKUP_LABEL = "{SECOURS}"  # in any case (SUPANN)
 SUSPENDED_UNTIL = "20991231230000Z"  # slapd fails open on 9999...
 _STUDENT_AFFILIATIONS = frozenset({"student", "member", "alum"})
 _OUR_CLASS = OBJECT_CLASSES[-1].lower()  # nobody else adds it
+_PERSONS = frozenset(  # RFC 4519, RFC 4524, RFC 2307, eduPerson, SUPANN
+    {"person", "organizationalperson", "inetorgperson", "residentialperson", "account"}
+    | {"posixaccount", "eduperson", "supannperson"}
+)
 _STATE_DATE = re.compile(r"\{([^}]+)\}([^:]*):([^:]*):([^:]*):([^:]*)")
 # What is given, by the attribute that shows it, and which values of that are ours. What a student
 # gives by choosing a password is no value.
@@ -106,6 +110,11 @@ def read_entry(
         every_address=every_address,
         name=first("displayName") or first("cn"),
         birth_date=first("supannOIDCDateDeNaissance"),
+        family_names=value("sn", ()) + value("supannNomDeNaissance", ()),
+        first_names=value("givenName", ()),
+        full_names=value("cn", ()) + value("displayName", ()),
+        ines=value("supannCodeINE", ()),
+        is_person=_is_person(value("objectClass", ())),
         known_by=tuple([one for name in TELLING for one in value(name, ())]),
         is_ours=_is_ours(value("objectClass", ())),
         is_shared_person=bool(value("supannEmpId")) or not affiliations <= _STUDENT_AFFILIATIONS,
@@ -138,6 +147,12 @@ def _affiliations(values: Values) -> frozenset[str]:
 @lru_cache(maxsize=1024)
 def _is_ours(classes: Values) -> bool:
     return _OUR_CLASS in map(str.lower, classes)
+
+
+@lru_cache(maxsize=1024)
+def _is_person(classes: Values) -> bool:
+    # Without a class that may be read, it is taken for a person: nothing is concluded from it.
+    return not classes or not _PERSONS.isdisjoint(map(str.lower, classes))
 
 
 def _given(attributes: Mapping[str, Values]) -> Mapping[Given, Values]:

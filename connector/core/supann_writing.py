@@ -95,7 +95,7 @@ def whole_of(
     if desired.shared_person:
         whole.pop("supannEtablissement", None)
         return whole, notices
-    if account is None:
+    if account is None or not account.numbers:  # made, or linked by a person's decision
         whole["supannEtuId"] = (desired.number,)
     primary = account.first("eduPersonPrimaryAffiliation") if account else None
     if primary is None or primary.lower() == "student":

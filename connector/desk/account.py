@@ -20,13 +20,15 @@ from connector.core.dn import below, is_below
 from connector.core.feed import rows_of
 from connector.core.lifecycle import decide
 from connector.core.model import Action, Decision, Facts, Known, Override
+from connector.core.situations import undecided
 from connector.desk.view import AccountView, account_view, over, sign_in_of
 from connector.errors import ScolpassError, UsageError
 from connector.walk.context import Context
 from connector.walk.execution import Report
-from connector.walk.planning import Prepared, Scope, feed_for, prepare
+from connector.walk.planning import Prepared, feed_for, prepare
 from connector.walk.reconcile import reconcile
 from connector.walk.recovery import recover
+from connector.walk.scope import Scope
 
 log = structlog.get_logger()
 
@@ -238,6 +240,13 @@ def _current(context: Context, number: str, doing: str) -> tuple[Facts, Decision
         said = sign_in_of(context, prepared, number).said(context.rules)[0]
         raise ScolpassError(
             f"{doing}: {said.because[:1].lower()}{said.because[1:].rstrip('.')}", f"{said.cure}."
+        )
+    if facts.left_alone is not None:
+        raise ScolpassError(f"{doing}: {facts.left_alone}", "See `scolpass show`.")
+    if facts.candidates:
+        raise ScolpassError(
+            f"{doing}: {undecided(number, facts.candidates)}",
+            "See `scolpass situations candidate`.",
         )
     decision = decide(facts, context.rules, context.moment.today)
     if decision.shared_person:

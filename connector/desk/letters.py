@@ -29,9 +29,10 @@ from connector.edges.pdf.typesetting import Press
 from connector.errors import EntryError
 from connector.log.redaction import guarded_secret
 from connector.walk.context import Context
-from connector.walk.planning import Scope, prepare
+from connector.walk.planning import prepare
 from connector.walk.recovery import recover
 from connector.walk.rows import all_rows
+from connector.walk.scope import Scope
 
 TOGETHER = 10  # letters composed at once: passwords in the clear, and memory for setting them
 

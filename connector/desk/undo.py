@@ -11,18 +11,21 @@ from connector.clock import instant
 from connector.core.identifiers import serving_order
 from connector.core.model import Action, Change, Facts, Known, Plan
 from connector.core.plan import digest
+from connector.core.rulings import Ruling
 from connector.core.safety import judge
 from connector.core.schema import AttributeType, is_kept_by_server
 from connector.core.undo import Traces, reverse
+from connector.desk.decisions import revoke
 from connector.edges.ldap import described
 from connector.errors import UsageError
 from connector.walk import planning
 from connector.walk.context import Context
 from connector.walk.execution import Report
-from connector.walk.planning import Prepared, Scope
+from connector.walk.planning import Prepared
 from connector.walk.reconcile import reconcile_revised
 from connector.walk.recovery import recover
 from connector.walk.rows import rows_digest
+from connector.walk.scope import Scope
 
 Left = tuple[tuple[str, str], ...]  # student number, and why the change was not undone
 
@@ -33,6 +36,7 @@ class Undone:
 
     report: Report | None
     left: Left
+    revoked: tuple[Ruling, ...] = ()  # decisions that are in force no longer
 
 
 def undo(
@@ -64,7 +68,7 @@ def undo(
     numbers = list(dict.fromkeys(change.student_number for change, _, _ in done))
     if not numbers:
         _disown(context, run)
-        return Undone(None, ())
+        return Undone(None, (), revoke(context, run, reason))
     why = f"run {run} is undone" + (f": {reason}" if reason else "")
     left: list[tuple[str, str]] = []
 

@@ -32,10 +32,10 @@ from connector.edges.transports.spool import LARGEST, Arrival, arrivals
 from connector.errors import UnknownStudent, UsageError
 from connector.walk.context import Context
 from connector.walk.execution import Report
-from connector.walk.planning import Scope
 from connector.walk.reconcile import reconcile
 from connector.walk.register import read_feed
 from connector.walk.resolving import resolve
+from connector.walk.scope import Scope
 
 SECOND_LOOK = 1.0  # seconds after which a file that does not parse is read once more
 CHUNK = 500  # arrivals stored in one transaction

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from sys import intern
 
 from connector.core.account import Account
 from connector.core.identifiers import Taken, local_part, uid_of
 from connector.core.model import Change, Enrolment, Facts, Feed, Override, Plan, Rejection
+from connector.core.situations import Item
 from connector.core.spelling import folded
 from connector.errors import DirectoryUntrusted, EntryError
 from connector.walk.context import Context
+from connector.walk.matching import Matching, shared_ines
 from connector.walk.newcomers import Newcomers
 from connector.walk.register import Listing
 from connector.walk.rows import Rows
+from connector.walk.scope import Scope
 from connector.walk.unassigned import Unassigned
 
 
@@ -24,36 +28,40 @@ class Gathering:
         self,
         context: Context,
         feed: Feed,
-        scope: Sequence[str] | None,
-        overrides: Mapping[str, Override],
+        scope: Scope,
         listing: Listing,
         progress: Callable[[int], None],
     ) -> None:
         journal = context.journal
-        numbers = None if scope is None else list(scope)
+        numbers = None if scope.numbers is None else list(scope.numbers)
         self._context = context
-        self._scope = scope
+        self._scope = scope.numbers
         self._listing = listing
         self._progress = progress
         self._known = journal.accounts(numbers)
         self._sealed = journal.sealed(numbers)
         self._reservations = {  # of students whose account the journal does not keep as present
             number: one
-            for number, one in journal.reservations(numbers if scope else None).items()
+            for number, one in journal.reservations(numbers or None).items()
             if number not in self._known or self._known[number].gone
         }
-        decided = {**journal.overrides(numbers), **overrides}
+        rulings = journal.rulings()
+        decided = {**journal.overrides(numbers), **scope.overrides}
+        for number, until in rulings.adoptions(numbers).items():
+            decided[number] = replace(decided.get(number, Override()), until=until)
         self.rows = Rows(feed, decided, journal.enrolments(numbers), numbers)
+        self.matching = Matching(context, scope, rulings, self.rows, self._known, self._is_managed)
         self._newcomers = Newcomers(feed, self._known, self.rows.remembered, self._reservations)
         self.rejected: list[Rejection] = []  # students that only the directory tells to be new
         self.facts: dict[str, Facts] = {}
-        self.taken = Taken()
+        self._seen: dict[str, str] = {}  # numbers met on an entry, with its DN
+        self.taken = Taken(shared_ines=shared_ines(feed))
         self.events = Unassigned(
             journal.evidence_items(numbers),
             journal.holders(numbers),
             context.rules.institution.inside,
         )
-        if scope is None:
+        if scope.whole:
             self.taken.reserved = journal.reserved()
             self.events.take_in(journal.unassigned_events())
             self.taken.waiting = self.events.waiting()
@@ -68,7 +76,12 @@ class Gathering:
         """The rows of this feed that the journal does not hold as they are."""
         return self.rows.to_remember(plan, self._known)
 
+    def situations(self) -> tuple[Item, ...]:
+        """The situation of each entry of the branch, and of each student; after the stream."""
+        return self.matching.situations(self.taken)
+
     def _facts(self, number: str, account: Account | None, conflict: str | None = None) -> Facts:
+        matching = self.matching
         given = self.events.known(number)
         if self.events:
             given = self.events.assign(number, self._names_of(number, account))
@@ -82,6 +95,9 @@ class Gathering:
             override=self.rows.override(number),
             evidence_items=given,
             conflict=conflict,
+            candidates=matching.contradiction(number, account) if account else matching.of(number),
+            left_alone=matching.protection(account),
+            rulings=matching.rulings.of(number, account.dn if account else None),
             provisional_stands=provisional_stands(self._context, number, account),
             news=self.rows.is_news(number),
         )
@@ -101,7 +117,9 @@ class Gathering:
         return (number, *others)
 
     def _is_managed(self, number: str) -> bool:
-        return number in self._known or number in self.rows.remembered or self._listing.has(number)
+        if number in self._known or number in self.rows.remembered:
+            return True
+        return self.rows.override(number).until is not None or self._listing.has(number)
 
     def stream(self) -> Iterator[Facts]:
         """The facts of every student in scope: those with an entry first, then those without.
@@ -112,7 +130,7 @@ class Gathering:
         seen: dict[str, str] = {}
         conflicts: dict[str, list[str]] = {}
         managed = 0
-        target = self._context.target
+        target, matching = self._context.target, self.matching
         for account in self._accounts():
             dn = intern(account.dn)  # as register and journal do: what is equal is held once
             self.taken.addresses.update(intern(folded(one)) for one in account.every_address)
@@ -120,11 +138,17 @@ class Gathering:
                 self.taken.uids.setdefault(intern(uid.lower()), dn)
             current = dict.fromkeys(map(intern, account.every_number))
             self._newcomers.met(current, account.birth_date)
-            numbers = [n for n in current if self._is_managed(n)]
-            if not numbers:
-                continue
             outside = not target.is_for_students(dn)
-            unclear = len(current) > 1 or len(account.numbers) != 1
+            numbers = [n for n in current if self._is_managed(n)]
+            linked = matching.met(account, outside=outside, managed=bool(numbers))
+            if linked is not None and self._is_managed(linked):
+                numbers = [linked]
+            if not outside:
+                matching.place(account, [*current] or numbers)
+            if not numbers:
+                matching.strangers += bool(current) and not outside
+                continue
+            unclear = linked is None and (len(current) > 1 or len(account.numbers) != 1)
             for number in numbers:
                 if outside or unclear or number in seen:
                     conflicts.setdefault(number, [seen.get(number, "")]).append(dn)
@@ -133,13 +157,17 @@ class Gathering:
             if numbers[0] not in conflicts:
                 managed += 1
                 self._progress(managed)
-                yield self._facts(numbers[0], account)
+                # Whether an entry without number has a password is asked for by itself.
+                whole = account if linked is None else target.account_at(dn) or account
+                yield self._facts(numbers[0], whole)
+        matching.settle()
         for number, dns in sorted(conflicts.items()):
-            named = "; ".join(dict.fromkeys(dn for dn in dns if dn))
-            reason = (
-                f"the number stands on several entries, on one with several, or outside: {named}"
-            )
+            reason = matching.in_conflict(number, [dn for dn in dns if dn])
             yield self._facts(number, None, reason)
+        for number, reason in sorted(matching.impossible.items()):
+            if number not in seen and self._is_managed(number):
+                seen[number] = ""
+                yield self._facts(number, None, reason)
         if self._scope is None:
             self._check_missing(seen)
         yield from self._without_entry(seen)
@@ -150,6 +178,12 @@ class Gathering:
             yield from context.target.accounts(context.tree)
             return
         found = context.target.accounts_of(context.tree, self._scope)
+        there = {number for account in found for number in account.every_number}
+        for ruling in self.matching.rulings.links():
+            linked = ruling.student_number
+            if linked in self._scope and linked not in there and ruling.dn is not None:
+                account_at = context.target.account_at(ruling.dn)
+                found += [account_at] if account_at is not None else []
         self._newcomers.look_up(context, self._scope, found)
         self._look_up_around(found)
         yield from found
@@ -205,10 +239,16 @@ class Gathering:
             numbers.update(dict.fromkeys(self.rows.feed.students))
             numbers.update(dict.fromkeys(self.rows.remembered))
             numbers.update(dict.fromkeys(n for n, k in self._known.items() if not k.gone))
-        for number in numbers:
-            if number not in seen:
-                self._leave_out(number)
-                yield self._facts(number, None)
+        lost = [number for number in numbers if number not in seen]
+        self.matching.seek(filter(self._may_be_made, lost), self.taken)
+        for number in lost:
+            self._leave_out(number)
+            yield self._facts(number, None)
+
+    def _may_be_made(self, number: str) -> bool:
+        """Whether an entry may be made for a student; not for one who is gone for good."""
+        known = self._known.get(number)
+        return number in self.rows.feed.students or known is None or not known.gone
 
     def _leave_out(self, number: str) -> None:
         """Reject a student who has no entry yet and gets none from such rows."""

@@ -5,9 +5,9 @@ Nothing is written. ``scolpass plan`` ends here; a run continues in :mod:`connec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import chain
 from zoneinfo import ZoneInfo
 
@@ -24,51 +24,24 @@ from connector.core.model import (
     Facts,
     Feed,
     Moment,
-    Override,
     Plan,
     Rejection,
     Verdict,
 )
 from connector.core.plan import make_plan
 from connector.core.safety import judge
+from connector.core.situations import Item
 from connector.edges.journal import LastRuns
 from connector.errors import FeedRefused, Untrustworthy
 from connector.walk.context import Context
 from connector.walk.gather import Gathering
 from connector.walk.register import Listing, read_feed
+from connector.walk.scope import EVERYONE, Scope
 
 LONG_GAP = timedelta(days=7)  # after it, announced expiries spend budget again
 CLOCK_SLACK = timedelta(days=1)
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """The students whom a run is about, and what it takes as given."""
-
-    numbers: Sequence[str] | None = None  # student numbers; None: everyone
-    of: int | None = (
-        None  # the number of accounts from which these few were picked as possibly needing a change
-    )
-    endings: bool = True  # False: expiry and purge are left to another run
-    overrides: Mapping[str, Override] = field(default_factory=dict)  # over those in the journal
-    feed: Feed | None = None  # the register, if it has been read already
-    lenient: bool = False  # if the register is refused, what is remembered counts
-    at: date | None = None  # plans for another day
-
-    @property
-    def whole(self) -> bool:
-        """Whether it is about everyone."""
-        return self.numbers is None
-
-    @property
-    def judged(self) -> bool:
-        """Whether absence, percentages and budgets are judged: not for a few students."""
-        return self.whole or self.of is not None
-
-
-EVERYONE = Scope()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +81,8 @@ class Prepared:
     register_trouble: str | None = (
         None  # why the register was refused, if the run continued all the same
     )
+    situations: tuple[Item, ...] = ()  # where they were asked for
+    strangers: int = 0  # entries with a number that the register does not know
 
 
 def prepare(
@@ -135,7 +110,7 @@ def prepare(
             check_feed(feed, last, context)
         context.connect()
         listing = Listing(context, feed, today)
-        gathering = Gathering(context, feed, scope.numbers, scope.overrides, listing, progress)
+        gathering = Gathering(context, feed, scope, listing, progress)
         plan = make_plan(
             gathering.stream(),
             gathering.taken,
@@ -143,6 +118,7 @@ def prepare(
             rejected=chain(_rejected(feed, scope.numbers), gathering.rejected),
             notices=_notices(feed, scope.numbers),
         )
+        situations = gathering.situations() if scope.listing else ()
     approved, refused, late = approve(context, plan, approval.digest)
     gap = scope.at is None and is_long_since(last, context.moment)
     verdict = _judged(context, scope, plan, approved=approved, gap=gap)
@@ -166,6 +142,8 @@ def prepare(
         approved_late=late,
         after_gap=gap,
         register_trouble=trouble,
+        situations=situations,
+        strangers=gathering.matching.strangers,
     )
 
 

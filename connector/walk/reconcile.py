@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from connector.walk.context import Context
 from connector.walk.execution import Report, carry_out
-from connector.walk.planning import NONE, Approval, Prepared, Scope, prepare
+from connector.walk.planning import NONE, Approval, Prepared, prepare
 from connector.walk.recovery import recover
+from connector.walk.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,13 @@ changes is imported by :mod:`connector.walk.apply` alone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol, Self
 
 from pydantic import SecretStr
 
 from connector.core.account import Account
+from connector.core.matching import Person
 
 
 class Target(Protocol):
@@ -51,6 +53,15 @@ class Target(Protocol):
 
     def accounts_of(self, context: str, numbers: Sequence[str]) -> list[Account]:
         """The accounts with these student numbers."""
+
+    def unidentified(self, base: str) -> Iterator[Account]:
+        """Everything else that stands in a place."""
+
+    def signs_of_life(self, base: str) -> Mapping[str, datetime]:
+        """The last sign of life of each account in a place, as far as it is known."""
+
+    def look_alikes(self, context: str, persons: Sequence[Person]) -> Iterator[Account]:
+        """The accounts that may be these persons', and perhaps others."""
 
     def account_at(self, dn: str) -> Account | None:
         """The account at this place, or None if there is none."""

@@ -479,13 +479,16 @@ class TestTheServiceAccount:
         expected = {"supannRessourceEtatDate", "pwdReset", "pwdEndTime", "pwdStartTime"}
         assert expected | {"pwdPolicySubentry", "entryCSN", "entryUUID"} <= set(seen)
 
-    def test_sees_of_staff_what_is_taken_and_nothing_else(self, people: People) -> None:
+    def test_sees_of_staff_what_is_taken_and_who_they_are_and_nothing_else(
+        self, people: People
+    ) -> None:
         dn = people.staff(supannAutreMail=f"{people.unique()}@umontpellier.fr")
         mail = people.admin.read(dn)["supannAutreMail"][0].decode()
         ((found, seen),) = people.service.search(people.directory.suffix, f"(mail={mail})")
         assert found == dn
         identity = {"objectClass", "entryUUID", "hasSubordinates"}
-        assert set(seen) == identity | {"uid", "mail", "supannAutreMail"}
+        person = {"cn", "sn", "supannEmpId", "eduPersonAffiliation"}
+        assert set(seen) == identity | person | {"uid", "mail", "supannAutreMail"}
 
     def test_reads_the_policies_and_its_own(self, people: People, directory: Directory) -> None:
         policy = people.service.read(f"cn=provisional,ou=policies,{directory.suffix}")

@@ -212,7 +212,7 @@ def test_what_is_alike_is_told_once_with_its_count_and_rows_are_not_students(wal
     assert "7 rows are refused" in shown
     assert len(re.findall(r"^  7 × birth_date", shown, re.MULTILINE)) == 1
     assert "1 student is left alone" in shown
-    assert f"the uid e1 is taken by uid=e1,{walk.directory.people_dn}" in shown
+    assert f"1: has an entry that may be theirs: uid=e1,{walk.directory.people_dn}" in shown
     assert len(re.findall(r"^  6 × civility '9' is none we know", shown, re.MULTILINE)) == 1
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from connector.walk import planning
 from connector.walk.register import Listing, read_feed
+from connector.walk.scope import Scope
 from tests.support.walk import Walk, student
 
 NUMBER, OTHER = "22600001", "22600077"
@@ -38,6 +39,6 @@ def test_a_register_of_a_few_never_passes_for_the_whole(walk: Walk) -> None:
     with walk.context() as opened:
         feed = read_feed(opened, [NUMBER], walk.today)
         with pytest.raises(ValueError, match="says nothing of everyone"):
-            planning.prepare(opened, planning.Scope(feed=feed))
+            planning.prepare(opened, Scope(feed=feed))
         with pytest.raises(ValueError, match="says nothing of everyone"):
-            planning.prepare(opened, planning.Scope([NUMBER], feed=feed, of=4))
+            planning.prepare(opened, Scope([NUMBER], feed=feed, of=4))

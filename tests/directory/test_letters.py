@@ -17,6 +17,7 @@ from connector.desk import recipients
 from connector.edges.sealing import new_key
 from connector.resources import shipped_texts
 from connector.walk import planning
+from connector.walk.scope import Scope
 from tests.support.desk import activate, binds, recorded, take
 from tests.support.events import NUMBER, change_password
 from tests.support.walk import TODAY, YEAR, Walk, student, students
@@ -305,7 +306,7 @@ def test_a_password_that_is_over_is_refused_with_its_day(walk: Walk) -> None:
     walk.synced([student(NUMBER)])
     over = LAST + timedelta(days=1)
     with walk.context() as opened:
-        facts = planning.prepare(opened, planning.Scope([NUMBER])).facts[NUMBER]
+        facts = planning.prepare(opened, Scope([NUMBER])).facts[NUMBER]
 
         def refusal(later: int) -> recipients.Refused | None:
             now = opened.moment.now + timedelta(days=later)

@@ -803,7 +803,8 @@ def test_a_homonym_who_comes_later_takes_the_next_number_and_nobody_moves(walk: 
 
 
 def test_twins_are_two_students(walk: Walk) -> None:
-    twins = [student("1", "Camille", "Roux"), student("2", "Camille", "Roux")]
+    born = {"birth_date": "29/02/2008"}
+    twins = [student(number, "Camille", "Roux", **born) for number in ("1", "2")]
     walk.synced(twins)
     people = walk.people()
     assert people["1"]["mail"] != people["2"]["mail"]

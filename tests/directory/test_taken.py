@@ -9,7 +9,7 @@ import pytest
 from tests.support.breakage import DATABASE, change, delete
 from tests.support.directory import Directory
 from tests.support.people import put, stand
-from tests.support.walk import Row, Walk, actions, student
+from tests.support.walk import Row, Walk, actions, decide, student
 
 ADDRESS = "lea.martin@etu.umontpellier.fr"
 NEXT = "lea.martin01@etu.umontpellier.fr"
@@ -99,6 +99,12 @@ def test_a_uid_that_stands_anywhere_is_taken(walk: Walk, name: str) -> None:
     for report in (walk.sync(ROWS), walk.resync("22600001").report):
         assert report.outcomes == ()
         [refused] = report.plan.rejected
+        assert dn in refused.reason
+        assert "agrees: uid" in refused.reason
+    decide(walk, "distinct", "22600001", dn)
+    for report in (walk.sync(ROWS), walk.resync("22600001").report):
+        assert report.outcomes == ()
+        [refused] = report.plan.rejected
         assert refused.reason == (
             f"the uid e22600001 is taken by {dn}, which scolpass does not manage: see "
             "`scolpass show e22600001`; if the entry is this student's, have supannEtuId: 22600001 "
@@ -111,16 +117,17 @@ def test_of_a_student_who_is_left_alone_no_state_is_made_up(walk: Walk) -> None:
     walk.workspace.write_register(ROWS)
     [told] = walk.workspace.json("resync", "22600001", status=1)["students"]
     assert told["state"] is None
-    assert told["reason"].startswith("the uid e22600001 is taken by")
+    assert told["reason"].startswith("has an entry that may be theirs")
     said = walk.workspace.scolpass("resync", "22600001").stdout
-    assert "state none: left alone: the uid e22600001" in " ".join(said.split())
+    assert "state none: left alone: has an entry that may be" in " ".join(said.split())
     assert "inactive" not in said
     assert "missing" not in said
 
 
 def test_a_uid_of_another_student_is_refused_with_the_student_named(walk: Walk) -> None:
     """An adopted entry may have any uid, and keeps it for ever."""
-    dn = stand(walk.directory, "22600009", uid="e22600001", userPassword="secret99")
+    ana = {"sn": "Petit", "givenName": "Ana", "cn": "Petit Ana"}
+    dn = stand(walk.directory, "22600009", uid="e22600001", userPassword="secret99", **ana)
     walk.synced([student("22600009", "Ana", "Petit")])
     both = [student("22600009", "Ana", "Petit"), *ROWS]
     walk.workspace.write_register(both)

@@ -35,8 +35,8 @@ from connector.desk import undo
 from connector.inbox import events
 from connector.walk.context import Context
 from connector.walk.execution import Report
-from connector.walk.planning import EVERYONE
 from connector.walk.reconcile import reconcile
+from connector.walk.scope import EVERYONE
 from tests.support.directory import MANAGE_DSA_IT, Directory
 from tests.support.killing import killed
 from tests.support.people import put

@@ -11,8 +11,8 @@ from typing import Any
 
 from connector.inbox import events
 from connector.walk import execution
-from connector.walk.planning import EVERYONE
 from connector.walk.reconcile import reconcile
+from connector.walk.scope import EVERYONE
 from tests.support.invariants import Snapshot
 from tests.support.walk import Row, Walk
 

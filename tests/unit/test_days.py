@@ -106,10 +106,12 @@ def test_an_instant_is_shown_with_the_institutions_day(who: str) -> None:
 CODE = Path(__file__).parents[2] / "connector"
 # Where instants become days, or text for machines; each was looked at.
 KNOWN = {
+    "core/dates.py": {"date"},
     "clock.py": {"date"},  # today, in the institution's zone
     "cli/walk.py": {"date"},  # of a day that was typed
     "cli/look.py": {"date"},  # likewise
     "cli/letters.py": {"date"},  # likewise
+    "cli/decide.py": {"date"},
     "desk/recipients.py": {"date"},
     "notify/mail_text.py": {"date"},  # of an instant that is in the zone already
     "check/directory.py": {"date"},

@@ -13,8 +13,9 @@ from connector.edges.ldap.reading import Moved
 from connector.inbox.events import named_by
 from connector.notify import operators as alerts
 from connector.walk.context import Context
-from connector.walk.planning import Scope, check_clock, is_long_since
+from connector.walk.planning import check_clock, is_long_since
 from connector.walk.reconcile import reconcile
+from connector.walk.scope import Scope
 from connector.web.metrics import Metrics
 
 POLL = 1.0  # seconds between two looks at what was written in the directory

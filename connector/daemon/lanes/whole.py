@@ -20,8 +20,9 @@ from connector.notify import incidents
 from connector.notify import operators as alerts
 from connector.walk.context import Context
 from connector.walk.execution import Report
-from connector.walk.planning import Scope, check_feed
+from connector.walk.planning import check_feed
 from connector.walk.reconcile import reconcile, reconcile_revised
+from connector.walk.scope import Scope
 from connector.web.metrics import Metrics
 
 WHOLE_FROM = 200  # students: for more, and a twentieth of all, a full run is cheaper

@@ -16,6 +16,7 @@ from connector.core.supann import outline
 from connector.edges.database import cause_of
 from connector.edges.database.url import parsed, shown
 from connector.edges.journal.changes import Changes
+from connector.edges.journal.decisions import Decisions
 from connector.edges.journal.events import Events
 from connector.edges.journal.holders import Holders
 from connector.edges.journal.incidents import Incidents
@@ -52,6 +53,7 @@ class Journal(
     Holders,
     Offers,
     Undoing,
+    Decisions,
 ):
     """One open journal. Every method is one transaction and raises JournalUntrusted."""
 

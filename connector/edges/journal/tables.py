@@ -81,6 +81,18 @@ overrides = sa.Table(
     sa.Column("actor", sa.String, nullable=False),
     sa.Column("at", sa.String, nullable=False),
 )
+decisions = sa.Table(  # of people, about who is who
+    "decisions",
+    metadata,
+    sa.Column("kind", sa.String, primary_key=True),
+    sa.Column("student_number", Key, primary_key=True),  # "": about an entry alone
+    sa.Column("dn", sa.String, primary_key=True),  # "": about a number alone
+    sa.Column("until", sa.String),
+    sa.Column("reason", sa.String, nullable=False),
+    sa.Column("actor", sa.String, nullable=False),
+    sa.Column("decided_on", sa.String, nullable=False),  # the institution's day
+    sa.Column("run", sa.Integer, nullable=False, index=True),
+)
 sealed = sa.Table(
     "sealed",
     metadata,

@@ -272,6 +272,10 @@ class Connection:
 
 def any_of(numbers: Sequence[str]) -> list[str]:
     """Filters that find the entries with these student numbers, many numbers in each."""
-    named = [holds("supannEtuId", number) for number in numbers]
-    chunks = (named[at : at + TOGETHER] for at in range(0, len(named), TOGETHER))
+    return joined([holds("supannEtuId", number) for number in numbers])
+
+
+def joined(filters: Sequence[str]) -> list[str]:
+    """Filters that find what any of these find, many of them in each."""
+    chunks = (filters[at : at + TOGETHER] for at in range(0, len(filters), TOGETHER))
     return [one[0] if len(one) == 1 else f"(|{''.join(one)})" for one in chunks]

@@ -180,6 +180,17 @@ def would_modify(
     }
     changes |= {key: [(ldap3.MODIFY_ADD, [new])] for key, new in (add or {}).items()}
     changes[name] = [(ldap3.MODIFY_REPLACE, [value]), (ldap3.MODIFY_DELETE, [other])]
+    return _answer_to(directory, dn, changes)
+
+
+def would_add(directory: Connection, dn: str, name: str, value: str) -> Answer:
+    """The server's answer to a value that is added twice, which fails once the rights are seen."""
+    return _answer_to(directory, dn, {name: [(ldap3.MODIFY_ADD, [value])] * 2})
+
+
+def _answer_to(
+    directory: Connection, dn: str, changes: Mapping[str, list[tuple[Any, list[str]]]]
+) -> Answer:
     connection = directory.bound
     try:
         connection.modify(dn, changes)

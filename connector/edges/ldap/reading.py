@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Self
 
 from pydantic import SecretStr
@@ -12,12 +13,14 @@ from pydantic import SecretStr
 from connector.core import catalogue
 from connector.core.account import Account, State
 from connector.core.dn import is_below, is_within, normal_dn, same_dn
+from connector.core.generalized_time import instant
 from connector.core.ldap_filter import escape, holds
+from connector.core.matching import Person
 from connector.core.schema import attribute_types, subtypes
 from connector.core.spelling import spellings
 from connector.core.supann_reading import OVERVIEW, read_entry
 from connector.edges.ldap.attributes import Attributes, Found, first_values, texts
-from connector.edges.ldap.connection import TOGETHER, Connection, any_of
+from connector.edges.ldap.connection import TOGETHER, Connection, any_of, joined
 from connector.edges.ldap.passwords import without_password
 from connector.errors import DirectoryUntrusted
 from connector.settings.sections import Directory as DirectorySettings
@@ -28,6 +31,8 @@ MEMBERSHIP = ("member", "uniqueMember")  # by which groups name entries (RFC 451
 _SPELLING = {name.lower(): name for name in (*catalogue.READ, "entryUUID")}
 _KNOWN = frozenset(_SPELLING.values())
 LOCK = "pwdAccountLockedTime"
+_IDENTIFIED = "".join(f"({name}=*)" for name in catalogue.IDENTIFYING)
+_SIGN_INS = ("pwdLastSuccess", "authTimestamp")
 _WATCHED = ("supannEtuId", *catalogue.IDENTIFIERS)  # what tells students apart
 
 
@@ -86,8 +91,7 @@ class Directory(Connection):
             DirectoryUntrusted: the answer is not complete.
         """
         lacking = without_password(self, context)
-        holds_one = "".join(f"({name}=*)" for name in catalogue.ADDRESSES)
-        filters = f"(|(supannEtuId=*)(uid=*){holds_one})"
+        filters = f"(|{_IDENTIFIED})"
         for item in self.search(context, filters, catalogue.READ, "reading the accounts"):
             yield self._account(item, lacking)
 
@@ -99,6 +103,46 @@ class Directory(Connection):
             items = self.search(context, filters, catalogue.READ, "reading a few accounts")
             found.extend(self._account(item, lacking) for item in items)
         return found
+
+    def unidentified(self, base: str) -> Iterator[Account]:
+        """Every other entry of a branch, without its top: nothing that :meth:`accounts` gives."""
+        filters = f"(!(|{_IDENTIFIED}))"
+        for item in self.search(base, filters, catalogue.READ, "reading the branch"):
+            if not same_dn(item.dn, base):
+                yield self._account(item, frozenset())
+
+    def signs_of_life(self, base: str) -> dict[str, datetime]:
+        """When each entry with a student number was last used, or else last written, by its DN.
+
+        ``pwdLastSuccess`` (slapo-ppolicy) and ``authTimestamp`` (slapo-lastbind) are sign-ins;
+        ``modifyTimestamp`` may be any tool's.
+        """
+        found: dict[str, datetime] = {}
+        for item in self.search(
+            base, "(supannEtuId=*)", (*_SIGN_INS, "modifyTimestamp"), "looking for signs of life"
+        ):
+            values = first_values(item.attributes)
+            used = [at for n in _SIGN_INS if (at := instant(values.get(n, ""))) is not None]
+            written = instant(values.get("modifyTimestamp", ""))
+            if (last := max(used, default=written)) is not None:
+                found[item.dn] = last
+        return found
+
+    def look_alikes(self, context: str, persons: Sequence[Person]) -> Iterator[Account]:
+        """The entries that may be these persons', and perhaps others."""
+        filters: dict[str, None] = {}
+        for person in persons:
+            filters.update((holds(name, person.uid), None) for name in catalogue.UID)
+            for value in person.identifiers:
+                for name in catalogue.IDENTIFIERS:
+                    filters.update((holds(name, text), None) for text in spellings(value))
+            if person.ine:
+                filters.update((holds("supannCodeINE", v), None) for v in spellings(person.ine))
+            if person.birth_date:
+                filters[holds("supannOIDCDateDeNaissance", person.birth_date)] = None
+        for some in joined(list(filters)):
+            for item in self.search(context, some, catalogue.READ, "looking for a student"):
+                yield self._account(item, frozenset())
 
     def account_at(self, dn: str) -> Account | None:
         """The entry with this DN, or None if there is none."""

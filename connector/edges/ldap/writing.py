@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import ldap3
@@ -11,6 +12,7 @@ from ldap3.core.exceptions import LDAPException
 from pydantic import SecretStr
 
 from connector.core import catalogue
+from connector.core.ldap_filter import absent, holds
 from connector.core.model import Change
 from connector.edges.ldap.attributes import Found
 from connector.edges.ldap.ber import assertion_control, forget_request, send_add
@@ -38,6 +40,8 @@ def write(connection: Any, change: Change, password_hash: SecretStr | None) -> N
         elif change.deletes:
             connection.delete(change.dn, controls=[_assertion(change)])
         else:
+            if _claims(change):
+                change = _claim(connection, change)
             connection.modify(
                 change.dn, _modifications(change, password_hash), controls=[_assertion(change)]
             )
@@ -50,6 +54,34 @@ def write(connection: Any, change: Change, password_hash: SecretStr | None) -> N
         raise _not_a_leaf(connection, doing, change.dn)
     if code != 0:
         raise entry_error(doing, change.dn, connection.result)
+
+
+def _claims(change: Change) -> bool:
+    """Whether a change gives a student number to an entry that has none."""
+    before, after = change.attributes.get(catalogue.NUMBER, ((), ()))
+    return bool(after) and not before
+
+
+def _claim(connection: Any, change: Change) -> Change:
+    """Give an entry its student number by a request of its own; what is left of the change.
+
+    Only an entry with a number may be written, and slapd judges a request by the entry as it was
+    before. If the rest fails, the entry is the student's all the same: the next run adopts it.
+    """
+    rest = dict(change.attributes)
+    _, (number,) = rest.pop(catalogue.NUMBER)
+    given = {catalogue.NUMBER: [(ldap3.MODIFY_ADD, [number.encode()])]}
+    classes, wanted = rest.get("objectClass", ((), ()))
+    needed = catalogue.NUMBER_CLASS
+    if needed in wanted and needed.lower() not in map(str.lower, classes):
+        given["objectClass"] = [(ldap3.MODIFY_ADD, [needed.encode()])]
+        rest["objectClass"] = ((*classes, needed), wanted)
+    connection.modify(change.dn, given, controls=[_assertion(change)])
+    if connection.result["result"] != 0:
+        raise entry_error("giving a student number to", change.dn, connection.result)
+    guard = [holds(catalogue.NUMBER, number)]
+    guard += [one for one in change.guard if one != absent(catalogue.NUMBER)]
+    return replace(change, attributes=rest, guard=tuple(guard))
 
 
 def _values(change: Change, password_hash: SecretStr | None) -> dict[str, list[bytes]]:

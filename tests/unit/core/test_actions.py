@@ -48,7 +48,7 @@ def test_whatever_an_undo_brings_about_has_words_for_it() -> None:
     expired, active = ("{COMPTE}I:SupannExpire::",), ("{COMPTE}A:SupannActif::",)
     undone: list[Difference] = [
         {"supannEtuId": (numbers, ())},
-        {"supannEtuId": ((), numbers)},
+        {"supannEtuId": ((), numbers), "sn": ((), ("Martin",))},
         {state: (active, expired)},
         {state: (expired, active)},
         {"sn": (("Martin",), ("Durand",))},

@@ -33,6 +33,8 @@ BEYOND = {
             "pwdlastsuccess",
         },
     ),
+    "matching": ("says what agrees, in the words of situations --json", {"uid"}),
+    "situations": ("likewise", {"uid"}),
     "peers": ("what the server's access rules say of attributes", {"userpassword"}),
     "reasons": (
         "tells an administrator of the directory what to look at there",

@@ -1,0 +1,113 @@
+"""What people decided about who is who, in force until it is undone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from connector.core.dates import shown
+from connector.core.dn import normal_dn
+
+
+class Kind(StrEnum):
+    """What a person decided, by the name of the command."""
+
+    LINK = "link"  # this entry is that student's
+    DISTINCT = "distinct"  # this entry is not that student's
+    PROTECT = "protect"  # this entry is left alone
+    ADOPT = "adopt"  # the entry with this number is managed until a day
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """One decision."""
+
+    kind: Kind
+    student_number: str | None  # None: of an entry alone
+    dn: str | None  # None: of a number alone
+    until: date | None  # of an adoption: the last day
+    reason: str
+    actor: str
+    on: date
+    run: int
+
+    def said(self) -> str:
+        """The decision, for people: ``linked to uid=... by roux on 01/10/2026 (reason)``."""
+        what = {
+            Kind.LINK: f"linked to {self.dn}",
+            Kind.DISTINCT: f"not the student of {self.dn}",
+            Kind.PROTECT: "protected",
+            Kind.ADOPT: f"adopted until {shown(self.until)}" if self.until else "adopted",
+        }[self.kind]
+        return f"{what} by {self.actor} on {shown(self.on)} ({self.reason})"
+
+
+class Rulings:
+    """All decisions in force, by what they are about."""
+
+    def __init__(self, rulings: Iterable[Ruling] = ()) -> None:
+        self.all = tuple(rulings)
+        self._links: dict[str, Ruling] = {}
+        self._linked: dict[object, Ruling] = {}
+        self._distinct: dict[str, dict[object, Ruling]] = {}
+        self._protected: dict[object, Ruling] = {}
+        self._adopted: dict[str, Ruling] = {}
+        for one in self.all:
+            match one.kind:
+                case Kind.LINK:
+                    assert one.student_number is not None
+                    assert one.dn is not None
+                    self._links[one.student_number] = one
+                    self._linked[normal_dn(one.dn)] = one
+                case Kind.DISTINCT:
+                    assert one.student_number is not None
+                    assert one.dn is not None
+                    self._distinct.setdefault(one.student_number, {})[normal_dn(one.dn)] = one
+                case Kind.PROTECT:
+                    assert one.dn is not None
+                    self._protected[normal_dn(one.dn)] = one
+                case Kind.ADOPT:
+                    assert one.student_number is not None
+                    self._adopted[one.student_number] = one
+
+    def __bool__(self) -> bool:
+        return bool(self.all)
+
+    def link_of(self, number: str) -> Ruling | None:
+        """The entry that a student was linked to."""
+        return self._links.get(number)
+
+    def link_to(self, dn: str) -> Ruling | None:
+        """The student that an entry was linked to."""
+        return self._linked.get(normal_dn(dn)) if self._linked else None
+
+    def links(self) -> tuple[Ruling, ...]:
+        """All links."""
+        return tuple(self._links.values())
+
+    def distinct(self, number: str, dn: str) -> Ruling | None:
+        """That an entry is not a student's."""
+        return self._distinct.get(number, {}).get(normal_dn(dn)) if self._distinct else None
+
+    def protection(self, dn: str) -> Ruling | None:
+        """That an entry is left alone."""
+        return self._protected.get(normal_dn(dn)) if self._protected else None
+
+    def adoption(self, number: str) -> Ruling | None:
+        """That the entry with this number is managed, and until when."""
+        return self._adopted.get(number)
+
+    def adoptions(self, numbers: Iterable[str] | None) -> dict[str, date]:
+        """The last days of adopted accounts, by student number; of all, or of a few."""
+        wanted = self._adopted if numbers is None else self._adopted.keys() & set(numbers)
+        return {n: until for n in wanted if (until := self._adopted[n].until) is not None}
+
+    def of(self, number: str, dn: str | None) -> tuple[Ruling, ...]:
+        """All that was decided about a student, and about their entry."""
+        found = [one for one in (self.link_of(number), self.adoption(number)) if one is not None]
+        found += self._distinct.get(number, {}).values()
+        if dn is not None and (protection := self.protection(dn)) is not None:
+            found.append(protection)
+        return tuple(found)

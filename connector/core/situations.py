@@ -1,0 +1,174 @@
+"""Who is who: each entry of the people branch, and each student, in exactly one situation.
+
+Computed anew in each walk from what register, directory, journal and people's decisions say; never
+from absence alone.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+
+class Situation(StrEnum):
+    """How an entry and a student stand to each other."""
+
+    LINKED = "linked"  # known to belong together
+    TO_LINK = "to_link"  # an entry with the student's number, not managed yet
+    CANDIDATE = "candidate"  # an entry that may be the student's: people decide
+    AMBIGUOUS = "ambiguous"  # several entries with one number, or one with several
+    WITHOUT_ENROLMENT = "without_enrolment"  # no student of the register has this entry
+    ENROLLED_NO_ENTRY = "enrolled_no_entry"  # nobody's entry fits
+    PROTECTED = "protected"  # also somebody else's, or marked by a decision
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An entry that may be a student's, with what speaks for it and what against."""
+
+    dn: str
+    agrees: tuple[str, ...]
+    differs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of the list of situations: an entry, a student, or both where they belong together.
+
+    Each entry stands in ``dn`` of one item, and each student of the register in
+    ``student_number`` of one.
+    """
+
+    situation: Situation
+    student_number: str | None
+    dn: str | None
+    name: str | None
+    candidates: tuple[Candidate, ...] = ()
+    because: str = ""  # one sentence, where the situation alone does not say it
+    last_sign: date | None = None  # the last sign of life that the directory has of an entry
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What decides on the situation of an entry of the people branch."""
+
+    dn: str
+    name: str | None = None
+    numbers: tuple[str, ...] = ()  # student numbers on it; or that of the student it is linked to
+    is_person: bool = True
+    is_shared: bool = False  # also somebody else's
+    protection: str = ""  # the decision that leaves it alone
+
+
+@dataclass(frozen=True, slots=True)
+class Students:
+    """The students of the register, and what is known of their entries."""
+
+    names: Mapping[str, str | None]  # by student number; None: its rows are refused
+    linked: Collection[str] = ()  # numbers whose entry the journal knows
+    expected: Collection[str] = ()  # ... whose enrolments it remembers, or who were adopted by hand
+    candidates: Mapping[str, Sequence[Candidate]] = field(default_factory=dict)
+    elsewhere: Mapping[str, Sequence[str]] = field(default_factory=dict)  # DNs out of the branch
+
+
+def situate(entries: Iterable[Entry], students: Students) -> tuple[Item, ...]:
+    """The situation of each entry and of each student, by DN and then by student number.
+
+    The order in which they are given does not matter.
+    """
+    placed = sorted(entries, key=lambda one: one.dn)
+    holders: dict[str, list[Entry]] = defaultdict(list)
+    for entry in placed:
+        for number in dict.fromkeys(entry.numbers):
+            holders[number].append(entry)
+    unclear = {number for number, those in holders.items() if len(those) > 1}
+    unclear |= {number for one in placed if len(set(one.numbers)) > 1 for number in one.numbers}
+    unclear |= students.elsewhere.keys()
+    asked = {
+        candidate.dn
+        for number, candidates in students.candidates.items()
+        if number in students.names and number not in holders
+        for candidate in candidates
+    }
+    covered: set[str] = set()
+    items = [_of_entry(entry, students, unclear, asked) for entry in placed]
+    covered.update(item.student_number for item in items if item.student_number is not None)
+    items += _without_entry(students, holders, covered)
+    return tuple(items)
+
+
+def _of_entry(entry: Entry, students: Students, unclear: set[str], asked: Collection[str]) -> Item:
+    """One entry, with its student where it has one."""
+    number = entry.numbers[0] if entry.numbers else None
+    name, dn = entry.name, entry.dn
+    if not entry.is_person:
+        return Item(Situation.PROTECTED, None, dn, name, because="no person's entry")
+    if number is not None and not unclear.isdisjoint(entry.numbers):
+        held = ", ".join(dict.fromkeys(entry.numbers))
+        return Item(Situation.AMBIGUOUS, None, dn, name, because=f"has the number {held}")
+    if entry.protection:
+        return Item(Situation.PROTECTED, number, dn, name, because=entry.protection)
+    if entry.is_shared:
+        return Item(Situation.PROTECTED, number, dn, name, because="also somebody else's")
+    candidates = tuple(students.candidates.get(number or "", ()))
+    if (
+        number is not None
+        and candidates
+        and (number in students.names or number in students.linked)
+    ):
+        return Item(Situation.CANDIDATE, number, dn, name, candidates)
+    if number in students.linked:
+        return Item(Situation.LINKED, number, dn, name)
+    if number in students.names or number in students.expected:
+        return Item(Situation.TO_LINK, number, dn, name)
+    if dn in asked:
+        return Item(Situation.CANDIDATE, number, dn, name)
+    because = "" if number is not None else "has no number, and fits no student"
+    return Item(Situation.WITHOUT_ENROLMENT, number, dn, name, because=because)
+
+
+def _without_entry(
+    students: Students, holders: Mapping[str, Sequence[Entry]], covered: Collection[str]
+) -> Iterator[Item]:
+    """The students who have no entry of their own, by number."""
+    for number in sorted(students.names.keys() - set(covered)):
+        name = students.names[number]
+        elsewhere = [one.dn for one in holders.get(number, ())]
+        elsewhere += students.elsewhere.get(number, ())
+        if elsewhere:
+            held = tuple(Candidate(dn, ("student_number",), ()) for dn in dict.fromkeys(elsewhere))
+            yield Item(Situation.AMBIGUOUS, number, None, name, held)
+            continue
+        candidates = tuple(students.candidates.get(number, ()))
+        situation = Situation.CANDIDATE if candidates else Situation.ENROLLED_NO_ENTRY
+        yield Item(situation, number, None, name, candidates)
+
+
+def undecided(number: str, candidates: Sequence[Candidate]) -> str:
+    """Why nothing is written for a student who may be the person of an entry, and what helps."""
+    found = "; ".join(f"{one.dn} ({_compared(one)})" for one in candidates[:_NAMED])
+    more = f"; and {len(candidates) - _NAMED} more" if len(candidates) > _NAMED else ""
+    what = "has an entry that may be theirs" if len(candidates) == 1 else "may be the person of"
+    return (
+        f"{what}: {found}{more}; decide with `scolpass link {number} DN` or "
+        f"`scolpass distinct {number} DN`"
+    )
+
+
+def _compared(candidate: Candidate) -> str:
+    """``agrees: ine, birth date; differs: first name``."""
+    parts = (("agrees", candidate.agrees), ("differs", candidate.differs))
+    return "; ".join(
+        f"{word}: {', '.join(words(one) for one in names)}" for word, names in parts if names
+    )
+
+
+def words(field: str) -> str:
+    """What is compared, for people."""
+    return {"ine": "INE", "uid": "uid"}.get(field, field.replace("_", " "))
+
+
+_NAMED = 5

@@ -1,0 +1,286 @@
+"""What people decide about who is who: link, distinct, protect, adopt. The next run goes by it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from connector.clock import instant
+from connector.core.account import Account
+from connector.core.dates import shown
+from connector.core.dn import same_dn
+from connector.core.rulings import Kind, Ruling, Rulings
+from connector.errors import ScolpassError, UsageError
+from connector.walk.context import Context
+from connector.walk.matching import obstacle
+from connector.walk.register import Listing, read_feed
+
+ADVICE = "See `scolpass situations`."
+
+
+@dataclass(frozen=True, slots=True)
+class Leaver:
+    """One line of a list of accounts to be adopted."""
+
+    number: str
+    until: date | None  # None: the day that is given for all
+    place: str = ""  # ``file:line``
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What was recorded, in which run, and what was refused."""
+
+    run: int | None  # None: nothing was recorded
+    rulings: tuple[Ruling, ...]
+    refused: tuple[tuple[str, str], ...] = ()  # number or place, and why
+
+
+def link(context: Context, number: str, dn: str, reason: str) -> Decided:
+    """Decide that an entry is this student's: the next run gives it the number and adopts it.
+
+    Raises:
+        ScolpassError: it cannot be, or another decision says otherwise.
+        Untrustworthy: the directory or the journal is not to be trusted.
+    """
+    doing = f"{number} is not linked to {dn}"
+    account, rulings = _looked_at(context, dn, doing)
+    dn = account.dn
+    if number not in account.every_number:
+        outside = not context.target.is_for_students(dn)
+        if (trouble := obstacle(account, outside=outside)) is not None:
+            raise ScolpassError(f"{doing}: {trouble}", ADVICE)
+        own = context.target.accounts_of(context.tree, [number])
+        if own:
+            raise ScolpassError(f"{doing}: {number} has the entry {own[0].dn}", ADVICE)
+    _refuse_contradiction(
+        doing,
+        rulings.distinct(number, dn),
+        _unless_same(rulings.link_of(number), number, dn),
+        _unless_same(rulings.link_to(dn), number, dn),
+        rulings.protection(dn),
+    )
+    return _record(context, Kind.LINK, [(number, dn, None)], reason)
+
+
+def distinct(context: Context, number: str, dn: str, reason: str) -> Decided:
+    """Decide that an entry is not this student's: it is never offered again.
+
+    Raises:
+        ScolpassError: another decision says otherwise.
+        Untrustworthy: the directory or the journal is not to be trusted.
+    """
+    doing = f"{number} is not told apart from {dn}"
+    account, rulings = _looked_at(context, dn, doing)
+    if number in account.numbers:
+        raise ScolpassError(
+            f"{doing}: the entry has that number",
+            "Have the number taken off by whoever wrote it; then it is nobody's.",
+        )
+    found = rulings.link_of(number)
+    same = found is not None and found.dn is not None and same_dn(found.dn, account.dn)
+    _refuse_contradiction(doing, found if same else None)
+    return _record(context, Kind.DISTINCT, [(number, account.dn, None)], reason)
+
+
+def protect(context: Context, dn: str, reason: str) -> Decided:
+    """Decide that an entry is left alone, whoever's it seems to be.
+
+    Raises:
+        ScolpassError: another decision says otherwise.
+        Untrustworthy: the directory or the journal is not to be trusted.
+    """
+    doing = f"{dn} is not protected"
+    account, rulings = _looked_at(context, dn, doing)
+    if not context.target.is_for_students(account.dn):
+        raise ScolpassError(
+            f"{doing}: it lies outside the branch of students' entries, and is never written",
+            "Nothing needs to be decided.",
+        )
+    adopted = [rulings.adoption(number) for number in account.every_number]
+    _refuse_contradiction(doing, rulings.link_to(account.dn), *adopted)
+    return _record(context, Kind.PROTECT, [(None, account.dn, None)], reason)
+
+
+def adopt(context: Context, leavers: Iterable[Leaver], until: date | None, reason: str) -> Decided:
+    """Decide that accounts of people who are not enrolled are managed until a day.
+
+    Each that cannot be is named with why; the others are recorded.
+
+    Raises:
+        Untrustworthy: the register, the directory or the journal is not to be trusted.
+    """
+    context.connect()
+    rulings = context.journal.rulings()
+    feed = read_feed(context, None, context.moment.today)
+    listing = Listing(context, feed, context.moment.today)
+    wanted: dict[str, tuple[str, str | None, date | None]] = {}
+    refused: list[tuple[str, str]] = []
+    asked = list(leavers)
+    entries: dict[str, list[Account]] = {}
+    for account in context.target.accounts_of(context.tree, [one.number for one in asked]):
+        for number in account.every_number:
+            entries.setdefault(number, []).append(account)
+    for one in asked:
+        day = one.until or until
+        trouble = _why_not_adopted(context, one.number, day, entries, listing, rulings)
+        if one.number in wanted:
+            trouble = "it stands in the list twice"
+        if trouble is not None:
+            refused.append((f"{one.place} {one.number}".strip(), trouble))
+        else:
+            wanted[one.number] = (one.number, None, day)
+    if not wanted:
+        return Decided(None, (), tuple(refused))
+    found = _record(context, Kind.ADOPT, list(wanted.values()), reason)
+    return Decided(found.run, found.rulings, tuple(refused))
+
+
+def leavers_in(file: Path) -> tuple[list[Leaver], list[tuple[str, str]]]:
+    """The accounts that a file names: a number a line, perhaps with a last day after a ``;``.
+
+    Returns:
+        What could be read, and the lines that could not, each with why.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} cannot be read: {error}", "Name a text file in UTF-8.") from error
+    found: list[Leaver] = []
+    bad: list[tuple[str, str]] = []
+    for position, line in enumerate(lines, start=1):
+        place = f"{file.name}:{position}"
+        number, _, rest = (part.strip() for part in line.partition(";"))
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        if not (number.isascii() and number.isalnum() and len(number) <= 32):
+            bad.append((place, f"{number!r} is no student number"))
+            continue
+        until = _day_in(rest) if rest else None
+        if rest and until is None:
+            bad.append((place, f"{rest!r} is no day; expected 2027-03-31 or 31/03/2027"))
+            continue
+        found.append(Leaver(number, until, place))
+    return found, bad
+
+
+def revoke(context: Context, run: int, reason: str) -> tuple[Ruling, ...]:
+    """Forget what was decided in a run; what was written because of it stays."""
+    revoked = context.journal.revoke_decisions(run)
+    if revoked:
+        numbers = [one.student_number or "" for one in revoked]
+        mine = context.journal.begin_run(
+            "undo", context.actor, reason, scope=[n for n in numbers if n], at=context.moment.now
+        )
+        said = {
+            n: f"run {run} is undone: {reason or one.said()}"
+            for n, one in zip(numbers, revoked, strict=True)
+        }
+        context.journal.record_each(mine, "undo", said, actor=context.actor, at=instant())
+        context.journal.end_run(mine, at=instant(), exit_status=0)
+    return revoked
+
+
+# --- one decision ---------------------------------------------------------------------------------
+
+
+def _looked_at(context: Context, dn: str, doing: str) -> tuple[Account, Rulings]:
+    """An entry that somebody decides about, and what was decided before."""
+    context.connect()
+    account = context.target.account_at(dn)
+    if account is None:
+        raise UsageError(f"{doing}: there is no entry {dn}", "Check the DN; `scolpass situations`.")
+    return account, context.journal.rulings()
+
+
+def _unless_same(ruling: Ruling | None, number: str, dn: str) -> Ruling | None:
+    """A decision, unless it is the very one that is taken now."""
+    if ruling is None or ruling.dn is None:
+        return ruling
+    same = ruling.student_number == number and same_dn(ruling.dn, dn)
+    return None if same else ruling
+
+
+def _refuse_contradiction(doing: str, *others: Ruling | None) -> None:
+    for other in others:
+        if other is not None:
+            who = other.student_number or other.dn
+            raise ScolpassError(
+                f"{doing}: it was decided otherwise: {who}: {other.said()}",
+                f"If that was wrong, `scolpass undo {other.run} --reason '...'` revokes it.",
+            )
+
+
+def _why_not_adopted(
+    context: Context,
+    number: str,
+    until: date | None,
+    entries: dict[str, list[Account]],
+    listing: Listing,
+    rulings: Rulings,
+) -> str | None:
+    """Why the account with a number is not adopted; None: it is."""
+    found = entries.get(number, [])
+    today = context.moment.today
+    if until is None:
+        return "no last day is given (--until)"
+    if until < today:
+        return f"its last day {shown(until)} has passed"
+    if listing.has(number):
+        return "the register knows this student: the enrolment decides"
+    if not found:
+        return "no entry has this number"
+    dns = "; ".join(one.dn for one in found)
+    if len(found) > 1 or len(found[0].every_number) > 1:
+        return f"the number stands on several entries, or on one with several: {dns}"
+    if not context.target.is_for_students(found[0].dn):
+        return f"{dns} lies outside the branch of students' entries"
+    if found[0].is_shared_person:
+        return f"{dns} is also somebody else's"
+    if (protection := rulings.protection(found[0].dn)) is not None:
+        return f"{dns}: {protection.said()}; `scolpass undo {protection.run}` revokes it"
+    known = context.journal.accounts([number]).get(number)
+    if known is not None and not known.gone and rulings.adoption(number) is None:
+        return "scolpass manages this account already"
+    return None
+
+
+def _record(
+    context: Context,
+    kind: Kind,
+    what: Sequence[tuple[str | None, str | None, date | None]],
+    reason: str,
+) -> Decided:
+    """Note decisions in the journal, in a run of their own."""
+    numbers = [number for number, _, _ in what if number is not None]
+    run = context.journal.begin_run(
+        kind.value, context.actor, reason, scope=numbers, at=context.moment.now
+    )
+    rulings = tuple(
+        Ruling(kind, number, dn, until, reason, context.actor, context.moment.today, run)
+        for number, dn, until in what
+    )
+    context.journal.decide(rulings)
+    said = {one.student_number or "": f"{_object(one)}: {reason}" for one in rulings}
+    context.journal.record_each(run, kind.value, said, actor=context.actor, at=instant())
+    context.journal.end_run(run, at=instant(), exit_status=0)
+    return Decided(run, rulings)
+
+
+def _object(ruling: Ruling) -> str:
+    """What a decision is about, beside the student."""
+    return f"until {shown(ruling.until)}" if ruling.until is not None else ruling.dn or ""
+
+
+def _day_in(text: str) -> date | None:
+    french = re.fullmatch(r"(\d\d)/(\d\d)/(\d{4})", text)
+    try:
+        return date.fromisoformat("-".join(french.groups()[::-1]) if french else text)
+    except ValueError:
+        return None

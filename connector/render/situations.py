@@ -1,0 +1,164 @@
+"""Who is who, for people, for machines and for a spreadsheet; and what was decided."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from connector.core.dates import shown
+from connector.core.situations import Item, Situation, words
+from connector.render.terminal import hang, printable
+
+if TYPE_CHECKING:
+    from connector.desk.decisions import Decided
+
+SHOWN = 40  # lines of a list on a terminal before the rest is counted
+
+# What each situation means, and what happens by itself.
+MEANING = {
+    Situation.LINKED: "entry and student known to belong together",
+    Situation.TO_LINK: "an entry with the student's number: the next approved plan adopts it",
+    Situation.CANDIDATE: "may belong together: nothing is created until somebody decides",
+    Situation.AMBIGUOUS: "several entries with one number, or one with several: none is touched",
+    Situation.WITHOUT_ENROLMENT: "not in the register: left alone; `scolpass adopt` manages it",
+    Situation.ENROLLED_NO_ENTRY: "no entry fits: created, if the enrolment counts",
+    Situation.PROTECTED: "also somebody else's, or marked: left alone",
+}
+_COLUMNS = (
+    "situation",
+    "student_number",
+    "dn",
+    "name",
+    "last_sign",
+    "candidates",
+    "agrees",
+    "differs",
+    "because",
+)
+
+
+def item_json(item: Item) -> dict[str, Any]:
+    """One line of ``situations --json``."""
+    found: dict[str, Any] = {
+        "situation": item.situation.value,
+        "student_number": item.student_number,
+        "dn": item.dn,
+        "name": item.name,
+        "candidates": [
+            {"dn": one.dn, "agrees": list(one.agrees), "differs": list(one.differs)}
+            for one in item.candidates
+        ],
+    }
+    if item.because:
+        found["because"] = item.because
+    if item.situation is Situation.WITHOUT_ENROLMENT:
+        found["last_sign"] = item.last_sign.isoformat() if item.last_sign else None
+    return found
+
+
+def write_csv(items: Sequence[Item]) -> None:
+    """The list as CSV on standard output: ``;`` between columns, a line for each candidate."""
+    sheet = csv.writer(sys.stdout, delimiter=";", lineterminator="\n")
+    sheet.writerow(_COLUMNS)
+    for item in items:
+        sign = item.last_sign.isoformat() if item.last_sign else ""
+        head = (item.situation.value, item.student_number, item.dn, item.name, sign)
+        for candidate in item.candidates or (None,):
+            told: tuple[str, ...] = ("", "", "")
+            if candidate is not None:
+                told = (candidate.dn, ", ".join(candidate.agrees), ", ".join(candidate.differs))
+            sheet.writerow(map(_harmless, (*head, *told, item.because)))
+
+
+def _harmless(cell: str | None) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    text = printable(cell or "")
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text
+
+
+def show_situations(console: Console, items: Sequence[Item], wanted: Situation | None) -> None:
+    """The counts; with one situation wanted, its list."""
+    counts = Counter(item.situation for item in items)
+    if wanted is None:
+        entries = sum(item.dn is not None for item in items)
+        students = sum(
+            item.student_number is not None and item.situation is not Situation.WITHOUT_ENROLMENT
+            for item in items
+        )
+        console.print(f"{entries:,} entries and {students:,} students:")
+        for situation in Situation:
+            name = situation.value.replace("_", "-")
+            hang(console, Text(f"{counts[situation]:>8,} "), f"{name}: {MEANING[situation]}", by=9)
+        console.print("A list: scolpass situations SITUATION; all of it: --csv, --json")
+        return
+    mine = [item for item in items if item.situation is wanted]
+    if not mine:
+        console.print(f"Nobody: {MEANING[wanted]}.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in ("student", "name", "entry", "what is known"):
+        table.add_column(name, overflow="fold")
+    for item in mine[:SHOWN]:
+        cells = (item.student_number or "", item.name or "", item.dn or "", _known(item))
+        table.add_row(*(Text(printable(cell)) for cell in cells))
+    console.print(table)
+    if len(mine) > SHOWN:
+        console.print(f"and {len(mine) - SHOWN:,} more (--csv and --json have them all)")
+
+
+def _known(item: Item) -> str:
+    """What else a person needs of one line."""
+    lines = [item.because] if item.because else []
+    if item.last_sign is not None:
+        lines.append(f"last sign of life {shown(item.last_sign)}")
+    for one in item.candidates:
+        agrees, differs = (", ".join(map(words, names)) for names in (one.agrees, one.differs))
+        told = [
+            f"{word} {names}"
+            for word, names in (("agrees:", agrees), ("differs:", differs))
+            if names
+        ]
+        lines.append(f"{one.dn} ({'; '.join(told)})" if told else one.dn)
+    return "\n".join(lines)
+
+
+# --- decisions ------------------------------------------------------------------------------------
+
+
+def decided_json(decided: Decided) -> dict[str, Any]:
+    """What was decided, and what was refused."""
+    return {
+        "run": decided.run,
+        "decisions": [
+            {
+                "decision": one.kind.value,
+                "student_number": one.student_number,
+                "dn": one.dn,
+                "until": one.until.isoformat() if one.until else None,
+            }
+            for one in decided.rulings
+        ],
+        "refused": [{"what": what, "reason": reason} for what, reason in decided.refused],
+    }
+
+
+def show_decided(console: Console, decided: Decided) -> None:
+    """What was decided, and what was refused."""
+    if decided.run is not None:
+        count = len(decided.rulings)
+        one = decided.rulings[0]
+        who = one.student_number or one.dn or ""
+        what = f"{who}: {one.said()}" if count == 1 else f"{count:,} accounts: {one.kind.value}"
+        hang(console, "", f"{what}.", by=2)
+        console.print(
+            f"The next sync goes by it; `scolpass undo {decided.run}` revokes it.", soft_wrap=True
+        )
+    for what, reason in decided.refused:
+        hang(console, "", f"{what}: {reason}", style="red", by=2)

@@ -1,0 +1,251 @@
+"""Who is who, found as the entries are read: candidates, decisions and situations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from connector.core.account import Account
+from connector.core.dates import day_in
+from connector.core.feed import identity
+from connector.core.identifiers import Taken, uid_of
+from connector.core.matching import Person, Sought, compared, contradicts, person_of, same_ine
+from connector.core.model import Feed, Known
+from connector.core.plan import of_same_ine
+from connector.core.rulings import Ruling, Rulings
+from connector.core.situations import Candidate, Entry, Item, Situation, Students, situate
+from connector.walk.context import Context
+from connector.walk.register import read_feed
+from connector.walk.rows import Rows
+from connector.walk.scope import Scope
+
+
+class Matching:
+    """What a walk finds of who is who; complete once all entries have been met."""
+
+    def __init__(
+        self,
+        context: Context,
+        scope: Scope,
+        rulings: Rulings,
+        rows: Rows,
+        known: Mapping[str, Known],
+        is_managed: Callable[[str], bool],
+    ) -> None:
+        self._context = context
+        self._is_managed = is_managed
+        self._scope = scope
+        self.rulings = rulings
+        self._rows = rows
+        self._known = known
+        self._sought = Sought()
+        self._candidates: dict[str, dict[str, Candidate]] = {}  # by student number, and by DN
+        self._entries: list[Entry] = []  # where the situations are wanted
+        self._elsewhere: dict[str, Sequence[str]] = {}  # numbers in conflict: among which entries
+        self._linked: set[str] = set()  # students whose link has met its entry
+        self.impossible: dict[str, str] = {}  # links, and why they cannot be made
+        self.strangers = 0  # entries whose number nobody knows
+        if scope.whole:
+            new = (number for number in rows.feed.students if self._is_new(number))
+            self._sought.add(map(self._person, new))
+
+    def _is_new(self, number: str) -> bool:
+        known = self._known.get(number)
+        return known is None or known.gone
+
+    def _person(self, number: str) -> Person:
+        """What a student is looked for by, among entries that do not have the number."""
+        rows = self._rows.of(number)
+        known = self._known.get(number)
+        uid = uid_of(number, self._context.rules.identifiers.uid)
+        return person_of(number, identity(rows) if rows else None, known, uid)
+
+    # --- as the entries flow past ---
+
+    def met(self, account: Account, *, outside: bool, managed: bool) -> str | None:
+        """Note whose entry this may be.
+
+        Args:
+            account: the entry.
+            outside: it is not where students' entries stand.
+            managed: it is known as a student's.
+
+        Returns:
+            The student to whom a decision links the entry, which has no number; None: nobody.
+        """
+        for number, candidate in self._sought.met(account, managed=managed).items():
+            if self.rulings.distinct(number, account.dn) is None:
+                self._candidates.setdefault(number, {})[account.dn] = candidate
+        ruling = self.rulings.link_to(account.dn)
+        if ruling is None or ruling.student_number is None:
+            return None
+        number = ruling.student_number
+        self._linked.add(number)
+        if number in account.every_number:
+            return None  # done
+        trouble = obstacle(account, outside=outside)
+        if trouble is None:
+            return number
+        self.impossible[number] = _not_possible(ruling, trouble)
+        return None
+
+    def place(self, account: Account, numbers: Sequence[str]) -> None:
+        """Keep what decides on the situation of an entry of the branch."""
+        if self._scope.listing:
+            self._entries.append(
+                Entry(
+                    dn=account.dn,
+                    name=account.name,
+                    numbers=tuple(numbers),
+                    is_person=account.is_person,
+                    is_shared=account.is_shared_person,
+                    protection=self.protection(account) or "",
+                )
+            )
+
+    def contradiction(self, number: str, account: Account) -> tuple[Candidate, ...]:
+        """An entry with the student's number that seems to be somebody else's."""
+        rows = self._rows.feed.students.get(number)
+        if not rows or any(row.birth_date.isoformat() == account.birth_date for row in rows):
+            return ()
+        person, known = self._person(number), not self._is_new(number)
+        if self.rulings.link_of(number) is not None:
+            return ()
+        if not contradicts(person, account, known=known):
+            return ()
+        self._candidates.setdefault(number, {})[account.dn] = compared(person, account)
+        return self.of(number)
+
+    def in_conflict(self, number: str, dns: Sequence[str]) -> str:
+        """Note the entries among which a number is in conflict; why nothing is done."""
+        self._elsewhere[number] = dns
+        named = "; ".join(dict.fromkeys(dns))
+        reason = f"the number stands on several entries, on one with several, or outside: {named}"
+        return self.impossible.pop(number, reason)
+
+    # --- once they have all been met ---
+
+    def settle(self) -> None:
+        """Note the links whose entries are gone."""
+        wanted = None if self._scope.numbers is None else set(self._scope.numbers)
+        for ruling in self.rulings.links():
+            number = ruling.student_number
+            if number is None or number in self._linked:
+                continue
+            if wanted is None or number in wanted:
+                self.impossible[number] = _not_possible(ruling, "there is no such entry")
+
+    def seek(self, numbers: Iterable[str], taken: Taken) -> None:
+        """Look for the entries of a few students that do not have their number.
+
+        In a run over a few, others in the register may have the same INE as one of them.
+
+        Raises:
+            FeedRefused: the register had to be read, and is refused.
+        """
+        persons = [self._person(n) for n in numbers if n not in self._sought.persons]
+        context = self._context
+        if not persons:
+            return
+        if not self._scope.whole and any(person.ine for person in persons):
+            whole = read_feed(context, None, self._scope.at or context.moment.today)
+            taken.shared_ines = shared_ines(whole)
+            self._note_same_ine(persons, taken)
+        self._sought.add(persons)
+        for account in context.target.look_alikes(context.tree, persons):
+            self.met(
+                account,
+                outside=not context.target.is_for_students(account.dn),
+                managed=any(map(self._is_managed, account.every_number)),
+            )
+
+    def _note_same_ine(self, persons: Sequence[Person], taken: Taken) -> None:
+        """Note the entries of those who share their INE with a few students."""
+        shared = taken.shared_ines
+        few = {person.number for person in persons}
+        ines = {shared[number] for number in few if number in shared}
+        others = [number for number, ine in shared.items() if ine in ines and number not in few]
+        for account in self._context.target.accounts_of(self._context.tree, others):
+            for number in account.every_number:
+                taken.note_ine(number, account.dn)
+
+    def of(self, number: str) -> tuple[Candidate, ...]:
+        """The candidates of a student, in the order of their DNs."""
+        found = self._candidates.get(number, {})
+        return tuple(found[dn] for dn in sorted(found))
+
+    def protection(self, account: Account | None) -> str | None:
+        """The decision that leaves an entry alone."""
+        ruling = self.rulings.protection(account.dn) if account is not None else None
+        return ruling.said() if ruling is not None else None
+
+    def situations(self, taken: Taken) -> tuple[Item, ...]:
+        """The situation of each entry of the branch, and of each student."""
+        context, feed = self._context, self._rows.feed
+        people_dn = context.rules.people_dn
+        for account in context.target.unidentified(people_dn):
+            self.place(account, account.every_number)
+        names: dict[str, str | None] = dict.fromkeys(feed.spoiled)
+        for number, rows in feed.students.items():
+            row = identity(rows)
+            names[number] = f"{row.first_name} {row.last_name}".lstrip()
+        candidates = {number: self.of(number) for number in self._candidates}
+        for number in taken.shared_ines:
+            there = {one.dn for one in candidates.get(number, ())}
+            same = of_same_ine(number, taken, self.rulings)
+            more = tuple(one for one in same if one.dn not in there)
+            if self._is_new(number) and more:
+                candidates[number] = (*candidates.get(number, ()), *more)
+        found = situate(
+            self._entries,
+            Students(
+                names=names,
+                linked={number for number, one in self._known.items() if not one.gone},
+                expected={*self._rows.remembered, *self.rulings.adoptions(None)},
+                candidates=candidates,
+                elsewhere=self._elsewhere,
+            ),
+        )
+        return tuple(self._with_signs(found, people_dn))
+
+    def _with_signs(self, items: Iterable[Item], people_dn: str) -> Iterable[Item]:
+        signs = self._context.target.signs_of_life(people_dn)
+        zone = self._context.rules.institution.zone
+        for item in items:
+            at = signs.get(item.dn or "")
+            if at is None or item.situation is not Situation.WITHOUT_ENROLMENT:
+                yield item
+            else:
+                yield replace(item, last_sign=day_in(at, zone))
+
+
+def obstacle(account: Account, *, outside: bool) -> str | None:
+    """Why an entry without the student's number cannot be given it; None: it can."""
+    if outside:
+        return "it lies outside the branch where students' entries stand"
+    if account.every_number:
+        return f"it has the number {', '.join(account.every_number)}"
+    if account.is_shared_person:
+        return "it is also somebody else's"
+    if not account.is_person:
+        return "it is no person's entry"
+    return None
+
+
+def _not_possible(ruling: Ruling, trouble: str) -> str:
+    return (
+        f"the decision cannot be carried out ({ruling.said()}): {trouble}; "
+        f"`scolpass undo {ruling.run} --reason '...'` revokes it"
+    )
+
+
+def shared_ines(feed: Feed) -> dict[str, str]:
+    """The students who share their INE with another number of the register, each with it."""
+    first: dict[str, str] = {}
+    shared: dict[str, str] = {}
+    for number, rows in feed.students.items():
+        ine = same_ine(identity(rows).ine or "")
+        other = first.setdefault(ine, number) if ine else number
+        if other != number:
+            shared[number] = shared[other] = ine
+    return shared

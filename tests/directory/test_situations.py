@@ -1,0 +1,351 @@
+"""Taking over a directory that lives: who is who, what people decide, what a sync makes of it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from connector.core.situations import Situation
+from connector.desk import account, decisions
+from connector.desk.decisions import Leaver
+from connector.desk.undo import undo
+from connector.errors import ScolpassError, UsageError
+from connector.walk.planning import prepare
+from connector.walk.scope import Scope
+from tests.support.past import Past, Rates, make_past
+from tests.support.past_names import letters
+from tests.support.past_people import Kind
+from tests.support.people import put
+from tests.support.walk import TODAY, Walk, decide, student
+
+NUMBER, INE = "22600001", "123456789AB"
+SOON = TODAY + timedelta(days=100)
+PERSON = {"objectClass": ["inetOrgPerson", "eduPerson", "supannPerson"]}
+
+
+def add(walk: Walk, uid: str, **attributes: str | list[str]) -> str:
+    """An entry of another tool; returns its DN."""
+    values = {"uid": uid, "sn": "Martin", "givenName": "Lea", "cn": "Martin Lea"}
+    dn = f"uid={uid},{walk.directory.people_dn}"
+    return put(walk.directory, dn, {**PERSON, **values, **attributes})
+
+
+def situations(walk: Walk) -> dict[tuple[str | None, str | None], Situation]:
+    with walk.context() as opened:
+        found = prepare(opened, Scope(listing=True)).situations
+    return {(item.student_number, item.dn): item.situation for item in found}
+
+
+def adopt(walk: Walk, *numbers: str) -> decisions.Decided:
+    with walk.context() as opened, opened.locked("adopt", whole=False):
+        return decisions.adopt(opened, [Leaver(n, None) for n in numbers], SOON, "minutes of May")
+
+
+def revoke(walk: Walk, run: int | None) -> None:
+    assert run is not None
+    with walk.context() as opened, opened.locked("undo", whole=False):
+        assert undo(opened, run, "wrong").revoked
+
+
+def suspend(walk: Walk, number: str) -> None:
+    with walk.context() as opened, opened.locked("suspend", whole=False):
+        account.suspend(opened, number, "from the first hour")
+
+
+def reasons(walk: Walk, *numbers: str) -> dict[str | None, str]:
+    return {one.value: one.reason for one in walk.plan(*numbers).plan.rejected}
+
+
+# --- candidates -----------------------------------------------------------------------------------
+
+
+def test_nothing_is_created_for_who_may_have_an_entry_until_somebody_links_it(walk: Walk) -> None:
+    dn = add(walk, "lmartin", supannCodeINE=INE, userPassword="motdepasse1")
+    walk.workspace.write_register([student(NUMBER, ine=INE), student("22600002", "Tom", "Petit")])
+    report = walk.sync()
+    assert [c.student_number for c in report.plan.changes] == ["22600002"]
+    assert report.exit_status == 1
+    (refused,) = report.plan.rejected
+    assert dn in refused.reason
+    assert "INE" in refused.reason
+    assert situations(walk)[NUMBER, None] is Situation.CANDIDATE
+    assert situations(walk)[None, dn] is Situation.CANDIDATE
+    decide(walk, "link", NUMBER, dn)
+    (change,) = walk.plan().plan.changes
+    assert (change.action.value, change.dn) == ("update", dn)
+    assert change.attributes["supannEtuId"] == ((), (NUMBER,))
+    walk.synced()
+    entry = walk.people()[NUMBER]
+    assert entry["dn"] == [dn]
+    assert entry["uid"] == ["lmartin"]
+    assert walk.directory.bind_result(dn, "motdepasse1") == 0
+    assert situations(walk)[NUMBER, dn] is Situation.LINKED
+    assert "linked to" in walk.show(NUMBER).why
+    assert [row["action"] for row in walk.history(student_number=NUMBER)] == ["link", "update"]
+    walk.writes_nothing()
+
+
+def test_an_entry_that_is_not_the_students_is_never_offered_again(walk: Walk) -> None:
+    dn = add(walk, "lmartin", supannCodeINE=INE)
+    walk.workspace.write_register([student(NUMBER, ine=INE)])
+    before = walk.plan().plan.digest
+    found = decide(walk, "distinct", NUMBER, dn.upper())
+    plan = walk.plan().plan
+    assert [c.action.value for c in plan.changes] == ["create"]
+    assert plan.digest != before
+    revoke(walk, found.run)
+    assert walk.plan().plan.digest == before
+    decide(walk, "distinct", NUMBER, dn)
+    walk.synced()
+    assert walk.people()[NUMBER]["uid"] == [f"e{NUMBER}"]
+    assert situations(walk)[None, dn] is Situation.WITHOUT_ENROLMENT
+
+
+def test_an_ine_that_three_have_makes_one_account_and_two_questions(walk: Walk) -> None:
+    rows = [student(str(n), f"P{n}", f"N{n}", ine=INE) for n in (22600001, 22600002, 22600003)]
+    walk.workspace.write_register(reversed(rows))
+    report = walk.sync()
+    assert [c.student_number for c in report.plan.changes] == ["22600001"]
+    assert reasons(walk).keys() == {"22600002", "22600003"}
+    for one in ("22600002", "22600003"):
+        assert reasons(walk, one).keys() == {one}
+    decide(walk, "distinct", "22600002", walk.people()["22600001"]["dn"][0])
+    assert walk.sync().exit_status == 1
+    assert walk.people().keys() == {"22600001", "22600002"}
+    for uid in ("22600001", "22600002"):
+        decide(walk, "distinct", "22600003", walk.people()[uid]["dn"][0])
+    walk.synced()
+    assert walk.people().keys() == {"22600001", "22600002", "22600003"}
+
+
+def test_another_person_under_a_number_that_is_known_is_not_written(walk: Walk) -> None:
+    walk.synced([student(NUMBER, ine=INE)])
+    dn = walk.people()[NUMBER]["dn"][0]
+    csns = walk.directory.csns()
+    walk.workspace.write_register(
+        [student(NUMBER, "Tom", "Petit", birth_date="01/02/2003", ine="OTHER")]
+    )
+    assert walk.sync().exit_status == 1
+    assert walk.directory.csns() == csns
+    assert situations(walk)[NUMBER, dn] is Situation.CANDIDATE
+    with pytest.raises(ScolpassError, match="may be theirs"):
+        suspend(walk, NUMBER)
+    decide(walk, "link", NUMBER, dn)
+    walk.synced()
+    assert walk.people()[NUMBER]["sn"] == ["Petit"]
+
+
+# --- decisions ------------------------------------------------------------------------------------
+
+
+def test_a_decision_that_has_become_impossible_says_so_and_touches_nothing(walk: Walk) -> None:
+    dn = add(walk, "lmartin", supannCodeINE=INE)
+    walk.workspace.write_register([student(NUMBER, ine=INE), student("22600002", "Tom", "Petit")])
+    walk.sync()
+    decide(walk, "link", NUMBER, dn)
+    walk.directory.modify(f"dn: {dn}\nchangetype: delete\n")
+    csns = walk.directory.csns()
+    assert "there is no such entry" in reasons(walk)[NUMBER]
+    assert "there is no such entry" in reasons(walk, NUMBER)[NUMBER]
+    assert walk.sync().exit_status == 1
+    assert walk.directory.csns() == csns
+    add(walk, "lmartin", supannCodeINE=INE, supannEtuId="22600009")
+    assert "has the number 22600009" in reasons(walk)[NUMBER]
+    walk.directory.modify(f"dn: {dn}\nchangetype: delete\n")
+    add(walk, "lmartin", supannCodeINE=INE, supannEmpId="7")
+    assert "also somebody else's" in reasons(walk)[NUMBER]
+
+
+def test_decisions_that_contradict_each_other_are_refused(walk: Walk) -> None:
+    dn = add(walk, "lmartin", supannCodeINE=INE)
+    staff = add(walk, "prof", supannCodeINE=INE, supannEmpId="7")
+    numbered = add(walk, "other", supannEtuId="22600009")
+    walk.workspace.write_register([student(NUMBER, ine=INE), student("22600002", "Tom", "Petit")])
+    linked = decide(walk, "link", NUMBER, dn)
+    for how, *given in (
+        ("distinct", NUMBER, dn),
+        ("link", "22600002", dn),
+        ("protect", dn),
+        ("link", NUMBER, staff),
+        ("link", NUMBER, numbered),
+        ("link", "22600002", staff),
+    ):
+        with pytest.raises(ScolpassError):
+            decide(walk, how, *given)
+    with pytest.raises(UsageError):
+        decide(walk, "link", NUMBER, f"uid=nobody,{walk.directory.people_dn}")
+    revoke(walk, linked.run)
+    decide(walk, "protect", dn)
+    for how, *given in (("link", NUMBER, dn), ("link", "22600002", dn)):
+        with pytest.raises(ScolpassError, match="protected"):
+            decide(walk, how, *given)
+
+
+def test_a_protected_entry_is_left_alone_and_counted(walk: Walk) -> None:
+    walk.synced([student(NUMBER)])
+    dn = walk.people()[NUMBER]["dn"][0]
+    found = decide(walk, "protect", dn)
+    csns = walk.directory.csns()
+    walk.workspace.write_register([student(NUMBER, "Zoé")])
+    report = walk.sync()
+    assert report.exit_status == 0
+    assert walk.directory.csns() == csns
+    assert situations(walk)[NUMBER, dn] is Situation.PROTECTED
+    assert "protected by tester" in walk.show(NUMBER).why
+    revoke(walk, found.run)
+    walk.synced()
+    assert walk.people()[NUMBER]["givenName"] == ["Zoé"]
+
+
+def test_the_service_account_gives_a_number_to_who_has_none_and_is_no_staffs(walk: Walk) -> None:
+    none = add(walk, "a")
+    plain = add(walk, "b", objectClass=["inetOrgPerson"])
+    staff = add(walk, "c", supannEmpId="7")
+    numbered = add(walk, "d", supannEtuId="22600009")
+    outside = put(
+        walk.directory,
+        f"uid=e,{walk.directory.suffix}",
+        {**PERSON, "uid": "e", "sn": "E", "cn": "E"},
+    )
+    with walk.directory.connect(walk.directory.service_dn, walk.directory.service_password) as it:
+        it.raise_exceptions = False
+        for dn, expected in ((none, 0), (plain, 0), (staff, 50), (numbered, 50), (outside, 50)):
+            changes = {"supannEtuId": [("MODIFY_ADD", [f"1{dn[4]}"])]}
+            if dn == plain:
+                changes["objectClass"] = [("MODIFY_ADD", ["supannPerson"])]
+            it.modify(dn, changes)
+            assert it.result["result"] == expected, (dn, it.result)
+        it.modify(plain, {"supannEtuId": [("MODIFY_DELETE", [])]})
+        assert it.result["result"] == 50
+
+
+# --- leavers --------------------------------------------------------------------------------------
+
+
+def test_a_leaver_is_adopted_until_a_day_expires_then_and_returns(walk: Walk) -> None:
+    dn = add(walk, "old", supannEtuId="21900001", userPassword="motdepasse1")
+    twice = add(walk, "twin", supannEtuId="21900002")
+    add(walk, "twin2", supannEtuId="21900002")
+    staff = add(walk, "staff", supannEtuId="21900003", supannEmpId="7")
+    walk.workspace.write_register([student(NUMBER)])
+    walk.sync()
+    assert situations(walk)["21900001", dn] is Situation.WITHOUT_ENROLMENT
+    found = adopt(walk, "21900001", NUMBER, "21900002", "21900003", "404")
+    assert [one.student_number for one in found.rulings] == ["21900001"]
+    assert dict(found.refused).keys() == {NUMBER, "21900002", "21900003", "404"}
+    assert twice in dict(found.refused)["21900002"]
+    assert staff in dict(found.refused)["21900003"]
+    (change,) = walk.plan().plan.changes
+    assert change.action.value == "update"
+    suspend(walk, "21900001")
+    assert walk.directory.bind_result(dn, "motdepasse1") == 49
+    with walk.context() as opened, opened.locked("resume", whole=False):
+        account.resume(opened, "21900001", "over")
+    assert walk.directory.bind_result(dn, "motdepasse1") == 0
+    walk.writes_nothing()
+    walk.today = SOON
+    walk.writes_nothing()
+    walk.today = SOON + timedelta(days=1)
+    report = walk.sync()
+    assert [c.action.value for c in report.plan.changes if c.student_number == "21900001"] == [
+        "expire"
+    ]
+    walk.today = SOON + timedelta(days=2)
+    walk.workspace.write_register([student(NUMBER), student("21900001")])
+    walk.synced()
+    assert walk.show("21900001").decision.state == "inactive"
+
+
+# --- one person and everybody, and a university's past --------------------------------------------
+
+
+def comparable(past: Past, number: str, dn: str) -> bool:
+    """Whether anything that both have tells that this entry is the student's: read from the raw
+    values, by none of the product's code."""
+    row = next(one for one in past.register if one["student_number"] == number)
+    entry = next(one for one in past.entries if one.dn == dn).attributes
+    if row.get("ine") and row["ine"] in entry.get("supannCodeINE", ()):
+        return True
+    if f"e{number}" in [uid.lower() for uid in entry.get("uid", ())]:
+        return True
+    day, month, year = row["birth_date"].split("/")
+    if f"{year}-{month}-{day}" not in entry.get("supannOIDCDateDeNaissance", ()):
+        return False
+    families = {letters(n) for n in (row["family_name"], row.get("usual_name", "")) if n}
+    held = {letters(n) for k in ("sn", "supannNomDeNaissance") for n in entry.get(k, ())}
+    return bool(families & held) and letters(row["first_name"]) in map(
+        letters, entry.get("givenName", ("",))
+    )
+
+
+@pytest.mark.parametrize("seed", ["one", "two"])
+def test_of_a_university_nobody_gets_a_second_account_and_no_others_entry_is_written(
+    walk: Walk, seed: str
+) -> None:
+    past = make_past(seed, 250, 270, rates=Rates().harsher(4))
+    walk.directory.load(past.ldif())
+    walk.workspace.write_register_text(past.csv())
+    walk.workspace.configure({"safety": {"max_update": "100%"}})
+    truth = past.truth
+    found = situations(walk)
+    assert Counter(dn for _, dn in found if dn) == Counter(truth.entries.keys())
+    numbers = Counter(n for n, _ in found if n in truth.students)
+    assert numbers == Counter(truth.students.keys())
+    plan = walk.plan().plan
+    for change in plan.changes:
+        whose = truth.students[change.student_number]
+        if not change.adds:
+            assert truth.entries[change.dn].person == whose, change
+            continue
+        for dn in truth.entries_of(change.student_number):
+            assert not comparable(past, change.student_number, dn), (change.student_number, dn)
+    few = sorted(truth.students)[::12]
+    for number in few:
+        alone = walk.plan(number).plan
+        mine = [c for c in plan.changes if c.student_number == number]
+        assert [(c.action, c.dn) for c in alone.changes] == [(c.action, c.dn) for c in mine]
+        assert [r.reason for r in alone.rejected if r.file is None] == [
+            r.reason for r in plan.rejected if r.file is None and r.value == number
+        ]
+    before = walk.directory.entries()
+    report = walk.sync()
+    assert report.exit_status == 1
+    failed = [o for o in report.outcomes if o.outcome != "applied"]
+    assert failed == []
+    after = walk.directory.entries()
+    theirs = {c.dn for c in plan.changes}
+    assert {dn for dn in before if after[dn] != before[dn]} <= theirs
+    for dn, held in truth.entries.items():
+        if held.kind in (Kind.STAFF, Kind.OTHER, Kind.THING, Kind.LEAVER):
+            assert after[dn] == before[dn], dn
+    assert walk.plan().plan.changes == ()
+
+
+def test_the_list_is_told_as_a_table_as_csv_and_as_json(walk: Walk) -> None:
+    dn = add(walk, "lmartin", supannCodeINE=INE)
+    add(walk, "old", supannEtuId="21900001", displayName="=cmd()")
+    workspace = walk.workspace
+    workspace.write_register([student(NUMBER, ine=INE)])
+    found = workspace.json("situations", "--json")
+    assert {item["situation"] for item in found} == {"candidate", "without_enrolment"}
+    (mine,) = [item for item in found if item["student_number"] == NUMBER]
+    assert mine["candidates"] == [
+        {"dn": dn, "agrees": ["ine", "family_name", "first_name"], "differs": []}
+    ]
+    table = workspace.scolpass("situations", "candidate").stdout
+    assert NUMBER in table
+    assert "agrees: INE" in " ".join(table.split())
+    sheet = workspace.scolpass("situations", "without-enrolment", "--csv").stdout.splitlines()
+    assert sheet[0].startswith("situation;student_number;dn;name;last_sign")
+    assert sheet[1].startswith("without_enrolment;21900001;uid=old,")
+    assert ";'=cmd();" in sheet[1]
+    linked = workspace.json("link", NUMBER, dn, "--reason", "seen", "--json")
+    assert linked["decisions"] == [
+        {"decision": "link", "student_number": NUMBER, "dn": dn, "until": None}
+    ]
+    undone = workspace.json("undo", str(linked["run"]), "--reason", "no", "--json")
+    assert undone["revoked"][0]["decision"] == "link"
+    assert json.loads(workspace.scolpass("history", "--json").stdout)[0]["action"] == "link"
