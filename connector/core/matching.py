@@ -26,7 +26,6 @@ class Rule(StrEnum):
     INE = "the same INE"
     IDENTIFIER = "a login or an address that the student had, or gave"
     PERSON = "the same family name, first name and birth date"
-    NUMBER = "the same family name and first name, and nearly the same student number"
     UID = "the uid that this student would be given"
 
 
@@ -72,10 +71,9 @@ def keys_of(person: Person) -> Iterator[Key]:
         yield Rule.INE, ine
     for name in person.identifiers:
         yield Rule.IDENTIFIER, folded(name)
-    first = letters(person.first_name)
-    for family in map(letters, person.family_names):
-        yield Rule.NUMBER, _joined(family, first)
-        if person.birth_date:
+    if person.birth_date:
+        first = letters(person.first_name)
+        for family in map(letters, person.family_names):
             yield Rule.PERSON, _joined(family, first, person.birth_date)
     yield Rule.UID, folded(person.uid)
 
@@ -89,12 +87,9 @@ def keys_on(account: Account) -> Iterator[Key]:
         yield Rule.IDENTIFIER, name
     for name in account.every_uid:
         yield Rule.UID, folded(name)
-    born = same_day(account.birth_date or "")
-    for family, first in _names_on(account):
-        if born:
+    if born := same_day(account.birth_date or ""):
+        for family, first in _names_on(account):
             yield Rule.PERSON, _joined(family, first, born)
-        if account.every_number:
-            yield Rule.NUMBER, _joined(family, first)
 
 
 class Sought:
@@ -130,33 +125,9 @@ class Sought:
             if managed and key[0] not in _PERSONAL:
                 continue
             for number in self._numbers.get(key, ()):
-                if number in found or number in account.every_number:
-                    continue
-                candidate = compared(self.persons[number], account)
-                if key[0] is not Rule.NUMBER or _is_misspelled(number, account, candidate):
-                    found[number] = candidate
+                if number not in found and number not in account.every_number:
+                    found[number] = compared(self.persons[number], account)
         return found
-
-
-def _is_misspelled(number: str, account: Account, candidate: Candidate) -> bool:
-    """Whether an entry's number may be this one, mistyped: nothing else speaks against it."""
-    return not {"ine", "birth_date"} & set(candidate.differs) and any(
-        nearly(number, other) for other in account.every_number
-    )
-
-
-def nearly(one: str, other: str) -> bool:
-    """Whether two numbers differ by one character, by two neighbours swapped, or by zeros."""
-    if one.lstrip("0") == other.lstrip("0"):
-        return True
-    short, long = sorted((one, other), key=len)
-    if len(long) - len(short) > 1:
-        return False
-    at = next((i for i, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
-    if len(short) < len(long):
-        return short[at:] == long[at + 1 :]
-    swapped = short[at : at + 2][::-1] == long[at : at + 2] and short[at + 2 :] == long[at + 2 :]
-    return swapped or short[at + 1 :] == long[at + 1 :]
 
 
 def compared(person: Person, account: Account) -> Candidate:

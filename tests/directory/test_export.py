@@ -28,11 +28,14 @@ def exported(walk: Walk) -> dict[str, dict[str, str]]:
     return {row["student_number"]: row for row in csv.DictReader(io.StringIO(done.stdout))}
 
 
+BORN = {"birth_date": "29/02/2008"}
+
+
 def test_the_list_is_a_csv_with_a_header_in_the_order_of_the_numbers(walk: Walk) -> None:
     walk.synced(
         [
-            student("9", "Zoé", "Roux; Fils", contact_email="zoe@example.org"),
-            student("10", "Łukasz", "O\"Neil, d'Arc", usual_name="Neil"),
+            student("9", "Zoé", "Roux; Fils", contact_email="zoe@example.org", **BORN),
+            student("10", "Łukasz", "O\"Neil, d'Arc", usual_name="Neil", **BORN),
         ]
     )
     with walk.context() as opened:
