@@ -6,12 +6,14 @@ All that differs from a walk over the directory is what a context names, and wha
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Self
 
 import pytest
 from pydantic import SecretStr
 
 from connector.core.account import Account, Values
+from connector.core.matching import Person
 from connector.core.model import Change
 from connector.walk import apply
 from connector.walk.context import Context
@@ -46,6 +48,15 @@ class Service:
 
     def accounts_of(self, context: str, numbers: Sequence[str]) -> list[Account]:
         return [one for one in self.accounts(context) if set(one.numbers) & set(numbers)]
+
+    def unidentified(self, base: str) -> Iterator[Account]:
+        return iter(())
+
+    def look_alikes(self, context: str, persons: Sequence[Person]) -> Iterator[Account]:
+        return self.accounts(context)
+
+    def signs_of_life(self, base: str) -> Mapping[str, datetime]:
+        return {}
 
     def account_at(self, dn: str) -> Account | None:
         return read_user(dn, self.users[dn]) if dn in self.users else None

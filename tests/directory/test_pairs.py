@@ -1,0 +1,132 @@
+"""Random pairs of a register and a branch: nobody is linked to another's entry, nor made twice.
+
+What is right is read from the raw values and from the truth, by none of the product's code.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+import pytest
+
+from connector.core.account import Account
+from connector.core.dn import is_below
+from connector.core.matching import Person
+from connector.core.supann_reading import read_entry
+from connector.edges.ldap.reading import decode
+from connector.walk.context import Context
+from connector.walk.planning import prepare
+from connector.walk.scope import Scope
+from tests.support import tier
+from tests.support.past import Past, Rates, make_past
+from tests.support.past_names import letters
+from tests.support.past_people import Flaw
+from tests.support.walk import Walk
+
+PAIRS = tier.size(gate=100, long=10_000)
+HARSH = Rates().harsher(12)
+
+
+class Branch:
+    """A branch in memory, read as the directory is (:class:`connector.walk.target.Target`)."""
+
+    uri = "memory"
+    connected = True
+
+    def __init__(self, past: Past) -> None:
+        self.people_dn = past.people_dn
+        self.all = [
+            read_entry(
+                one.dn,
+                decode({n: [v.encode() for v in values] for n, values in one.attributes.items()}),
+                "userPassword" in one.attributes,
+            )
+            for one in past.entries
+        ]
+
+    def is_for_students(self, dn: str) -> bool:
+        return is_below(dn, self.people_dn)
+
+    def accounts(self, context: str) -> Iterator[Account]:
+        return iter(self.all)
+
+    def accounts_of(self, context: str, numbers: Sequence[str]) -> list[Account]:
+        return [one for one in self.all if set(one.every_number) & set(numbers)]
+
+    def account_at(self, dn: str) -> Account | None:
+        return next((one for one in self.all if one.dn == dn), None)
+
+    def unidentified(self, base: str) -> Iterator[Account]:
+        return iter(())  # `accounts` gives them all
+
+    def look_alikes(self, context: str, persons: Sequence[Person]) -> Iterator[Account]:
+        return iter(self.all)
+
+    def signs_of_life(self, base: str) -> Mapping[str, object]:
+        return {}
+
+    def holders(self, context: str, names: Sequence[str], value: str) -> list[str]:
+        return [one.dn for one in self.all if value.lower() in map(str.lower, one.every_uid)]
+
+    def addresses_from(self, context: str, start: str) -> Iterator[tuple[str, str]]:
+        return ((one.dn, address) for one in self.all for address in one.every_address)
+
+
+def tells(past: Past, number: str, dn: str) -> bool:
+    """Whether an entry says, by the rules, that it may be this student's."""
+    rows = [one for one in past.register if one["student_number"] == number]
+    entry = next(one for one in past.entries if one.dn == dn).attributes
+    if {row["ine"] for row in rows if row.get("ine")} & set(entry.get("supannCodeINE", ())):
+        return True
+    if f"e{number}" in [uid.lower() for uid in entry.get("uid", ())]:
+        return True
+    for row in rows:
+        day, month, year = row["birth_date"].split("/")
+        if f"{year}-{month}-{day}" not in entry.get("supannOIDCDateDeNaissance", ()):
+            continue
+        families = {letters(n) for n in (row["family_name"], row.get("usual_name", "")) if n}
+        held = {letters(n) for k in ("sn", "supannNomDeNaissance") for n in entry.get(k, ())}
+        firsts = list(map(letters, entry.get("givenName", ("",))))
+        if families & held and letters(row["first_name"]) in firsts:
+            return True
+    return False
+
+
+def check(past: Past, opened: Context) -> Counter[str]:
+    """One pair: each entry and each student once, and what is planned is right."""
+    prepared = prepare(opened, Scope(listing=True))
+    truth, seen = past.truth, prepared.situations
+    assert Counter(item.dn for item in seen if item.dn) == Counter(truth.entries.keys())
+    of_students = Counter(item.student_number for item in seen)
+    assert all(of_students[number] == 1 for number in truth.students)
+    raw = {one.dn: one.attributes for one in past.entries}
+    for change in prepared.plan.changes:
+        number = change.student_number
+        if change.adds:
+            mine = [dn for dn in truth.entries if tells(past, number, dn)]
+            assert mine == [], (number, mine)
+            continue
+        entry = raw[change.dn]
+        assert entry["supannEtuId"] == (number,)
+        proofs = {"supannCodeINE", "supannOIDCDateDeNaissance"} & entry.keys()
+        others = truth.entries[change.dn].person != truth.students[number]
+        # With a wrong number and neither INE nor birth date, nothing tells that it is another's.
+        assert not others or not proofs, (number, change.dn, truth.entries[change.dn])
+    return Counter(item.situation.value for item in seen)
+
+
+def test_no_pair_links_anybody_wrongly_or_makes_anybody_twice(
+    walk: Walk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    met: Counter[str] = Counter()
+    flaws: set[Flaw] = set()
+    with walk.context() as opened:
+        for seed in range(PAIRS):
+            past = make_past(f"pair {seed}", 14, 16, rates=HARSH)
+            monkeypatch.setattr(Context, "target", Branch(past))
+            walk.workspace.write_register_text(past.csv())
+            met += check(past, opened)
+            flaws |= {flaw for whose in past.truth.entries.values() for flaw in whose.flaws}
+    assert len(met) == 6  # nothing is linked yet
+    assert flaws == set(Flaw)
