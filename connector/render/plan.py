@@ -54,6 +54,7 @@ def show_plan(
         _say_held(console, plan, held, "sync")
     _say_rejected(console, plan.rejected)
     _say_notices(console, plan.notices)
+    _say_strangers(console, prepared)
     if plan.changes and not held and not ahead:
         whom = " ".join(change.student_number for change in plan.changes)
         console.print(
@@ -78,6 +79,7 @@ def show_report(console: Console, report: Report, zone: ZoneInfo) -> None:
     _say_held(console, plan, held, report.command)
     _say_rejected(console, plan.rejected)
     _say_notices(console, plan.notices)
+    _say_strangers(console, report.prepared)
     _show_changes(console, report.outcomes, zone)
 
 
@@ -182,6 +184,18 @@ def _say_held(console: Console, plan: Plan, held: Sequence[Held], command: str) 
         # Two lines that a shell reads as one, so that it can be copied from a narrow terminal.
         console.print(
             f"  scolpass {command} --reason '...' --approve \\\n    {plan.digest}", soft_wrap=True
+        )
+
+
+def _say_strangers(console: Console, prepared: Prepared) -> None:
+    """How many entries have a number that nobody knows; in a run over everyone."""
+    if prepared.whole and prepared.strangers:
+        have = "entry has" if prepared.strangers == 1 else "entries have"
+        console.print(
+            f"{prepared.strangers:,} {have} a number that the register does not know, and "
+            f"{'is' if prepared.strangers == 1 else 'are'} left alone: "
+            "scolpass situations without-enrolment",
+            soft_wrap=True,
         )
 
 

@@ -335,6 +335,8 @@ def test_the_list_is_told_as_a_table_as_csv_and_as_json(walk: Walk) -> None:
     assert mine["candidates"] == [
         {"dn": dn, "agrees": ["ine", "family_name", "first_name"], "differs": []}
     ]
+    planned = " ".join(workspace.scolpass("plan").stdout.split())
+    assert "1 entry has a number that the register does not know, and is left alone" in planned
     table = workspace.scolpass("situations", "candidate").stdout
     assert NUMBER in table
     assert "agrees: INE" in " ".join(table.split())
