@@ -1,8 +1,7 @@
 """A row of the register: what it must look like.
 
 The rules are those of the contract, section "The register: enrolment feed": which fields there
-are, what makes a row bad, and that a bad row is rejected alone. The words for a status are
-Apogée's (``E``, ``C``, ``A``, ``R``) and Pégase's (``VALIDEE``, ``EN_COURS``, ``ANNULEE``).
+are, what makes a row bad, and that a bad row is rejected alone.
 """
 
 from __future__ import annotations
@@ -17,34 +16,17 @@ from sys import intern
 from typing import Any, NamedTuple, TypeAlias
 
 from connector.core.calendar import academic_year_of
+from connector.core.codes import EARLIEST_YEAR, status_of, year_of
 from connector.core.dates import shown
 from connector.core.model import DAYS, FIELDS, Enrolment, Rejection, Status
 from connector.core.rules import Institution
 
 _NUMBER = re.compile(r"[A-Za-z0-9]{1,32}")
-_YEAR = re.compile(r"([0-9]{4})(?:[/-]([0-9]{4}))?")
-_EARLIEST_YEAR = 1900
 _YOUNGEST = 10  # years: nobody enrols at a university younger than that
 
 # Every Zs of Unicode, tab, and the line breaks that are not Zs. Vertical tab and form feed are
 # control characters, not blanks: nobody typed a name that contains one.
 _BLANKS = re.compile("[ \t\n\r\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
-
-STATUSES: Mapping[str, Status] = {
-    "": Status.VALIDATED,
-    "validated": Status.VALIDATED,
-    "e": Status.VALIDATED,
-    "validee": Status.VALIDATED,
-    "pending": Status.PENDING,
-    "c": Status.PENDING,
-    "en_cours": Status.PENDING,
-    "cancelled": Status.CANCELLED,
-    "a": Status.CANCELLED,
-    "annulee": Status.CANCELLED,
-    "withdrawn": Status.WITHDRAWN,
-    "r": Status.WITHDRAWN,
-}
-
 
 _LONGEST_CODE = 256  # step and component: parts of a key, whose length databases limit
 _LONGEST_TEXT = (
@@ -64,16 +46,17 @@ class _Bad(Exception):
         self.reason = reason
 
 
-class _Terms(NamedTuple):
+class Reading(NamedTuple):
     """What a row is read by, beside its values."""
 
     date_format: str
     today: date
     institution: Institution
+    codes: Mapping[str, Mapping[str, str]] = {}  # by field: the register's codes, and ours
 
 
 _Values: TypeAlias = Mapping[str, object]
-_Reader: TypeAlias = Callable[[_Values, str, _Terms], object]
+_Reader: TypeAlias = Callable[[_Values, str, Reading], object]
 
 
 def clean(text: str) -> str:
@@ -122,9 +105,7 @@ def read_row(
     *,
     file: str,
     line: int,
-    date_format: str,
-    today: date,
-    institution: Institution,
+    reading: Reading,
 ) -> Enrolment | Rejection:
     """A mapped row as an enrolment, or why it is not one.
 
@@ -135,12 +116,27 @@ def read_row(
     Nothing is raised: the reason of a rejection is what is wrong with the first bad field, in the
     contract's order. The INE never makes a row bad.
     """
-    terms = _Terms(date_format, today, institution)
+    told = _in_our_codes(values, reading.codes) if reading.codes else values
     try:
-        read: dict[str, Any] = {name: reader(values, name, terms) for name, reader in _READ}
+        read: dict[str, Any] = {name: reader(told, name, reading) for name, reader in _READ}
         return Enrolment(**read, step_mapped="step_code" in values)
     except _Bad as bad:
-        return Rejection(file, line, bad.field, _shown(bad.value), bad.reason)
+        value = values.get(bad.field) if bad.field in reading.codes else bad.value
+        return Rejection(file, line, bad.field, _shown(value), bad.reason)
+
+
+def _in_our_codes(values: _Values, codes: Mapping[str, Mapping[str, str]]) -> _Values:
+    """A row with the register's own codes turned into ours, where a table says so."""
+    told = dict(values)
+    for field, table in codes.items():
+        if field not in told:
+            continue
+        try:
+            code = _clean_shared(_plain(field, told[field]))
+        except _Bad:
+            continue  # no text: what it is read by says so
+        told[field] = table.get(code, told[field])
+    return told
 
 
 def number_in(value: object) -> str:
@@ -181,7 +177,7 @@ def _checked(field: str, cleaned: str, value: object) -> str:
     return cleaned
 
 
-def _number(values: _Values, field: str, _: _Terms) -> str:
+def _number(values: _Values, field: str, _: Reading) -> str:
     return _number_of(values.get(field))
 
 
@@ -194,7 +190,7 @@ def _number_of(value: object) -> str:
     return intern(number)
 
 
-def _name(values: _Values, field: str, _: _Terms) -> str:
+def _name(values: _Values, field: str, _: Reading) -> str:
     value = values.get(field)
     text = _plain(field, value)
     # First names repeat, family names hardly do: caching those would only use memory.
@@ -209,7 +205,7 @@ def _name(values: _Values, field: str, _: _Terms) -> str:
     return _checked(field, cleaned, value)
 
 
-def _text(values: _Values, field: str, _: _Terms) -> str | None:
+def _text(values: _Values, field: str, _: Reading) -> str | None:
     if field not in values:
         return None
     value = values[field]
@@ -224,18 +220,18 @@ def _bounded(field: str, text: str) -> None:
         raise _Bad(field, text, f"is longer than {_LONGEST_TEXT} characters")
 
 
-def _code(values: _Values, field: str, terms: _Terms) -> str | None:
+def _code(values: _Values, field: str, terms: Reading) -> str | None:
     code = _text(values, field, terms)
     if code is not None and len(code) > _LONGEST_CODE:
         raise _Bad(field, code, f"is longer than {_LONGEST_CODE} characters")
     return code
 
 
-def _step(values: _Values, field: str, terms: _Terms) -> str:
+def _step(values: _Values, field: str, terms: Reading) -> str:
     return _code(values, field, terms) or ""
 
 
-def _ine(values: _Values, field: str, _: _Terms) -> str | None:
+def _ine(values: _Values, field: str, _: Reading) -> str | None:
     """The INE as written; it never rejects a row.
 
     Control characters, which nothing could store, are dropped. A value that is not text
@@ -259,7 +255,7 @@ def _ine(values: _Values, field: str, _: _Terms) -> str | None:
     )
 
 
-def _day(values: _Values, field: str, terms: _Terms) -> date | None:
+def _day(values: _Values, field: str, terms: Reading) -> date | None:
     """A native date, or a text in exactly the configured format; None if empty."""
     value = values.get(field)
     if isinstance(value, datetime):
@@ -297,24 +293,24 @@ def _parsed(text: str, date_format: str) -> date | str | None:
     return f"is not a date in the format {date_format}"
 
 
-def _birth_date(values: _Values, field: str, terms: _Terms) -> date:
+def _birth_date(values: _Values, field: str, terms: Reading) -> date:
     born, value, today = _day(values, field, terms), values.get(field), terms.today
     if born is None:
         raise _Bad(field, value, "is empty")
     if born > today:
         raise _Bad(field, value, f"lies after today, {shown(today)}")
-    if born.year < _EARLIEST_YEAR:
-        raise _Bad(field, value, f"lies before {_EARLIEST_YEAR}")
+    if born.year < EARLIEST_YEAR:
+        raise _Bad(field, value, f"lies before {EARLIEST_YEAR}")
     if (born.year + _YOUNGEST, born.month, born.day) > (today.year, today.month, today.day):
         raise _Bad(field, value, f"is less than {_YOUNGEST} years ago")
     return born
 
 
-def _academic_year(values: _Values, field: str, terms: _Terms) -> int:
+def _academic_year(values: _Values, field: str, terms: Reading) -> int:
     value = values.get(field)
     text = _plain(field, value)
     _bounded(field, text)
-    year = _year(text)
+    year = year_of(clean(text))
     if isinstance(year, str):
         raise _Bad(field, value, year)
     last = academic_year_of(terms.today, terms.institution) + 1
@@ -323,40 +319,20 @@ def _academic_year(values: _Values, field: str, terms: _Terms) -> int:
     return year
 
 
-@lru_cache(maxsize=256)
-def _year(text: str) -> int | str:
-    """The year in which an academic year begins, or the reason why the text is not one."""
-    cleaned = clean(text)
-    if not cleaned:
-        return "is empty"
-    written = _YEAR.fullmatch(cleaned)
-    if written is None:
-        return "is not an academic year such as 2026 or 2026/2027"
-    year = int(written[1])
-    if written[2] is not None and int(written[2]) != year + 1:
-        return "does not name two consecutive years"
-    if year < _EARLIEST_YEAR:
-        return f"lies before {_EARLIEST_YEAR}"
-    return year
-
-
-def _status(values: _Values, field: str, _: _Terms) -> Status:
+def _status(values: _Values, field: str, _: Reading) -> Status:
     value = values.get(field)
     text = _plain(field, value)
     _bounded(field, text)
-    status = _known_status(text)
+    status = status_of(clean(text))
     if status is None:
-        known = "validated, pending, cancelled, withdrawn"
-        raise _Bad(field, value, f"is not a status that scolpass knows ({known})")
+        known = ", ".join(one.value for one in Status)
+        raise _Bad(
+            field,
+            value,
+            f"is not a status that scolpass knows ({known}); [source.values.status] can say which "
+            "one it is",
+        )
     return status
-
-
-@lru_cache(maxsize=256)
-def _known_status(text: str) -> Status | None:
-    """The status that one of the register's codes stands for; case and accents do not matter."""
-    apart = unicodedata.normalize("NFD", clean(text))
-    bare = "".join(character for character in apart if not unicodedata.combining(character))
-    return STATUSES.get(bare.lower())
 
 
 def _shown(value: object) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from connector.core.account import Account, State
 from connector.core.actions import ENDINGS
 from connector.core.catalogue import Part
+from connector.core.codes import civility_of, unknown_notice
 from connector.core.desired import (
     Desired,
     Leave,
@@ -51,6 +52,7 @@ class Planned:
     change: Change | None = None
     known: Known | None = None  # to be remembered though nothing is written
     notices: tuple[str, ...] = ()
+    civility: str | None = None  # one that nobody knows, and that is left out
     rejection: Rejection | None = None
     unsealed: bool = False
     given: tuple[str, ...] = ()
@@ -95,10 +97,15 @@ def make_plan(
     numbers = sorted(planned, key=serving_order)
     parts = [planned[number] for number in numbers]
     changes = tuple(part.change for part in parts if part.change)
+    unknown = unknown_notice(part.civility for part in parts if part.civility)
     return Plan(
         changes=changes,
         rejected=in_place_order((*rejected, *(p.rejection for p in parts if p.rejection))),
-        notices=(*notices, *(notice for part in parts for notice in part.notices)),
+        notices=(
+            *notices,
+            *(notice for part in parts for notice in part.notices),
+            *((unknown,) if unknown else ()),
+        ),
         managed=managed,
         digest=digest(changes),
         counts=dict(sorted(Counter(change.action.value for change in changes).items())),
@@ -171,10 +178,15 @@ def plan_one(facts: Facts, taken: Taken, terms: Terms) -> Planned:
     if decision.state is not State.EXPIRED and not decision.draws_password:
         notices = (*notices, *_left_without_password(facts, account))
     sealed = _fate(facts, account, decision)
+    civility = _unknown(desired.identity)
     if not compared.changed:
-        news = known if known != facts.known else None
-        unsealed = sealed is Fate.DESTROYED
-        return Planned(known=news, notices=notices, unsealed=unsealed, given=given)
+        return Planned(
+            known=known if known != facts.known else None,
+            notices=notices,
+            civility=civility,
+            unsealed=sealed is Fate.DESTROYED,
+            given=given,
+        )
     renamed = facts.override.rename and not decision.shared_person
     action = decision.action or (Action.RENAME if renamed else Action.UPDATE)
     change = Change(
@@ -197,7 +209,13 @@ def plan_one(facts: Facts, taken: Taken, terms: Terms) -> Planned:
         outline=terms.dialect.outline(compared.changed),
     )
     notices = (*notices, *_renaming(facts, account, desired, compared, terms))
-    return Planned(change=change, notices=notices)
+    return Planned(change=change, notices=notices, civility=civility)
+
+
+def _unknown(row: Enrolment | Leave | None) -> str | None:
+    """The civility of a row that nobody knows, so that it is left out; None: there is none."""
+    civility = row.civility if isinstance(row, Enrolment) else None
+    return civility if civility and civility_of(civility) is None else None
 
 
 def _refusal(
@@ -304,7 +322,8 @@ def _plan_without_entry(facts: Facts, decision: Decision, taken: Taken, terms: T
     )
     change, notices = _creation(facts, decision, row, given, terms)
     taken.note_ine(facts.number, change.dn)
-    return Planned(change=change, notices=(*_disagreement(facts), *notices))
+    notices = (*_disagreement(facts), *notices)
+    return Planned(change=change, notices=notices, civility=_unknown(row))
 
 
 def of_same_ine(number: str, taken: Taken, rulings: Rulings) -> tuple[Candidate, ...]:

@@ -17,6 +17,7 @@ from functools import lru_cache
 
 from connector.core.account import IN_USE, NO_STATE, Account, Difference, State, Values
 from connector.core.catalogue import ATTRIBUTES, GIVEN, LOGINS, OBJECT_CLASSES, SINGLE, Given
+from connector.core.codes import civility_of
 from connector.core.comparison import differ
 from connector.core.desired import (
     LEFT,
@@ -38,16 +39,6 @@ from connector.core.supann_reading import BACKUP_LABEL, SUSPENDED_UNTIL, ours_of
 
 SECRET = "(provisional password)"  # noqa: S105 - stands for the hash that apply draws; plans hold no secret
 OUR_AFFILIATIONS = ("student", "member")
-_CIVILITIES = {
-    "M": "M.",
-    "MR": "M.",
-    "MONSIEUR": "M.",
-    "MME": "Mme",
-    "MLLE": "Mme",
-    "MADAME": "Mme",
-}
-
-
 _PRINTABLE = re.compile(r"[A-Za-z0-9'()+,\-./:=? ]+")  # RFC 4517, 3.3.29
 
 
@@ -202,11 +193,6 @@ def _values_of(given: GivenValue) -> Values:
 # --- what the register wants --------------------------------------------------------------------
 
 
-@lru_cache(maxsize=256)
-def known_civility(text: str) -> str | None:
-    return _CIVILITIES.get(text.upper().rstrip("."))
-
-
 def desired_identity(number: str, who: Enrolment) -> tuple[dict[str, Values], list[str]]:
     """The identity attributes that are asked for, and notices; an absent key is left alone."""
     notices: list[str] = []
@@ -223,10 +209,8 @@ def desired_identity(number: str, who: Enrolment) -> tuple[dict[str, Values], li
     if title is REMOVED:
         desired["supannCivilite"] = ()
     elif title is not LEFT:
-        civility = known_civility(title)
+        civility = civility_of(title)
         desired["supannCivilite"] = (civility,) if civility else ()
-        if not civility:
-            notices.append(f"{number}: civility {title!r} is none we know; left out")
     if ine is REMOVED:
         desired["supannCodeINE"] = ()
     elif ine is not LEFT:

@@ -9,13 +9,13 @@ from typing import Any
 
 from connector.core.calendar import cutoff_of
 from connector.core.characters import seen
+from connector.core.codes import civility_of
 from connector.core.dates import MONTHS, year_shown
 from connector.core.feed import identity, rows_of
 from connector.core.letter_words import address_lines, grouped, known
 from connector.core.lifecycle import decide
 from connector.core.model import Enrolment, Facts
 from connector.core.rules import Lifecycle, Rules
-from connector.core.supann_writing import known_civility
 from connector.desk.recipients import last_day
 from connector.edges.pdf.typesetting import Press
 from connector.errors import ConfigurationError
@@ -35,7 +35,7 @@ def letter(facts: Facts, rules: Rules, today: date) -> dict[str, Any]:
     of_year = [row for row in counting if row.academic_year == year] or list(rows)
     who = identity(of_year)
     mail = facts.account.address or ""
-    civility = known_civility(who.civility or "") or ""
+    civility = civility_of(who.civility or "") or ""
     names = (civility, known(who.first_name), who.last_name)
     address = address_lines(who.postal_address)
     data: dict[str, Any] = {

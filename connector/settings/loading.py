@@ -105,7 +105,7 @@ def _keys_of(annotation: object, prefix: tuple[str, ...] = ()) -> Iterator[tuple
             tables = list(_keys_of(kind, (*prefix, name)))
             yield from tables or [((*prefix, name), kind)]
             if get_origin(kind) is Mapping:
-                yield from (((*prefix, name, key), str) for key in FIELDS)
+                yield from (((*prefix, name, key), get_args(kind)[1]) for key in FIELDS)
     else:
         for part in get_args(annotation):
             yield from _keys_of(part, prefix)
@@ -191,7 +191,7 @@ def _explain(found: Mapping[str, Any], file: Path, names: Mapping[tuple[str, ...
     elif kind == "value_error":
         message = message.removeprefix("Value error, ")
         # A check of several keys names the one to correct at the head of its message.
-        if named := re.match(r"([a-z_]+): (?=expected)", message):
+        if named := re.match(r"([a-z_]+(?:\..*?)?): (?=expected)", message, re.DOTALL):
             path.append(named[1])
             message = message[named.end() :]
     elif kind in _PLAIN:

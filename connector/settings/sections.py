@@ -63,6 +63,7 @@ from connector.settings.values import (
     checked_lower,
     checked_pattern,
     checked_public_url,
+    checked_values,
     is_loopback,
     ldap_uri,
     loading,
@@ -75,6 +76,7 @@ OptionalFile = Annotated[FilePath | None, BeforeValidator(none_if_empty)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(beside_database)]
 Dn = Annotated[str, AfterValidator(checked_dn)]
 Columns = Annotated[Mapping[str, str], AfterValidator(checked_columns)]
+Codes = Annotated[Mapping[str, Mapping[str, str]], AfterValidator(checked_values)]
 LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(checked_lower)]
 MailAddress = Annotated[str, AfterValidator(mail_address)]
 
@@ -86,6 +88,7 @@ class _Source(Section):
     date_format: Annotated[str, AfterValidator(checked_date_format)] = "%d/%m/%Y"
     # our field: their column; a field that is not here is looked for under its own name
     columns: Columns = Field(default_factory=dict)
+    values: Codes = Field(default_factory=dict)  # our field: their code: what it means here
 
 
 class FileSource(_Source):

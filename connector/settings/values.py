@@ -18,6 +18,8 @@ from pydantic import (
 )
 
 from connector.core.addresses import refused_address, trimmed
+from connector.core.codes import CODED, NEVER, expected_of
+from connector.core.enrolment import clean, control_character
 from connector.core.model import FIELDS
 
 
@@ -127,6 +129,34 @@ def checked_columns(value: Mapping[str, str]) -> Mapping[str, str]:
     if empty:
         raise ValueError(f"expected the name of a column for {', '.join(empty)}")
     return value
+
+
+def checked_values(value: Mapping[str, Mapping[str, str]]) -> Mapping[str, Mapping[str, str]]:
+    """Tables of codes by field, with each code as it is compared: cleaned, its case kept."""
+    unknown = sorted(set(value) - set(CODED))
+    if said := [name for name in unknown if name in NEVER]:
+        raise ValueError(
+            f"no table for {', '.join(said)}: who a student is has to be corrected in the "
+            f"register; expected some of: {', '.join(CODED)}"
+        )
+    if unknown:
+        raise ValueError(
+            f"no such field: {', '.join(unknown)}; expected some of: {', '.join(CODED)}"
+        )
+    checked: dict[str, dict[str, str]] = {}
+    for field, table in value.items():
+        codes = checked.setdefault(field, {})
+        for written, target in table.items():
+            code = clean(written)
+            expected = expected_of(field, target)
+            if control_character(target) is not None:
+                expected = "expected text without control characters"
+            if expected is not None:
+                raise ValueError(f"{field}.{code}: {expected}")
+            if code in codes:
+                raise ValueError(f"{field}.{code}: expected once, without blanks around it")
+            codes[code] = target
+    return checked
 
 
 def _url_parts(value: str) -> SplitResult | None:

@@ -18,7 +18,7 @@ from pydantic_core import PydanticUndefined
 
 from connector import errors
 from connector.cli.app import app
-from connector.core import catalogue, enrolment, model
+from connector.core import catalogue, codes, model
 from connector.core.rules import Rate
 from connector.resources import example_configuration
 from connector.settings.sections import Settings
@@ -35,7 +35,7 @@ _FIELDS = {
     "academic_year": "The year in which it begins: `2026` or `2026/2027`.",
     "status": "The status of this enrolment; see below. Without the column every row is validated.",
     "usual_name": "The name in use, if it differs from the family name.",
-    "civility": "`M.`, `Mme` and their usual spellings.",
+    "civility": "`M.`, `Mme` and their usual spellings; see below for other codes.",
     "birth_place": "For the letter.",
     "ine": "The national student identifier.",
     "component_code": "The faculty or school.",
@@ -268,10 +268,11 @@ def _register() -> str:
         f"| `{name}` | {'yes' if name in model.REQUIRED else ''} | {_FIELDS[name]} |"
         for name in model.FIELDS
     )
-    codes: dict[str, list[str]] = {}
-    for code, status in enrolment.STATUSES.items():
-        codes.setdefault(status.value, []).append(f"`{code}`" if code else "empty")
-    statuses = "\n".join(f"| {name} | {', '.join(all_)} |" for name, all_ in codes.items())
+    words: dict[str, list[str]] = {}
+    for code, status in codes.STATUSES.items():
+        words.setdefault(status.value, []).append(f"`{code}`" if code else "empty")
+    statuses = "\n".join(f"| {name} | {', '.join(all_)} |" for name, all_ in words.items())
+    tables = ", ".join(f"`{name}`" for name in codes.CODED)
     return f"""# The register
 {_GENERATED}
 A row is one enrolment: a student, an academic year, a step, a component. Columns may have any name: `[source.columns]` says which field each one is. Other columns are ignored.
@@ -288,7 +289,28 @@ Upper or lower case, with or without accents.
 |---|---|
 {statuses}
 
-A validated or withdrawn enrolment keeps the account open until the cutoff of its year; a cancelled one no longer does; a pending one changes nothing.
+A validated or withdrawn enrolment keeps the account open until the cutoff of its year; a cancelled one no longer does; a pending one changes nothing. A code that is not in the table rejects its row: the student keeps the account as it is.
+
+## Codes of your own
+
+A table turns the codes of a register into ours:
+
+```toml
+[source.values.civility]
+"1" = "M."
+"2" = "Mme"
+"9" = ""                          # known, and none
+
+[source.values.status]
+"V" = "validated"
+```
+
+- There may be one for {tables}; not for who a student is: a number, a name or a birth date has to be corrected in the register.
+- Codes are compared as text, without blanks around them: the number 1 of a database is `"1"`, an empty cell is `""`. Case counts, as two codes may differ in nothing else: `"V"` says nothing about `v`.
+- The table goes before the codes above. A code that is not in it is read as if there were no table.
+- A status becomes `validated`, `pending`, `cancelled` or `withdrawn`; a civility `M.`, `Mme` or nothing; an academic year `2026` or `2026/2027`; `enrolled_on` nothing, as days are read by `source.date_format`. Other fields become any text.
+- A civility that nobody knows is left out, in the directory and in letters, and all of them are counted in one notice.
+- In the environment a table is JSON: `SCOLPASS_SOURCE__VALUES__CIVILITY='{{"1": "M."}}'`.
 """
 
 

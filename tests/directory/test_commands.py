@@ -213,7 +213,33 @@ def test_what_is_alike_is_told_once_with_its_count_and_rows_are_not_students(wal
     assert len(re.findall(r"^  7 × birth_date", shown, re.MULTILINE)) == 1
     assert "1 student is left alone" in shown
     assert f"1: has an entry that may be theirs: uid=e1,{walk.directory.people_dn}" in shown
-    assert len(re.findall(r"^  6 × civility '9' is none we know", shown, re.MULTILINE)) == 1
+    assert re.search(
+        r"6 students have a civility that scolpass does not\s+know.*'9' \(6\)", shown, re.S
+    )
+
+
+def test_a_code_that_nobody_knows_is_left_out_everywhere_and_counted_until_a_table_tells_it(
+    walk: Walk,
+) -> None:
+    rows = [student(f"9{n}", f"Q{n}", f"R{n}", civility=str(n % 3)) for n in range(6)]
+    walk.workspace.write_register(rows)
+    planned = walk.workspace.json("plan")
+    assert planned["notices"] == [
+        "6 students have a civility that scolpass does not know, and get none: '0' (2), '1' (2), "
+        "'2' (2). [source.values.civility] can say what it means"
+    ]
+    assert not any("supannCivilite" in one["attributes"] for one in planned["changes"])
+    walk.sync(rows)
+    walk.writes_nothing()  # and the notice is not lost with the change
+    assert len(walk.workspace.json("plan")["notices"]) == 1
+    table = {"0": "", "1": "M.", "2": "Mme"}
+    walk.workspace.configure({"source": {"values": {"civility": table}}})
+    planned = walk.workspace.json("plan")
+    assert planned["notices"] == []
+    assert {
+        one["student_number"]: one["attributes"]["supannCivilite"]["after"]
+        for one in planned["changes"]
+    } == {"91": ["M."], "92": ["Mme"], "94": ["M."], "95": ["Mme"]}
 
 
 def test_of_values_only_what_comes_and_goes_is_told_with_its_meaning(walk: Walk) -> None:

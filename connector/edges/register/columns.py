@@ -8,7 +8,7 @@ from functools import partial
 from operator import itemgetter
 from typing import Any
 
-from connector.core.enrolment import clean, number_in, read_row
+from connector.core.enrolment import Reading, clean, number_in, read_row
 from connector.core.feed import Row
 from connector.core.model import FIELDS, REQUIRED, Rejection
 from connector.core.rules import Institution
@@ -46,9 +46,7 @@ class Columns:
         self._read = partial(
             read_row,
             file=file,
-            date_format=source.date_format,
-            today=today,
-            institution=institution,
+            reading=Reading(source.date_format, today, institution, source.values),
         )
 
     def row(self, line: int, record: Sequence[Any]) -> Row:

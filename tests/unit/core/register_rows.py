@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from connector.core.enrolment import read_row
+from connector.core.enrolment import Reading, read_row
 from connector.core.model import Enrolment, Rejection
 from connector.core.rules import Institution
 
@@ -28,9 +28,7 @@ def read(**values: object) -> Enrolment | Rejection:
         LEA | values,
         file="enrolments.csv",
         line=7,
-        date_format="%d/%m/%Y",
-        today=TODAY,
-        institution=UM,
+        reading=Reading("%d/%m/%Y", TODAY, UM),
     )
 
 

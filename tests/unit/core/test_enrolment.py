@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.core.enrolment import clean, control_character, number_in, read_row
+from connector.core.enrolment import Reading, clean, control_character, number_in, read_row
 from connector.core.model import FIELDS, REQUIRED, Enrolment, Rejection, Status
 from tests.unit.core.register_rows import LEA, TODAY, UM, bad, good, read
 
@@ -251,9 +251,7 @@ def test_any_other_student_number_rejects_the_row(written: object) -> None:
         LEA | {"student_number": written},
         file="f",
         line=1,
-        date_format="%d/%m/%Y",
-        today=TODAY,
-        institution=UM,
+        reading=Reading("%d/%m/%Y", TODAY, UM),
     )
     assert isinstance(with_number, Rejection)
     assert with_number.field == "student_number"

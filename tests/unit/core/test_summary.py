@@ -10,7 +10,7 @@ from connector.core.summary import grouped, kinds, refusals, shape
 
 NUMBERS = st.from_regex(r"[0-9]{8}", fullmatch=True)
 TEMPLATES = (
-    "civility '{value}' is none we know; left out",
+    "INE '{value}' does not fit supannCodeINE; left out",
     "name changed from '{value}' to 'Léa {value}'; x{number}@etu.example.fr stays",
     "uid={value},ou=people,dc=univ,dc=fr was deleted by hand; the cutoff 31/12/2027 has passed",
     "was in cn={value},ou=groups,dc=univ,dc=fr (member) when the entry was deleted",

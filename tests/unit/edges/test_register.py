@@ -637,6 +637,38 @@ def test_columns_of_a_query_are_mapped_by_name_in_any_case(database: Database) -
     assert feed.students["001"][0].civility == "07c"
 
 
+def test_codes_of_a_register_are_ours_in_a_file_as_in_a_database(
+    database: Database, folder: Folder
+) -> None:
+    codes = {
+        "civility": {"1": "M.", "2": "Mme"},
+        "status": {"V": "validated", "0": "cancelled"},
+        "academic_year": {"PER-2026": "2026"},
+    }
+    content = text(
+        "student_number;family_name;first_name;birth_date;academic_year;civility;status",
+        "001;Martin;Léa;10/10/1990;PER-2026;2;V",
+        "2;Durand;Zoé;11/10/1990;2026; 1 ;0",
+        "3;Petit;Ana;12/10/1990;PER-2027;1;V",
+    )
+    of_file = folder.read(content, values=codes)
+    database.execute("UPDATE r SET academic_year = 'PER-2026' WHERE student_number = '001'")
+    database.add("3", "Petit", "Ana", "12/10/1990", "PER-2027", None)
+    query = (
+        "SELECT student_number, family_name, first_name, birth_date, academic_year, "
+        "CASE student_number WHEN '001' THEN 2 ELSE 1 END AS civility, "
+        "CASE student_number WHEN 2 THEN 0 ELSE 'V' END AS status FROM r"
+    )
+    of_query = read(database.source(query, values=codes))
+    for feed in (of_file, of_query):
+        assert {
+            number: (row.civility, row.status.value, row.academic_year)
+            for number, (row,) in feed.students.items()
+        } == {"001": ("Mme", "validated", 2026), "2": ("M.", "cancelled", 2026)}
+        [rejected] = feed.rejected
+        assert (rejected.field, rejected.value) == ("academic_year", "PER-2027")
+
+
 def test_a_missing_column_of_a_query_refuses_the_feed(database: Database) -> None:
     refused = refusal(database.source("SELECT student_number, family_name AS nom FROM r"))
     assert "family_name" in refused.message
