@@ -31,12 +31,27 @@ from connector.check import (
 )
 from connector.check.case import Case, Findings, alone
 from connector.check.findings import Checkup, Definition, unseen, wrong
-from connector.check.report import checkup_json, show_checkup
+from connector.check.register import examine_register
+from connector.check.report import (
+    checkup_json,
+    register_checkup_json,
+    show_checkup,
+    show_register_checkup,
+)
 from connector.clock import read_moment
 from connector.errors import ConfigurationError
 from connector.settings.loading import load_settings
 
-__all__ = ["Checkup", "Definition", "checkup_json", "examine", "show_checkup"]
+__all__ = [
+    "Checkup",
+    "Definition",
+    "checkup_json",
+    "examine",
+    "examine_register",
+    "register_checkup_json",
+    "show_checkup",
+    "show_register_checkup",
+]
 
 
 _OF_THE_DIRECTORY: tuple[tuple[str, Callable[[Case], Findings]], ...] = (

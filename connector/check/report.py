@@ -10,6 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from connector.check.findings import SHOWN, Checkup, Mark
+from connector.check.register import Inspection
+from connector.check.register_report import register_json, show_register
 from connector.core.guessing import LIMIT
 from connector.render.terminal import printable
 
@@ -44,6 +46,21 @@ def checkup_json(checkup: Checkup) -> dict[str, Any]:
             "length_needed": guessing.length_needed,
         },
     }
+
+
+def register_checkup_json(checkup: Checkup, found: Inspection | None) -> dict[str, Any]:
+    """The same of the register alone, with what was understood of it."""
+    register = register_json(found) if found is not None else None
+    told = checkup_json(checkup)
+    return {"exit_status": told["exit_status"], "findings": told["findings"], "register": register}
+
+
+def show_register_checkup(console: Console, checkup: Checkup, found: Inspection | None) -> None:
+    """What the register holds, and the table of findings with its summary last."""
+    if found is not None:
+        show_register(console, found)
+        console.print()
+    show_checkup(console, checkup)
 
 
 _COLOURS = {

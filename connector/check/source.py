@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 
+from connector.check import register
 from connector.check.case import Case, Findings
-from connector.check.findings import Finding, unseen, warning, wrong
+from connector.check.findings import Finding, Mark, unseen, warning, wrong
 from connector.core.counting import many
 from connector.core.feed import feed_drop
 from connector.core.identifiers import in_place_order
 from connector.core.model import Enrolment, Feed
 from connector.core.why import row_trouble
-from connector.edges.register import read_register
-from connector.settings.sections import FileSource
 from connector.walk.newcomers import Newcomers
 
 
 def source(case: Case) -> Findings:
     """The register, read as a sync would read it."""
-    source, institution = case.settings.source, case.settings.institution
-    feed = read_register(source, today=case.moment.today, institution=institution)
+    inspection = register.inspect(case.settings.source, case.moment, case.settings.institution)
+    feed = inspection.whole()
     left_out = _newcomers(case, feed).left_out()
     good = [rows for number, rows in feed.students.items() if number not in left_out]
-    where = source.path if isinstance(source, FileSource) else "the query"
     yield Finding(
         "source",
-        f"{where}: read whole, {many(sum(map(len, good)), 'good row')} of "
+        f"{inspection.where}: read whole, {many(sum(map(len, good)), 'good row')} of "
         f"{many(len(good), 'student')}",
     )
     rejected = in_place_order(chain(feed.rejected, *left_out.values()))
@@ -33,8 +32,11 @@ def source(case: Case) -> Findings:
         yield warning(
             "source",
             f"rejected: {many(len(rejected), 'row')}; the first is {row_trouble(rejected[0])}",
-            "`scolpass plan` lists them; have them corrected in the register.",
+            "`scolpass check register` lists them by reason; have them corrected in the register.",
         )
+    for one in chain(register.codes(inspection), register.numbers(inspection)):
+        if one.mark is not Mark.OK:
+            yield replace(one, area="source")
     if case.census is None:
         yield unseen("source", "rows that a sync refuses as their students have no entry yet")
     if case.last is None:

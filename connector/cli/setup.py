@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from connector.cli.shared import end_with, opened_context, print_json
 from connector.core.counting import many
 from connector.core.peers import LOOPBACK
 from connector.openldap import names
+from connector.render.terminal import printable
 
 commands = typer.Typer(rich_markup_mode="rich", no_args_is_help=True)
 
@@ -88,6 +90,10 @@ def init_command(
             help="What `slapcat -n 0` prints on the directory's server, to make the LDIF for it."
         ),
     ] = None,
+    register: Annotated[
+        Path | None,
+        typer.Option(help="A csv export of the register, to guess the section \\[source] from."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a configuration, a key, and the LDIF that the directory needs. Overwrites nothing."""
@@ -105,21 +111,47 @@ def init_command(
         database,
         tuple(first_connection_from or LOOPBACK),
         server_config,
+        register,
     )
     made = init.make(folder, requested)
     if as_json:
         print_json(init.made_json(made))
     else:
-        stdout.print("\n".join(init.describe(made)), markup=False, soft_wrap=True)
+        stdout.print(
+            printable("\n".join(init.describe(made)), lines=True), markup=False, soft_wrap=True
+        )
+    end_with(made.exit_status)
 
 
-@commands.command("check", epilog=example("scolpass check --json"))
+class Part(StrEnum):
+    """What can be checked alone."""
+
+    REGISTER = "register"
+
+
+@commands.command("check", epilog=example("scolpass check register"))
 def check_command(
-    context: typer.Context, as_json: JsonOption = False, config: ConfigOption = None
+    context: typer.Context,
+    part: Annotated[
+        Part | None,
+        typer.Argument(
+            help="Check this alone, in detail: the register needs neither directory nor journal.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
 ) -> None:
     """Check configuration, directory, source and journal; say how to mend what is wrong."""
     from connector import check as checking
 
+    if part is Part.REGISTER:
+        checkup, inspection = checking.examine_register(config or context.obj)
+        if as_json:
+            print_json(checking.register_checkup_json(checkup, inspection))
+        else:
+            checking.show_register_checkup(stdout, checkup, inspection)
+        end_with(checkup.exit_status)
     checkup = checking.examine(config or context.obj, checking.Definition.shipped())
     if as_json:
         print_json(checking.checkup_json(checkup))

@@ -27,12 +27,20 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from connector.core.peers import LOOPBACK, spelled
+from connector.edges.register.sample import Sampled, read_sample
 from connector.edges.sealing import new_key
 from connector.errors import ConfigurationError, UsageError
 from connector.openldap.definition import hash_secret
 from connector.openldap.existing import apply_script, existing_directory_ldif
 from connector.openldap.names import DEFAULT_SUFFIX, Names
 from connector.openldap.removal import REMOVAL, removal
+from connector.openldap.source_section import (
+    is_incomplete,
+    sample_json,
+    sample_said,
+    source_values,
+    with_columns,
+)
 from connector.openldap.tailoring import tailored
 from connector.resources import example_configuration
 from connector.settings.loading import load_settings
@@ -70,6 +78,7 @@ class Requested:
     database: str = "olcDatabase={1}mdb,cn=config"
     first_connection_from: tuple[str, ...] = LOOPBACK
     server_config: Path | None = None  # the server's own cn=config, as slapcat -n 0 prints it
+    register: Path | None = None  # a sample of the register, to guess [source] from
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +90,12 @@ class Made:
     kept: tuple[Path, ...]  # stood already, as it would have been written
     example: tuple[str, ...]  # keys that still hold the example's values
     commands: tuple[str, ...]  # what to type next
+    sampled: Sampled | None = None  # what was found in the sample of the register
+
+    @property
+    def exit_status(self) -> int:
+        """1 where something of the register has to be added by hand, else 0."""
+        return int(self.sampled is not None and is_incomplete(self.sampled))
 
 
 def make(folder: Path, requested: Requested) -> Made:
@@ -94,7 +109,8 @@ def make(folder: Path, requested: Requested) -> Made:
     requested = replace(requested, uris=requested.uris or _HERE)
     names = _names(requested)
     origins = _origins(requested)
-    text = configuration(requested, folder)
+    sampled = read_sample(requested.register) if requested.register is not None else None
+    text = configuration(requested, folder, sampled)
     _see_that_it_loads(text, folder / CONFIGURATION)
     key, password = _secret_there(folder / KEY), _secret_there(folder / PASSWORD)
     secret = password or SecretStr(secrets.token_urlsafe(32))
@@ -140,12 +156,16 @@ def make(folder: Path, requested: Requested) -> Made:
             if value is None
         ),
         commands=_commands(folder),
+        sampled=sampled,
     )
 
 
-def configuration(requested: Requested, folder: Path) -> str:
+def configuration(requested: Requested, folder: Path, sampled: Sampled | None = None) -> str:
     """The configuration that `make` writes into a folder."""
-    return _configuration(requested, _names(requested), _origins(requested), folder)
+    text = _configuration(requested, _names(requested), _origins(requested), folder)
+    if sampled is None:
+        return text
+    return with_columns(with_values(text, source_values(sampled, folder)), sampled.guessed)
 
 
 def _names(requested: Requested) -> Names:
@@ -376,6 +396,13 @@ def describe(made: Made) -> Sequence[str]:
     lines += [f"  written  {path.relative_to(made.folder)}" for path in made.written]
     lines += [f"  kept     {path.relative_to(made.folder)}" for path in made.kept]
     lines.append("")
+    if made.sampled is not None:
+        configuration = shlex.quote(str(made.folder / CONFIGURATION))
+        lines += [
+            *sample_said(made.sampled),
+            f"See what is read by it: scolpass --config {configuration} check register",
+            "",
+        ]
     where = "[source]"
     if made.example:
         where = f"{', '.join(made.example)} (still the example's), and {where}"
@@ -403,4 +430,5 @@ def made_json(made: Made) -> dict[str, Any]:
         "written": [str(path) for path in made.written],
         "kept": [str(path) for path in made.kept],
         "next": list(made.commands),
+        **({"register": sample_json(made.sampled)} if made.sampled is not None else {}),
     }

@@ -18,7 +18,7 @@ from pydantic_core import PydanticUndefined
 
 from connector import errors
 from connector.cli.app import app
-from connector.core import catalogue, codes, model
+from connector.core import catalogue, codes, headings, model
 from connector.core.rules import Rate
 from connector.resources import example_configuration
 from connector.settings.sections import Settings
@@ -273,6 +273,10 @@ def _register() -> str:
         words.setdefault(status.value, []).append(f"`{code}`" if code else "empty")
     statuses = "\n".join(f"| {name} | {', '.join(all_)} |" for name, all_ in words.items())
     tables = ", ".join(f"`{name}`" for name in codes.CODED)
+    names = "\n".join(
+        f"| `{field}` | " + " | ".join(_headings(group) for group in groups) + " |"
+        for field, groups in headings.NAMES.items()
+    )
     return f"""# The register
 {_GENERATED}
 A row is one enrolment: a student, an academic year, a step, a component. Columns may have any name: `[source.columns]` says which field each one is. Other columns are ignored.
@@ -311,7 +315,21 @@ A table turns the codes of a register into ours:
 - A status becomes `validated`, `pending`, `cancelled` or `withdrawn`; a civility `M.`, `Mme` or nothing; an academic year `2026` or `2026/2027`; `enrolled_on` nothing, as days are read by `source.date_format`. Other fields become any text.
 - A civility that nobody knows is left out, in the directory and in letters, and all of them are counted in one notice.
 - In the environment a table is JSON: `SCOLPASS_SOURCE__VALUES__CIVILITY='{{"1": "M."}}'`.
+
+`scolpass check register` lists the codes that nobody knows, and what they are likely to mean.
+
+## Names that are recognised
+
+`scolpass init --register FILE` takes these headings for our fields, and `scolpass check register` suggests them. Accents, case, blanks and punctuation do not matter.
+
+| field | Apogée | Pégase | others |
+|---|---|---|---|
+{names}
 """
+
+
+def _headings(group: str) -> str:
+    return ", ".join(f"`{name}`" for name in group.split(", ") if name)
 
 
 _EVENTS = {

@@ -10,7 +10,7 @@ row must look like is decided in :mod:`connector.core.enrolment`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator
+from collections.abc import Callable, Collection, Generator
 from contextlib import closing
 from dataclasses import replace
 from datetime import date
@@ -19,12 +19,13 @@ from typing import assert_never
 from connector.core.feed import Row, assemble
 from connector.core.model import Feed
 from connector.core.rules import Institution
+from connector.edges.register.asked import Asked, Heading
 from connector.edges.register.files import csv_rows, marks
 from connector.edges.register.sought import Sought
 from connector.edges.register.sql import SQL, sql_rows
 from connector.settings.sections import CsvSource, Source, SqlSource
 
-__all__ = ["SQL", "Source", "marks", "read_register", "read_rows", "read_students"]
+__all__ = ["SQL", "Heading", "Source", "marks", "read_register", "read_rows", "read_students"]
 
 
 def read_register(source: Source, *, today: date, institution: Institution) -> Feed:
@@ -70,20 +71,27 @@ def read_students(
 
 
 def read_rows(
-    source: Source, *, today: date, institution: Institution, sought: Sought | None = None
+    source: Source,
+    *,
+    today: date,
+    institution: Institution,
+    sought: Sought | None = None,
+    heading: Callable[[Heading], None] | None = None,
 ) -> Generator[Row, None, None]:
     """The rows of the register one by one, in its order, good ones and rejected ones.
 
-    With ``sought``, those of the students sought and no others.
+    With ``sought``, those of the students sought and no others. ``heading`` is told the columns of
+    each file as it is opened, also of one that is refused for them.
 
     The rows are worth nothing until the iterator has come to its end without raising: only
     there is it known whether the feed is whole. What is raised is as in
     :func:`read_register`.
     """
+    asked = Asked(today, institution, sought, heading)
     match source:
         case CsvSource():
-            return csv_rows(source, today, institution, sought)
+            return csv_rows(source, asked)
         case SqlSource():
-            return sql_rows(source, today, institution, sought)
+            return sql_rows(source, asked)
         case _:
             assert_never(source)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
 from functools import partial
 from operator import itemgetter
 from typing import Any
 
 from connector.core.enrolment import Reading, clean, number_in, read_row
 from connector.core.feed import Row
-from connector.core.model import FIELDS, REQUIRED, Rejection
-from connector.core.rules import Institution
+from connector.core.headings import locate
+from connector.core.model import Rejection
+from connector.edges.register.asked import Asked
 from connector.edges.register.refusal import refused
 from connector.settings.sections import Source
 
@@ -31,11 +31,10 @@ class Columns:
         self,
         found: Sequence[str],
         source: Source,
+        asked: Asked,
         *,
         where: str,
         file: str,
-        today: date,
-        institution: Institution,
     ) -> None:
         # A database may write the names of its columns in another case than the query.
         places = _places(found, source.columns, where, fold=source.kind == "sql")
@@ -46,7 +45,7 @@ class Columns:
         self._read = partial(
             read_row,
             file=file,
-            reading=Reading(source.date_format, today, institution, source.values),
+            reading=Reading(source.date_format, asked.today, asked.institution, source.values),
         )
 
     def row(self, line: int, record: Sequence[Any]) -> Row:
@@ -69,38 +68,29 @@ class Columns:
 
 def _places(
     found: Sequence[str], columns: Mapping[str, str], where: str, fold: bool
-) -> dict[str, int]:
+) -> Mapping[str, int]:
     names = [clean(name) for name in found]
-    folded = [name.casefold() for name in names]
-    places: dict[str, int] = {}
-    missing: list[str] = []
-    for field in FIELDS:
-        wanted = [clean(columns[field]), field] if field in columns else [field]
-        candidates = [(name, names) for name in wanted]
-        if fold:
-            candidates += [(name.casefold(), folded) for name in wanted]
-        for name, among in candidates:
-            if (times := among.count(name)) > 1:
-                raise refused(
-                    where,
-                    f"{times} of its columns are called {_shown(name)}",
-                    f"Give the column of {field} a name of its own",
-                )
-            if times:
-                places[field] = among.index(name)
-                break
-        else:
-            if field in REQUIRED or field in columns:
-                missing.append(field if wanted[0] == field else f"{wanted[0]} (for {field})")
-    if missing:
+    located = locate(names, {field: clean(name) for field, name in columns.items()}, fold=fold)
+    for field, name in located.twice.items():
+        times = max(names.count(name), [one.casefold() for one in names].count(name))
+        raise refused(
+            where,
+            f"{times} of its columns are called {_shown(name)}",
+            f"Give the column of {field} a name of its own",
+        )
+    if located.missing:
+        missing = ", ".join(
+            name if name == field else f"{name} (for {field})"
+            for field, name in located.missing.items()
+        )
         columns_found = ", ".join(map(_shown, names[:40])) + (", …" if len(names) > 40 else "")
         raise refused(
             where,
-            f"it has no column {', '.join(missing)}; the columns found are {columns_found}",
+            f"it has no column {missing}; the columns found are {columns_found}",
             "Name the register's columns in [source.columns]"
             + ("" if fold else ", and check source.delimiter and source.encoding"),
         )
-    return places
+    return located.places
 
 
 def _shown(name: str) -> str:

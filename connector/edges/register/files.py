@@ -8,7 +8,7 @@ import os
 import re
 import stat
 from collections.abc import Generator, Iterator, Sequence
-from datetime import date
+from dataclasses import replace
 from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -16,11 +16,10 @@ from typing import IO, NamedTuple
 from connector.core.counting import many
 from connector.core.enrolment import clean
 from connector.core.feed import Row
-from connector.core.rules import Institution
+from connector.edges.register.asked import Asked, Heading
 from connector.edges.register.columns import Columns
 from connector.edges.register.records import Records
 from connector.edges.register.refusal import EXPORT_AGAIN, refused
-from connector.edges.register.sought import Sought
 from connector.errors import FeedRefused
 from connector.settings.sections import CsvSource, FileSource, Source
 
@@ -66,17 +65,15 @@ def marks(source: Source) -> tuple[object, ...] | None:
         return None  # reading says what is wrong
 
 
-def csv_rows(
-    source: CsvSource, today: date, institution: Institution, sought: Sought | None = None
-) -> Generator[Row, None, None]:
+def csv_rows(source: CsvSource, asked: Asked) -> Generator[Row, None, None]:
     """The rows of all files, or those of the students sought; what is refused is the same."""
     paths = _paths(source.path)
     marks: dict[str, _Mark] = {}
     for path in paths:
-        with _opened(path) as raw:
+        with opened(path) as raw:
             marks[path] = _Mark.of(os.fstat(raw.fileno()))
             try:
-                yield from _file_rows(raw, path, source, today, institution, sought)
+                yield from _file_rows(raw, path, source, asked)
             except FeedRefused:
                 # A file that is being written looks cut short or worse: that is the cause then.
                 _must_stand(path, marks[path])
@@ -105,7 +102,12 @@ def _paths(pattern: str) -> list[str]:
     return paths
 
 
-def _opened(path: str) -> IO[bytes]:
+def opened(path: str) -> IO[bytes]:
+    """A regular file, open to be read; the caller closes it.
+
+    Raises:
+        FeedRefused: it cannot be opened, or is something else.
+    """
     cure = f"Check the file and the rights of the account scolpass runs under: ls -lL {path}"
     try:
         # Without O_NONBLOCK, opening a FIFO waits for a writer, for ever.
@@ -142,19 +144,13 @@ def _cause(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def _file_rows(
-    raw: IO[bytes],
-    path: str,
-    source: CsvSource,
-    today: date,
-    institution: Institution,
-    sought: Sought | None,
-) -> Iterator[Row]:
+def _file_rows(raw: IO[bytes], path: str, source: CsvSource, asked: Asked) -> Iterator[Row]:
     """The rows of one file, which must stand by itself: header, rows, a whole last record."""
-    encoding = _encoding(raw, path, source.encoding)
+    encoding, marked = encoding_of(raw, path, source.encoding)
     text = TextIOWrapper(raw, encoding=encoding, newline="")
+    told = Heading(path, (), encoding, marked)
     try:
-        yield from _text_rows(text, path, source, today, institution, sought)
+        yield from _text_rows(text, told, source, asked)
     except UnicodeDecodeError as error:
         offset, line = _undecodable(raw, encoding)
         what = f"byte {offset}, on line {line}, is not {encoding} ({error.reason})"
@@ -163,8 +159,8 @@ def _file_rows(
         text.detach()  # the caller closes the file
 
 
-def _encoding(raw: IO[bytes], path: str, configured: str) -> str:
-    """The encoding of a file: what its byte order mark says, else what is configured.
+def encoding_of(raw: IO[bytes], path: str, configured: str) -> tuple[str, bool]:
+    """The encoding of a file, and whether a byte order mark says so; else it is as configured.
 
     No text in another encoding begins like a mark, so it is believed over the configuration: the
     other way, every accent would be stored wrong. For the same reason a file whose letters beyond
@@ -180,14 +176,14 @@ def _encoding(raw: IO[bytes], path: str, configured: str) -> str:
             if encoding is None:
                 raise refused(path, f"it is in {name}", "Have it exported in UTF-8")
             raw.seek(len(mark) if encoding == "utf-8" else 0)  # else the codec wants its mark
-            return encoding
+            return encoding, True
     if configured != "utf-8" and _is_utf8(raw):
         raise refused(
             path,
             f"its letters beyond ASCII are all valid UTF-8, so it is not in {configured}",
             'Set source.encoding to "utf-8"',
         )
-    return configured
+    return configured, False
 
 
 def _is_utf8(raw: IO[bytes]) -> bool:
@@ -228,14 +224,8 @@ def _undecodable(raw: IO[bytes], encoding: str) -> tuple[int, int]:
         line += chunk.count(b"\n")
 
 
-def _text_rows(
-    text: IO[str],
-    path: str,
-    source: CsvSource,
-    today: date,
-    institution: Institution,
-    sought: Sought | None,
-) -> Iterator[Row]:
+def _text_rows(text: IO[str], told: Heading, source: CsvSource, asked: Asked) -> Iterator[Row]:
+    path, sought = told.file, asked.sought
     reader = Records(text, source.delimiter, path, sought)
     records = iter(reader)
     header = next(records, None)
@@ -247,9 +237,8 @@ def _text_rows(
     if header.broken is not None:
         raise refused(path, f"its header {header.broken}", "Check delimiter and quotes")
     width = reader.width = len(header.fields)
-    columns = Columns(
-        header.fields, source, where=path, file=path, today=today, institution=institution
-    )
+    asked.tell(replace(told, names=tuple(map(clean, header.fields))))
+    columns = Columns(header.fields, source, asked, where=path, file=path)
     cut_short: str | None = None  # what says so, if the record just read is the last
     cure = EXPORT_AGAIN
     rows = False

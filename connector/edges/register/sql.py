@@ -7,7 +7,6 @@ import re
 import socket
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from datetime import date
 from pathlib import Path
 from threading import Timer
 from time import monotonic
@@ -16,7 +15,7 @@ from urllib.parse import quote, quote_plus
 
 from connector.core.enrolment import clean
 from connector.core.feed import Row
-from connector.core.rules import Institution
+from connector.edges.register.asked import Asked, Heading
 from connector.edges.register.columns import Columns
 from connector.edges.register.refusal import refused
 from connector.edges.register.sought import Sought
@@ -38,25 +37,17 @@ _RENAMED = re.compile(r":\d+$")
 _Line = tuple[int, Sequence[Any]]  # a row with its ordinal, or 0 with the columns' names
 
 
-def sql_rows(
-    source: SqlSource, today: date, institution: Institution, sought: Sought | None = None
-) -> Generator[Row, None, None]:
+def sql_rows(source: SqlSource, asked: Asked) -> Generator[Row, None, None]:
     """The rows of the query, or those of the students sought.
 
     Raises:
         FeedRefused: the query failed, or had no rows.
     """
-    where = "from source.query"
+    where, sought = "from source.query", asked.sought
     with closing(_fetched(source, where, sought)) as records:
         _, columns = next(records)
-        found = Columns(
-            columns,
-            source,
-            where=where,
-            file=SQL,
-            today=today,
-            institution=institution,
-        )
+        asked.tell(Heading(SQL, tuple(clean(str(name)) for name in columns)))
+        found = Columns(columns, source, asked, where=where, file=SQL)
         line = 0
         for line, record in records:
             if sought is None or sought.has(found.number(record)):
