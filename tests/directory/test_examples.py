@@ -97,6 +97,14 @@ def states(printed: str) -> dict[str, str]:
     }
 
 
+def civilities(printed: str) -> dict[str, str]:
+    return {
+        change["student_number"]: change["attributes"]["supannCivilite"]["after"][0]
+        for change in json.loads(printed)["changes"]
+        if change["action"] == "create"
+    }
+
+
 def test_each_example_is_one_of_those_tried_here() -> None:
     assert [path.name for path in sorted(EXAMPLES.iterdir()) if path.is_dir()] == [
         "apogee-csv", "apogee-sql", "leave-lsc", "pegase-sql", "postfix"
@@ -111,6 +119,23 @@ def test_apogee_runs_as_its_readme_says_and_its_file_says_what_its_query_does(
     printed = example.run("scolpass --config scolpass.toml plan --json")
     assert states(printed) == PLANNED
     assert json.loads(printed)["rejected"] == []
+    assert civilities(printed) == {"22600001": "Mme", "22600002": "Mme", "22500004": "Mme",
+                                   "22500005": "M."}  # fmt: skip
+
+
+@pytest.mark.parametrize("example", ["apogee-csv"], indirect=True)
+def test_a_look_at_apogees_file_comes_to_the_same_source(example: Example) -> None:
+    readme = (example.folder / "README.md").read_text(encoding="utf-8")
+    named = re.search(r"`(scolpass init [^`]*)`", readme)
+    assert named is not None
+    example.run(named[1])
+    ours = tomllib.loads((example.folder / "scolpass.toml").read_text(encoding="utf-8"))["source"]
+    text = (example.folder / "sandbox/guessed/scolpass.toml").read_text(encoding="utf-8")
+    guessed = tomllib.loads(text)["source"]
+    assert guessed.pop("path") == str(example.folder / ours.pop("path"))
+    assert ours.pop("values") == {"civility": {"F": "Mme", "M": "M."}}
+    assert guessed.pop("values") == {"civility": {"F": "Mme"}}  # M is known by itself
+    assert guessed == ours
 
 
 @pytest.mark.parametrize("example", ["pegase-sql"], indirect=True)
@@ -121,6 +146,7 @@ def test_pegase_runs_as_its_readme_says_and_on_postgresql_likewise(
     on_sqlite = example.run("scolpass --config scolpass.toml plan --json")
     expected = {f"0{number}": state for number, state in PLANNED.items() if number != "22500005"}
     assert states(on_sqlite) == expected
+    assert set(civilities(on_sqlite).values()) == {"Mme"}
 
     script = (example.folder / "register.sql").read_text(encoding="utf-8")
     with psycopg.connect(postgres.url.replace("postgresql+psycopg", "postgresql")) as server:

@@ -105,6 +105,20 @@ def test_a_command_that_does_not_exist_would_be_found(wrong: str) -> None:
     assert re.search("No such|valid integer", mistake(words_of(line)))
 
 
+@pytest.mark.parametrize(
+    ("page", "example"),
+    [("connect-apogee.md", "apogee-sql"), ("connect-pegase.md", "pegase-sql")],
+)
+def test_a_page_has_the_query_and_the_tables_of_its_example(page: str, example: str) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    blocks = [tomllib.loads(block) for language, block in BLOCK.findall(text) if language == "toml"]
+    [told] = [block["source"] for block in blocks if "query" in block.get("source", {})]
+    file = ROOT / "examples" / example / "scolpass.toml"
+    tried = tomllib.loads(file.read_text(encoding="utf-8"))["source"]
+    for key in ("query", "columns", "values"):
+        assert told.get(key) == tried.get(key)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=_id)
 def test_the_keys_that_a_page_names_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
