@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from connector.check.register import Inspection, place
+from connector.core.counting import many
 from connector.core.dates import shown, year_shown
 from connector.core.model import FIELDS, Enrolment, Rejection
 from connector.core.survey import Refused, Shape
@@ -107,7 +108,7 @@ def show_register(console: Console, found: Inspection) -> None:
     if found.feed is None:
         console.print("What was read before the feed was refused:")
     _show_first(console, found)
-    console.print(f"\n{found.survey.rows:,} rows, good ones by:")
+    console.print(f"\n{many(found.survey.rows, 'row')}, good ones by:")
     for name, counts in found.survey.counts().items():
         if counts:
             hang(console, f"  {name}  ", _counted(counts, found.survey.names), by=2)

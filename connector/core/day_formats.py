@@ -84,6 +84,8 @@ class DayFormat:
 
     def said(self) -> str:
         """How sure it is, in words."""
+        if self.reads_all and self.total == 1:
+            return "it reads the only value"
         if self.reads_all:
             return f"it reads all {many(self.total, 'value')}"
         return f"it reads {self.read:,} of {many(self.total, 'value')}"

@@ -109,7 +109,8 @@ def sample_said(sampled: Sampled) -> Sequence[str]:
         told = ", ".join(
             f"{code or '(empty)'} = {ours or '(none)'}" for code, ours in codes.items()
         )
-        lines.append(f"  {field:<{width}}  codes, guessed: {told}. Check each")
+        yearly = "; each new year needs a line of its own" if field == "academic_year" else ""
+        lines.append(f"  {field:<{width}}  codes, guessed: {told}. Check each{yearly}")
     for field, unknown in guessed.unknown.items():
         named = ", ".join(unknown[:_NAMED]) + (" ..." if len(unknown) > _NAMED else "")
         lines.append(f"  {field:<{width}}  codes that cannot be guessed: {named}")
@@ -181,7 +182,7 @@ def sample_json(sampled: Sampled) -> Mapping[str, Any]:
 
 
 def is_incomplete(sampled: Sampled) -> bool:
-    """Whether something has to be added before a register can be read."""
-    days = sampled.guessed.day_format
+    """Whether something has to be added by hand before every row can be read."""
+    guessed, days = sampled.guessed, sampled.guessed.day_format
     unread = days is not None and days.two_digit_years
-    return bool(sampled.guessed.missing or sampled.trouble or unread)
+    return bool(guessed.missing or guessed.unknown or sampled.trouble or unread)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -29,7 +30,7 @@ from tests.support.breakage import DATABASE, change, delete
 from tests.support.directory import Directory, LocalDirectory
 from tests.support.mail import MailServer
 from tests.support.people import put, stand
-from tests.support.walk import student, students
+from tests.support.walk import YEAR, student, students
 from tests.support.workspace import Workspace, write_secret
 
 pytestmark = pytest.mark.image
@@ -795,6 +796,42 @@ def test_check_prints_every_letter_and_names_the_one_that_does_not(ready: Worksp
 def test_a_rejected_row_is_a_warning(workspace: Workspace) -> None:
     workspace.write_register([*students(2), student("22600003", birth_date="1/13/2000")])
     only(troubles(workspace, 1), "source", "rejected: 1 row", "birth_date")
+
+
+def test_what_check_register_refuses_is_what_a_first_run_refuses(workspace: Workspace) -> None:
+    good = students(8)
+    spoilt: list[dict[str, object]] = [
+        {"birth_date": "2008-02-29"},
+        {"status": "W"},
+        {"academic_year": YEAR + 3},
+        {"first_name": "L?A"},
+        {"family_name": "NgÃ©"},
+        {"student_number": "a1"},
+        {"student_number": "A1"},
+        {"student_number": "226"},  # an own birth date: nobody's zeros
+        {"student_number": "0022600001"},
+        {"student_number": "2260 0001"},
+        {"civility": "Dr"},
+        {"ine": "é" * 3},
+        {"family_name": ""},
+        {"contact_email": "x" * 2000},
+    ]
+    rows = [{**student(f"23{place:06}"), **one} for place, one in enumerate(spoilt)]
+    workspace.write_register([*good, *rows])
+    first_run = workspace.json("plan", status=1)["rejected"]
+    found = workspace.json("check", "register", status=1)["register"]
+    told = [one for key in ("rejected", "rejected_without_entry") for one in found[key]]
+    fields = Counter[str]()
+    for one in told:
+        fields[one["field"]] += one["count"]
+    assert fields == Counter(row["field"] for row in first_run)
+    places = sorted(place for one in told for place in one["places"])
+    assert places == sorted(f"enrolments.csv:{row['line']}" for row in first_run)
+    assert found["unknown"] == {"civility": {"Dr": 1}, "status": {"W": 1}}
+    # The whole check tells the same codes, and where to see the rest.
+    seen = [one["seen"] + one["cure"] for one in workspace.json("check", status=None)["findings"]]
+    assert any("'Dr' (1)" in one for one in seen)
+    assert any("scolpass check register" in one for one in seen)
 
 
 def test_a_register_that_is_not_there_is_not_to_be_trusted(ready: Workspace) -> None:

@@ -138,6 +138,17 @@ def test_a_register_that_cannot_be_guessed_whole_leaves_lines_to_fill_in_and_say
     desk.check()
 
 
+def test_codes_that_cannot_be_guessed_are_left_as_comments_and_said(desk: Desk) -> None:
+    desk.write(HEADER, row("22600001"), row("22600002", status="En cours"))
+    said = desk.init(status=1)
+    assert "codes that cannot be guessed: En cours" in said
+    assert '# "En cours" = ""' in desk.config.read_text(encoding="utf-8")
+    assert desk.checked(status=1)["register"]["unknown"] == {
+        "civility": {},
+        "status": {"En cours": 1},
+    }
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
