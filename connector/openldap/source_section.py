@@ -13,6 +13,7 @@ from connector.core.guesses import Gap, Guessed
 from connector.core.headings import APOGEE, OURS, PEGASE
 from connector.core.model import REQUIRED
 from connector.edges.register.sample import Sampled
+from connector.errors import UsageError
 
 _WIDTH = 34  # where comments begin
 _COLUMNS = "[source.columns]"
@@ -21,8 +22,18 @@ _NAMED = 8  # columns that a line names
 
 
 def source_values(sampled: Sampled, folder: Path) -> dict[tuple[str, str], Any]:
-    """The keys of ``[source]`` that a sample tells, for a configuration in a folder."""
+    """The keys of ``[source]`` that a sample tells, for a configuration in a folder.
+
+    Raises:
+        UsageError: the sample's name is no text, so that no configuration could hold it.
+    """
     path = sampled.path.absolute()
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"{path} has octets in its name that are no UTF-8", "Give the file another name"
+        ) from None
     days = sampled.guessed.day_format
     found: dict[tuple[str, str], Any] = {
         ("source", "path"): path.name if path.parent == folder else str(path),
@@ -93,7 +104,10 @@ def _whose(origin: str) -> str:
 def sample_said(sampled: Sampled) -> Sequence[str]:
     """Each guess, with why and what to check, one a line."""
     guessed = sampled.guessed
-    rows = [("encoding", sampled.encoding.name, sampled.encoding.why, sampled.encoding.check)]
+    rows = [
+        ("path", sampled.path.name, "the sample itself", "that exports to come are put there"),
+        ("encoding", sampled.encoding.name, sampled.encoding.why, sampled.encoding.check),
+    ]
     shown = "a tab" if sampled.delimiter == "\t" else repr(sampled.delimiter)
     rows.append(("delimiter", shown, sampled.why_delimiter, ""))
     rows.append(("date_format", *_days_said(guessed)))
