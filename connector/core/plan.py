@@ -178,15 +178,11 @@ def plan_one(facts: Facts, taken: Taken, terms: Terms) -> Planned:
     if decision.state is not State.EXPIRED and not decision.draws_password:
         notices = (*notices, *_left_without_password(facts, account))
     sealed = _fate(facts, account, decision)
-    civility = _unknown(desired.identity)
+    planned = Planned(notices=notices, civility=_unknown(desired.identity))
     if not compared.changed:
-        return Planned(
-            known=known if known != facts.known else None,
-            notices=notices,
-            civility=civility,
-            unsealed=sealed is Fate.DESTROYED,
-            given=given,
-        )
+        news = known if known != facts.known else None
+        unsealed = sealed is Fate.DESTROYED
+        return replace(planned, known=news, unsealed=unsealed, given=given)
     renamed = facts.override.rename and not decision.shared_person
     action = decision.action or (Action.RENAME if renamed else Action.UPDATE)
     change = Change(
@@ -209,7 +205,7 @@ def plan_one(facts: Facts, taken: Taken, terms: Terms) -> Planned:
         outline=terms.dialect.outline(compared.changed),
     )
     notices = (*notices, *_renaming(facts, account, desired, compared, terms))
-    return Planned(change=change, notices=notices, civility=civility)
+    return replace(planned, change=change, notices=notices)
 
 
 def _unknown(row: Enrolment | Leave | None) -> str | None:
