@@ -46,6 +46,10 @@ def reverse(done: Change, traces: Traces, terms: Terms, reason: str) -> Change |
     if not dialect.is_done(done, account):
         return "something newer has changed it since"
     swapped = {name: (new, old) for name, (old, new) in done.attributes.items()}
+    # A student number is given and never taken away: that is for the directory's administrator.
+    swapped = _without(swapped, dialect, Part.NUMBER)
+    if not swapped:
+        return "it gave the entry its student number, which only an administrator takes off"
     restored = dialect.outline(swapped).after or account.current
     if restored.state is not State.EXPIRED and restored.end and restored.end < terms.today:
         return f"the cutoff {shown(restored.end)} has passed"

@@ -222,6 +222,23 @@ def test_the_service_account_gives_a_number_to_who_has_none_and_is_no_staffs(wal
         assert it.result["result"] == 50
 
 
+def test_undoing_the_run_that_linked_leaves_the_number_and_takes_the_rest(walk: Walk) -> None:
+    dn = add(walk, "lmartin", supannCodeINE=INE, userPassword="motdepasse1")
+    before = walk.directory.entry(dn)
+    walk.workspace.write_register([student(NUMBER, ine=INE)])
+    decide(walk, "link", NUMBER, dn)
+    report = walk.synced()
+    with walk.context() as opened, opened.locked("undo", whole=False):
+        assert undo(opened, report.run, "wrong").left == ()
+    after = walk.directory.entry(dn)
+    assert after["supannEtuId"] == [NUMBER]
+    kept = {"supannEtuId", "entryCSN", "modifyTimestamp", "modifiersName"}
+    assert {n: v for n, v in after.items() if n not in kept} == {
+        n: v for n, v in before.items() if n not in kept
+    }
+    walk.writes_nothing()
+
+
 # --- leavers --------------------------------------------------------------------------------------
 
 
