@@ -834,6 +834,19 @@ def test_what_check_register_refuses_is_what_a_first_run_refuses(workspace: Work
     assert any("scolpass check register" in one for one in seen)
 
 
+def test_one_ine_under_several_numbers_is_told_before_a_run_makes_no_account_of_it(
+    workspace: Workspace,
+) -> None:
+    rows = students(3)
+    shared = [{**row, "ine": ine} for row, ine in zip(rows, ("1A", "1a", ""), strict=True)]
+    workspace.write_register(shared)
+    found = workspace.json("check", "register", status=1)["findings"]
+    [told] = [one for one in found if one["names"]]
+    assert told["names"] == ["22600001", "22600002"]
+    planned = workspace.json("plan", status=None)
+    assert [one["student_number"] for one in planned["changes"]] == ["22600001", "22600003"]
+
+
 def test_a_register_that_is_not_there_is_not_to_be_trusted(ready: Workspace) -> None:
     ready.register.unlink()
     only(troubles(ready, 4), "source", "no such file")
