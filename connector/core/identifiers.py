@@ -166,3 +166,18 @@ def _character(character: str) -> str:
     if category == "Pd" or category[0] == "Z" or character.isspace():
         return "-"
     return ""
+
+
+def lost_letters(name: str) -> str:
+    """The letters of a name that leave nothing behind in an address, each once.
+
+    Those that look like apostrophes (Unicode's modifier letters) are not among them.
+    """
+    letters = dict.fromkeys(unicodedata.normalize("NFC", name))
+    return "".join(
+        one
+        for one in letters
+        if unicodedata.category(one)[0] == "L"
+        and unicodedata.category(one) != "Lm"
+        and not _character(one)
+    )

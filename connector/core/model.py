@@ -360,6 +360,7 @@ class Change:
     password_since: str | None = None
     evidence_items: tuple[str, ...] = ()  # the fields of evidence items that this change writes
     outline: Outline = Outline()
+    shared_person: bool = False  # the entry is also somebody else's
 
     @property
     def adds(self) -> bool:

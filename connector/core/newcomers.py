@@ -33,20 +33,19 @@ def damaged(row: Enrolment) -> tuple[str, str, str] | None:
     """The name in a row that has lost letters: field, value and why it seems so; or None."""
     for field in ("family_name", "first_name", "usual_name"):
         name = getattr(row, field) or ""
-        if "?" in name or "\ufffd" in name:
-            return (
-                field,
-                name,
-                "has lost letters: it contains a replacement for letters that could not be written",
-            )
-        if (character := misleading(name)) is not None:
-            return (
-                field,
-                name,
-                f"contains {character}, which is invisible and changes how it is read",
-            )
-        if not name.isascii() and _MISREAD.search(name):
-            return field, name, "was written in UTF-8 and read in another encoding"
+        if (why := damage(name)) is not None:
+            return field, name, why
+    return None
+
+
+def damage(name: str) -> str | None:
+    """Why a name seems to have lost letters; None: it seems whole."""
+    if "?" in name or "\ufffd" in name:
+        return "has lost letters: it contains a replacement for letters that could not be written"
+    if (character := misleading(name)) is not None:
+        return f"contains {character}, which is invisible and changes how it is read"
+    if not name.isascii() and _MISREAD.search(name):
+        return "was written in UTF-8 and read in another encoding"
     return None
 
 

@@ -183,26 +183,24 @@ def plan_one(facts: Facts, taken: Taken, terms: Terms) -> Planned:
         news = known if known != facts.known else None
         unsealed = sealed is Fate.DESTROYED
         return replace(planned, known=news, unsealed=unsealed, given=given)
-    renamed = facts.override.rename and not decision.shared_person
+    alone = not decision.shared_person
+    renamed = facts.override.rename and alone
     action = decision.action or (Action.RENAME if renamed else Action.UPDATE)
+    ends = action in ENDINGS
     change = Change(
         action=action,
         student_number=facts.number,
         dn=account.dn,
         reason=grounds_of(facts, decision, desired, compared.changed, terms.dialect),
         attributes=Packed(compared.changed),
-        guard=terms.dialect.guard(
-            account,
-            compared.changed,
-            lifecycle=not decision.shared_person,
-            ends=action in ENDINGS,
-        ),
+        guard=terms.dialect.guard(account, compared.changed, lifecycle=alone, ends=ends),
         announced=decision.announced,
         sealed=sealed,
         password_last_day=decision.password_last_day,
         after=known,
         evidence_items=given,
         outline=terms.dialect.outline(compared.changed),
+        shared_person=decision.shared_person,
     )
     notices = (*notices, *_renaming(facts, account, desired, compared, terms))
     return replace(planned, change=change, notices=notices)

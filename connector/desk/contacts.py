@@ -11,21 +11,12 @@ from itertools import groupby
 from types import SimpleNamespace
 
 from connector.core.addresses import refused_address
-from connector.core.characters import seen
+from connector.core.cells import harmless
 from connector.core.feed import identity
 from connector.core.model import Enrolment, Known
 from connector.edges.journal import Journal
 
 HEADER = ("student_number", "login", "family_name", "first_name", "birth_date", "contact")
-_FORMULAS = (
-    "=",
-    "+",
-    "-",
-    "@",
-    "\t",
-    "\r",
-    "\0",
-)  # what a spreadsheet may take for the beginning of a formula
 
 
 def write_contacts(journal: Journal, write: Callable[[bytes], object]) -> int:
@@ -44,7 +35,7 @@ def write_contacts(journal: Journal, write: Callable[[bytes], object]) -> int:
     writer.writerow(HEADER)
     count = 0
     for number, known, rows in _with_rows(journal):
-        writer.writerow([_harmless(cell) for cell in contact_row(number, known, rows)])
+        writer.writerow([harmless(cell) for cell in contact_row(number, known, rows)])
         count += 1
     return count
 
@@ -79,9 +70,3 @@ def _with_rows(journal: Journal) -> Iterator[tuple[str, Known, list[Enrolment]]]
                 break
             latest = found[0], list(found[1])
         yield number, known, latest[1] if latest and latest[0] == number else []
-
-
-def _harmless(cell: str) -> str:
-    """A cell that reads as it is, and that no spreadsheet takes for a formula (OWASP)."""
-    cell = seen(cell)  # first: what nobody sees could stand before a formula
-    return f"'{cell}" if cell.startswith(_FORMULAS) else cell

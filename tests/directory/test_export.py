@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from connector.core.characters import seen
 from connector.core.model import Known
 from connector.desk import account as desk
 from connector.desk import contacts
@@ -120,15 +119,6 @@ def test_the_register_is_not_read_for_it(walk: Walk) -> None:
 def test_no_cell_is_a_formula(walk: Walk, name: str) -> None:
     walk.sync([student("22600001", "Léa", name)])
     assert exported(walk)["22600001"]["family_name"] == f"'{name}"
-
-
-@pytest.mark.parametrize("start", ["\t", "\0", "\r", "="])
-def test_nor_is_one_that_no_register_gives(start: str) -> None:
-    """What nobody sees is left out, and hides no formula behind it."""
-    kept = seen(start)
-    assert contacts._harmless(f"{start}x") == (f"'{kept}x" if kept else "x")
-    assert contacts._harmless(f"{start}=x") == f"'{kept}=x"
-    assert contacts._harmless(f"x{start}") == f"x{kept}"
 
 
 def test_of_whom_no_row_is_remembered_the_account_is_listed() -> None:

@@ -16,11 +16,12 @@ from rich.console import Console
 
 from connector.check import show_checkup
 from connector.check.findings import Checkup, warning
+from connector.core import cells
 from connector.core.characters import misleading, seen
 from connector.core.enrolment import clean
 from connector.core.model import Action, Change, Held, Outcome, Plan, Rejection, Verdict
 from connector.core.newcomers import damaged
-from connector.desk import contacts, letter_text
+from connector.desk import letter_text
 from connector.edges import smtp
 from connector.notify import ways
 from connector.notify.incidents import Incident
@@ -156,9 +157,9 @@ def test_an_alert_holds_no_such_sign_and_its_subject_is_one_line(
 @pytest.mark.parametrize("character", SIGNS)
 @pytest.mark.parametrize("text", ["Mar{}tin", "{}=1+1", "{}@x", "={}1"])
 def test_a_cell_of_a_list_holds_no_such_sign_and_is_no_formula(text: str, character: str) -> None:
-    cell = contacts._harmless(text.format(SIGNS[character]))
+    cell = cells.harmless(text.format(SIGNS[character]))
     assert misleading(cell.replace("\n", "")) is None
-    assert not cell.startswith(contacts._FORMULAS)
+    assert not cell.startswith(cells._FORMULAS)
 
 
 @pytest.mark.parametrize("character", INVISIBLE)
