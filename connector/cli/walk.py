@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from connector.cli.console import stdout
+from connector.cli.console import stderr, stdout
 from connector.cli.options import (
     ApproveOption,
     ConfigOption,
@@ -18,13 +18,16 @@ from connector.cli.options import (
     example,
 )
 from connector.cli.shared import end_with, opened_context, print_json, progress_bar, read_settings
+from connector.core.plan_report import About
 from connector.errors import UsageError
 from connector.log import setup as logs
 from connector.render import machine as render
 from connector.render import plan as render_plan
+from connector.render.report.folder import FILES, opened_folder
 from connector.settings.loading import load_settings
 from connector.settings.sections import Settings
 from connector.walk import execution, planning, resolving
+from connector.walk.context import Context
 from connector.walk.reconcile import Progress, reconcile
 from connector.walk.scope import EVERYONE, Scope
 
@@ -38,14 +41,26 @@ def plan(
     at: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Plan for another day.")
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            help="Also write it into this folder, to be passed round: plan.html (a page to print "
+            "and sign, in French and English), plan.csv and plan.json.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Show what a sync would do, with reasons and differences. Writes nothing."""
-    with opened_context(context, config) as opened, progress_bar("planning") as (read, _):
-        numbers = [resolving.resolve(opened, one) for one in students] if students else None
-        day: date | None = at.date() if at else None
-        prepared = planning.prepare(opened, Scope(numbers, at=day), progress=read)
+    with opened_folder(report), opened_context(context, config) as opened:
+        with progress_bar("planning") as (read, _):
+            numbers = [resolving.resolve(opened, one) for one in students] if students else None
+            day: date | None = at.date() if at else None
+            scope = Scope(numbers, at=day, listing=report is not None and numbers is None)
+            prepared = planning.prepare(opened, scope, progress=read)
+        if report is not None:
+            _write_report(report, opened, prepared, day)
     if as_json:
         print_json(render.plan_json(prepared.plan, prepared.verdict.held))
     else:
@@ -57,6 +72,24 @@ def plan(
             ahead=day is not None,
         )
     end_with(execution.plan_status(prepared))
+
+
+def _write_report(
+    folder: Path, context: Context, prepared: planning.Prepared, at: date | None
+) -> None:
+    """Write a plan as it is passed round."""
+    from connector.render.report.writing import write_plan
+
+    about = About(
+        directory=" ".join(context.settings.directory.uris),
+        day=at or context.moment.today,
+        ahead=at is not None,
+        students=prepared.distinct,
+    )
+    terms = context.terms(about.day)
+    write_plan(folder, prepared, terms, about)
+    written = ", ".join(FILES)
+    stderr.print(f"{written} are written to {folder}.", markup=False, soft_wrap=True)
 
 
 @commands.command(

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from connector.core.cells import harmless
 from connector.core.dates import shown
 from connector.core.situations import Item, Situation, words
 from connector.render.terminal import hang, printable
@@ -74,13 +75,8 @@ def write_csv(items: Sequence[Item]) -> None:
             told: tuple[str, ...] = ("", "", "")
             if candidate is not None:
                 told = (candidate.dn, ", ".join(candidate.agrees), ", ".join(candidate.differs))
-            sheet.writerow(map(_harmless, (*head, *told, item.because)))
-
-
-def _harmless(cell: str | None) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    text = printable(cell or "")
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text
+            cells = (*head, *told, item.because)
+            sheet.writerow(harmless(printable(cell or "")) for cell in cells)
 
 
 def show_situations(console: Console, items: Sequence[Item], wanted: Situation | None) -> None:

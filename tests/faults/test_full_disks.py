@@ -91,3 +91,29 @@ def test_a_spool_without_room_for_its_folders_is_named_and_loses_nothing(
     assert inbox.listed() == []
     inbox.passed()
     assert [row["status"] for row in inbox.listed()] == ["applied"]
+
+
+def test_a_report_without_room_is_named_and_the_earlier_one_stays(
+    workspace: Workspace, own_mounts: list[str], tmp_path: Path
+) -> None:
+    workspace.write_register(students(3))
+    small = tmp_path / "small"
+    small.mkdir()
+    script = (
+        f"mount -t tmpfs -o size=16k none {small} && echo earlier >{small}/plan.csv && "
+        f'"$@"; status=$?; ls -A {small}; cat {small}/*; exit $status'
+    )
+    command = workspace.command("plan", "--json", "--report", str(small))
+    done = subprocess.run(
+        [*own_mounts, "sh", "-c", script, "sh", *command],
+        cwd=workspace.folder,
+        env=workspace.environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1, (done.stdout, done.stderr)
+    assert "plan.html cannot be written: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == "plan.csv\nearlier\n"

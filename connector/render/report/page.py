@@ -1,0 +1,147 @@
+"""The report of a plan as one page of HTML in French and English, without script.
+
+Its first sheet is what is signed: verdict, counts, marks of risk. It is printed on one side of A4
+whatever the plan, so that what does not fit there is counted, and told on the following ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from connector.core.marks import GRAVE, Mark
+from connector.core.plan_report import ActionCount, PlanReport, ReasonCount
+from connector.core.shapes import Shape
+from connector.render.report.voice import LANGUAGES, Voice
+from connector.render.terminal import printable
+
+REASONS_LISTED = 15  # of one action
+LISTED = 20  # entries and students of one situation, refusals of one kind, notes
+FRONT_LIMITS = 3  # what the first sheet has room for
+FRONT_REASON, SHORT_REASON = 120, 60  # characters of a reason there
+_ACROSS = 75  # ... of which so many stand in a line
+_LINES, _HEADING, _SHAPES = 25, 3, 5  # lines in all, of a heading, with two shapes each
+# Of values that were not there before nothing is lost: the first sheet has room for the others.
+_NEW = (Shape.ADDED, Shape.SAME, Shape.PASSWORD)
+_HERE = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What the first sheet shows of one action: its commonest reasons, and how many are left."""
+
+    action: ActionCount
+    reasons: Sequence[ReasonCount]
+    longest: int = FRONT_REASON  # characters of a reason
+
+    @property
+    def others(self) -> int:
+        """How many reasons there is no room for."""
+        return len(self.action.reasons) - len(self.reasons)
+
+    @property
+    def other_changes(self) -> int:
+        """... and how many changes are made for them."""
+        return self.action.count - sum(one.count for one in self.reasons)
+
+    @property
+    def lines(self) -> int:
+        """How many lines they take, with one for the others where there is room for it."""
+        if self.is_short:
+            return 1
+        shown = (min(len(one.text), self.longest) for one in self.reasons)
+        return sum(-(-length // _ACROSS) for length in shown) + bool(self.others)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether there is room for one line only."""
+        return self.longest < _ACROSS
+
+
+def plan_page(report: PlanReport, zone: ZoneInfo) -> Iterator[str]:
+    """The page, in pieces."""
+    template = _environment().get_template("plan.html")
+    left = _LINES - _lines_above(report)
+    shown = front(report.actions, left)
+    left -= sum(one.lines for one in shown) + _HEADING
+    changed = [one for one in report.standing if one.shape not in _NEW]
+    changed.sort(key=lambda one: -one.count)
+    return template.generate(
+        r=report,
+        voices=[Voice(language, zone) for language in LANGUAGES],
+        front=shown,
+        front_shapes=changed[: 2 * min(max(left, 0), _SHAPES)],
+        grave=GRAVE,
+        command=command(report),
+        widest=max((one.count for one in report.shapes), default=1),
+        standing=report.standing,
+        absent=[mark for mark in Mark if mark not in {one.mark for one in report.marks}],
+        listed=LISTED,
+        reasons_listed=REASONS_LISTED,
+        front_limits=FRONT_LIMITS,
+    )
+
+
+def front(actions: Sequence[ActionCount], lines: int) -> list[Front]:
+    """What of the reasons fits on the first sheet: one of each action, then the commonest.
+
+    Args:
+        lines: how many there is room for; with a line for each action the sheet is full.
+    """
+    ranked = sorted(
+        (-reason.count, place, rank)
+        for place, action in enumerate(actions)
+        for rank, reason in enumerate(action.reasons)
+        if rank
+    )
+    for room in range(min(len(ranked), lines), -1, -1):
+        kept = {(place, rank) for _, place, rank in ranked[:room]}
+        found = [
+            Front(action, [r for k, r in enumerate(action.reasons) if not k or (place, k) in kept])
+            for place, action in enumerate(actions)
+        ]
+        if sum(one.lines for one in found) <= lines:
+            return found
+    return [Front(action, action.reasons[:1], SHORT_REASON) for action in actions]
+
+
+def _lines_above(report: PlanReport) -> int:
+    """How many lines of the first sheet are taken before the actions."""
+    return min(len(report.limits), FRONT_LIMITS + 1) + max(
+        len(report.situations) if report.situations_known else 0, len(report.marks)
+    )
+
+
+def command(report: PlanReport) -> str:
+    """What is to be typed for the plan to be applied; "": there is nothing to be typed."""
+    if report.about.ahead or not report.total:
+        return ""
+    if not report.about.whole:
+        return (
+            f"scolpass resync {' '.join(report.numbers)}" if len(report.numbers) <= LISTED else ""
+        )
+    if report.limits:
+        return f"scolpass sync --reason '...' --approve {report.digest}"
+    return "scolpass sync"
+
+
+@lru_cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_seen,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _seen(value: object) -> object:
+    """A value of register or directory, with what is invisible in it shown; it is then escaped."""
+    return printable(value) if type(value) is str else value
