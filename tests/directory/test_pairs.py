@@ -81,14 +81,17 @@ def tells(past: Past, number: str, dn: str) -> bool:
         return True
     if f"e{number}" in [uid.lower() for uid in entry.get("uid", ())]:
         return True
-    for row in rows:
-        day, month, year = row["birth_date"].split("/")
-        if f"{year}-{month}-{day}" not in entry.get("supannOIDCDateDeNaissance", ()):
-            continue
+    return born(past, number, entry) is True and named(past, number, entry)
+
+
+def named(past: Past, number: str, entry: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether an entry has this student's family name and first name."""
+    held = {letters(n) for k in ("sn", "supannNomDeNaissance") for n in entry.get(k, ())}
+    firsts = list(map(letters, entry.get("givenName", ("",))))
+    for row in past.register:
         families = {letters(n) for n in (row["family_name"], row.get("usual_name", "")) if n}
-        held = {letters(n) for k in ("sn", "supannNomDeNaissance") for n in entry.get(k, ())}
-        firsts = list(map(letters, entry.get("givenName", ("",))))
-        if families & held and letters(row["first_name"]) in firsts:
+        mine = row["student_number"] == number and letters(row["first_name"]) in firsts
+        if mine and families & held:
             return True
     return False
 
@@ -126,6 +129,7 @@ def check(past: Past, opened: Context) -> Counter[str]:
         if truth.entries[change.dn].person != truth.students[number]:
             # A wrong number beside nothing that speaks against it: nobody could tell.
             told = [ine_of(past, number, entry), born(past, number, entry)]
+            told += [True] if named(past, number, entry) else []
             assert True in told or told == [None, None], (number, change.dn)
     return Counter(item.situation.value for item in seen)
 
