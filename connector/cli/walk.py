@@ -59,6 +59,8 @@ def plan(
             day: date | None = at.date() if at else None
             scope = Scope(numbers, at=day, listing=report is not None and numbers is None)
             prepared = planning.prepare(opened, scope, progress=read)
+        if day is None:
+            planning.keep_for_approval(opened, prepared)
         if report is not None:
             _write_report(report, opened, prepared, day)
     if as_json:

@@ -123,12 +123,12 @@ def digest(changes: Iterable[Change]) -> str:
     found = hashlib.sha256(b"[")
     for place, change in enumerate(changes):
         found.update(b"," if place else b"")
-        found.update(_written(change))
+        found.update(written(change))
     found.update(b"]")
     return found.hexdigest()
 
 
-def _written(change: Change) -> bytes:
+def written(change: Change) -> bytes:
     """What a change would do, as JSON: of a whole plan it is an array."""
     attributes = {name: [_ordered(v) for v in both] for name, both in change.attributes.items()}
     return json.dumps(

@@ -141,6 +141,8 @@ def _say_refused_approval(console: Console, report: Report, zone: ZoneInfo) -> N
             "[bold red]Nothing was applied:[/bold red] the digest given is not the one of this "
             "plan; register or directory have changed since it was printed."
         )
+        if report.prepared.since is not None:
+            hang(console, "", f"{report.prepared.since.said()}.", by=2)
 
 
 def _say_outcomes(console: Console, report: Report) -> None:

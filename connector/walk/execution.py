@@ -18,7 +18,7 @@ from connector.edges.ldap import passwords
 from connector.errors import DirectoryUntrusted, JournalUntrusted
 from connector.walk.apply import OVERTAKEN, Applied, Applier
 from connector.walk.context import Context
-from connector.walk.planning import Prepared
+from connector.walk.planning import Prepared, keep_for_approval
 
 log = structlog.get_logger()
 
@@ -151,6 +151,7 @@ def _end(
 ) -> int:
     """Record how a run ended; its exit status."""
     plan, verdict = prepared.plan, prepared.verdict
+    keep_for_approval(context, prepared)
     status = _exit_status(plan, verdict, outcomes, refused=prepared.refused_approval)
     left = tuple(o.change for o in outcomes if o.outcome != "applied")
     context.journal.end_run(

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from connector.core.approval import Since, contents, since
 from connector.core.dates import shown
 from connector.core.feed import feed_drop
 from connector.core.identifiers import serving_order
@@ -77,6 +78,7 @@ class Prepared:
     approved_late: datetime | None = (
         None  # when the plan was first computed, if that is too long ago
     )
+    since: Since | None = None  # what has changed since the plan that was approved
     after_gap: bool = False  # judged as after a jump of the clock
     register_trouble: str | None = (
         None  # why the register was refused, if the run continued all the same
@@ -118,7 +120,6 @@ def prepare(
             rejected=chain(_rejected(feed, scope.numbers), gathering.rejected),
             notices=_notices(feed, scope.numbers),
         )
-        situations = gathering.situations() if scope.listing else ()
     approved, refused, late = approve(context, plan, approval.digest)
     gap = scope.at is None and is_long_since(last, context.moment)
     verdict = _judged(context, scope, plan, approved=approved, gap=gap)
@@ -140,9 +141,10 @@ def prepare(
         approved=approved,
         refused_approval=refused,
         approved_late=late,
+        since=_since(context, plan, approval.digest) if refused else None,
         after_gap=gap,
         register_trouble=trouble,
-        situations=situations,
+        situations=gathering.situations() if scope.listing else (),
         strangers=gathering.matching.strangers,
     )
 
@@ -231,6 +233,20 @@ def _notices(feed: Feed, scope: Sequence[str] | None) -> Iterator[str]:
     wanted = feed.notices if scope is None else set(scope) & feed.notices.keys()
     for number in sorted(wanted, key=serving_order):
         yield from feed.notices[number]
+
+
+def _since(context: Context, plan: Plan, given: str | None) -> Since | None:
+    """What has changed since the plan that was approved; None: it is not kept, or is this one."""
+    read = context.journal.kept_plan((given or "").strip().lower())
+    now = contents(plan.changes)
+    return None if read is None or read == now else since(read, now)
+
+
+def keep_for_approval(context: Context, prepared: Prepared) -> None:
+    """Keep a plan that is held, so that its approval can say what has changed since."""
+    if prepared.verdict.held:
+        plan = prepared.plan
+        context.journal.keep_plan(plan.digest, contents(plan.changes), context.moment.now)
 
 
 def approve(context: Context, plan: Plan, given: str | None) -> tuple[bool, bool, datetime | None]:

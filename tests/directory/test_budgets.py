@@ -196,12 +196,27 @@ def test_a_digest_is_worth_nothing_once_the_plan_has_changed(walk: Walk) -> None
     report = walk.sync(cancelled(rows, 7), approve=old)
     assert (report.exit_status, report.refused_approval) == (3, True)
     assert walk.directory.csns() == csns
+    told = walk.workspace.scolpass("sync", "--approve", old, "--reason", "read").stdout
+    assert "1 of 6 changes differ: 1 is new (expire 22600007)" in " ".join(told.split())
     report = walk.sync(cancelled(rows, 6), approve=old)
     assert report.exit_status == 0
     assert expired(walk) == 6
     csns = walk.directory.csns()
     assert walk.sync(approve=old).exit_status == 3  # approved twice: there is nothing to approve
     assert walk.directory.csns() == csns
+
+
+def test_what_has_changed_since_a_plan_was_printed_is_told(walk: Walk) -> None:
+    rows = students(20)
+    walk.synced(rows)
+    walk.workspace.write_register([*cancelled(rows, 6), student("1")])
+    printed = walk.workspace.json("plan", status=3)["digest"]
+    walk.workspace.write_register(cancelled(rows, 7)[1:])
+    done = walk.workspace.scolpass("sync", "--approve", printed, "--reason", "read")
+    assert done.returncode == 3
+    told = " ".join(done.stdout.split())
+    assert "1 is new (expire 22600007)" in told
+    assert "gone (create 1" in told or "are gone (create 1, " in told
 
 
 def test_approval_of_a_plan_that_needs_none_applies_it(walk: Walk) -> None:

@@ -22,6 +22,7 @@ from connector.edges.journal.holders import Holders
 from connector.edges.journal.incidents import Incidents
 from connector.edges.journal.offers import Offers
 from connector.edges.journal.outbox import Outbox
+from connector.edges.journal.read_plans import ReadPlans
 from connector.edges.journal.reservations import Reservations
 from connector.edges.journal.rows import Outlining
 from connector.edges.journal.runs import Runs
@@ -54,6 +55,7 @@ class Journal(
     Offers,
     Undoing,
     Decisions,
+    ReadPlans,
 ):
     """One open journal. Every method is one transaction and raises JournalUntrusted."""
 

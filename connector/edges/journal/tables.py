@@ -93,6 +93,13 @@ decisions = sa.Table(  # of people, about who is who
     sa.Column("decided_on", sa.String, nullable=False),  # the institution's day
     sa.Column("run", sa.Integer, nullable=False, index=True),
 )
+read_plans = sa.Table(  # held, so that somebody may have read them
+    "read_plans",
+    metadata,
+    sa.Column("digest", sa.String, primary_key=True),
+    sa.Column("at", sa.String, nullable=False),
+    sa.Column("contents", sa.LargeBinary, nullable=False),  # JSON, compressed
+)
 sealed = sa.Table(
     "sealed",
     metadata,

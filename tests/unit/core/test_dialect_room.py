@@ -33,6 +33,7 @@ BEYOND = {
             "pwdlastsuccess",
         },
     ),
+    "guesses": ("headings of registers, which may be called so", {"mail"}),
     "matching": ("says what agrees, in the words of situations --json", {"uid"}),
     "situations": ("likewise", {"uid"}),
     "peers": ("what the server's access rules say of attributes", {"userpassword"}),

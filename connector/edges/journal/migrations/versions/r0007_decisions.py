@@ -1,4 +1,4 @@
-"""What people decide about who is who, while a directory is taken over."""
+"""What people decide about who is who, and the plans that they may have read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ down_revision = "0006"
 
 
 def upgrade() -> None:
-    """One more table."""
+    """Two more tables."""
     op.create_table(
         "decisions",
         sa.Column("kind", sa.String, primary_key=True),
@@ -23,4 +23,10 @@ def upgrade() -> None:
         sa.Column("actor", sa.String, nullable=False),
         sa.Column("decided_on", sa.String, nullable=False),
         sa.Column("run", sa.Integer, nullable=False, index=True),
+    )
+    op.create_table(
+        "read_plans",
+        sa.Column("digest", sa.String, primary_key=True),
+        sa.Column("at", sa.String, nullable=False),
+        sa.Column("contents", sa.LargeBinary, nullable=False),
     )
