@@ -77,7 +77,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     named = config.option.keyword or any("::" in argument for argument in config.args)
     if LONG or named:
         return
-    left = left_out(items)
+    left = left_out(items, config.option.hypothesis_seed)
     config.hook.pytest_deselected(items=[item for item in items if item.nodeid in left])
     items[:] = [item for item in items if item.nodeid not in left]
 

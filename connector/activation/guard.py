@@ -205,7 +205,13 @@ class Guard:
         self._journal.add_tries([Window(key, 1, self._throttle.accounts.period)], instant())
 
     def _add(self, windows: Sequence[Window]) -> tuple[int, ...]:
-        """Count an attempt; if those under way use up the limit, wait for their outcome."""
+        """Count an attempt; if those under way use up the limit, wait for their outcome.
+
+        Raises:
+            NotLetIn: there were too many.
+            Busy: those under way have not ended in time.
+            JournalUntrusted: it cannot be counted.
+        """
         give_up = time.monotonic() + PATIENCE
         with self._ended:
             while True:
@@ -213,11 +219,13 @@ class Guard:
                 if not isinstance(added, Full):
                     self._in_hand.update(_in_hand(windows))
                     return added
-                left = give_up - time.monotonic()
-                if not self._in_hand[_in_hand([added.window])[0]] or left <= 0:
+                if not self._in_hand[_in_hand([added.window])[0]]:
                     if added.window.group:
                         self._shut(added.window.group)
                     raise _refusal(added)
+                left = give_up - time.monotonic()
+                if left <= 0:  # nobody knows yet whether there were too many
+                    raise Busy("the attempts before this one have not ended", "Come again.")
                 self._ended.wait(left)
 
     def _enter(self, account: str, holder: str) -> None:

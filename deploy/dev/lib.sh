@@ -39,11 +39,12 @@ lock_tools() {
 
 # Installs Debian packages without a question and without starting a service. Starting is kept off
 # by the file that invoke-rc.d asks (policy-rc.d), put there for the time of the installation only;
-# one that the machine has already is left in charge.
+# one that the machine has already is left in charge. Of `one|other` the first is installed that
+# the machine's package lists know.
 apt_install() {
     local policy=/usr/sbin/policy-rc.d ours=no status=0
     need_root "apt-get install $*"
-    say "installing $* (Debian packages)"
+    say "installing ${*//|/ or } (Debian packages)"
     if [ ! -e "$policy" ]; then
         ours=yes
         printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
@@ -55,6 +56,13 @@ apt_install() {
         log=$(mktemp)
         run() { "$@" >"$log" 2>&1 </dev/null || { cat "$log" >&2; rm -f "$log"; exit 1; }; }
         run apt-get -o DPkg::Lock::Timeout=300 update
+        for choice; do
+            shift
+            for name in ${choice//|/ }; do
+                if apt-cache show "$name" >/dev/null 2>&1; then break; fi
+            done
+            set -- "$@" "$name"
+        done
         run apt-get -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold \
             install --no-install-recommends --yes "$@"
         rm -f "$log"

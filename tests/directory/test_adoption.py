@@ -32,7 +32,7 @@ def enrolled(number: str = NUMBER, **fields: object) -> Any:
 
 
 def states(walk: Walk, number: str = NUMBER) -> list[str]:
-    return sorted(walk.people()[number].get("supannRessourceEtatDate", []))
+    return sorted(walk.person(number).get("supannRessourceEtatDate", []))
 
 
 def untouched(walk: Walk, rows: list[Any], *dns: str, status: int = 1) -> list[str]:
@@ -56,7 +56,7 @@ def test_an_entry_with_the_students_number_is_adopted_and_not_duplicated(walk: W
     report = walk.synced([enrolled(step_code="L1", component_code="FDS", civility="Mme")])
     assert actions(report) == [("update", NUMBER)]
     assert "adopted" in report.plan.changes[0].reason
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     assert entry["dn"] == [dn]
     assert entry["uid"] == ["lm22600001"]
     for name in ("mail", "eduPersonPrincipalName", "supannAliasLogin"):
@@ -81,7 +81,7 @@ def test_an_entry_in_a_branch_below_is_adopted_where_it_is(walk: Walk) -> None:
     put(walk.directory, branch, {"objectClass": "organizationalUnit", "ou": "2026"})
     dn = put(walk.directory, f"uid=lm22600001,{branch}", existing())
     walk.synced([enrolled()])
-    assert walk.people()[NUMBER]["dn"] == [dn]
+    assert walk.person(NUMBER)["dn"] == [dn]
     walk.writes_nothing()
 
 
@@ -90,15 +90,15 @@ def test_an_entry_whose_number_the_register_does_not_know_is_left_as_it_is(walk:
     before = walk.invariants().snapshot()
     walk.synced([enrolled("1")])
     walk.invariants().check(before)
-    assert "displayName" not in walk.people()["99"]
+    assert "displayName" not in walk.person("99")
 
 
 def test_an_adopted_address_is_taken_and_its_owner_known(walk: Walk) -> None:
     stand(walk.directory, mail="Lea.Martin01@ETU.umontpellier.fr")
     walk.synced([enrolled(), enrolled("1"), enrolled("2")])
-    assert walk.people()[NUMBER]["mail"] == ["Lea.Martin01@ETU.umontpellier.fr"]
-    assert walk.people()["1"]["mail"] == ["lea.martin@etu.umontpellier.fr"]
-    assert walk.people()["2"]["mail"] == ["lea.martin02@etu.umontpellier.fr"]
+    assert walk.person(NUMBER)["mail"] == ["Lea.Martin01@ETU.umontpellier.fr"]
+    assert walk.person("1")["mail"] == ["lea.martin@etu.umontpellier.fr"]
+    assert walk.person("2")["mail"] == ["lea.martin02@etu.umontpellier.fr"]
     walk.writes_nothing()
 
 
@@ -164,7 +164,7 @@ def test_an_account_in_use_is_believed(
     dn = stand(walk.directory, supannRessourceEtatDate=stands or None)
     before = walk.invariants().snapshot()
     walk.synced([enrolled(academic_year=year)])
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     compte, mail = states(walk)
     assert compte == f"{{COMPTE}}{wanted}"
     word, end = wanted.split(":")[1], wanted.rsplit(":", 1)[1]
@@ -193,7 +193,7 @@ def test_a_suspended_account_stays_suspended(walk: Walk, word: str) -> None:
         "{MAIL}A:SupannActif:20250901:20271231",
     ]
     assert states(walk) == wanted
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     assert entry["pwdStartTime"] == ["20991231230000Z"]
     assert entry["pwdEndTime"] == [CUTOFF]
     assert walk.directory.bind_result(dn, "motdepasse1") == 49
@@ -216,7 +216,7 @@ def test_an_inactive_account_without_a_password_is_given_a_provisional_one(
 ) -> None:
     stand(walk.directory, userPassword=None, supannRessourceEtatDate=stands or None)
     walk.synced([enrolled()])
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     assert states(walk) == [f"{{COMPTE}}I:SupannCree:{start}:20271231"]
     assert entry["pwdReset"] == ["TRUE"]
     assert entry["pwdPolicySubentry"] == [walk.directory.policy_dn]
@@ -235,7 +235,7 @@ def test_a_password_that_must_be_changed_is_never_replaced(
     dn = stand(walk.directory, pwdReset="TRUE", supannRessourceEtatDate=stands or None)
     walk.sync([enrolled()])
     assert states(walk) == [f"{{COMPTE}}I:SupannCree:{start}:20271231"]
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     assert entry["pwdReset"] == ["TRUE"]
     assert walk.directory.bind_result(dn, "motdepasse1") == 0
     with pytest.raises(KeyError):
@@ -250,7 +250,7 @@ def test_an_inactive_account_with_a_password_of_ones_own_keeps_it_and_awaits_the
     dn = stand(walk.directory, supannRessourceEtatDate="{COMPTE}I:SupannCree:20260910:20261231")
     walk.synced([enrolled()])
     assert states(walk) == ["{COMPTE}I:SupannCree:20260910:20271231"]
-    assert walk.people()[NUMBER]["pwdEndTime"] == [CUTOFF]
+    assert walk.person(NUMBER)["pwdEndTime"] == [CUTOFF]
     assert walk.directory.bind_result(dn, "motdepasse1") == 0
     walk.writes_nothing()
 
@@ -260,8 +260,8 @@ def test_a_reset_by_another_tool_leaves_an_active_account_active(walk: Walk) -> 
     stand(walk.directory, pwdReset="TRUE", supannRessourceEtatDate=state)
     walk.synced([enrolled()])
     assert states(walk)[0] == "{COMPTE}A:SupannActif:20240901:20271231"
-    assert walk.people()[NUMBER]["pwdReset"] == ["TRUE"]
-    assert walk.people()[NUMBER]["pwdEndTime"] == [CUTOFF]
+    assert walk.person(NUMBER)["pwdReset"] == ["TRUE"]
+    assert walk.person(NUMBER)["pwdEndTime"] == [CUTOFF]
     walk.writes_nothing()
 
 
@@ -270,7 +270,7 @@ def test_an_active_account_without_a_password_is_believed_and_given_none(walk: W
     stand(walk.directory, userPassword=None, supannRessourceEtatDate=state)
     walk.synced([enrolled()])
     assert states(walk)[0] == "{COMPTE}A:SupannActif:20240901:20271231"
-    assert "userPassword" not in walk.people()[NUMBER]
+    assert "userPassword" not in walk.person(NUMBER)
     walk.writes_nothing()
 
 
@@ -281,8 +281,8 @@ def test_any_other_inactive_account_is_expired_and_stays_closed(walk: Walk, word
     walk.synced([enrolled(academic_year=2024)])
     assert states(walk) == [state.replace(f"I:{word}", "I:SupannExpire")]
     assert walk.directory.bind_result(dn, "motdepasse1") == 49
-    assert walk.people()[NUMBER]["pwdEndTime"] == ["20251231230000Z"]
-    assert "eduPersonAffiliation" not in walk.people()[NUMBER]
+    assert walk.person(NUMBER)["pwdEndTime"] == ["20251231230000Z"]
+    assert "eduPersonAffiliation" not in walk.person(NUMBER)
     walk.writes_nothing()
 
 
@@ -291,9 +291,9 @@ def test_an_expired_account_that_is_enrolled_again_begins_anew(walk: Walk) -> No
     report = walk.synced([enrolled()])
     assert actions(report) == [("restore", NUMBER)]
     assert states(walk) == ["{COMPTE}I:SupannCree:20261001:20271231"]
-    assert walk.people()[NUMBER]["pwdReset"] == ["TRUE"]
+    assert walk.person(NUMBER)["pwdReset"] == ["TRUE"]
     assert walk.directory.bind_result(dn, "motdepasse1") == 49
-    assert walk.people()[NUMBER]["mail"] == [ADDRESS]
+    assert walk.person(NUMBER)["mail"] == [ADDRESS]
     walk.writes_nothing()
 
 
@@ -302,7 +302,7 @@ def test_an_account_in_use_whose_cutoff_has_passed_expires(walk: Walk) -> None:
     report = walk.synced([enrolled(academic_year=2024)])
     assert actions(report) == [("expire", NUMBER)]
     assert states(walk) == ["{COMPTE}I:SupannExpire:20260101:"]
-    assert walk.people()[NUMBER]["pwdEndTime"] == ["20251231230000Z"]
+    assert walk.person(NUMBER)["pwdEndTime"] == ["20251231230000Z"]
     assert walk.directory.bind_result(dn, "motdepasse1") == 49
     walk.writes_nothing()
 
@@ -314,7 +314,7 @@ def test_an_entry_with_a_pending_row_only_is_left_as_it_is(walk: Walk) -> None:
           supannRessourceEtatDate="{COMPTE}A:SupannActif:20240901:20261231")  # fmt: skip
     before = walk.people()
     walk.sync([enrolled(status="C"), enrolled("2", status="C"), enrolled("3")])
-    assert walk.people()[NUMBER] == before[NUMBER]
+    assert walk.person(NUMBER) == before[NUMBER]
     assert states(walk, "2")[0] == "{COMPTE}A:SupannSursis:20260901:20261231"
     walk.writes_nothing()
 
@@ -325,11 +325,11 @@ def test_values_of_other_resources_are_others(walk: Walk) -> None:
     stand(walk.directory, supannRessourceEtatDate=dates, supannRessourceEtat=plain)
     before = walk.invariants().snapshot()
     walk.synced([enrolled()])
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     assert set(entry["supannRessourceEtatDate"]) > set(dates)
     assert set(entry["supannRessourceEtat"]) > set(plain)
     walk.synced([enrolled(status="A")])
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     assert set(entry["supannRessourceEtatDate"]) > set(dates)
     assert set(entry["supannRessourceEtat"]) > set(plain)
     walk.invariants().check(before)
@@ -354,7 +354,7 @@ def test_missing_addresses_are_given_the_one_that_stands(
 ) -> None:
     stand(walk.directory, **dict.fromkeys(missing))
     walk.synced([enrolled()])
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     for name in ("mail", "eduPersonPrincipalName", "supannAliasLogin"):
         assert entry[name] == [ADDRESS]
     walk.writes_nothing()
@@ -365,7 +365,7 @@ def test_an_entry_without_any_address_is_given_one_that_is_free(walk: Walk) -> N
     stand(walk.directory, **nothing)
     walk.synced([enrolled("1"), enrolled()])
     for name in nothing:
-        assert walk.people()[NUMBER][name] == ["lea.martin01@etu.umontpellier.fr"]
+        assert walk.person(NUMBER)[name] == ["lea.martin01@etu.umontpellier.fr"]
     walk.writes_nothing()
 
 
@@ -377,7 +377,7 @@ def test_a_private_address_is_no_login(walk: Walk) -> None:
         supannAliasLogin=None,
     )
     walk.synced([enrolled()])
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     assert entry["mail"] == ["lea@example.org"]
     assert entry["supannAliasLogin"] == ["lea.martin@etu.umontpellier.fr"]
     assert entry["eduPersonPrincipalName"] == ["lea.martin@etu.umontpellier.fr"]
@@ -388,8 +388,8 @@ def test_an_entry_with_a_former_address_only_is_given_one(walk: Walk) -> None:
     stand(walk.directory, mail=None, supannAutreMail="lea.old@etu.umontpellier.fr")
     before = walk.invariants().snapshot()
     walk.synced([enrolled()])  # supannAutreMail is a subtype of mail: (mail=*) finds it
-    assert walk.people()[NUMBER]["mail"] == [ADDRESS]
-    assert walk.people()[NUMBER]["supannAutreMail"] == ["lea.old@etu.umontpellier.fr"]
+    assert walk.person(NUMBER)["mail"] == [ADDRESS]
+    assert walk.person(NUMBER)["supannAutreMail"] == ["lea.old@etu.umontpellier.fr"]
     walk.invariants().check(before)
     walk.writes_nothing()
 
@@ -397,7 +397,7 @@ def test_an_entry_with_a_former_address_only_is_given_one(walk: Walk) -> None:
 def test_an_entry_without_a_uid_is_given_one(walk: Walk) -> None:
     dn = put(walk.directory, f"cn=MARTIN LEA,{walk.directory.people_dn}", existing(uid=None))
     walk.synced([enrolled()])
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     assert entry["dn"] == [dn]
     assert entry["uid"] == ["e22600001"]
     assert set(entry["cn"]) == {"MARTIN LEA", "Martin Léa"}
@@ -421,16 +421,16 @@ def test_an_entry_without_a_uid_is_given_one(walk: Walk) -> None:
 )
 def test_no_entry_is_moved_whatever_names_it(walk: Walk, rdn: str, values: dict[str, Any]) -> None:
     put(walk.directory, f"{rdn},{walk.directory.people_dn}", existing(**values))
-    before = walk.people()[NUMBER]
+    before = walk.person(NUMBER)
     report = walk.synced([enrolled()])
     assert actions(report) == [("update", NUMBER)]
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     assert entry["dn"] == before["dn"]
     assert "Léa Martin" in entry["displayName"] or rdn.startswith("displayName")
     assert "Martin" in entry["sn"]
     walk.writes_nothing()
     walk.synced([enrolled(usual_name="Petit")])
-    assert "Petit" in walk.people()[NUMBER]["sn"]
+    assert "Petit" in walk.person(NUMBER)["sn"]
     walk.writes_nothing()
 
 
@@ -451,7 +451,7 @@ def test_missing_object_classes_are_added(walk: Walk, classes: list[str]) -> Non
         },
     )
     walk.synced([enrolled()])
-    found = {value.lower() for value in walk.people()[NUMBER]["objectClass"]}
+    found = {value.lower() for value in walk.person(NUMBER)["objectClass"]}
     assert found == {
         "inetorgperson",
         "eduperson",
@@ -468,13 +468,13 @@ def test_an_entry_of_another_structure_fails_alone_and_says_why(walk: Walk) -> N
         f"cn=x,{walk.directory.people_dn}",
         {"objectClass": ["person", "supannPerson"], "cn": "x", "sn": "x", "supannEtuId": NUMBER},
     )
-    before = walk.people()[NUMBER]
+    before = walk.person(NUMBER)
     report = walk.sync([enrolled(), enrolled("2", first_name="Zoé")])
     assert report.exit_status == 1
     [failed] = [one for one in report.outcomes if one.outcome == "failed"]
     assert dn in str(failed.error)
     assert "class" in str(failed.error)
-    assert walk.people()[NUMBER] == before
+    assert walk.person(NUMBER) == before
     assert "2" in walk.people()
 
 
@@ -525,7 +525,7 @@ def test_attributes_and_values_of_others_stay_byte_for_byte(walk: Walk) -> None:
     before = walk.invariants().snapshot()
     walk.synced([enrolled(step_code="L2")])
     walk.synced([enrolled(usual_name="Petit", step_code="L2", component_code="FDS")])
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     for name, values in others.items():
         wanted = {values} if isinstance(values, str | bytes) else set(values)
         found = {value.encode("utf-8", "surrogateescape") for value in entry[name]}
@@ -534,7 +534,7 @@ def test_attributes_and_values_of_others_stay_byte_for_byte(walk: Walk) -> None:
     assert entry["displayName"] == ["Léa Petit"]
     walk.invariants().check(before)
     walk.synced([enrolled(step_code="L2", status="A")])
-    assert set(walk.people()[NUMBER]["eduPersonAffiliation"]) == {"alum"}
+    assert set(walk.person(NUMBER)["eduPersonAffiliation"]) == {"alum"}
     walk.invariants().check(before)
     walk.writes_nothing()
 
@@ -542,7 +542,7 @@ def test_attributes_and_values_of_others_stay_byte_for_byte(walk: Walk) -> None:
 def test_a_primary_affiliation_of_somebody_else_stays(walk: Walk) -> None:
     stand(walk.directory, eduPersonPrimaryAffiliation="alum", eduPersonAffiliation=["alum"])
     walk.synced([enrolled()])
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     assert entry["eduPersonPrimaryAffiliation"] == ["alum"]
     assert set(entry["eduPersonAffiliation"]) == {"alum", "student", "member"}
     walk.writes_nothing()
@@ -594,7 +594,7 @@ def test_staff_aliases_referrals_and_other_objects_are_untouched(walk: Walk) -> 
     before = walk.invariants().snapshot()
     walk.synced([enrolled()])
     walk.synced([enrolled(usual_name="Petit")])
-    assert walk.people()[NUMBER]["mail"] == ["lea.martin03@etu.umontpellier.fr"]
+    assert walk.person(NUMBER)["mail"] == ["lea.martin03@etu.umontpellier.fr"]
     walk.invariants().check(before)
     walk.writes_nothing()
 
@@ -627,7 +627,7 @@ def test_an_entry_that_is_also_somebody_elses_is_kept_true_and_nothing_more(
     before = walk.invariants().snapshot()
     report = walk.synced([enrolled(step_code="L1", civility="Mme")])
     assert actions(report) == [("update", NUMBER)]
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     assert entry["displayName"] == ["Léa Martin"]
     assert entry["supannEtuEtape"] == ["{UAI:0342490X}L1"]
     roles = set(role.get("eduPersonAffiliation", []))
@@ -645,7 +645,7 @@ def test_an_entry_that_is_also_somebody_elses_is_kept_true_and_nothing_more(
 
     report = walk.synced([enrolled(step_code="L1", civility="Mme", status="A")])
     assert actions(report) == [("update", NUMBER)]
-    after = walk.people()[NUMBER]
+    after = walk.person(NUMBER)
     assert set(after.get("eduPersonAffiliation", [])) == roles - {"student"}
     assert after["supannRessourceEtatDate"] == entry["supannRessourceEtatDate"]
     assert walk.directory.bind_result(dn, "motdepasse1") == 0
@@ -655,14 +655,14 @@ def test_an_entry_that_is_also_somebody_elses_is_kept_true_and_nothing_more(
 def test_a_pending_enrolment_makes_nobody_a_student(walk: Walk) -> None:
     stand(walk.directory, supannEmpId="p42", eduPersonAffiliation=["employee"])
     walk.sync([enrolled(status="C")])
-    assert walk.people()[NUMBER]["eduPersonAffiliation"] == ["employee"]
+    assert walk.person(NUMBER)["eduPersonAffiliation"] == ["employee"]
     walk.writes_nothing()
 
 
 def test_a_staff_member_without_a_password_is_given_none(walk: Walk) -> None:
     stand(walk.directory, supannEmpId="p42", userPassword=None)
     walk.synced([enrolled()])
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     assert not {"userPassword", "pwdReset", "pwdEndTime"} & entry.keys()
     walk.writes_nothing()
 
@@ -671,11 +671,11 @@ def test_an_account_of_ours_that_becomes_somebody_elses_too_is_no_longer_closed(
     walk: Walk,
 ) -> None:
     walk.synced([enrolled()])
-    dn = walk.people()[NUMBER]["dn"][0]
+    dn = walk.person(NUMBER)["dn"][0]
     walk.directory.modify(f"dn: {dn}\nchangetype: modify\nadd: supannEmpId\nsupannEmpId: p42\n")
-    before = walk.people()[NUMBER]
+    before = walk.person(NUMBER)
     walk.sync([enrolled(status="A")])
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     for name in ("pwdEndTime", "supannRessourceEtatDate", "userPassword"):
         assert entry[name] == before[name]
     assert "student" not in entry.get("eduPersonAffiliation", [])

@@ -104,7 +104,7 @@ def test_what_is_held_holds_nothing_else_back(walk: Walk) -> None:
         "1": "applied",
     }
     assert "1" in walk.people()
-    assert walk.people()["22600020"]["sn"] == ["Autre"]
+    assert walk.person("22600020")["sn"] == ["Autre"]
     assert expired(walk) == 0
     assert "6 expiries, where at most 5 are allowed" in report.verdict.held[0].explanation
     walk.invariants().check(settled=False)

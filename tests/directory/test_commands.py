@@ -255,7 +255,7 @@ def test_of_values_only_what_comes_and_goes_is_told_with_its_meaning(walk: Walk)
     assert reason.startswith("adopted with its own password; enrolled in")
     walk.sync([student(NUMBER)])
     with walk.directory.connect() as admin:  # in another order: no difference
-        dn = walk.people()[NUMBER]["dn"][0]
+        dn = walk.person(NUMBER)["dn"][0]
         admin.modify(dn, {"objectClass": [("MODIFY_REPLACE", classes)]})
     walk.writes_nothing()
 
@@ -526,7 +526,7 @@ def test_resync_by_force_takes_the_rows_of_the_moment_as_the_whole_truth(
     report = answer(command, "resync", NUMBER, "--force", "--reason", "left in August")
     assert report["students"][0]["counts"] == {"expire": 1}
     assert report["students"][0]["state"] == "expired"
-    [found] = walk.people()[NUMBER]["supannRessourceEtat"]
+    [found] = walk.person(NUMBER)["supannRessourceEtat"]
     assert found == "{COMPTE}I:SupannExpire"
     walk.writes_nothing()
 
@@ -646,7 +646,7 @@ def test_a_reissue_shows_the_password_once_and_kills_the_old_one(
     assert walk.password(NUMBER) == new
     if new != old:
         assert walk.directory.bind_result(her(walk), old) == 49
-    assert "pwdAccountLockedTime" not in walk.people()[NUMBER]
+    assert "pwdAccountLockedTime" not in walk.person(NUMBER)
     [recorded] = answer(command, "history", "--action", "reissue")
     assert "lost her letter" in recorded["reason"]
     assert new not in json.dumps(recorded)
@@ -665,9 +665,9 @@ def test_a_reissue_on_an_account_in_use_leaves_its_state(
 ) -> None:
     dn = stand(walk.directory)
     walk.synced([student(NUMBER)])
-    state = walk.people()[NUMBER]["supannRessourceEtatDate"]
+    state = walk.person(NUMBER)["supannRessourceEtatDate"]
     new = answer(command, "reissue", NUMBER, "--reason", "forgot")["provisional_password"]
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     assert entry["supannRessourceEtatDate"] == state
     assert entry["pwdReset"] == ["TRUE"]
     assert entry["pwdPolicySubentry"] == [walk.directory.policy_dn]

@@ -42,12 +42,12 @@ def active(walk: Walk) -> Walk:
 
 
 def her(walk: Walk) -> dict[str, list[str]]:
-    return walk.people()[NUMBER]
+    return walk.person(NUMBER)
 
 
 def addresses(walk: Walk, number: str = NUMBER) -> tuple[str, set[str]]:
     """The local parts of the address of today, and of the former ones."""
-    entry = walk.people()[number]
+    entry = walk.person(number)
     names = ("mail", "eduPersonPrincipalName", "supannAliasLogin")
     [now] = {value for name in names for value in entry[name]}
     former = [set(entry.get(n, [])) for n in ("supannAutreMail", "eduPersonPrincipalNamePrior")]

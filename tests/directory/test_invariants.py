@@ -44,7 +44,7 @@ def test_a_healthy_directory_has_no_complaint(walk: Walk) -> None:
 def test_damage_is_named(walk: Walk, damage: str, complaint: str) -> None:
     walk.synced([student("1"), student("2", "Zoé")])
     before = walk.invariants().snapshot()
-    dn = walk.people()["1"]["dn"][0]
+    dn = walk.person("1")["dn"][0]
     walk.directory.modify(f"dn: {dn}\nchangetype: modify\n{damage}")
     with pytest.raises(AssertionError, match=complaint):
         walk.invariants().check(before)
@@ -53,7 +53,7 @@ def test_damage_is_named(walk: Walk, damage: str, complaint: str) -> None:
 def test_entries_that_come_and_go_behind_the_journals_back_are_named(walk: Walk) -> None:
     walk.synced([student("1"), student("2", "Zoé")])
     before = walk.invariants().snapshot()
-    gone = walk.people()["1"]["dn"][0]
+    gone = walk.person("1")["dn"][0]
     with walk.directory.connect() as admin:
         admin.delete(gone)
     with pytest.raises(AssertionError) as failed:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import random
 import shutil
 import sqlite3
@@ -36,7 +35,7 @@ from connector.errors import ConfigurationError, JournalUntrusted
 from tests.support import postgres as support
 from tests.support.concurrency import in_parallel
 from tests.support.desk import forget
-from tests.support.opening import opened_by_a_process
+from tests.support.opening import opened_at_once
 
 AT = datetime(2026, 10, 1, 3, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -174,11 +173,8 @@ def test_a_new_journal_does_not_wait_for_ever(
 
 
 def test_many_processes_open_a_new_journal_at_once_again_and_again(tmp_path: Path) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    with spawn.Pool(8) as pool:
-        for one in range(8):
-            url = f"sqlite:///{tmp_path / str(one)}.db"
-            assert pool.map(opened_by_a_process, [url] * 8, chunksize=1) == [""] * 8
+    urls = [f"sqlite:///{tmp_path / str(one)}.db" for one in range(8)]
+    assert opened_at_once(*urls, processes=8, times=8) == {""}
 
 
 @pytest.mark.parametrize(

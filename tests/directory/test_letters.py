@@ -163,7 +163,7 @@ def test_an_address_of_the_register_stands_on_the_letter_and_nowhere_in_the_dire
     with_address, without = printed(NUMBER, "22600002")
     assert "Mme Léa Durand\n12 rue X\n34000 VILLE\n" in with_address
     assert "34000" not in without
-    assert "34000" not in str(walk.people()[NUMBER])
+    assert "34000" not in str(walk.person(NUMBER))
 
 
 def test_a_name_is_never_read_as_markup(walk: Walk, printed: Callable[..., list[str]]) -> None:

@@ -391,7 +391,7 @@ def test_the_suspended_and_those_shared_with_staff_are_not_told(leaving: Office)
     leaving.round()
     leaving.take()
     take(walk, desk.suspend)
-    dn = walk.people()["22600002"]["dn"][0]
+    dn = walk.person("22600002")["dn"][0]
     walk.directory.modify(f"dn: {dn}\nchangetype: modify\nadd: supannEmpId\nsupannEmpId: 4711\n")
     assert leaving.day(60) == [("account_closes", "sent")] * 2
     assert {str(m["To"]) for m in leaving.take()} >= {"p22600003.n22600003@etu.umontpellier.fr"}

@@ -118,7 +118,7 @@ TABLE = [
 
 def written(walk: Walk) -> set[str]:
     """The addresses that a student gives, as the entry has them."""
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     backups = [one.removeprefix("{SECOURS}") for one in entry.get("supannMailPrive", [])]
     return {*backups, *entry.get("supannMailPerso", []), *entry.get("mailForwardingAddress", [])}
 
@@ -139,16 +139,16 @@ def test_what_may_be_written_follows_from_who_gave_it_and_how_the_password_was_c
     settle(walk)
     if give is not another_portal:
         assert written(walk) == set()  # before the password is changed nobody's counts
-        assert "scolpassCharter" not in walk.people()[NUMBER]
+        assert "scolpassCharter" not in walk.person(NUMBER)
     change(portal, walk, visit, letter)
     settle(walk)
-    if expected is not None and "supannMailPrive" not in walk.people()[NUMBER]:
+    if expected is not None and "supannMailPrive" not in walk.person(NUMBER):
         assert verified
         assert sql(portal, "SELECT value FROM links WHERE purpose = :p", p=CONFIRM) == [OWN]
         links.confirm(portal, sent(portal, CONFIRM))
         settle(walk)
     assert written(walk) == ({expected} if expected else set())
-    assert FINDER not in str(walk.people()[NUMBER])
+    assert FINDER not in str(walk.person(NUMBER))
     state = "A:SupannActif" if expected else "I:SupannCree"
     assert states(walk)[0].startswith(f"{{COMPTE}}{state}:")
     assert binds(walk, password=NEW)

@@ -28,7 +28,7 @@ def edge(walk: Walk) -> Directory:
 
 
 def dn(walk: Walk) -> str:
-    return walk.people()[NUMBER]["dn"][0]
+    return walk.person(NUMBER)["dn"][0]
 
 
 def provisional(walk: Walk) -> SecretStr:

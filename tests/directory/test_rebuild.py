@@ -27,7 +27,7 @@ def rebuild(walk: Walk, reservations: Path | None = None) -> int:
 
 
 def addresses(walk: Walk, *numbers: str) -> list[str]:
-    return [walk.people()[number]["mail"][0].partition("@")[0] for number in numbers]
+    return [walk.person(number)["mail"][0].partition("@")[0] for number in numbers]
 
 
 def test_what_the_directory_knows_is_restored_and_the_next_sync_writes_nothing(
@@ -55,7 +55,7 @@ def test_what_the_directory_knows_is_restored_and_the_next_sync_writes_nothing(
     walk.writes_nothing()
     walk.writes_nothing()
     take(walk, desk.resume, "22600002")
-    assert "{COMPTE}A:SupannActif" in walk.people()["22600002"]["supannRessourceEtat"]
+    assert "{COMPTE}A:SupannActif" in walk.person("22600002")["supannRessourceEtat"]
 
 
 def test_it_only_adds(walk: Walk) -> None:

@@ -24,7 +24,7 @@ def locked(walk: Walk) -> Walk:
     activate(walk, NUMBER)
     for n in range(1, 5):
         for _ in range(5):
-            walk.directory.bind_result(walk.people()[str(int(NUMBER) + n)]["dn"][0], "wrong")
+            walk.directory.bind_result(walk.person(str(int(NUMBER) + n))["dn"][0], "wrong")
     return walk
 
 

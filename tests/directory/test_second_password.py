@@ -26,7 +26,7 @@ CONSTRAINT = f"olcOverlay={{3}}constraint,{DATABASE}"
 
 def as_student(walk: Walk, ldif: str, *options: str) -> None:
     """A modify of one's own entry, with the provisional password."""
-    dn = walk.people()[NUMBER]["dn"][0]
+    dn = walk.person(NUMBER)["dn"][0]
     done = subprocess.run(
         [
             "ldapmodify",
@@ -104,7 +104,7 @@ def test_the_provisional_policy_stays_while_a_second_password_may_stand(
     inbox.drop(activation())
     inbox.pass_()
     report = walk.sync()
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     assert binds(walk, password=provisional) is stands
     # The policy is off where nothing can stand any more: the hash is known to be gone, or, where
     # it is not known, slapd is known to refuse a second one. (An entry that holds two under the
@@ -135,18 +135,18 @@ def test_a_deleted_password_is_given_anew_by_reissue_alone(walk: Walk, active: b
         inbox = Inbox(walk)
         inbox.drop(activation())
         inbox.pass_()
-        dn = walk.people()[NUMBER]["dn"][0]
+        dn = walk.person(NUMBER)["dn"][0]
         with walk.directory.connect(dn, PASSWORD) as own:
             own.modify(dn, {"userPassword": [("MODIFY_DELETE", [])]})
     else:
         as_student(walk, "delete: userPassword")
-    before = walk.people()[NUMBER]
+    before = walk.person(NUMBER)
     walk.writes_nothing()
-    after = walk.people()[NUMBER]
+    after = walk.person(NUMBER)
     assert after == before
     assert "userPassword" not in after
     assert "deleted" in walk.show(NUMBER).why
     new = take(walk, desk.reissue, NUMBER)[1].get_secret_value()
     assert not binds(walk, password=old)
     assert binds(walk, password=new)
-    assert walk.people()[NUMBER]["supannRessourceEtat"] == before["supannRessourceEtat"]
+    assert walk.person(NUMBER)["supannRessourceEtat"] == before["supannRessourceEtat"]

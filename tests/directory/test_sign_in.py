@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from random import sample
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from connector.walk.resolving import resolve
 from tests.support.desk import activate, take
 from tests.support.events import NUMBER, PASSWORD, change_password
 from tests.support.people import put, stand
+from tests.support.tier import size
 from tests.support.walk import Walk, student, students
 
 HAND = "pwdAccountLockedTime: 000001010000Z"
@@ -31,12 +33,12 @@ COMMANDS = ("suspend", "resume", "rename", "erase", "reissue")
 
 def change(walk: Walk, number: str, lines: str) -> None:
     """What somebody else does to a student's entry: lines of LDIF."""
-    [dn] = walk.people()[number]["dn"]
+    [dn] = walk.person(number)["dn"]
     walk.directory.modify(f"dn: {dn}\nchangetype: modify\n{lines}\n")
 
 
 def guess(walk: Walk, number: str, times: int) -> None:
-    [dn] = walk.people()[number]["dn"]
+    [dn] = walk.person(number)["dn"]
     for _ in range(times):
         assert walk.directory.bind_result(dn, "wrong") == 49
 
@@ -65,11 +67,14 @@ DAMAGES: dict[str, str | int] = {
 
 
 def every_damage(walk: Walk, kinds: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """New accounts, one for each kind and damage: by number, which of these is to come."""
-    rows = students(len(kinds) * len(DAMAGES))
+    """New accounts, one for each kind and damage: by number, which of these is to come.
+
+    In the gate each damage comes to one kind, which is drawn.
+    """
+    cells = [(k, d) for d in DAMAGES for k in sample(kinds, size(gate=1, long=len(kinds)))]
+    rows = students(len(cells))
     walk.synced(rows)
-    numbers = (str(row["student_number"]) for row in rows)
-    return dict(zip(numbers, ((k, d) for k in kinds for d in DAMAGES), strict=True))
+    return dict(zip((str(row["student_number"]) for row in rows), cells, strict=True))
 
 
 def lets_in(walk: Walk, dn: str, password: str) -> bool:
@@ -153,7 +158,7 @@ def test_what_is_said_to_help_does_help_whoever_did_what_to_the_entry(walk: Walk
         if after[n].sign_in.first.reason is before[n].sign_in.first.reason
     }
     assert same == set()
-    assert len(followed) > len(DAMAGES)
+    assert len(followed) > size(gate=0, long=len(DAMAGES))
 
 
 def _rules(walk: Walk) -> Any:

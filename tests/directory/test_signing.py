@@ -43,7 +43,7 @@ def at(enrolled: Walk) -> Iterator[Door]:
 
 
 def modify(walk: Walk, *lines: str) -> None:
-    dn = walk.people()[NUMBER]["dn"][0]
+    dn = walk.person(NUMBER)["dn"][0]
     walk.directory.modify("\n".join([f"dn: {dn}", "changetype: modify", *lines, ""]))
 
 

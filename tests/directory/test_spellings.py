@@ -211,7 +211,7 @@ def test_check_finds_the_same_of_an_account_that_is_spelled_otherwise(
 
 def test_a_policy_that_another_tool_spelled_otherwise_is_the_same(walk: Walk) -> None:
     walk.synced([student("22600001")])
-    dn = walk.people()["22600001"]["dn"][0]
+    dn = walk.person("22600001")["dn"][0]
     value = f"CN=Provisional, OU=Policies, {walk.directory.suffix.upper()}"
     with walk.directory.connect() as admin:
         admin.modify(dn, {"pwdPolicySubentry": [("MODIFY_REPLACE", [value])]})

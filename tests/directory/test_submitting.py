@@ -32,7 +32,7 @@ def inbox(walk: Walk) -> Inbox:
 def is_applied(inbox: Inbox, body: Body) -> None:
     [row] = inbox.submit(body)
     assert (row["id"], row["status"], row["reason"]) == (body["id"], "applied", None)
-    assert "{SECOURS}lea@example.org" in inbox.walk.people()[NUMBER]["supannMailPrive"]
+    assert "{SECOURS}lea@example.org" in inbox.walk.person(NUMBER)["supannMailPrive"]
 
 
 def is_whole(inbox: Inbox) -> None:

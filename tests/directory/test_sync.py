@@ -46,7 +46,7 @@ def plain(entry: Mapping[str, list[str]]) -> dict[str, list[str]]:
 
 
 def compte(walk: Walk, number: str = NUMBER) -> list[str]:
-    values = walk.people()[number]["supannRessourceEtatDate"]
+    values = walk.person(number)["supannRessourceEtatDate"]
     return [value for value in values if value.startswith("{COMPTE}")]
 
 
@@ -139,7 +139,7 @@ def test_a_new_student_becomes_the_entry_of_the_contract_attribute_by_attribute(
         "[typedip={INCONNU}][cursusann={INCONNU}]"
     )
     address = ["maelle.le-gall@etu.umontpellier.fr"]
-    entry = plain(walk.people()[NUMBER])
+    entry = plain(walk.person(NUMBER))
     for name in ("objectClass", "eduPersonAffiliation", "supannEntiteAffectation"):
         entry[name].sort()
     for name in ("supannEtuEtape", "supannEtuInscription"):
@@ -177,7 +177,7 @@ def test_a_new_student_becomes_the_entry_of_the_contract_attribute_by_attribute(
         "pwdEndTime": ["20261230230000Z"],  # good through 30 December, ninety days later
         "pwdPolicySubentry": [walk.directory.policy_dn],
     }
-    hashed = walk.people()[NUMBER]["userPassword"]
+    hashed = walk.person(NUMBER)["userPassword"]
     assert len(hashed) == 1
     assert hashed[0].startswith("{ARGON2}$argon2id$v=19$")
 
@@ -232,7 +232,7 @@ def test_a_password_of_ones_own_takes_the_policy_off_and_leaves_the_account_inac
     report = walk.synced()
     assert actions(report) == [("update", NUMBER)]
     assert set(report.plan.changes[0].attributes) == {"pwdEndTime", "pwdPolicySubentry"}
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     assert "pwdPolicySubentry" not in entry
     assert entry["pwdEndTime"] == [f"{YEAR + 1}1231230000Z"]
     found = current(entry)
@@ -261,14 +261,14 @@ def test_length_alphabet_and_days_of_a_password_are_the_institutions(walk: Walk)
     password = walk.password(NUMBER)
     assert len(password) == 12
     assert set(password) <= set(str(settings["alphabet"]))
-    assert walk.people()[NUMBER]["pwdEndTime"] == ["20271231230000Z"]  # until the cutoff
+    assert walk.person(NUMBER)["pwdEndTime"] == ["20271231230000Z"]  # until the cutoff
     assert walk.directory.bind_result(dn(walk.directory), password) == 0
 
 
 def test_a_password_never_outlives_the_cutoff(walk: Walk) -> None:
     walk.today = date(2026, 12, 1)
     walk.synced([student(NUMBER, academic_year=2025)])
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     assert entry["pwdEndTime"] == ["20261231230000Z"]
     assert compte(walk) == ["{COMPTE}I:SupannCree:20261201:20261231"]
 
@@ -291,7 +291,7 @@ def test_the_last_day_ends_at_the_midnight_of_the_institution(
         {"institution": {"timezone": zone}, "password": {"provisional": {"valid_days": 0}}}
     )
     walk.synced([student(NUMBER, academic_year=2026)])
-    assert walk.people()[NUMBER]["pwdEndTime"] == [end]
+    assert walk.person(NUMBER)["pwdEndTime"] == [end]
     walk.writes_nothing()
 
 
@@ -348,7 +348,7 @@ def test_leading_zeros_of_a_number_are_kept_and_two_numbers_that_differ_in_case_
 def test_a_bad_row_is_rejected_alone_and_its_student_keeps_what_she_has(walk: Walk) -> None:
     rows = [student("1", step_code="L1"), student("2", "Zoé")]
     walk.synced(rows)
-    before = walk.people()["1"]
+    before = walk.person("1")
     report = walk.sync(
         [
             student("1", "Renamed", step_code="L1"),
@@ -363,8 +363,8 @@ def test_a_bad_row_is_rejected_alone_and_its_student_keeps_what_she_has(walk: Wa
     assert row.file.endswith("enrolments.csv")
     assert (row.line, row.field, row.value) == (3, "birth_date", "31/02/2008")
     assert "%d/%m/%Y" in row.reason
-    assert walk.people()["1"] == before
-    assert walk.people()["2"]["givenName"] == ["Zoée"]
+    assert walk.person("1") == before
+    assert walk.person("2")["givenName"] == ["Zoée"]
     assert "3" in walk.people()
     walk.invariants().check()
 
@@ -402,7 +402,7 @@ def test_the_order_of_the_rows_changes_nothing(walk: Walk) -> None:
 
 def test_two_identical_rows_are_one_enrolment(walk: Walk) -> None:
     walk.synced([student(NUMBER, step_code="L1"), student(NUMBER, step_code="L1")])
-    assert len(walk.people()[NUMBER]["supannEtuInscription"]) == 1
+    assert len(walk.person(NUMBER)["supannEtuInscription"]) == 1
 
 
 # --- what changes afterwards --------------------------------------------------------------------
@@ -410,11 +410,11 @@ def test_two_identical_rows_are_one_enrolment(walk: Walk) -> None:
 
 def test_a_changed_name_changes_the_names_and_neither_uid_nor_address(walk: Walk) -> None:
     walk.synced([student(NUMBER, "Léa", "Martin")])
-    before = walk.people()[NUMBER]
+    before = walk.person(NUMBER)
     password = walk.password(NUMBER)
     report = walk.synced([student(NUMBER, "Léa-Rose", "Martin", usual_name="Petit")])
     assert actions(report) == [("update", NUMBER)]
-    after = walk.people()[NUMBER]
+    after = walk.person(NUMBER)
     assert after["displayName"] == ["Léa-Rose Petit"]
     assert after["cn"] == ["Petit Léa-Rose"]
     assert after["sn"] == ["Petit"]
@@ -432,7 +432,7 @@ def test_a_changed_name_changes_the_names_and_neither_uid_nor_address(walk: Walk
 def test_a_corrected_birth_date_and_ine_reach_the_entry(walk: Walk) -> None:
     walk.synced([student(NUMBER, ine="0123456789A")])
     walk.synced([student(NUMBER, ine="0123456789B", birth_date="01/03/2008")])
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     assert entry["supannCodeINE"] == ["0123456789B"]
     assert entry["supannOIDCDateDeNaissance"] == ["2008-03-01"]
 
@@ -440,13 +440,13 @@ def test_a_corrected_birth_date_and_ine_reach_the_entry(walk: Walk) -> None:
 def test_a_new_step_is_added_and_an_absent_one_stays(walk: Walk) -> None:
     walk.synced([student(NUMBER, step_code="L1", component_code="FDS")])
     walk.synced([student(NUMBER, step_code="L2", component_code="DEG")])
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     assert sorted(entry["supannEtuEtape"]) == ["{UAI:0342490X}L1", "{UAI:0342490X}L2"]
     assert sorted(entry["supannEntiteAffectation"]) == ["DEG", "FDS"]
     walk.writes_nothing()
     rows = [student(NUMBER, step_code="L1", component_code="FDS", status="A")]
     walk.synced([*rows, student(NUMBER, step_code="L2", component_code="DEG")])
-    assert walk.people()[NUMBER]["supannEtuEtape"] == ["{UAI:0342490X}L2"]
+    assert walk.person(NUMBER)["supannEtuEtape"] == ["{UAI:0342490X}L2"]
 
 
 def test_an_enrolment_in_the_next_year_moves_the_cutoff_and_leaves_the_password(
@@ -459,7 +459,7 @@ def test_an_enrolment_in_the_next_year_moves_the_cutoff_and_leaves_the_password(
     walk.today = date(2026, 10, 5)
     report = walk.synced([student(NUMBER, academic_year=2026, step_code="L2")])
     assert actions(report) == [("update", NUMBER)]
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     assert compte(walk) == ["{COMPTE}I:SupannCree:20261001:20271231"]  # START stays
     assert entry["supannEtuAnneeInscription"] == ["2026"]
     assert entry["supannEtuEtape"] == ["{UAI:0342490X}L2"]
@@ -477,7 +477,7 @@ def test_a_later_year_that_is_cancelled_moves_the_cutoff_back_to_the_year_that_c
     assert compte(walk)[0].endswith(":20271231")
     walk.synced([both[0], {**both[1], "status": "cancelled"}])
     assert compte(walk)[0].endswith(":20261231")
-    assert walk.people()[NUMBER]["supannEtuAnneeInscription"] == ["2025"]
+    assert walk.person(NUMBER)["supannEtuAnneeInscription"] == ["2025"]
 
 
 def test_a_pending_or_absent_row_takes_nothing_away(walk: Walk) -> None:
@@ -500,7 +500,7 @@ def test_a_cancelled_enrolment_expires_the_account_now_and_its_correction_undoes
     her = dn(walk.directory)
     report = walk.synced([student(NUMBER, step_code="L1", status="A")])
     assert actions(report) == [("expire", NUMBER)]
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     today = f"{TODAY:%Y%m%d}"
     assert compte(walk) == [f"{{COMPTE}}I:SupannExpire:{today}:"]
     assert entry["supannRessourceEtat"] == ["{COMPTE}I:SupannExpire"]
@@ -513,7 +513,7 @@ def test_a_cancelled_enrolment_expires_the_account_now_and_its_correction_undoes
 
     report = walk.synced([student(NUMBER, step_code="L1", status="E")])
     assert actions(report) == [("restore", NUMBER)]
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     assert compte(walk) == [f"{{COMPTE}}I:SupannCree:{today}:{YEAR + 1}1231"]
     assert sorted(entry["eduPersonAffiliation"]) == ["member", "student"]
     assert entry["eduPersonPrimaryAffiliation"] == ["student"]
@@ -540,8 +540,8 @@ def test_an_account_expires_the_day_after_its_cutoff_and_not_a_day_before(walk: 
     report = walk.synced()
     assert report.plan.counts == {"expire": 20}  # far beyond 2 %, and announced
     assert set(compte(walk, "7")) == {"{COMPTE}I:SupannExpire:20270101:"}
-    assert walk.people()["7"]["pwdEndTime"] == ["20261230230000Z"]  # closed before already
-    assert "eduPersonAffiliation" not in walk.people()["7"]
+    assert walk.person("7")["pwdEndTime"] == ["20261230230000Z"]  # closed before already
+    assert "eduPersonAffiliation" not in walk.person("7")
     with pytest.raises(KeyError):
         walk.password("7")
     walk.writes_nothing()
@@ -557,10 +557,10 @@ def test_expired_by_the_calendar_then_enrolled_again_means_a_new_password(walk: 
     report = walk.synced([student(NUMBER, academic_year=2026)])
     assert actions(report) == [("restore", NUMBER)]
     assert compte(walk) == ["{COMPTE}I:SupannCree:20270120:20271231"]
-    assert walk.people()[NUMBER]["pwdReset"] == ["TRUE"]
-    assert walk.people()[NUMBER]["pwdEndTime"] == ["20270420220000Z"]  # summer time by then
+    assert walk.person(NUMBER)["pwdReset"] == ["TRUE"]
+    assert walk.person(NUMBER)["pwdEndTime"] == ["20270420220000Z"]  # summer time by then
     assert walk.password(NUMBER) != old
-    assert walk.people()[NUMBER]["mail"] == ["lea.martin@etu.umontpellier.fr"]
+    assert walk.person(NUMBER)["mail"] == ["lea.martin@etu.umontpellier.fr"]
     walk.writes_nothing()
 
 
@@ -579,11 +579,11 @@ def test_a_column_that_is_not_there_leaves_its_attribute_and_an_empty_value_remo
         "supannEtuEtape",
     )
     walk.synced([student(NUMBER, **optional)])
-    full = walk.people()[NUMBER]
+    full = walk.person(NUMBER)
     assert all(name in full for name in names)
 
     walk.sync([student(NUMBER)])
-    bare = walk.people()[NUMBER]
+    bare = walk.person(NUMBER)
     assert {name: bare.get(name) for name in names} == {name: full[name] for name in names}
 
     walk.sync([student(NUMBER, **dict.fromkeys(optional, ""), status="cancelled")])
@@ -595,7 +595,7 @@ def test_a_column_that_is_not_there_leaves_its_attribute_and_an_empty_value_remo
             student(NUMBER, **emptied, status="cancelled"),
         ]
     )
-    empty = walk.people()[NUMBER]
+    empty = walk.person(NUMBER)
     assert not {"supannCivilite", "supannCodeINE", "supannEntiteAffectation"} & empty.keys()
     assert "supannEntiteAffectationPrincipale" not in empty
     assert empty["supannEtuEtape"] == ["{UAI:0342490X}L1"]
@@ -610,14 +610,14 @@ def test_an_empty_value_leaves_what_somebody_else_wrote(walk: Walk) -> None:
         "add: supannCivilite\nsupannCivilite: Mme\n"
     )
     walk.writes_nothing()
-    assert walk.people()[NUMBER]["supannCodeINE"] == ["9999999999Z"]
+    assert walk.person(NUMBER)["supannCodeINE"] == ["9999999999Z"]
 
 
 def test_an_unknown_civility_and_an_ine_that_does_not_fit_are_left_out_with_a_notice(
     walk: Walk,
 ) -> None:
     report = walk.synced([student(NUMBER, civility="Dr", ine="12345é")])
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     assert "supannCivilite" not in entry
     assert "supannCodeINE" not in entry
     assert any("Dr" in notice for notice in report.plan.notices)
@@ -631,7 +631,7 @@ def test_columns_of_the_register_are_found_by_their_configured_names(walk: Walk)
         f'{NUMBER};"De\nLa Tour";Léa;29/02/2008;{YEAR}\n'
     )
     walk.synced()
-    assert walk.people()[NUMBER]["sn"] == ["De La Tour"]
+    assert walk.person(NUMBER)["sn"] == ["De La Tour"]
 
 
 # --- hostile names ------------------------------------------------------------------------------
@@ -784,7 +784,7 @@ def test_nobody_is_found_by_a_pattern(walk: Walk) -> None:
 def test_homonyms_are_numbered_in_ascending_order_of_their_student_numbers(walk: Walk) -> None:
     numbers = ["10", "9", "b2", "a10", "100", "007"]
     walk.synced([student(n, "Léa", "Martin") for n in numbers])
-    served = {n: walk.people()[n]["mail"][0].partition("@")[0] for n in numbers}
+    served = {n: walk.person(n)["mail"][0].partition("@")[0] for n in numbers}
     assert served == {
         "007": "lea.martin",
         "9": "lea.martin01",
@@ -798,8 +798,8 @@ def test_homonyms_are_numbered_in_ascending_order_of_their_student_numbers(walk:
 def test_a_homonym_who_comes_later_takes_the_next_number_and_nobody_moves(walk: Walk) -> None:
     walk.synced([student("50")])
     walk.synced([student("50"), student("10", "Lea", "MARTIN")])
-    assert walk.people()["50"]["mail"] == ["lea.martin@etu.umontpellier.fr"]
-    assert walk.people()["10"]["mail"] == ["lea.martin01@etu.umontpellier.fr"]
+    assert walk.person("50")["mail"] == ["lea.martin@etu.umontpellier.fr"]
+    assert walk.person("10")["mail"] == ["lea.martin01@etu.umontpellier.fr"]
 
 
 def test_twins_are_two_students(walk: Walk) -> None:
@@ -846,7 +846,7 @@ def test_an_address_of_anybody_in_the_directory_is_taken_whatever_its_case(
     for n, attribute in enumerate(ADDRESSES):
         for place in (1, 2):
             address = [f"lea.{attribute.lower()}0{place}@etu.umontpellier.fr"]
-            assert walk.people()[f"{place}{n}"]["mail"] == address
+            assert walk.person(f"{place}{n}")["mail"] == address
     walk.invariants().check(before)
     walk.writes_nothing()
 
@@ -856,7 +856,7 @@ def test_an_address_of_anybody_in_the_directory_is_taken_whatever_its_case(
 
 def test_what_is_ours_is_mended_after_damage_by_hand_and_what_is_not_stays(walk: Walk) -> None:
     walk.synced([student(NUMBER, step_code="L1", component_code="FDS", civility="M")])
-    right = walk.people()[NUMBER]
+    right = walk.person(NUMBER)
     walk.directory.modify(
         f"dn: {dn(walk.directory)}\nchangetype: modify\n"
         "replace: sn\nsn: Wrong\nsn: Wronger\n-\n"
@@ -875,7 +875,7 @@ def test_what_is_ours_is_mended_after_damage_by_hand_and_what_is_not_stays(walk:
     )
     report = walk.sync()
     assert actions(report) == [("update", NUMBER)]
-    mended = walk.people()[NUMBER]
+    mended = walk.person(NUMBER)
     others = {
         "description": ["of somebody else"],
         "telephoneNumber": ["+33 4 67 00 00 00"],
@@ -892,13 +892,13 @@ def test_what_is_ours_is_mended_after_damage_by_hand_and_what_is_not_stays(walk:
 
 def test_an_entry_deleted_by_hand_is_made_again_under_its_identifiers(walk: Walk) -> None:
     walk.synced([student("1"), student("2", "Zoé")])
-    old = walk.people()["1"]
+    old = walk.person("1")
     with walk.directory.connect() as admin:
         admin.delete(old["dn"][0])
     walk.sync([student("1", "Other", "Name"), student("2", "Zoé"), student("3")])
-    again = walk.people()["1"]
+    again = walk.person("1")
     assert [again[n] for n in ("dn", "uid", "mail")] == [old[n] for n in ("dn", "uid", "mail")]
-    assert walk.people()["3"]["mail"] == ["lea.martin01@etu.umontpellier.fr"]
+    assert walk.person("3")["mail"] == ["lea.martin01@etu.umontpellier.fr"]
     assert walk.directory.bind_result(old["dn"][0], walk.password("1")) == 0
     walk.writes_nothing()
 
@@ -942,5 +942,5 @@ def test_a_password_that_ends_stays_over_until_a_reissue(walk: Walk) -> None:
     walk.writes_nothing()
     assert "it takes a reissue" in walk.show(NUMBER).why
     walk.synced([student(NUMBER, academic_year=2027)])  # enrolled again: a sync never reissues
-    assert walk.people()[NUMBER]["pwdEndTime"] == ["20261230230000Z"]
+    assert walk.person(NUMBER)["pwdEndTime"] == ["20261230230000Z"]
     assert "it takes a reissue" in walk.show(NUMBER).why

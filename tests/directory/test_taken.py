@@ -87,7 +87,7 @@ def test_an_address_that_stands_anywhere_is_taken(
         walk.directory.modify(SUBTYPES)
     somebody(walk.directory, walk.directory.suffix, **held)
     pass_over(walk, ROWS)
-    assert walk.people()["22600001"]["mail"] == [NEXT]
+    assert walk.person("22600001")["mail"] == [NEXT]
     walk.writes_nothing()
 
 
@@ -159,7 +159,7 @@ def test_a_number_under_an_option_makes_no_second_entry(walk: Walk) -> None:
 def test_an_address_under_an_option_of_her_own_is_hers(walk: Walk) -> None:
     somebody(walk.directory, supannEtuId="22600001", mail__lang_fr=ADDRESS, userPassword="secret99")
     walk.synced(ROWS)
-    assert walk.people()["22600001"]["mail"] == [ADDRESS]
+    assert walk.person("22600001")["mail"] == [ADDRESS]
     walk.writes_nothing()
 
 
@@ -185,10 +185,10 @@ def test_an_address_that_only_slapd_sees_stops_a_student_once(
     assert outcome.outcome == "failed"
     assert "result 19" in str(outcome.error)
     pass_over(walk, ROWS)
-    assert walk.people()["22600001"]["mail"] == [NEXT]
+    assert walk.person("22600001")["mail"] == [NEXT]
     # It is nobody's of ours, and nobody else is given it.
     walk.synced([*ROWS, student("22600002")])
-    assert walk.people()["22600002"]["mail"] == ["lea.martin02@etu.umontpellier.fr"]
+    assert walk.person("22600002")["mail"] == ["lea.martin02@etu.umontpellier.fr"]
     assert walk.workspace.scolpass("show", ADDRESS).returncode == 2
 
 
@@ -198,7 +198,7 @@ def test_an_address_that_only_slapd_sees_stops_an_adoption_once(walk: Walk) -> N
     [outcome] = walk.sync(ROWS).outcomes
     assert outcome.outcome == "failed"
     walk.synced(ROWS)
-    assert walk.people()["22600001"]["mail"] == [NEXT]
+    assert walk.person("22600001")["mail"] == [NEXT]
 
 
 def test_an_address_that_no_entry_ever_carried_is_free_again(walk: Walk) -> None:
@@ -210,7 +210,7 @@ def test_an_address_that_no_entry_ever_carried_is_free_again(walk: Walk) -> None
         assert outcome.change.attributes["mail"] == ((), (ADDRESS,))
     withdrawn: list[Row] = [student("22600001", status="A"), student("22600002")]
     assert actions(walk.sync(withdrawn)) == [("create", "22600002")]
-    assert walk.people()["22600002"]["mail"] == [ADDRESS]
+    assert walk.person("22600002")["mail"] == [ADDRESS]
 
 
 def test_a_reservation_of_an_entry_that_never_was_gives_way(walk: Walk) -> None:
@@ -219,4 +219,4 @@ def test_a_reservation_of_an_entry_that_never_was_gives_way(walk: Walk) -> None:
         opened.journal.reserve([("22600001", "uid", "e22600001"), ("22600001", "address", ADDRESS)])
     somebody(walk.directory, mail=ADDRESS)
     walk.synced(ROWS)
-    assert walk.people()["22600001"]["mail"] == [NEXT]
+    assert walk.person("22600001")["mail"] == [NEXT]

@@ -60,7 +60,7 @@ def reissued(walk: Walk) -> SecretStr:
 def evidence_of(walk: Walk) -> set[str]:
     """Which attributes hold what a student gives."""
     names = {"supannMailPrive", "supannMailPerso", "scolpassCharter", "mailForwardingAddress"}
-    return names & walk.people()[NUMBER].keys()
+    return names & walk.person(NUMBER).keys()
 
 
 def holder(portal: Portal, walk: Walk, password: SecretStr) -> Visit:
@@ -131,7 +131,7 @@ def test_a_change_in_the_very_second_is_seen_once_it_is_over(
     )
     session = again(portal, token).session
     change_own(walk, NEW, NEW + "x")
-    changed = walk.people()[NUMBER]["pwdChangedTime"][0]
+    changed = walk.person(NUMBER)["pwdChangedTime"][0]
     portal.journal.keep_in_session(session.id, portal.moment().now, changed=changed)
     later = portal.moment().now + SECOND_OVER + timedelta(seconds=1)
     monkeypatch.setattr(portal, "moment", lambda: Moment(later, later.date()))
@@ -155,7 +155,7 @@ def test_the_students_own_change_goes_on(
 def test_a_password_that_was_deleted_ends_the_session(portal: Portal, walk: Walk) -> None:
     old = walk.password(NUMBER) if not binds(walk) else PASSWORD
     token = enter(portal, walk, SecretStr(old))
-    dn = walk.people()[NUMBER]["dn"][0]
+    dn = walk.person(NUMBER)["dn"][0]
     walk.directory.modify(f"dn: {dn}\nchangetype: modify\ndelete: userPassword\n")
     assert visits.visit(portal, token) is None
 
@@ -245,7 +245,7 @@ def test_what_was_given_on_an_account_never_activated_is_forgotten(
     visits.give_forwarding(portal, again(portal, visit.token), "", keep_copy=False)
     visits.change_password(portal, again(portal, visit.token), NEW + "x", NEW + "x")
     settle(walk)
-    found = walk.people()[NUMBER]
+    found = walk.person(NUMBER)
     assert states(walk)[0].startswith("{COMPTE}A:SupannActif:")
     assert found["supannMailPrive"] == [f"{{SECOURS}}{OWN}"]
     assert "mailForwardingAddress" not in found
@@ -274,7 +274,7 @@ def test_an_event_that_comes_late_gives_nothing(
     new["time"] = zulu(datetime.now(UTC))
     inbox.passed(new)
     assert inbox.status(new) == ("applied", None)
-    assert walk.people()[NUMBER]["supannMailPrive"] == [f"{{SECOURS}}{OWN}"]
+    assert walk.person(NUMBER)["supannMailPrive"] == [f"{{SECOURS}}{OWN}"]
 
 
 @pytest.mark.parametrize("given_back", [False, True])
@@ -345,7 +345,7 @@ def test_the_same_letter_in_two_hands(open_portal: Opening, walk: Walk) -> None:
     visits.give_forwarding(portal, again(portal, visit.token), "", keep_copy=False)
     visits.change_password(portal, again(portal, visit.token), NEW, NEW)
     settle(walk)
-    assert FINDER not in str(walk.people()[NUMBER])
+    assert FINDER not in str(walk.person(NUMBER))
 
 
 # --- old links ------------------------------------------------------------------------------------
@@ -445,7 +445,7 @@ def test_a_link_dies_with_a_change_of_the_backup_mail(open_portal: Opening, walk
 
 def locked_by_hand(walk: Walk) -> None:
     """What an administrator of the directory does: no new password may undo it."""
-    [dn] = walk.people()[NUMBER]["dn"]
+    [dn] = walk.person(NUMBER)["dn"]
     lock = "replace: pwdAccountLockedTime\npwdAccountLockedTime: 000001010000Z\n"
     walk.directory.modify(f"dn: {dn}\nchangetype: modify\n{lock}")
 
@@ -466,7 +466,7 @@ def test_nobody_gets_round_a_lock_that_was_set_by_hand(open_portal: Opening, wal
     with pytest.raises(ScolpassError, match=r"locked the account.*delete pwdAccountLockedTime"):
         take(walk, desk.reissue)
     walk.sync()
-    assert "pwdAccountLockedTime" in walk.people()[NUMBER]
+    assert "pwdAccountLockedTime" in walk.person(NUMBER)
     assert not binds(walk, password=PASSWORD)
 
 

@@ -122,7 +122,7 @@ def test_an_approved_mass_expiry_gives_back_every_account_and_no_sync_does_it_ag
     # Life goes on meanwhile: she activates, another redirects her mail, a third is resumed.
     activate(walk, "22600004")
     Inbox(walk).pass_(forwarding("y@example.org", who="22600001"))
-    assert walk.people()["22600001"]["mailForwardingAddress"] == ["y@example.org"]
+    assert walk.person("22600001")["mailForwardingAddress"] == ["y@example.org"]
     take(walk, desk.resume, "22600003")
     walk.writes_nothing()
 
@@ -180,7 +180,7 @@ def test_an_entry_nobody_has_used_is_deleted_and_made_again_under_the_same_ident
     assert len(shown.rows) == 1
     assert not shown.password_printable
     walk.synced([*ROWS, student("22600002")])
-    assert walk.people()["22600002"]["mail"] == ["lea.martin01@etu.umontpellier.fr"]
+    assert walk.person("22600002")["mail"] == ["lea.martin01@etu.umontpellier.fr"]
     file = walk.workspace.folder / "journal.db.reservations"
     assert f"{NUMBER}\taddress\tlea.martin@etu.umontpellier.fr\n" in file.read_text()
 
@@ -190,7 +190,7 @@ def test_an_entry_nobody_has_used_is_deleted_and_made_again_under_the_same_ident
     report = walk.synced([student(NUMBER, step_code="L1"), student("22600002")])
     assert actions(report) == [("create", NUMBER)]
     assert report.plan.changes[0].reason.endswith("the entry had been taken back")
-    assert walk.people()[NUMBER]["mail"] == ["lea.martin@etu.umontpellier.fr"]
+    assert walk.person(NUMBER)["mail"] == ["lea.martin@etu.umontpellier.fr"]
     assert walk.password(NUMBER)
     walk.writes_nothing()
 
@@ -217,7 +217,7 @@ def test_an_update_is_taken_back_and_nothing_newer_is_touched(walk: Walk) -> Non
     newer: list[Row] = [{**changed[0], "step_code": "L2"}, *changed[1:]]
     walk.synced(newer)
     with walk.directory.connect() as admin:  # and somebody else has changed another by hand
-        dn = walk.people()["22600002"]["dn"][0]
+        dn = walk.person("22600002")["dn"][0]
         admin.modify(dn, {"sn": [("MODIFY_REPLACE", ["Main"])]})
     found = undo(walk, report.run)
     assert dict(found.left) == dict.fromkeys(
@@ -225,10 +225,10 @@ def test_an_update_is_taken_back_and_nothing_newer_is_touched(walk: Walk) -> Non
     )
     now = as_it_was(walk)
     for number in ("22600003", "22600004"):
-        dn = walk.people()[number]["dn"][0]
+        dn = walk.person(number)["dn"][0]
         assert now[dn] == before[dn]
     assert actions(walk.sync()) == [("update", "22600002")]  # what the hand did is mended
-    assert walk.people()["22600003"]["sn"] == ["N22600003"]
+    assert walk.person("22600003")["sn"] == ["N22600003"]
     walk.writes_nothing()
 
 
@@ -240,7 +240,7 @@ def test_an_activation_is_taken_back_with_its_evidence_and_it_takes_another_even
     change_password(walk)
     inbox.passed(activation(forward_to="lea@example.org"))
     undone(walk)
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     assert states(walk) == [f"{{COMPTE}}I:SupannCree:{T}:{END}"]
     for name in ("supannMailPrive", "scolpassCharter", "mailForwardingAddress"):
         assert name not in entry
@@ -383,7 +383,7 @@ def test_a_changed_password_does_not_go_under_the_provisional_policy_again(walk:
     change_password(walk)
     walk.synced()
     assert recorded(walk, "update")
-    dn = walk.people()[NUMBER]["dn"][0]
+    dn = walk.person(NUMBER)["dn"][0]
     found = undo(walk, last_run(walk))
     assert found.left == ((NUMBER, "the student has chosen a password"),)
     assert "pwdPolicySubentry" not in walk.directory.entry(dn)
@@ -397,10 +397,10 @@ def test_a_password_that_no_pass_has_seen_yet_stays_and_the_next_sync_notes_it(w
     change_password(walk)
     found = undo(walk, run)
     assert found.left == ()
-    assert walk.people()[NUMBER]["sn"] == ["Martin"]
+    assert walk.person(NUMBER)["sn"] == ["Martin"]
     report = walk.synced()
     assert actions(report) == [("update", NUMBER)]
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     assert entry["sn"] == ["Martin"]
     assert entry.keys().isdisjoint({"pwdReset", "pwdPolicySubentry"})
     assert entry["pwdEndTime"] == [f"{END}230000Z"]

@@ -6,7 +6,6 @@ table.
 
 from __future__ import annotations
 
-import multiprocessing
 import sqlite3
 import subprocess
 import sys
@@ -31,7 +30,7 @@ from connector.edges.journal.migrations import HEAD
 from connector.edges.journal.tables import as_made
 from connector.errors import JournalUntrusted
 from tests.support.concurrency import in_parallel
-from tests.support.opening import opened_by_a_process
+from tests.support.opening import opened_at_once
 
 AT = datetime(2026, 9, 1, 3, 0, tzinfo=UTC)
 ADDRESS = "lea.martin@etu.umontpellier.fr"
@@ -300,8 +299,7 @@ def test_many_open_an_old_journal_at_once_and_it_is_upgraded_once(old: Old, tmp_
 
 @pytest.mark.parametrize("old", ["1_sqlite", "2_postgresql"], indirect=True)
 def test_many_processes_open_an_old_journal_at_once(old: Old) -> None:
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
-        assert pool.map(opened_by_a_process, [old.url] * 8, chunksize=1) == [""] * 8
+    assert opened_at_once(old.url, processes=4, times=8) == {""}
     assert_current(old.url)
 
 

@@ -57,7 +57,7 @@ def test_each_step_leads_to_the_next_and_the_account_is_active(
     assert (visit.next, visit.missing) == (Step.DONE, ())
     settle(walk)
     assert states(walk)[0].startswith("{COMPTE}A:SupannActif:")
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     assert entry["supannMailPrive"] == ["{SECOURS}lea@laposte.net"]
     assert set(entry["mailForwardingAddress"]) == {
         "p22600001.n22600001@mailbox.etu.umontpellier.fr",
@@ -115,7 +115,7 @@ def test_nothing_that_another_gave_is_there_for_who_changed_the_password_elsewhe
     visits.give_forwarding(portal, again(portal, token), "", keep_copy=False)
     assert again(portal, token).next is Step.DONE
     settle(walk)
-    entry = walk.people()[NUMBER]
+    entry = walk.person(NUMBER)
     assert entry["supannMailPerso"] == ["lea@laposte.net"]
     assert "mailForwardingAddress" not in entry
     assert again(portal, enter(portal, walk, SecretStr(NEW))).next is Step.DONE  # asked once
@@ -131,7 +131,7 @@ def test_an_earlier_step_can_be_made_again_and_the_latest_stands(
     assert again(portal, visit.token).current("backup_mail") == "lea@orange.fr"
     visits.change_password(portal, confirmed(portal, visit.token), NEW, NEW)
     settle(walk)
-    assert walk.people()[NUMBER]["supannMailPrive"] == ["{SECOURS}lea@orange.fr"]
+    assert walk.person(NUMBER)["supannMailPrive"] == ["{SECOURS}lea@orange.fr"]
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def test_a_backup_mail_counts_once_its_link_has_been_followed(
         links.follow(portal, link, CONFIRM)
     links.confirm(portal, link)
     settle(walk)
-    assert walk.people()[NUMBER]["supannMailPrive"] == ["{SECOURS}lea@laposte.net"]
+    assert walk.person(NUMBER)["supannMailPrive"] == ["{SECOURS}lea@laposte.net"]
     assert states(walk)[0].startswith("{COMPTE}A:SupannActif:")
     with pytest.raises(LinkOver):
         links.confirm(portal, link)
@@ -314,7 +314,7 @@ def test_another_address_makes_the_first_link_worthless(open_portal: Opening, wa
     links.confirm(portal, sent(portal, CONFIRM))
     visits.change_password(portal, confirmed(portal, visit.token), NEW, NEW)
     settle(walk)
-    assert walk.people()[NUMBER]["supannMailPrive"] == ["{SECOURS}lea@orange.fr"]
+    assert walk.person(NUMBER)["supannMailPrive"] == ["{SECOURS}lea@orange.fr"]
 
 
 def test_nobody_has_mail_poured_over_somebody(open_portal: Opening, walk: Walk) -> None:
@@ -350,7 +350,7 @@ def test_a_forgotten_password_is_chosen_anew(open_portal: Opening, walk: Walk) -
     assert binds(walk, password=NEW)
     assert not binds(walk)
     assert states(walk)[0].startswith("{COMPTE}A:SupannActif:")
-    assert "pwdReset" not in walk.people()[NUMBER]
+    assert "pwdReset" not in walk.person(NUMBER)
     [(actor, reason)] = recorded(walk, "reissue")
     assert actor == "student"
     assert reason.endswith("password forgotten: a link to the backup mail")
@@ -392,7 +392,7 @@ def test_a_student_is_sent_a_few_links_a_day_however_they_are_asked_for(
 ) -> None:
     portal = open_portal()
     activate(walk, NUMBER)
-    login = walk.people()[NUMBER]["supannAliasLogin"][0]
+    login = walk.person(NUMBER)["supannAliasLogin"][0]
     wide = "".join(chr(ord(sign) + 0xFEE0) for sign in NUMBER)
     for n, who in enumerate((NUMBER, f"e{NUMBER}", login, login.upper(), wide, f"\u00ad{NUMBER}")):
         links.forgotten(portal, who, f"198.{n}.0.1")

@@ -61,9 +61,9 @@ from tests.support.reference import (
 from tests.support.walk import TODAY, Walk
 from tests.support.workspace import Workspace
 
-# How often, and how long each time: a minute and a half, or as much as a profile asks for.
+# How often, and how long each time: some seconds, or as much as a profile asks for.
 PROFILE = settings.get_current_profile_name()
-EXAMPLES, STEPS_EACH = (12, 15) if PROFILE == "scolpass" else (settings().max_examples, 25)
+EXAMPLES, STEPS_EACH = (6, 15) if PROFILE == "scolpass" else (settings().max_examples, 25)
 
 # Homonyms, names that come and go, and nobody else.
 NAMES = (("Léa", "Martin"), ("Lea", "MARTIN"), ("Noé", "Le Gall"), ("Inès", "D'Arc"))

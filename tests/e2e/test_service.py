@@ -28,8 +28,8 @@ from tests.support.walk import Walk, student, students
 from tests.support.workspace import Workspace
 
 NUMBER = "22600001"
-ROOM = size(gate=1_200, long=3_000)  # students, whom a whole pass takes some seconds for
-CUT_SHORT = size(gate=600, long=1_500)
+ROOM = size(gate=600, long=3_000)  # students, whom a whole pass takes some seconds for
+CUT_SHORT = size(gate=300, long=1_500)
 
 
 @pytest.fixture
@@ -93,13 +93,13 @@ def test_events_are_applied_as_they_come(walk: Walk) -> None:
         answer = daemon.post(taken_back, secret)
         assert answer.status_code == 202
         assert answer.json()[0]["status"] == "accepted"
-        wait_until(lambda: "mailForwardingAddress" not in walk.people()[NUMBER])
+        wait_until(lambda: "mailForwardingAddress" not in walk.person(NUMBER))
         # Before there is a student by that number; her entry is made with what waits for her.
         early = activation(who="22600003", forward_to="paul@example.org")
         assert daemon.post([early], secret).status_code == 202
         workspace.write_register(students(3))
         wait_until(lambda: "22600003" in walk.people(), "the third has an entry")
-        assert walk.people()["22600003"]["supannMailPerso"] == ["lea@example.org"]
+        assert walk.person("22600003")["supannMailPerso"] == ["lea@example.org"]
         assert daemon.metric("scolpass_events_total", way="spool", status="accepted") == 1
         assert daemon.metric("scolpass_events_total", way="webhook", status="accepted") == 2
         assert daemon.metric("scolpass_accounts", state="active") == 1
@@ -114,17 +114,17 @@ def test_a_password_that_is_changed_is_noticed_without_an_event(walk: Walk) -> N
     with running(walk.workspace, SCOLPASS_DAEMON__SYNC_EVERY="10m"):
         change_password(walk)
         wait_until(lambda: "{COMPTE}A:SupannActif" in states(walk), "active")
-        assert walk.directory.bind_result(walk.people()[NUMBER]["dn"][0], PASSWORD) == 0
+        assert walk.directory.bind_result(walk.person(NUMBER)["dn"][0], PASSWORD) == 0
     walk.invariants().check()
 
 
 def test_a_drift_is_mended_and_recorded_as_such(walk: Walk) -> None:
     walk.workspace.write_register(students(3))
     with running(walk.workspace):
-        dn = walk.people()[NUMBER]["dn"][0]
+        dn = walk.person(NUMBER)["dn"][0]
         with walk.directory.connect() as admin:
             admin.modify(dn, {"sn": [(MODIFY_REPLACE, ["Drifted"])]})
-        wait_until(lambda: walk.people()[NUMBER]["sn"] == [f"N{NUMBER}"], "mended")
+        wait_until(lambda: walk.person(NUMBER)["sn"] == [f"N{NUMBER}"], "mended")
     [change] = [one for one in walk.history() if one["action"] == "update"]
     assert change["reason"] == (
         "changed by another hand, or by a new configuration, and put right: sn"
@@ -323,7 +323,7 @@ def test_it_starts_without_the_directory_and_goes_on_when_it_is_there(walk: Walk
         walk.directory.start()
         daemon.wait_ready(40)
         assert len(walk.people()) == 2
-        assert walk.people()[NUMBER]["supannMailPerso"] == ["lea@example.org"]
+        assert walk.person(NUMBER)["supannMailPerso"] == ["lea@example.org"]
     finally:
         daemon.end()
     walk.invariants().check()

@@ -54,7 +54,7 @@ def queue(broker: Broker) -> Iterator[str]:
 
 
 wait_until = partial(waiting.wait_until, seconds=300)
-BURST = size(gate=1_500, long=10_000)
+BURST = size(gate=700, long=10_000)
 
 
 class Consumer:

@@ -24,9 +24,9 @@ from tests.support.walk import Row, Walk, student, students
 from tests.support.workspace import Workspace, write_secret
 
 NUMBER = "22600001"
-FLOOD = size(gate=600, long=10_000)
-KILLS = size(gate=8, long=200)  # of the leader, at random points of its work
-OF = size(gate=200, long=2_000)
+FLOOD = size(gate=300, long=10_000)
+KILLS = size(gate=4, long=200)  # of the leader, at random points of its work
+OF = size(gate=100, long=2_000)
 
 
 @pytest.fixture
@@ -201,7 +201,7 @@ def test_a_broken_register_changes_nothing_until_it_is_whole_again(
         change_password(walk)
         drop(walk.workspace.spool, activation())  # an activation does not wait for the register
         wait_until(lambda: "{COMPTE}A:SupannActif" in states(walk), "the event is applied")
-        mine = walk.people()[NUMBER]["dn"][0]
+        mine = walk.person(NUMBER)["dn"][0]
         assert {d: c for d, c in walk.directory.csns().items() if d != mine} == {
             d: c for d, c in csns.items() if d != mine
         }

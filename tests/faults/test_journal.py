@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.invariants import Invariants
+from tests.support.tier import points, size
 from tests.support.walk import Row, Walk, student, students
 from tests.support.workspace import Result, Workspace
 
@@ -140,7 +141,7 @@ def test_a_journal_without_room_stops_the_run_wherever_it_is(
     disk, kept = tmp_path / "disk", tmp_path / "kept"
     disk.mkdir()
     statuses = []
-    for free in (0, 40_000, 60_000, 80_000, 100_000, 120_000, 140_000):
+    for free in (0, 40_000, 60_000, 80_000, 100_000, 120_000, 140_000)[:: size(gate=2, long=1)]:
         # Each time the journal goes on from what the last run could keep.
         kept.mkdir(exist_ok=True)
         for path in workspace.folder.glob("journal.db*"):
@@ -170,18 +171,10 @@ def test_a_journal_whose_disk_fails_from_any_moment_on_stops_the_run(
 ) -> None:
     workspace = in_step.workspace
     statuses = []
-    for number in range(1, 20):
+    for number in points(1):
         before = workspace.directory.csns()
         inject = ["-e", "trace=fdatasync", "-e", f"inject=fdatasync:error=EIO:when={number}+"]
-        done = subprocess.run(
-            [*strace, *inject, *workspace.command("sync")],
-            cwd=workspace.folder,
-            env=workspace.environment(),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = workspace.scolpass_traced([*strace, *inject], "sync")
         statuses.append(done.returncode)
         assert "Traceback" not in done.stderr
         accounted_for(workspace, before)
@@ -189,7 +182,7 @@ def test_a_journal_whose_disk_fails_from_any_moment_on_stops_the_run(
             break
         assert "disk I/O error" in done.stderr
         assert "run again" in done.stderr
-    assert statuses.count(4) >= 3, statuses
+    assert statuses.count(4) >= size(gate=1, long=3), statuses
     mended(in_step)
 
 
@@ -199,20 +192,12 @@ def test_passwords_hold_after_every_failure_of_the_journal(
     """The same, mended after each failure, and with a reissue under way."""
     workspace = in_step.workspace
     invariants = Invariants(workspace)
-    for number in range(1, 20):
+    for number in points(1):
         inject = ["-e", "trace=fdatasync", "-e", f"inject=fdatasync:error=EIO:when={number}+"]
-        command = workspace.command("reissue", "22600003", "--reason", "lost")
-        done = subprocess.run(
-            [*strace, *inject, *command],
-            cwd=workspace.folder,
-            env=workspace.environment(),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        command = ("reissue", "22600003", "--reason", "lost")
+        done = workspace.scolpass_traced([*strace, *inject], *command)
         in_step.synced()
         invariants.check(outputs=[done.stderr])
         if done.returncode == 0:
             return
-    raise AssertionError("it never came to its end")
+        assert number < 20, "it never came to its end"

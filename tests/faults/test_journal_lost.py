@@ -132,8 +132,8 @@ def test_identifiers_given_since_yesterdays_journal_are_found_taken(
     assert not walk.show("3").password_printable
     walk.writes_nothing()
     walk.sync([*first, *since, student("5"), student("6", "Zoé", "Fabre")])
-    assert walk.people()["5"]["mail"] == ["lea.martin02@etu.umontpellier.fr"]
-    assert walk.people()["6"]["mail"] == ["zoe.fabre01@etu.umontpellier.fr"]
+    assert walk.person("5")["mail"] == ["lea.martin02@etu.umontpellier.fr"]
+    assert walk.person("6")["mail"] == ["zoe.fabre01@etu.umontpellier.fr"]
 
 
 def test_the_journal_of_another_directory_is_refused_by_every_command(

@@ -176,7 +176,7 @@ def test_a_resume_is_killed_between_any_two_transactions(walk: Walk, adopted: bo
             take(walk, desk.resume, number)
         with walk.context() as opened:
             assert not opened.journal.accounts([number])[number].adopted_suspended
-        assert walk.people()[number]["supannRessourceEtatDate"] != before
+        assert walk.person(number)["supannRessourceEtatDate"] != before
         if not fired:
             break
     assert point > 3

@@ -78,7 +78,7 @@ def test_what_could_not_be_done_is_done_when_it_can_be(
         few._one_step()
         whole._one_step()
         assert {entry["givenName"][0] for entry in walk.people().values()} == {"Zoé"}
-        assert "{COMPTE}A:SupannActif" in walk.people()[NUMBER]["supannRessourceEtat"]
+        assert "{COMPTE}A:SupannActif" in walk.person(NUMBER)["supannRessourceEtat"]
     walk.invariants().check()
     walk.writes_nothing()
 

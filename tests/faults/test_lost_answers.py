@@ -179,7 +179,7 @@ def test_a_reissue_whose_answer_is_lost_shows_the_password_that_binds(
         proxy.after = losing("modify", cut)
     shown = walk.workspace.json("reissue", "22600001", "--reason", "lost")["provisional_password"]
     assert shown == walk.password("22600001")
-    dn = walk.people()["22600001"]["dn"][0]
+    dn = walk.person("22600001")["dn"][0]
     assert walk.directory.bind_result(dn, shown) == 0
     assert shown == before or walk.directory.bind_result(dn, before) == 49
     walk.invariants().check()

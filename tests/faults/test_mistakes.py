@@ -102,10 +102,10 @@ def test_with_another_key_everything_goes_on_but_for_the_letters_sealed_under_th
     assert report.plan.counts == {"create": 2, "update": 1}
     assert report.exit_status == 0
     for number in ("4", "5"):
-        dn = walk.people()[number]["dn"][0]
+        dn = walk.person(number)["dn"][0]
         assert walk.directory.bind_result(dn, walk.password(number)) == 0
     # Who has her letter gets in with it, and can be given another.
-    dn = walk.people()[NUMBER]["dn"][0]
+    dn = walk.person(NUMBER)["dn"][0]
     assert walk.directory.bind_result(dn, old) == 0
     checked = walk.workspace.scolpass("check")
     assert checked.returncode == 2
@@ -189,4 +189,4 @@ def test_a_people_dn_that_is_a_level_too_high_from_the_first_run_on_makes_no_ent
     assert all(one["dn"].endswith(f",{walk.directory.suffix}") for one in failed)
     after = walk.directory.entries(base=walk.directory.suffix, attributes=("1.1",)).keys()
     assert after == before
-    assert str(YEAR) in walk.people()[NUMBER]["supannEtuAnneeInscription"]
+    assert str(YEAR) in walk.person(NUMBER)["supannEtuAnneeInscription"]

@@ -99,7 +99,7 @@ def test_a_backup_from_before_an_expiry_lets_nobody_in_again(walk: Walk) -> None
     backup = walk.directory.backup()
     rows = [{**students(1)[0], "status": "A"}, *students(8)[1:]]
     walk.synced(rows)
-    dn = walk.people()["22600001"]["dn"][0]
+    dn = walk.person("22600001")["dn"][0]
     assert walk.directory.bind_result(dn, password) == 49
     walk.directory.restore(backup)
     assert walk.directory.bind_result(dn, password) == 0

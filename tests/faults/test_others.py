@@ -160,7 +160,7 @@ def test_addresses_outside_the_branch_count_as_taken(walk: Walk) -> None:
         f"cn: list\nmail: noe.moreau@{DOMAIN}\n"
     )
     walk.synced(register())
-    assert walk.people()["1005"]["mail"] == [f"noe.moreau01@{DOMAIN}"]
+    assert walk.person("1005")["mail"] == [f"noe.moreau01@{DOMAIN}"]
 
 
 def test_a_uid_that_is_somebody_elses_stops_that_student_alone(walk: Walk, others: Entries) -> None:
@@ -193,7 +193,7 @@ def test_another_tools_student_is_adopted_only_when_the_register_names_her(
 
 def test_values_of_others_in_a_students_entry_stay_byte_for_byte(walk: Walk) -> None:
     walk.synced(register())
-    dn = walk.people()["1001"]["dn"][0]
+    dn = walk.person("1001")["dn"][0]
     walk.directory.modify(
         f"dn: {dn}\nchangetype: modify\n"
         f"add: jpegPhoto\njpegPhoto:: {JPEG}\n-\n"

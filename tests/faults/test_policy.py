@@ -96,7 +96,7 @@ def test_no_account_is_made_while_the_default_policy_dangles(
 def test_an_account_that_was_pointed_to_no_policy_is_pointed_back(walk: Walk) -> None:
     """It fails open: with no policy at all, pwdEndTime is ignored too."""
     walk.synced(students(3))
-    dn = walk.people()["22600002"]["dn"][0]
+    dn = walk.person("22600002")["dn"][0]
     nothing = f"cn=nothing,{walk.directory.suffix}"
     change(walk.directory, dn, "replace", "pwdPolicySubentry", nothing)
     report = walk.synced()

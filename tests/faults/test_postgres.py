@@ -29,6 +29,7 @@ from connector.errors import JournalUntrusted
 from tests.support.postgres import Database, Wire
 from tests.support.processes import started
 from tests.support.proxy import Cut, Proxy
+from tests.support.tier import size
 from tests.support.waiting import wait_until
 
 AT = datetime(2026, 10, 1, 3, 0, tzinfo=UTC)
@@ -181,7 +182,7 @@ def test_wherever_the_answers_end_a_batch_is_there_whole_or_not_at_all(
 ) -> None:
     kept = failed = 0
     with Proxy(postgres.server.port, framed=False) as proxy:
-        for octets in range(0, 100_000, 487):
+        for octets in range(0, 100_000, size(gate=1_511, long=487)):
             proxy.answer_bytes = octets
             proxy.answer_cut = Cut.RESET if octets % 2 else Cut.CLOSE
             try:
@@ -196,7 +197,7 @@ def test_wherever_the_answers_end_a_batch_is_there_whole_or_not_at_all(
             journal.conclude([(one.id, one.change, "a test") for one in left])
             if kept:
                 break
-    assert failed > 5
+    assert failed > size(gate=2, long=5)
     assert kept == 1
 
 

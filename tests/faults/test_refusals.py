@@ -45,7 +45,7 @@ def test_an_entry_that_is_refused_fails_alone(
 ) -> None:
     rows = students(4)
     walk.synced(rows)
-    dn = walk.people()["22600002"]["dn"][0]
+    dn = walk.person("22600002")["dn"][0]
     with answering(walk.directory, dn, code, "modify"):
         stood = walk.directory.entry(dn)
         proxy.forget()
@@ -74,7 +74,7 @@ def test_a_directory_that_is_busy_for_a_moment_is_only_asked_again(
 ) -> None:
     rows = students(4)
     walk.synced(rows)
-    dn = walk.people()["22600002"]["dn"][0]
+    dn = walk.person("22600002")["dn"][0]
     busy = answering(walk.directory, dn, 51, "modify")
     busy.__enter__()
 
@@ -94,7 +94,7 @@ def test_a_directory_that_is_busy_for_a_moment_is_only_asked_again(
 def test_a_change_between_plan_and_write_is_not_overwritten(walk: Walk, proxy: Proxy) -> None:
     rows = students(4)
     walk.synced(rows)
-    dn = walk.people()["22600002"]["dn"][0]
+    dn = walk.person("22600002")["dn"][0]
 
     def meddle(request: Request) -> Cut | None:
         if request.operation == "modify" and request.dn == dn:

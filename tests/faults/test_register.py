@@ -6,13 +6,12 @@ import os
 import re
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from tests.support.processes import started
+from tests.support.waiting import wait_until
 from tests.support.walk import Walk, students
 from tests.support.workspace import Workspace
 
@@ -82,35 +81,22 @@ def stopped_in_the_read(
 ) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """A sync that has stopped itself before it reads the rest of the register, and its number."""
     told = workspace.folder / "strace.log"
-    inject = ["-P", str(workspace.register), "-e", "trace=read"]
-    process = started(
-        [
-            *strace,
-            "-o",
-            str(told),
-            *inject,
-            "-e",
-            "inject=read:signal=STOP:when=2",
-            *workspace.command("sync"),
-        ],
-        cwd=workspace.folder,
-        env=workspace.environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        stopped = None
-        give_up = time.monotonic() + 60
-        while stopped is None and process.poll() is None and time.monotonic() < give_up:
-            os.sched_yield()
-            if told.exists():
-                stopped = re.search(r"(\d+) +--- stopped by SIGSTOP", told.read_text())
-        if stopped is None:
-            process.kill()
-            raise AssertionError(f"the sync did not stop while reading: {told.read_text()}")
-        number = int(stopped[1])
+    inject = [
+        "-P",
+        str(workspace.register),
+        "-e",
+        "trace=read",
+        "-e",
+        "inject=read:signal=STOP:when=2",
+    ]
+
+    def stopped() -> list[str]:
+        assert process.poll() is None, f"the sync did not stop while reading: {told.read_text()}"
+        text = told.read_text() if told.exists() else ""
+        return re.findall(r"(\d+) +--- stopped by SIGSTOP", text)
+
+    with workspace.traced([*strace, "-o", str(told), *inject], "sync") as process:
+        number = int(wait_until(stopped, "it has stopped")[0])
         try:
             yield process, number
         except BaseException:

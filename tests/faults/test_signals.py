@@ -14,10 +14,11 @@ from tests.support.directory import Directory
 from tests.support.invariants import differences
 from tests.support.processes import started
 from tests.support.proxy import Proxy, Request
+from tests.support.tier import size
 from tests.support.walk import Row, Walk, students
 from tests.support.workspace import Workspace
 
-COUNT = 270  # more than one batch
+COUNT = size(gate=180, long=270)  # more than one batch
 NUMBER = "22600001"
 
 

@@ -45,7 +45,7 @@ def synced(inbox: Inbox, status: int) -> Result:
 
 
 def mail_of(inbox: Inbox) -> list[str]:
-    return inbox.walk.people()[NUMBER].get("supannMailPerso", [])
+    return inbox.walk.person(NUMBER).get("supannMailPerso", [])
 
 
 def opened() -> int:
@@ -156,15 +156,7 @@ def test_a_file_that_cannot_be_read_is_rejected_and_the_rest_goes_on(
     bad = inbox.drop(activation(backup_mail="other@example.org"), "bad.json")
     inbox.drop(activation(), "good.json")
     failing = ["-P", str(bad), "-e", "trace=read,pread64", "-e", "inject=read,pread64:error=EIO"]
-    done = subprocess.run(
-        [*strace, *failing, *inbox.walk.workspace.command("sync")],
-        cwd=inbox.walk.workspace.folder,
-        env=inbox.walk.workspace.environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = inbox.walk.workspace.scolpass_traced([*strace, *failing], "sync")
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
     assert "it cannot be read: Input/output error" in reason_of(inbox, "bad.json")
@@ -384,16 +376,8 @@ def test_a_spool_without_room_for_a_reason_loses_nothing(
 
 
 def under_strace(inbox: Inbox, strace: list[str], inject: str) -> Result:
-    calls, command = inject.partition(":")[0], inbox.walk.workspace.command("sync")
-    return subprocess.run(
-        [*strace, "-e", f"trace={calls}", "-e", f"inject={inject}", *command],
-        cwd=inbox.walk.workspace.folder,
-        env=inbox.walk.workspace.environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    told = ["-e", f"trace={inject.partition(':')[0]}", "-e", f"inject={inject}"]
+    return inbox.walk.workspace.scolpass_traced([*strace, *told], "sync")
 
 
 def test_killed_between_the_journal_and_the_move_nothing_is_lost_or_stored_twice(

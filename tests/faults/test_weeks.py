@@ -62,7 +62,7 @@ def test_nothing_grows_over_the_weeks(walk: Walk, monkeypatch: pytest.MonkeyPatc
     assert memory - early[0] < 8_000_000
     assert descriptors <= early[1]
     assert threads <= early[2]
-    assert walk.people()["22600001"]["mailForwardingAddress"] == [
+    assert walk.person("22600001")["mailForwardingAddress"] == [
         f"t{(CYCLES - 1) // 50 * 50}@example.org"
     ]
     walk.invariants().check()

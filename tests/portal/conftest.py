@@ -27,13 +27,19 @@ EVERYBODY = 120  # students of the university that tests share
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The machine's own browser, without a window; nothing is ever fetched for it."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    found = browser_found()
     if found is None:
         pytest.fail("NOT RUN: no chromium on the PATH; deploy/dev/system-packages tests brings it")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=list(QUIET))
         yield browser
         browser.close()
+
+
+def browser_found() -> str | None:
+    """The lightest Chromium that the machine has: most of them draw windows that nobody sees."""
+    names = ("chromium-headless-shell", "chromium", "chromium-browser")
+    return next((found for name in names if (found := shutil.which(name))), None)
 
 
 class Browsers:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from playwright.sync_api import sync_playwright
 from connector.activation.visits import Step
 from connector.web.first_connection.routes import PATHS, SIGN_IN, START
 from tests.portal.common import open_site
-from tests.portal.conftest import QUIET
+from tests.portal.conftest import QUIET, browser_found
 from tests.portal.walking import here, make, sign_in
 from tests.support.directory import LocalDirectory
 from tests.support.walk import student
@@ -44,7 +43,7 @@ def _walk(folder: Path, directory: LocalDirectory) -> None:
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
+            executable_path=browser_found(),
             args=list(QUIET),
         )
         page = browser.new_page(

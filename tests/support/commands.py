@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import array
 import atexit
+import ctypes
 import gc
 import importlib
 import json
@@ -21,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
@@ -52,11 +54,13 @@ class Forked(subprocess.Popen[Any]):
     """
 
     def __init__(
-        self, args: Sequence[str], *, cwd: Path, env: Mapping[str, str], **streams: Any
+        self, args: Sequence[str], *, cwd: Path, env: Mapping[str, str], **options: Any
     ) -> None:
+        """``traced=True``: it begins once somebody traces it."""
+        self._traced = options.pop("traced", False)
         self._link = socket.socket(socket.AF_UNIX)
         self._ended: int | None = None
-        super().__init__(args, cwd=cwd, env=env, **streams)
+        super().__init__(args, cwd=cwd, env=env, **options)
 
     def _execute_child(
         self,
@@ -81,7 +85,8 @@ class Forked(subprocess.Popen[Any]):
         numbers = [p2cread, c2pwrite, errwrite]
         streams = [own if own >= 0 else number for number, own in enumerate(numbers)]
         self._link.connect(_address())
-        asked = json.dumps({"args": list(args), "cwd": str(cwd), "env": dict(env)}).encode()
+        given = {"args": list(args), "cwd": str(cwd), "env": dict(env), "traced": self._traced}
+        asked = json.dumps(given).encode()
         self._link.sendmsg(
             [len(asked).to_bytes(8, "big")],
             [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", streams))],
@@ -207,6 +212,8 @@ def _tell_how_it_ends(link: socket.socket, command: int) -> NoReturn:
 
 def _become(asked: dict[str, Any]) -> None:
     """Be the command in all that a process may ask of itself, and run it."""
+    if asked["traced"]:
+        _wait_for_a_tracer()
     os.chdir(asked["cwd"])
     os.environ.clear()
     os.environ.update(asked["env"])
@@ -229,6 +236,13 @@ def _become(asked: dict[str, Any]) -> None:
             _end_at_once(ended.code or 0)
         raise
     _end_at_once(0)
+
+
+def _wait_for_a_tracer() -> None:
+    # Where only a parent may trace, too: any process may trace this one (prctl(2)).
+    ctypes.CDLL(None).prctl(0x59616D61, -1)  # PR_SET_PTRACER, PR_SET_PTRACER_ANY
+    while "TracerPid:\t0\n" in Path("/proc/self/status").read_text(encoding="ascii"):
+        time.sleep(0.002)
 
 
 def _end_at_once(status: int) -> None:

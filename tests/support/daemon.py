@@ -184,7 +184,7 @@ def running(
 
 def states(walk: Walk, number: str = "22600001") -> list[str]:
     """The states in an entry; none where there is no entry."""
-    return walk.people().get(number, {}).get("supannRessourceEtat", [])
+    return walk.directory.students(number).get(number, {}).get("supannRessourceEtat", [])
 
 
 def incidents(walk: Walk) -> set[str]:

@@ -42,12 +42,12 @@ def activate(walk: Walk, *numbers: str, **data: Any) -> None:
 
 def states(walk: Walk, number: str = NUMBER) -> list[str]:
     """The dated states in an entry: the account's, then the mail's."""
-    return sorted(walk.people()[number]["supannRessourceEtatDate"])
+    return sorted(walk.person(number)["supannRessourceEtatDate"])
 
 
 def binds(walk: Walk, number: str = NUMBER, password: str = PASSWORD) -> bool:
     """Whether the directory lets the student in."""
-    return walk.directory.bind_result(walk.people()[number]["dn"][0], password) == 0
+    return walk.directory.bind_result(walk.person(number)["dn"][0], password) == 0
 
 
 def recorded(walk: Walk, action: str, number: str = NUMBER) -> list[tuple[str, str]]:

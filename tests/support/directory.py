@@ -206,11 +206,11 @@ class Directory(ABC):
         found = self.entries(base=dn)
         return found[next(name for name in found if name.casefold() == dn.casefold())]
 
-    def students(self) -> Entries:
-        """The entries that have a student number, by that number."""
+    def students(self, number: str = "*") -> Entries:
+        """The entries that have a student number, or this one, by that number."""
         return {
             entry["supannEtuId"][0]: {"dn": [dn], **entry}
-            for dn, entry in self.entries("(supannEtuId=*)").items()
+            for dn, entry in self.entries(f"(supannEtuId={number})").items()
         }
 
     def csns(self) -> dict[str, str]:

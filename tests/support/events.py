@@ -123,7 +123,7 @@ class Inbox:
 
 def change_password(walk: Walk, number: str = NUMBER, new: str = PASSWORD) -> None:
     """She changes the provisional password as herself, as the portal lets her (RFC 3062)."""
-    dn, old = walk.people()[number]["dn"][0], walk.password(number)
+    dn, old = walk.person(number)["dn"][0], walk.password(number)
     done = subprocess.run(
         ["ldappasswd", "-x", "-H", walk.directory.uri, "-D", dn, "-w", old, "-s", new],
         capture_output=True,

@@ -33,7 +33,7 @@ def begin(portal: Portal, walk: Walk, number: str = NUMBER) -> Visit:
 def enter(portal: Portal, walk: Walk, password: SecretStr, number: str = NUMBER) -> str:
     """Sign in; what the browser holds."""
     with portal.directory() as directory:
-        account, changed = directory.held_at(walk.people()[number]["dn"][0])
+        account, changed = directory.held_at(walk.person(number)["dn"][0])
         assert account is not None
         assert student.lets_in(directory, account.dn, password)
     signed = SignedIn(number, account.dn, account, account.must_change, changed)
@@ -57,7 +57,7 @@ def change_own(walk: Walk, old: str, new: str) -> None:
     """Change one's password on another portal."""
     settings = load_settings(walk.workspace.config)
     edge = Directory(settings.directory, settings.directory_password())
-    student.change_password(edge, walk.people()[NUMBER]["dn"][0], SecretStr(old), SecretStr(new))
+    student.change_password(edge, walk.person(NUMBER)["dn"][0], SecretStr(old), SecretStr(new))
 
 
 def settle(walk: Walk) -> None:

@@ -143,6 +143,10 @@ class Walk:
         """Students' entries by number, as the administrator sees them."""
         return self.directory.students()
 
+    def person(self, number: str) -> dict[str, list[str]]:
+        """One student's entry, as the administrator sees it; KeyError if there is none."""
+        return self.directory.students(number)[number]
+
 
 def actions(report: Report | Prepared) -> list[tuple[str, str]]:
     """(action, student number) of what is planned, in its order."""

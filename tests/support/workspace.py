@@ -9,7 +9,8 @@ import os
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -132,6 +133,29 @@ class Workspace:
                 raise
         return subprocess.CompletedProcess(self.command(*args), process.returncode, stdout, stderr)
 
+    @contextmanager
+    def traced(self, tracer: Sequence[str], *args: str) -> Iterator[subprocess.Popen[str]]:
+        """The real command under strace, for the time of a block; it ends with the block.
+
+        ``tracer``: strace, with what it injects. Calls are counted from the command's beginning.
+        """
+        out = subprocess.PIPE
+        with self._started(args, {}, subprocess.DEVNULL, out, traced=True) as process:
+            try:
+                with started([*tracer, "-p", process.pid], stdout=subprocess.DEVNULL):
+                    try:
+                        yield process
+                    finally:
+                        process.kill()
+            finally:
+                process.kill()
+
+    def scolpass_traced(self, tracer: Sequence[str], *args: str) -> Result:
+        """Run the real command under strace, as `traced` does, and wait for it."""
+        with self.traced(tracer, *args) as process:
+            stdout, stderr = process.communicate(timeout=60)
+        return subprocess.CompletedProcess(self.command(*args), process.returncode, stdout, stderr)
+
     def start(
         self, *args: str, out: int | IO[bytes] = subprocess.PIPE, **env: str
     ) -> subprocess.Popen[str]:
@@ -142,7 +166,13 @@ class Workspace:
         return self._started(args, env, subprocess.DEVNULL, out)
 
     def _started(
-        self, args: Sequence[str], env: Mapping[str, str], given: int, out: int | IO[bytes]
+        self,
+        args: Sequence[str],
+        env: Mapping[str, str],
+        given: int,
+        out: int | IO[bytes],
+        *,
+        traced: bool = False,
     ) -> subprocess.Popen[str]:
         options: dict[str, Any] = {
             "cwd": self.folder,
@@ -154,7 +184,7 @@ class Workspace:
             "encoding": "utf-8",
         }
         if commands.can_fork(env):
-            return commands.Forked(args, **options)
+            return commands.Forked(args, traced=traced, **options)
         return started(self.command(*args), **options)
 
     def json(self, *args: str, status: int | None = 0, timeout: float = 60, **env: str) -> Any:

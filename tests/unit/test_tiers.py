@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.tier import CASES, left_out
+from tests.support.tier import PAIR, left_out
 
 SERVERS = "tests/faults/test_x.py::test_a"
 
@@ -23,21 +23,26 @@ class Case:
         return name if name in self._marks else None
 
 
-def left(*cases: Case) -> set[str]:
-    return left_out(cast("list[pytest.Item]", cases))
+def left(*cases: Case, seed: str = "1") -> set[str]:
+    return left_out(cast("list[pytest.Item]", cases), seed)
 
 
-@given(st.integers(min_value=1, max_value=200))
-def test_of_a_table_a_few_cases_are_tried_the_first_and_the_last_among_them(count: int) -> None:
+@given(st.integers(min_value=1, max_value=200), st.integers(0, 9))
+def test_of_a_table_of_more_than_a_pair_one_case_is_tried(count: int, seed: int) -> None:
     table = [Case(f"{SERVERS}[{n}]") for n in range(count)]
-    tried = [case.nodeid for case in table if case.nodeid not in left(*table)]
-    assert len(tried) == min(count, CASES)
-    assert tried[0] == table[0].nodeid
-    assert tried[-1] == table[-1].nodeid
+    tried = {case.nodeid for case in table} - left(*table, seed=str(seed))
+    assert len(tried) == (count if count <= PAIR else 1)
+
+
+def test_another_seed_draws_another_case_and_the_same_the_same() -> None:
+    table = [Case(f"{SERVERS}[{n}]") for n in range(5)]
+    drawn = [frozenset(left(*table, seed=str(seed))) for seed in range(100)]
+    assert len(set(drawn)) == 5
+    assert drawn == [frozenset(left(*table, seed=str(seed))) for seed in range(100)]
 
 
 def test_tables_are_counted_each_by_itself() -> None:
-    few = [Case(f"{SERVERS}{name}[{n}]") for name in "bcd" for n in range(CASES)]
+    few = [Case(f"{SERVERS}{name}[{n}]") for name in "bcd" for n in range(PAIR)]
     assert left(*few) == set()
 
 
