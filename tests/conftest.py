@@ -58,6 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
     told = getattr(config, "workerinput", None)  # by the process that hands out the tests
     if told is not None:
         config.stash[_way], config.stash[_label] = told["way"], told["label"]
+        config.option.hypothesis_seed = told["seed"]
     else:
         try:
             config.stash[_way] = choose_way(os.environ.get("SCOLPASS_TEST_DIRECTORY"))
@@ -87,6 +88,7 @@ def pytest_configure_node(node: Any) -> None:
     """Tell a worker of pytest-xdist what was chosen for all of them."""
     node.workerinput["way"] = node.config.stash[_way]
     node.workerinput["label"] = node.config.stash[_label]
+    node.workerinput["seed"] = node.config.option.hypothesis_seed
 
 
 def _how(config: pytest.Config) -> list[str]:

@@ -21,6 +21,7 @@ from connector.openldap.ports import PORTS as SANDBOXES
 PORTS = range(SANDBOXES.stop, 32000)  # below those that the kernel gives to outgoing connections
 # How many stay locked. A test has a few, and what a whole run has listens from its start on.
 KEPT = 400
+_REACHED = 1.0  # seconds for what takes microseconds
 
 _given: deque[int] = deque()  # by this process, the latest last
 
@@ -43,17 +44,29 @@ def free_port() -> int:
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on this port of loopback, on IPv4 and, where it is, IPv6."""
+    """Whether a server can listen on this port of loopback, on IPv4 and, where it is, IPv6."""
     families = [(socket.AF_INET, "127.0.0.1")]
     if _has_ipv6():
         families.append((socket.AF_INET6, "::1"))
-    return all(_can_bind(family, address, port) for family, address in families)
+    return all(_can_listen(family, address, port) for family, address in families)
 
 
-def _can_bind(family: socket.AddressFamily, address: str, port: int) -> bool:
+def _can_listen(family: socket.AddressFamily, address: str, port: int) -> bool:
+    """Whether a server would be reached there, too.
+
+    A container engine sends what goes to a published port on to its container, past any server
+    that listens; and if it is killed, its rules outlive it.
+    """
     try:
-        with socket.socket(family) as probe:
+        with socket.socket(family) as probe, socket.socket(family) as client:
             probe.bind((address, port))
+            probe.listen(1)
+            probe.settimeout(_REACHED)
+            client.settimeout(_REACHED)
+            client.connect(probe.getsockname())
+            with probe.accept()[0]:
+                # Whoever closes first keeps the port in TIME_WAIT: it is to be the client.
+                client.close()
     except OSError:
         return False
     return True
@@ -77,4 +90,4 @@ def _file() -> int:
 
 @cache
 def _has_ipv6() -> bool:
-    return socket.has_ipv6 and _can_bind(socket.AF_INET6, "::1", 0)
+    return socket.has_ipv6 and _can_listen(socket.AF_INET6, "::1", 0)
