@@ -11,6 +11,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -111,6 +112,12 @@ def _keys_of(annotation: object, prefix: tuple[str, ...] = ()) -> Iterator[tuple
             yield from _keys_of(part, prefix)
 
 
+@cache
+def _known() -> Mapping[str, tuple[tuple[Any, ...], Any]]:
+    """The variables that there are: (path, type) by name."""
+    return {_variable(path): (path, kind) for path, kind in _keys_of(Settings)}
+
+
 def _variable(path: Sequence[str]) -> str:
     return PREFIX + "__".join(path).upper()
 
@@ -119,7 +126,7 @@ def _read_variables(
     environ: Mapping[str, str],
 ) -> tuple[dict[str, Any], dict[tuple[str, ...], str], list[str]]:
     """The SCOLPASS_ variables as (a table, their names by key, warnings)."""
-    known = {_variable(path): (path, kind) for path, kind in _keys_of(Settings)}
+    known = _known()
     table: dict[str, Any] = {}
     names: dict[tuple[str, ...], str] = {}
     warnings = []

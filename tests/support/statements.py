@@ -1,7 +1,7 @@
 """What SQLAlchemy has made of a statement, kept for all journals of a process.
 
 It is kept by engine, and a test opens a dozen: a third of a walk in this process went into making
-the same SQL anew. The product opens its journal once.
+the same SQL anew. The product opens its journal once, and makes its tables once in its life.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.util import LRUCache
 
-from connector.edges.journal import opening
+from connector.edges.journal import opening, upgrading
+from connector.edges.journal.tables import as_made
 
 
 @cache
@@ -35,6 +36,31 @@ def share() -> None:
         return engine
 
     opening._file_engine = file_engine
+    vars(upgrading)["as_made"] = _Tables
+
+
+class _Tables:
+    """The journal's tables, in SQL that is made once."""
+
+    def create_all(self, connection: sa.Connection) -> None:
+        """Make them in an empty database."""
+        if connection.dialect.name != "sqlite":
+            as_made().create_all(connection)
+            return
+        for statement in _creation():
+            connection.exec_driver_sql(statement)
+
+
+@cache
+def _creation() -> list[str]:
+    made: list[str] = []
+
+    def note(statement: Any, *_: object, **__: object) -> None:
+        made.append(str(statement.compile(dialect=engine.dialect)))
+
+    engine = sa.create_mock_engine("sqlite://", note)
+    as_made().create_all(engine, checkfirst=False)
+    return made
 
 
 def make_ahead() -> None:
