@@ -7,6 +7,7 @@ and nothing is decided by it.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -167,6 +168,18 @@ def compared(person: Person, account: Account) -> Candidate:
     return Candidate(account.dn, agrees, differs)
 
 
+def whose(account: Account) -> str:
+    """A digest of the person that an entry tells of: another one at its place is told from it."""
+    parts = (
+        sorted(_families_on(account)),
+        sorted(_firsts_on(account)),
+        same_day(account.birth_date or ""),
+        sorted(map(same_ine, account.ines)),
+        sorted(map(folded, account.every_uid)),
+    )
+    return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
 def contradicts(person: Person, account: Account, *, known: bool) -> bool:
     """Whether a number and all else that an entry tells belong to two people.
 
@@ -199,6 +212,14 @@ def same_day(text: str) -> str:
         if found := re.fullmatch(form, text.strip()):
             return "-".join(found[part] for part in order)
     return ""
+
+
+def day_forms(iso: str) -> tuple[str, ...]:
+    """The forms in which an entry may have a birth date, as :func:`same_day` reads them."""
+    year, month, day = iso.split("-")
+    compact = year + month + day
+    french = (sign.join((day, month, year)) for sign in "/.-")
+    return (iso, compact, f"{iso}Z", f"{compact}Z", *french)
 
 
 _FRENCH = r"(\d\d)[/.-](\d\d)[/.-](\d{4})"

@@ -148,10 +148,10 @@ def _ordered(values: Sequence[str]) -> Sequence[str]:
 
 def plan_one(facts: Facts, taken: Taken, terms: Terms) -> Planned:
     """What one student's account needs, if anything."""
-    if facts.conflict is not None:
-        return _refuse(facts, facts.conflict)
-    if facts.left_alone is not None:
-        return _NOTHING
+    if facts.conflict is not None or facts.left_alone is not None:
+        there = facts.account or facts.known
+        taken.note_ine(facts.number, there.dn if there else f"the entries of {facts.number}")
+        return _NOTHING if facts.conflict is None else _refuse(facts, facts.conflict)
     facts = matched_again(facts)
     decision = decide(facts, terms.rules, terms.today)
     account = facts.account
@@ -305,6 +305,7 @@ def _plan_without_entry(facts: Facts, decision: Decision, taken: Taken, terms: T
     same = of_same_ine(facts.number, taken, Rulings(facts.rulings))
     candidates = (*facts.candidates, *(one for one in same if one.dn not in there))
     if candidates:
+        taken.note_ine(facts.number, candidates[0].dn)
         return _refuse(facts, undecided(facts.number, candidates))
     row = identity_row(facts)
     given = _identifiers(facts, row, taken, terms)

@@ -32,6 +32,7 @@ class Ruling:
     actor: str
     on: date
     run: int
+    seen: str = ""  # of a link: a digest of whose the entry was when it was decided
 
     def said(self) -> str:
         """The decision, for people: ``linked to uid=... by roux on 01/10/2026 (reason)``."""

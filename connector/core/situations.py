@@ -152,8 +152,10 @@ def undecided(number: str, candidates: Sequence[Candidate]) -> str:
     found = "; ".join(f"{one.dn} ({_compared(one)})" for one in candidates[:_NAMED])
     more = f"; and {len(candidates) - _NAMED} more" if len(candidates) > _NAMED else ""
     what = "has an entry that may be theirs" if len(candidates) == 1 else "may be the person of"
+    wrong = any("student_number" in one.differs for one in candidates)
+    corrected = f"have a wrong number there corrected to {number}, or " if wrong else ""
     return (
-        f"{what}: {found}{more}; decide with `scolpass link {number} DN` or "
+        f"{what}: {found}{more}; {corrected}decide with `scolpass link {number} DN` or "
         f"`scolpass distinct {number} DN`"
     )
 

@@ -9,15 +9,17 @@ from datetime import date
 from pathlib import Path
 
 from connector.clock import instant
-from connector.core.account import Account
+from connector.core.account import Account, State
 from connector.core.dates import shown
 from connector.core.dn import same_dn
+from connector.core.matching import whose
 from connector.core.rulings import Kind, Ruling, Rulings
 from connector.errors import ScolpassError, UsageError
 from connector.walk.context import Context
 from connector.walk.matching import obstacle
 from connector.walk.register import Listing, read_feed
 
+_LAST_YEAR = 2099  # slapd 2.5 refuses every bind under a pwdEndTime of the year 9999
 ADVICE = "See `scolpass situations`."
 
 
@@ -59,11 +61,11 @@ def link(context: Context, number: str, dn: str, reason: str) -> Decided:
     _refuse_contradiction(
         doing,
         rulings.distinct(number, dn),
-        _unless_same(rulings.link_of(number), number, dn),
-        _unless_same(rulings.link_to(dn), number, dn),
+        rulings.link_of(number),
+        rulings.link_to(dn),
         rulings.protection(dn),
     )
-    return _record(context, Kind.LINK, [(number, dn, None)], reason)
+    return _record(context, Kind.LINK, [(number, dn, None)], reason, seen=whose(account))
 
 
 def distinct(context: Context, number: str, dn: str, reason: str) -> Decided:
@@ -82,7 +84,7 @@ def distinct(context: Context, number: str, dn: str, reason: str) -> Decided:
         )
     found = rulings.link_of(number)
     same = found is not None and found.dn is not None and same_dn(found.dn, account.dn)
-    _refuse_contradiction(doing, found if same else None)
+    _refuse_contradiction(doing, found if same else None, rulings.distinct(number, account.dn))
     return _record(context, Kind.DISTINCT, [(number, account.dn, None)], reason)
 
 
@@ -101,7 +103,8 @@ def protect(context: Context, dn: str, reason: str) -> Decided:
             "Nothing needs to be decided.",
         )
     adopted = [rulings.adoption(number) for number in account.every_number]
-    _refuse_contradiction(doing, rulings.link_to(account.dn), *adopted)
+    protection = rulings.protection(account.dn)
+    _refuse_contradiction(doing, protection, rulings.link_to(account.dn), *adopted)
     return _record(context, Kind.PROTECT, [(None, account.dn, None)], reason)
 
 
@@ -121,7 +124,9 @@ def adopt(context: Context, leavers: Iterable[Leaver], until: date | None, reaso
     refused: list[tuple[str, str]] = []
     asked = list(leavers)
     entries: dict[str, list[Account]] = {}
-    for account in context.target.accounts_of(context.tree, [one.number for one in asked]):
+    numbers = list(dict.fromkeys(one.number for one in asked))
+    found_once = {one.dn: one for one in context.target.accounts_of(context.tree, numbers)}
+    for account in found_once.values():
         for number in account.every_number:
             entries.setdefault(number, []).append(account)
     for one in asked:
@@ -199,20 +204,12 @@ def _looked_at(context: Context, dn: str, doing: str) -> tuple[Account, Rulings]
     return account, context.journal.rulings()
 
 
-def _unless_same(ruling: Ruling | None, number: str, dn: str) -> Ruling | None:
-    """A decision, unless it is the very one that is taken now."""
-    if ruling is None or ruling.dn is None:
-        return ruling
-    same = ruling.student_number == number and same_dn(ruling.dn, dn)
-    return None if same else ruling
-
-
 def _refuse_contradiction(doing: str, *others: Ruling | None) -> None:
     for other in others:
         if other is not None:
             who = other.student_number or other.dn
             raise ScolpassError(
-                f"{doing}: it was decided otherwise: {who}: {other.said()}",
+                f"{doing}: there is a decision already: {who}: {other.said()}",
                 f"If that was wrong, `scolpass undo {other.run} --reason '...'` revokes it.",
             )
 
@@ -232,6 +229,10 @@ def _why_not_adopted(
         return "no last day is given (--until)"
     if until < today:
         return f"its last day {shown(until)} has passed"
+    if until.year > _LAST_YEAR:
+        return f"its last day {shown(until)} lies beyond {_LAST_YEAR}, which slapd does not take"
+    if (adopted := rulings.adoption(number)) is not None:
+        return f"{adopted.said()}; `scolpass undo {adopted.run}` revokes it"
     if listing.has(number):
         return "the register knows this student: the enrolment decides"
     if not found:
@@ -243,10 +244,15 @@ def _why_not_adopted(
         return f"{dns} lies outside the branch of students' entries"
     if found[0].is_shared_person:
         return f"{dns} is also somebody else's"
+    account = found[0]
+    if account.current.state is State.EXPIRED:
+        return f"{dns} says that it has expired, and is left as it is"
+    if account.closes_at is not None and account.closes_at <= context.moment.now:
+        return f"{dns} is closed (pwdEndTime): an adoption would open it"
     if (protection := rulings.protection(found[0].dn)) is not None:
         return f"{dns}: {protection.said()}; `scolpass undo {protection.run}` revokes it"
     known = context.journal.accounts([number]).get(number)
-    if known is not None and not known.gone and rulings.adoption(number) is None:
+    if known is not None and not known.gone:
         return "scolpass manages this account already"
     return None
 
@@ -256,6 +262,8 @@ def _record(
     kind: Kind,
     what: Sequence[tuple[str | None, str | None, date | None]],
     reason: str,
+    *,
+    seen: str = "",
 ) -> Decided:
     """Note decisions in the journal, in a run of their own."""
     numbers = [number for number, _, _ in what if number is not None]
@@ -263,7 +271,7 @@ def _record(
         kind.value, context.actor, reason, scope=numbers, at=context.moment.now
     )
     rulings = tuple(
-        Ruling(kind, number, dn, until, reason, context.actor, context.moment.today, run)
+        Ruling(kind, number, dn, until, reason, context.actor, context.moment.today, run, seen)
         for number, dn, until in what
     )
     context.journal.decide(rulings)

@@ -200,6 +200,8 @@ def _reversed(
     types: Mapping[str, AttributeType],
     reason: str,
 ) -> Change | str:
+    if facts.left_alone is not None:
+        return facts.left_alone
     copy = None
     if change.deletes:
         archived = context.journal.archived(change.student_number)

@@ -81,17 +81,15 @@ def write_csv(items: Sequence[Item]) -> None:
 
 def show_situations(console: Console, items: Sequence[Item], wanted: Situation | None) -> None:
     """The counts; with one situation wanted, its list."""
-    counts = Counter(item.situation for item in items)
     if wanted is None:
-        entries = sum(item.dn is not None for item in items)
-        students = sum(
-            item.student_number is not None and item.situation is not Situation.WITHOUT_ENROLMENT
-            for item in items
-        )
-        console.print(f"{entries:,} entries and {students:,} students:")
+        entries = Counter(item.situation for item in items if item.dn is not None)
+        students = Counter(item.situation for item in items if _is_students(item))
+        console.print(f"{'entries':>8}  {'students':>8}")
         for situation in Situation:
             name = situation.value.replace("_", "-")
-            hang(console, Text(f"{counts[situation]:>8,} "), f"{name}: {MEANING[situation]}", by=9)
+            counts = f"{entries[situation]:>8,}  {students[situation]:>8,}  "
+            hang(console, Text(counts), f"{name}: {MEANING[situation]}", by=20)
+        console.print(f"{entries.total():>8,}  {students.total():>8,}  in all")
         console.print("A list: scolpass situations SITUATION; all of it: --csv, --json")
         return
     mine = [item for item in items if item.situation is wanted]
@@ -107,6 +105,13 @@ def show_situations(console: Console, items: Sequence[Item], wanted: Situation |
     console.print(table)
     if len(mine) > SHOWN:
         console.print(f"and {len(mine) - SHOWN:,} more (--csv and --json have them all)")
+
+
+def _is_students(item: Item) -> bool:
+    """Whether a line is about a student of the register, or an adopted one."""
+    if item.student_number is None or item.situation is Situation.WITHOUT_ENROLMENT:
+        return False
+    return item.situation is not Situation.CANDIDATE or bool(item.candidates)
 
 
 def _known(item: Item) -> str:

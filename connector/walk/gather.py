@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from sys import intern
 
 from connector.core.account import Account
@@ -131,7 +132,7 @@ class Gathering:
         conflicts: dict[str, list[str]] = {}
         managed = 0
         target, matching = self._context.target, self.matching
-        for account in self._accounts():
+        for account in chain(self._accounts(), self._linked()):
             dn = intern(account.dn)  # as register and journal do: what is equal is held once
             self.taken.addresses.update(intern(folded(one)) for one in account.every_address)
             for uid in account.every_uid:
@@ -172,18 +173,19 @@ class Gathering:
             self._check_missing(seen)
         yield from self._without_entry(seen)
 
+    def _linked(self) -> Iterator[Account]:
+        """Entries that a decision links and that nothing else has shown."""
+        for dn in list(self.matching.unmet_links()):
+            account = self._context.target.account_at(dn)
+            if account is not None:
+                yield account
+
     def _accounts(self) -> Iterator[Account]:
         context = self._context
         if self._scope is None:
             yield from context.target.accounts(context.tree)
             return
         found = context.target.accounts_of(context.tree, self._scope)
-        there = {number for account in found for number in account.every_number}
-        for ruling in self.matching.rulings.links():
-            linked = ruling.student_number
-            if linked in self._scope and linked not in there and ruling.dn is not None:
-                account_at = context.target.account_at(ruling.dn)
-                found += [account_at] if account_at is not None else []
         self._newcomers.look_up(context, self._scope, found)
         self._look_up_around(found)
         yield from found

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from connector.core.account import Account
 from connector.core.dates import day_in
+from connector.core.dn import below
 from connector.core.feed import identity
-from connector.core.identifiers import Taken, uid_of
-from connector.core.matching import Person, Sought, compared, contradicts, person_of, same_ine
+from connector.core.identifiers import Taken, serving_order, uid_of
+from connector.core.matching import (
+    Person,
+    Sought,
+    compared,
+    contradicts,
+    person_of,
+    same_ine,
+    whose,
+)
 from connector.core.model import Feed, Known
 from connector.core.plan import of_same_ine
 from connector.core.rulings import Ruling, Rulings
@@ -84,6 +93,8 @@ class Matching:
         if number in account.every_number:
             return None  # done
         trouble = obstacle(account, outside=outside)
+        if trouble is None and ruling.seen != whose(account):
+            trouble = "it is not the entry that it was: somebody else's names, birth date or INE"
         if trouble is None:
             return number
         self.impossible[number] = _not_possible(ruling, trouble)
@@ -125,6 +136,14 @@ class Matching:
 
     # --- once they have all been met ---
 
+    def unmet_links(self) -> Iterator[str]:
+        """The DNs of linked entries that have not been met."""
+        for ruling in self.rulings.links():
+            number, wanted = ruling.student_number, self._scope.numbers
+            asked = wanted is None or number in wanted
+            if ruling.dn is not None and asked and number not in self._linked:
+                yield ruling.dn
+
     def settle(self) -> None:
         """Note the links whose entries are gone."""
         wanted = None if self._scope.numbers is None else set(self._scope.numbers)
@@ -150,7 +169,7 @@ class Matching:
         if not self._scope.whole and any(person.ine for person in persons):
             whole = read_feed(context, None, self._scope.at or context.moment.today)
             taken.shared_ines = shared_ines(whole)
-            self._note_same_ine(persons, taken)
+            self._note_same_ine(persons, whole, taken)
         self._sought.add(persons)
         for account in context.target.look_alikes(context.tree, persons):
             self.met(
@@ -159,15 +178,25 @@ class Matching:
                 managed=any(map(self._is_managed, account.every_number)),
             )
 
-    def _note_same_ine(self, persons: Sequence[Person], taken: Taken) -> None:
+    def _note_same_ine(self, persons: Sequence[Person], whole: Feed, taken: Taken) -> None:
         """Note the entries of those who share their INE with a few students."""
         shared = taken.shared_ines
         few = {person.number for person in persons}
         ines = {shared[number] for number in few if number in shared}
         others = [number for number, ine in shared.items() if ine in ines and number not in few]
+        there: set[str] = set()
         for account in self._context.target.accounts_of(self._context.tree, others):
             for number in account.every_number:
+                there.add(number)
                 taken.note_ine(number, account.dn)
+        # Of those who are new as well, the one who is served first is given the account.
+        first = min(map(serving_order, few))
+        rules = self._context.rules
+        for number in others:
+            due = any(row.status.counts for row in whole.students[number])
+            if number not in there and due and serving_order(number) < first:
+                uid = uid_of(number, rules.identifiers.uid)
+                taken.note_ine(number, below("uid", uid, rules.people_dn))
 
     def of(self, number: str) -> tuple[Candidate, ...]:
         """The candidates of a student, in the order of their DNs."""
@@ -229,6 +258,8 @@ def obstacle(account: Account, *, outside: bool) -> str | None:
         return "it is also somebody else's"
     if not account.is_person:
         return "it is no person's entry"
+    if not account.family_names:
+        return "it has no name (sn), so its class cannot be a student's"
     return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -368,3 +368,130 @@ def test_the_list_is_told_as_a_table_as_csv_and_as_json(walk: Walk) -> None:
     undone = workspace.json("undo", str(linked["run"]), "--reason", "no", "--json")
     assert undone["revoked"][0]["decision"] == "link"
     assert json.loads(workspace.scolpass("history", "--json").stdout)[0]["action"] == "link"
+
+
+# --- what another tool does between a decision and its run ----------------------------------------
+
+LUC = {
+    "sn": "Moreau",
+    "givenName": "Luc",
+    "cn": "Luc Moreau",
+    "supannCodeINE": "999999999ZZ",
+    "supannOIDCDateDeNaissance": "1999-01-01",
+}
+
+
+@pytest.mark.parametrize("carried_out", [False, True])
+def test_a_link_does_not_pass_to_whoever_gets_the_dn_later(walk: Walk, carried_out: bool) -> None:
+    dn = add(walk, "lmartin", supannCodeINE=INE, userPassword="motdepasse1")
+    walk.workspace.write_register([student(NUMBER, ine=INE)])
+    decide(walk, "link", NUMBER, dn)
+    if carried_out:
+        walk.synced()
+    walk.directory.modify(f"dn: {dn}\nchangetype: delete\n")
+    add(walk, "lmartin", **LUC)
+    csns = walk.directory.csns()
+    assert walk.sync().exit_status == 1
+    assert walk.directory.csns() == csns
+    assert "not the entry that it was" in reasons(walk, NUMBER)[NUMBER]
+
+
+def test_a_resync_of_a_link_sees_the_other_entry_with_the_number(walk: Walk) -> None:
+    dn = add(walk, "lmartin", supannCodeINE=INE)
+    walk.workspace.write_register([student(NUMBER, ine=INE)])
+    decide(walk, "link", NUMBER, dn)
+    add(walk, "other", supannEtuId=NUMBER)
+    csns = walk.directory.csns()
+    assert reasons(walk, NUMBER).keys() == reasons(walk).keys() == {NUMBER}
+    walk.resync(NUMBER)
+    assert walk.directory.csns() == csns
+
+
+def test_an_entry_that_nothing_else_shows_is_linked(walk: Walk) -> None:
+    dn = f"cn=Lea,{walk.directory.people_dn}"
+    put(walk.directory, dn, {**PERSON, "cn": "Lea", "sn": "Martin"})
+    walk.workspace.write_register([student(NUMBER)])
+    decide(walk, "link", NUMBER, dn)
+    assert [c.dn for c in walk.plan().plan.changes] == [dn]
+    assert [c.dn for c in walk.plan(NUMBER).plan.changes] == [dn]
+    walk.synced()
+
+
+def test_an_undo_leaves_a_protected_entry_alone(walk: Walk) -> None:
+    walk.synced([student(NUMBER)])
+    report = walk.synced([student(NUMBER, "Zoé")])
+    decide(walk, "protect", walk.people()[NUMBER]["dn"][0])
+    csns = walk.directory.csns()
+    with walk.context() as opened, opened.locked("undo", whole=False):
+        assert "protected" in dict(undo(opened, report.run, "wrong").left)[NUMBER]
+    assert walk.directory.csns() == csns
+
+
+# --- one student and all --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("attributes", "ine"),
+    [
+        ({"supannOIDCDateDeNaissance": "20080229"}, None),
+        ({"supannOIDCDateDeNaissance": "29.02.2008"}, None),
+        ({"supannCodeINE": INE, "sn": "Autre"}, "1234 56789ab"),
+    ],
+)
+def test_one_student_has_the_candidates_that_all_have(
+    walk: Walk, attributes: dict[str, str], ine: str | None
+) -> None:
+    add(walk, "lmartin", **attributes)
+    walk.workspace.write_register([student(NUMBER, **({"ine": ine} if ine else {}))])
+    assert walk.plan().plan.changes == ()
+    assert walk.plan(NUMBER).plan.changes == ()
+
+
+@pytest.mark.parametrize("how", ["ambiguous", "protected", "candidate"])
+def test_who_shares_the_ine_of_one_left_alone_is_not_created(walk: Walk, how: str) -> None:
+    number = {} if how == "candidate" else {"supannEtuId": NUMBER}
+    names = {"sn": "A", "givenName": "A", "supannOIDCDateDeNaissance": "2008-02-29"}
+    dn = add(walk, "x", **number, **names)
+    walk.workspace.write_register(
+        [student(NUMBER, "A", "A", ine=INE), student("22600002", "B", "B", ine=INE)]
+    )
+    if how == "ambiguous":
+        add(walk, "y", **number, **names)
+    elif how == "protected":
+        decide(walk, "protect", dn)
+    assert "22600002" not in [c.student_number for c in walk.plan().plan.changes]
+
+
+def test_one_ine_of_newcomers_is_one_account_alone_as_well(walk: Walk) -> None:
+    numbers = ("22600001", "22600002", "22600003")
+    walk.workspace.write_register([student(n, f"P{n}", f"N{n}", ine=INE) for n in numbers])
+    made = [c.student_number for c in walk.plan().plan.changes]
+    assert [n for n in numbers if walk.plan(n).plan.changes] == made == [NUMBER]
+
+
+# --- what is not adopted --------------------------------------------------------------------------
+
+
+def test_what_cannot_be_adopted_is_named_and_a_number_is_adopted_once(walk: Walk) -> None:
+    add(walk, "old", supannEtuId="21900001", userPassword="motdepasse1")
+    add(walk, "closed", supannEtuId="21900002", pwdEndTime="20200101000000Z")
+    expired = "{COMPTE}I:SupannExpire:20250101:"
+    add(walk, "over", supannEtuId="21900003", supannRessourceEtatDate=expired)
+    walk.synced([student(NUMBER)])
+    many = [str(number) for number in range(30000000, 30000300)]
+    found = adopt(walk, "21900001", "21900002", "21900003", *many, "21900001")
+    assert [one.student_number for one in found.rulings] == ["21900001"]
+    refused = dict(found.refused)
+    assert "would open it" in refused["21900002"]
+    assert "expired" in refused["21900003"]
+    assert "twice" in refused["21900001"]
+    assert "adopted until" in dict(adopt(walk, "21900001").refused)["21900001"]
+
+
+@pytest.mark.parametrize("until", [date(9999, 12, 31), date(9999, 12, 30), date(2100, 1, 1)])
+def test_a_last_day_that_no_directory_can_hold_is_refused(walk: Walk, until: date) -> None:
+    add(walk, "old", supannEtuId="21900001", userPassword="motdepasse1")
+    walk.synced([student(NUMBER)])
+    with walk.context() as opened, opened.locked("adopt", whole=False):
+        found = decisions.adopt(opened, [Leaver("21900001", None)], until, "x")
+    assert found.rulings == ()

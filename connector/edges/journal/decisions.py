@@ -35,6 +35,7 @@ class Decisions(Store):
                 "actor": one.actor,
                 "decided_on": one.on.isoformat(),
                 "run": one.run,
+                "seen": one.seen,
             }
             for one in rulings
         ]
@@ -60,4 +61,5 @@ def _ruling(row: Any) -> Ruling:
         actor=row["actor"],
         on=date.fromisoformat(row["decided_on"]),
         run=row["run"],
+        seen=row["seen"],
     )

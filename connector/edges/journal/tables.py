@@ -92,6 +92,7 @@ decisions = sa.Table(  # of people, about who is who
     sa.Column("actor", sa.String, nullable=False),
     sa.Column("decided_on", sa.String, nullable=False),  # the institution's day
     sa.Column("run", sa.Integer, nullable=False, index=True),
+    sa.Column("seen", sa.String, nullable=False),  # a digest of whose the entry was
 )
 read_plans = sa.Table(  # held, so that somebody may have read them
     "read_plans",

@@ -15,7 +15,7 @@ from connector.core.account import Account, State
 from connector.core.dn import is_below, is_within, normal_dn, same_dn
 from connector.core.generalized_time import instant
 from connector.core.ldap_filter import escape, holds
-from connector.core.matching import Person
+from connector.core.matching import Person, day_forms, same_ine
 from connector.core.schema import attribute_types, subtypes
 from connector.core.spelling import spellings
 from connector.core.supann_reading import OVERVIEW, read_entry
@@ -137,9 +137,10 @@ class Directory(Connection):
                 for name in catalogue.IDENTIFIERS:
                     filters.update((holds(name, text), None) for text in spellings(value))
             if person.ine:
-                filters.update((holds("supannCodeINE", v), None) for v in spellings(person.ine))
-            if person.birth_date:
-                filters[holds("supannOIDCDateDeNaissance", person.birth_date)] = None
+                ines = (*spellings(person.ine), *spellings(same_ine(person.ine)))
+                filters.update((holds("supannCodeINE", v), None) for v in ines)
+            born = day_forms(person.birth_date) if person.birth_date else ()
+            filters.update((holds("supannOIDCDateDeNaissance", v), None) for v in born)
         for some in joined(list(filters)):
             for item in self.search(context, some, catalogue.READ, "looking for a student"):
                 yield self._account(item, frozenset())

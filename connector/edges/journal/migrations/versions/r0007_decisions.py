@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("actor", sa.String, nullable=False),
         sa.Column("decided_on", sa.String, nullable=False),
         sa.Column("run", sa.Integer, nullable=False, index=True),
+        sa.Column("seen", sa.String, nullable=False),
     )
     op.create_table(
         "read_plans",
