@@ -28,8 +28,8 @@ from tests.support.walk import Walk, student, students
 from tests.support.workspace import Workspace
 
 NUMBER = "22600001"
-ROOM = size(gate=600, long=3_000)  # students, whom a whole pass takes some seconds for
-CUT_SHORT = size(gate=300, long=1_500)
+ROOM = size(gate=1_200, long=3_000)  # students, whom a whole pass takes some seconds for
+CUT_SHORT = size(gate=600, long=1_500)
 
 
 @pytest.fixture

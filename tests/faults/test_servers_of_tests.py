@@ -31,10 +31,11 @@ sys.stdin.read()
 
 
 @pytest.fixture
-def few(monkeypatch: pytest.MonkeyPatch) -> Iterator[range]:
-    """Ports that nobody else is given: the only ones there are, for this process."""
-    start = ports.PORTS.stop  # between ours and those of outgoing connections
-    monkeypatch.setattr(ports, "PORTS", range(start + 100, start + 100 + FEW))
+def few(monkeypatch: pytest.MonkeyPatch, worker_id: str) -> Iterator[range]:
+    """Ports that nobody else is given, no other worker of these tests either: all there are."""
+    place = int("0" + worker_id.removeprefix("gw").removeprefix("master"))
+    start = ports.PORTS.stop + FEW * place  # between ours and those of outgoing connections
+    monkeypatch.setattr(ports, "PORTS", range(start, start + FEW))
     yield ports.PORTS
     ports._given.clear()
 
