@@ -16,7 +16,7 @@ import signal
 import subprocess
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,6 +44,23 @@ Entries = dict[str, dict[str, list[str]]]
 MANAGE_DSA_IT = ("2.16.840.1.113730.3.4.2", True, None)
 
 _READY_SECONDS = 30.0
+
+
+def _run(
+    command: Sequence[str], given: str, folder: Path | None = None, seconds: float = 600
+) -> None:
+    """Run a tool that reads LDIF from its standard input."""
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        input=given,
+        text=True,
+        capture_output=True,
+        timeout=seconds,
+        check=False,
+    )
+    if done.returncode:
+        raise AssertionError(f"{Path(command[0]).name}: {done.stderr.strip()[-2000:]}")
 
 
 class Directory(ABC):
@@ -220,42 +237,15 @@ class Directory(ABC):
 
     def modify(self, ldif: str) -> None:
         """Apply LDIF as the administrator: entries to add, or changetype records; cn=config too."""
-        done = subprocess.run(
-            [
-                "ldapmodify",
-                "-a",
-                "-x",
-                "-H",
-                self.uri,
-                "-D",
-                self.admin_dn,
-                "-w",
-                self.admin_password,
-            ],
-            input=ldif,
-            text=True,
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
-        if done.returncode:
-            raise AssertionError(f"ldapmodify: {done.stderr.strip()}")
+        self._as_admin("ldapmodify", "-a", given=ldif, seconds=60)
 
     def load(self, ldif: str) -> None:
         """Put many entries in, whoever made them: twins and operational attributes are taken."""
-        done = subprocess.run(
-            [
-                *("ldapadd", "-M", "-e", "relax", "-x", "-H", self.uri),
-                *("-D", self.admin_dn, "-w", self.admin_password),
-            ],
-            input=ldif,
-            text=True,
-            capture_output=True,
-            timeout=600,
-            check=False,
-        )
-        if done.returncode:
-            raise AssertionError(f"ldapadd: {done.stderr.strip()}")
+        self._as_admin("ldapadd", "-M", "-e", "relax", given=ldif, seconds=600)
+
+    def _as_admin(self, *command: str, given: str, seconds: float) -> None:
+        access = ("-x", "-H", self.uri, "-D", self.admin_dn, "-w", self.admin_password)
+        _run([*command, *access], given, seconds=seconds)
 
     # --- used again ---
 
@@ -363,18 +353,11 @@ class LocalDirectory(Directory):
 
     def load(self, ldif: str) -> None:
         self.stop()  # slapadd takes tens of thousands a second
-        done = subprocess.run(
-            [str(_slapd(self._sandbox.folder)), *["-Tadd", "-q", "-n", "1", "-F", "slapd.d"]],
-            cwd=self._sandbox.folder / "directory",
-            input=ldif,
-            text=True,
-            capture_output=True,
-            timeout=600,
-            check=False,
-        )
-        self.start()
-        if done.returncode:
-            raise AssertionError(f"slapadd: {done.stderr.strip()[-2000:]}")
+        slapadd = [str(_slapd(self._sandbox.folder)), "-Tadd", "-q", "-n", "1", "-F", "slapd.d"]
+        try:
+            _run(slapadd, ldif, self._sandbox.folder / "directory")
+        finally:
+            self.start()
 
     @property
     def _database(self) -> Path:
