@@ -31,7 +31,7 @@ from connector.check import (
 )
 from connector.check.case import Case, Findings, alone
 from connector.check.findings import Checkup, Definition, unseen, wrong
-from connector.check.register import examine_register
+from connector.check.register_findings import examine_register
 from connector.check.report import (
     checkup_json,
     register_checkup_json,

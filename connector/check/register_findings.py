@@ -19,10 +19,10 @@ from connector.clock import read_moment
 from connector.core.counting import many
 from connector.core.day_formats import best_format
 from connector.core.enrolment import clean
-from connector.core.feed import assemble, disagreement, identity
+from connector.core.feed import assemble, disagreement
 from connector.core.headings import INCOMPLETE, Located, locate, squeezed, suggestions
 from connector.core.likely import GUESSED, likely
-from connector.core.matching import same_ine
+from connector.core.matching import shared_ines
 from connector.core.model import DAYS, FIELDS, REQUIRED, Feed, Moment, Rejection
 from connector.core.rules import Institution
 from connector.core.survey import Refused, Shapes, Survey, refused_rows, shapes_of
@@ -351,11 +351,8 @@ def numbers(found: Inspection) -> Findings:
 
 def _shared_ines(found: Inspection) -> Findings:
     """Students with one INE: perhaps one person, for whom a run makes no second account."""
-    by_ine: dict[str, list[str]] = {}
-    for number, rows in found.feed.students.items() if found.feed is not None else ():
-        if ine := same_ine(identity(rows).ine or ""):
-            by_ine.setdefault(ine, []).append(number)
-    shared = sorted(tuple(sorted(numbers)) for numbers in by_ine.values() if len(numbers) > 1)
+    by_ine = shared_ines(found.feed.students) if found.feed is not None else {}
+    shared = sorted(tuple(sorted(numbers)) for numbers in by_ine.values())
     if shared:
         named = ", ".join(" and ".join(numbers) for numbers in shared[:_SHOWN])
         more = f", and {len(shared) - _SHOWN:,} more" if len(shared) > _SHOWN else ""

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from connector.check.register import Inspection, place
+from connector.check.register_findings import Inspection, place
 from connector.core.counting import many
 from connector.core.dates import shown, year_shown
 from connector.core.model import FIELDS, Enrolment, Rejection

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from connector.check.findings import SHOWN, Checkup, Mark
-from connector.check.register import Inspection
+from connector.check.register_findings import Inspection
 from connector.check.register_report import register_json, show_register
 from connector.core.guessing import LIMIT
 from connector.render.terminal import printable

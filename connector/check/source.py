@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import chain
 
-from connector.check import register
+from connector.check import register_findings
 from connector.check.case import Case, Findings
 from connector.check.findings import Finding, Mark, unseen, warning, wrong
 from connector.core.counting import many
@@ -18,7 +18,9 @@ from connector.walk.newcomers import Newcomers
 
 def source(case: Case) -> Findings:
     """The register, read as a sync would read it."""
-    inspection = register.inspect(case.settings.source, case.moment, case.settings.institution)
+    inspection = register_findings.inspect(
+        case.settings.source, case.moment, case.settings.institution
+    )
     feed = inspection.whole()
     left_out = _newcomers(case, feed).left_out()
     good = [rows for number, rows in feed.students.items() if number not in left_out]
@@ -34,7 +36,7 @@ def source(case: Case) -> Findings:
             f"rejected: {many(len(rejected), 'row')}; the first is {row_trouble(rejected[0])}",
             "`scolpass check register` lists them by reason; have them corrected in the register.",
         )
-    for one in chain(register.codes(inspection), register.numbers(inspection)):
+    for one in chain(register_findings.codes(inspection), register_findings.numbers(inspection)):
         if one.mark is not Mark.OK:
             yield replace(one, area="source")
     if case.census is None:

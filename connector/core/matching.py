@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
 from connector.core.account import Account
+from connector.core.feed import identity
 from connector.core.identifiers import letters
 from connector.core.model import Enrolment, Known
 from connector.core.situations import Candidate
@@ -131,41 +132,36 @@ class Sought:
         return found
 
 
+_NAMES = frozenset({"family_name", "first_name"})
+_PROOFS = frozenset({"ine", "birth_date"})
+# What may differ, and not only be somewhere else: a student may have had another login.
+_TOLD = (*_PROOFS, *_NAMES, "student_number")
+
+
 def compared(person: Person, account: Account) -> Candidate:
     """What of a person and an entry agrees, and what differs; what one of them lacks is neither."""
-    families, firsts = _families_on(account), _firsts_on(account)
-    theirs = {letters(name) for name in person.family_names}
-    first = letters(person.first_name)
-    names = set(_names_on(account))
-    fitting = {(family, first) for family in theirs} & names
-    ines = {same_ine(value) for value in account.ines}
+    born = account.birth_date or ""
     held = {folded(one) for one in (*account.every_uid, *account.every_address)}
-    earlier = {folded(name) for name in person.identifiers}
-    pairs = (
-        ("ine", same_ine(person.ine), ines, same_ine(person.ine) in ines),
-        ("family_name", theirs, families, bool(theirs & families) or bool(fitting)),
-        ("first_name", first, firsts, first in firsts or bool(fitting)),
-        (
-            "birth_date",
-            person.birth_date,
-            account.birth_date,
-            person.birth_date == same_day(account.birth_date or ""),
-        ),
-        ("login_or_address", earlier, held, bool(earlier & held)),
-        ("uid", person.uid, account.every_uid, folded(person.uid) in held),
-        (
-            "student_number",
-            person.number,
-            account.every_number,
-            person.number in account.every_number,
-        ),
+    first = letters(person.first_name)
+    families = {letters(name) for name in person.family_names}
+    both = {
+        "ine": ({same_ine(person.ine)}, set(map(same_ine, account.ines))),
+        "family_name": (families, _families_on(account)),
+        "first_name": ({first}, _firsts_on(account)),
+        "birth_date": ({person.birth_date}, {same_day(born) or born}),
+        "login_or_address": (set(map(folded, person.identifiers)), held),
+        "uid": ({folded(person.uid)}, held),
+        "student_number": ({person.number}, set(account.every_number)),
+    }
+    agrees = {name for name, (mine, theirs) in both.items() if mine & theirs - {""}}
+    if {(family, first) for family in families} & set(_names_on(account)):
+        agrees |= _NAMES
+    unlike = {n for n, (mine, theirs) in both.items() if mine - {""} and theirs - {""}} - agrees
+    return Candidate(
+        account.dn,
+        agrees=tuple(name for name in both if name in agrees),
+        differs=tuple(name for name in both if name in unlike and name in _TOLD),
     )
-    agrees = tuple(name for name, _, _, same in pairs if same)
-    told = ("ine", "family_name", "first_name", "birth_date", "student_number")
-    differs = tuple(
-        name for name, one, other, same in pairs if name in told and one and other and not same
-    )
-    return Candidate(account.dn, agrees, differs)
 
 
 def whose(account: Account) -> str:
@@ -191,12 +187,23 @@ def contradicts(person: Person, account: Account, *, known: bool) -> bool:
         return False
     found = compared(person, account)
     agrees, differs = set(found.agrees), set(found.differs)
-    proofs, names = {"ine", "birth_date"}, {"family_name", "first_name"}
-    if agrees & proofs or not differs & proofs:
+    if agrees & _PROOFS or not differs & _PROOFS:
         return False
     if known:
-        return not agrees & names and "family_name" in differs
-    return not names <= agrees | ({"first_name"} if not person.first_name else set())
+        return not agrees & _NAMES and "family_name" in differs
+    return not agrees >= (_NAMES if person.first_name else {"family_name"})
+
+
+def shared_ines(students: Mapping[str, Sequence[Enrolment]]) -> dict[str, list[str]]:
+    """The INEs that several numbers of the register have, each with these numbers."""
+    first: dict[str, str] = {}
+    shared: dict[str, list[str]] = {}
+    for number, rows in students.items():
+        if ine := same_ine(identity(rows).ine or ""):
+            other = first.setdefault(ine, number)
+            if other != number:
+                shared.setdefault(ine, [other]).append(number)
+    return shared
 
 
 @lru_cache(maxsize=1024)

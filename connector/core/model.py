@@ -90,6 +90,11 @@ class Enrolment:
         return self.usual_name or self.family_name
 
     @property
+    def whole_name(self) -> str:
+        """First name and name in use."""
+        return f"{self.first_name} {self.last_name}".lstrip()
+
+    @property
     def key(self) -> tuple[int, str, str]:
         """What the journal remembers this row by, within its student."""
         return (self.academic_year, self.step_code, self.component_code or "")

@@ -238,7 +238,7 @@ def _renaming(
     who = desired.identity
     if facts.known is None or isinstance(who, Leave):
         return ()
-    new = f"{who.first_name} {who.last_name}".lstrip()
+    new = who.whole_name
     if account.name == new or not terms.dialect.about(compared.changed, Part.NAME):
         return ()
     kept = account.address or account.uid
@@ -301,9 +301,8 @@ def _plan_without_entry(facts: Facts, decision: Decision, taken: Taken, terms: T
         notice = f"{facts.number}: {known.dn} was deleted by hand; {decision.reason}"
         unsealed = facts.sealed is not None
         return Planned(known=replace(known, gone=True), notices=(notice,), unsealed=unsealed)
-    there = {one.dn for one in facts.candidates}
-    same = of_same_ine(facts.number, taken, Rulings(facts.rulings))
-    candidates = (*facts.candidates, *(one for one in same if one.dn not in there))
+    decided = Rulings(facts.rulings)
+    candidates = with_same_ine(facts.number, facts.candidates, taken, decided)
     if candidates:
         taken.note_ine(facts.number, candidates[0].dn)
         return _refuse(facts, undecided(facts.number, candidates))
@@ -321,13 +320,17 @@ def _plan_without_entry(facts: Facts, decision: Decision, taken: Taken, terms: T
     return Planned(change=change, notices=notices, civility=_unknown(row))
 
 
-def of_same_ine(number: str, taken: Taken, rulings: Rulings) -> tuple[Candidate, ...]:
-    """The entries of students with the same INE in the register: there, or just planned."""
-    return tuple(
+def with_same_ine(
+    number: str, candidates: Sequence[Candidate], taken: Taken, rulings: Rulings
+) -> tuple[Candidate, ...]:
+    """Candidates, and the entries of students with the same INE: there, or just planned."""
+    there = {one.dn for one in candidates}
+    more = (
         Candidate(dn, agrees=("ine",), differs=("student_number",))
         for dn in taken.of_same_ine(number)
-        if rulings.distinct(number, dn) is None
+        if dn not in there and rulings.distinct(number, dn) is None
     )
+    return (*candidates, *more)
 
 
 def _identifiers(
@@ -408,7 +411,7 @@ def _purge(facts: Facts, account: Account, decision: Decision, terms: Terms) -> 
 def _disagreement(facts: Facts) -> tuple[str, ...]:
     if len(facts.student.present) > 1 and disagreement(facts.student.present):
         row = identity(facts.student.present)
-        name = f"{row.first_name} {row.last_name}".lstrip()
+        name = row.whole_name
         return (f"{facts.number}: rows disagree on identity; {name}, the latest, is taken",)
     return ()
 

@@ -107,6 +107,8 @@ class Rulings:
 
     def of(self, number: str, dn: str | None) -> tuple[Ruling, ...]:
         """All that was decided about a student, and about their entry."""
+        if not self.all:
+            return ()
         found = [one for one in (self.link_of(number), self.adoption(number)) if one is not None]
         found += self._distinct.get(number, {}).values()
         if dn is not None and (protection := self.protection(dn)) is not None:

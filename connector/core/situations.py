@@ -33,6 +33,12 @@ class Candidate:
     agrees: tuple[str, ...]
     differs: tuple[str, ...]
 
+    def said(self) -> str:
+        """``uid=... (agrees: INE; differs: birth date)``."""
+        sides = (("agrees", self.agrees), ("differs", self.differs))
+        told = [f"{word}: {', '.join(map(words, names))}" for word, names in sides if names]
+        return f"{self.dn} ({'; '.join(told)})" if told else self.dn
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -149,7 +155,7 @@ def _without_entry(
 
 def undecided(number: str, candidates: Sequence[Candidate]) -> str:
     """Why nothing is written for a student who may be the person of an entry, and what helps."""
-    found = "; ".join(f"{one.dn} ({_compared(one)})" for one in candidates[:_NAMED])
+    found = "; ".join(one.said() for one in candidates[:_NAMED])
     more = f"; and {len(candidates) - _NAMED} more" if len(candidates) > _NAMED else ""
     what = "has an entry that may be theirs" if len(candidates) == 1 else "may be the person of"
     wrong = any("student_number" in one.differs for one in candidates)
@@ -157,14 +163,6 @@ def undecided(number: str, candidates: Sequence[Candidate]) -> str:
     return (
         f"{what}: {found}{more}; {corrected}decide with `scolpass link {number} DN` or "
         f"`scolpass distinct {number} DN`"
-    )
-
-
-def _compared(candidate: Candidate) -> str:
-    """``agrees: ine, birth date; differs: first name``."""
-    parts = (("agrees", candidate.agrees), ("differs", candidate.differs))
-    return "; ".join(
-        f"{word}: {', '.join(words(one) for one in names)}" for word, names in parts if names
     )
 
 

@@ -201,7 +201,7 @@ def desired_identity(number: str, who: Enrolment) -> tuple[dict[str, Values], li
         "sn": (last,),
         "givenName": (first,) if first else (),
         "cn": (f"{last} {first}".rstrip(),),
-        "displayName": (f"{first} {last}".lstrip(),),
+        "displayName": (who.whole_name,),
         "supannNomDeNaissance": (who.family_name,),
         "supannOIDCDateDeNaissance": (who.birth_date.isoformat(),),
     }

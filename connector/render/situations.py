@@ -14,7 +14,7 @@ from rich.text import Text
 
 from connector.core.cells import harmless
 from connector.core.dates import shown
-from connector.core.situations import Item, Situation, words
+from connector.core.situations import Item, Situation
 from connector.render.terminal import hang, printable
 
 if TYPE_CHECKING:
@@ -119,14 +119,7 @@ def _known(item: Item) -> str:
     lines = [item.because] if item.because else []
     if item.last_sign is not None:
         lines.append(f"last sign of life {shown(item.last_sign)}")
-    for one in item.candidates:
-        agrees, differs = (", ".join(map(words, names)) for names in (one.agrees, one.differs))
-        told = [
-            f"{word} {names}"
-            for word, names in (("agrees:", agrees), ("differs:", differs))
-            if names
-        ]
-        lines.append(f"{one.dn} ({'; '.join(told)})" if told else one.dn)
+    lines += [one.said() for one in item.candidates]
     return "\n".join(lines)
 
 

@@ -14,7 +14,7 @@ from connector.core.situations import Item
 from connector.core.spelling import folded
 from connector.errors import DirectoryUntrusted, EntryError
 from connector.walk.context import Context
-from connector.walk.matching import Matching, shared_ines
+from connector.walk.matching import Matching, ines_by_number
 from connector.walk.newcomers import Newcomers
 from connector.walk.register import Listing
 from connector.walk.rows import Rows
@@ -55,8 +55,7 @@ class Gathering:
         self._newcomers = Newcomers(feed, self._known, self.rows.remembered, self._reservations)
         self.rejected: list[Rejection] = []  # students that only the directory tells to be new
         self.facts: dict[str, Facts] = {}
-        self._seen: dict[str, str] = {}  # numbers met on an entry, with its DN
-        self.taken = Taken(shared_ines=shared_ines(feed))
+        self.taken = Taken(shared_ines=ines_by_number(feed))
         self.events = Unassigned(
             journal.evidence_items(numbers),
             journal.holders(numbers),
@@ -175,8 +174,8 @@ class Gathering:
 
     def _linked(self) -> Iterator[Account]:
         """Entries that a decision links and that nothing else has shown."""
-        for dn in list(self.matching.unmet_links()):
-            account = self._context.target.account_at(dn)
+        for ruling in self.matching.unmet_links():
+            account = self._context.target.account_at(ruling.dn or "")
             if account is not None:
                 yield account
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from connector.core.account import Account
@@ -16,11 +16,11 @@ from connector.core.matching import (
     compared,
     contradicts,
     person_of,
-    same_ine,
+    shared_ines,
     whose,
 )
 from connector.core.model import Feed, Known
-from connector.core.plan import of_same_ine
+from connector.core.plan import with_same_ine
 from connector.core.rulings import Ruling, Rulings
 from connector.core.situations import Candidate, Entry, Item, Situation, Students, situate
 from connector.walk.context import Context
@@ -136,23 +136,22 @@ class Matching:
 
     # --- once they have all been met ---
 
-    def unmet_links(self) -> Iterator[str]:
-        """The DNs of linked entries that have not been met."""
-        for ruling in self.rulings.links():
-            number, wanted = ruling.student_number, self._scope.numbers
-            asked = wanted is None or number in wanted
-            if ruling.dn is not None and asked and number not in self._linked:
-                yield ruling.dn
+    def unmet_links(self) -> tuple[Ruling, ...]:
+        """The links whose entries have not been met; of all students, or of a few."""
+        wanted = self._scope.numbers
+        return tuple(
+            ruling
+            for ruling in self.rulings.links()
+            if ruling.student_number not in self._linked
+            and (wanted is None or ruling.student_number in wanted)
+        )
 
     def settle(self) -> None:
         """Note the links whose entries are gone."""
-        wanted = None if self._scope.numbers is None else set(self._scope.numbers)
-        for ruling in self.rulings.links():
-            number = ruling.student_number
-            if number is None or number in self._linked:
-                continue
-            if wanted is None or number in wanted:
-                self.impossible[number] = _not_possible(ruling, "there is no such entry")
+        for ruling in self.unmet_links():
+            if ruling.student_number is not None:
+                trouble = _not_possible(ruling, "there is no such entry")
+                self.impossible[ruling.student_number] = trouble
 
     def seek(self, numbers: Iterable[str], taken: Taken) -> None:
         """Look for the entries of a few students that do not have their number.
@@ -168,7 +167,7 @@ class Matching:
             return
         if not self._scope.whole and any(person.ine for person in persons):
             whole = read_feed(context, None, self._scope.at or context.moment.today)
-            taken.shared_ines = shared_ines(whole)
+            taken.shared_ines = ines_by_number(whole)
             self._note_same_ine(persons, whole, taken)
         self._sought.add(persons)
         for account in context.target.look_alikes(context.tree, persons):
@@ -216,15 +215,12 @@ class Matching:
             self.place(account, account.every_number)
         names: dict[str, str | None] = dict.fromkeys(feed.spoiled)
         for number, rows in feed.students.items():
-            row = identity(rows)
-            names[number] = f"{row.first_name} {row.last_name}".lstrip()
+            names[number] = identity(rows).whole_name
         candidates = {number: self.of(number) for number in self._candidates}
         for number in taken.shared_ines:
-            there = {one.dn for one in candidates.get(number, ())}
-            same = of_same_ine(number, taken, self.rulings)
-            more = tuple(one for one in same if one.dn not in there)
-            if self._is_new(number) and more:
-                candidates[number] = (*candidates.get(number, ()), *more)
+            if self._is_new(number):
+                mine = candidates.get(number, ())
+                candidates[number] = with_same_ine(number, mine, taken, self.rulings)
         found = situate(
             self._entries,
             Students(
@@ -270,13 +266,7 @@ def _not_possible(ruling: Ruling, trouble: str) -> str:
     )
 
 
-def shared_ines(feed: Feed) -> dict[str, str]:
+def ines_by_number(feed: Feed) -> dict[str, str]:
     """The students who share their INE with another number of the register, each with it."""
-    first: dict[str, str] = {}
-    shared: dict[str, str] = {}
-    for number, rows in feed.students.items():
-        ine = same_ine(identity(rows).ine or "")
-        other = first.setdefault(ine, number) if ine else number
-        if other != number:
-            shared[number] = shared[other] = ine
-    return shared
+    shared = shared_ines(feed.students)
+    return {number: ine for ine, numbers in shared.items() for number in numbers}

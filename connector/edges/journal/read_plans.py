@@ -20,7 +20,13 @@ class ReadPlans(Store):
     """The contents of the latest plans that were held."""
 
     def keep_plan(self, digest: str, contents: Mapping[str, str], at: datetime) -> None:
-        """Keep what a plan would have done; the oldest ones are forgotten."""
+        """Keep what a plan would have done; the oldest ones are forgotten.
+
+        A plan that is held is computed again by each run: what is kept of it stays as it is.
+        """
+        with self._reading("reading the plans") as connection:
+            if connection.scalar(sa.select(read_plans.c.at).where(read_plans.c.digest == digest)):
+                return
         row = {
             "digest": digest,
             "at": stamp(at),

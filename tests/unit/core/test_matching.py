@@ -121,6 +121,13 @@ def test_what_agrees_and_what_differs_is_told_and_what_is_not_known_is_neither()
     assert found.differs == ("ine", "student_number")
 
 
+def test_what_neither_has_does_not_agree() -> None:
+    nobody = person_of("1", None, Known("uid=u1", "u1", ""), "e1")
+    found = compared(nobody, entry(uid="u1"))
+    assert found.agrees == ("login_or_address",)
+    assert found.differs == ()
+
+
 @pytest.mark.parametrize(
     ("attributes", "known", "new"),
     [
