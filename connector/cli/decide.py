@@ -17,7 +17,13 @@ from connector.cli.options import (
     StudentArgument,
     example,
 )
-from connector.cli.shared import end_with, opened_context, print_json, progress_bar
+from connector.cli.shared import (
+    end_with,
+    given_reason,
+    opened_context,
+    print_json,
+    progress_bar,
+)
 from connector.core.situations import Situation
 from connector.desk import decisions
 from connector.errors import UsageError
@@ -71,19 +77,28 @@ def situations(
         render.show_situations(stdout, prepared.situations, wanted)
 
 
+Act = Callable[[Context, str], decisions.Decided]
+
+
+def _on_pair(
+    decide: Callable[[Context, str, str, str], decisions.Decided], student: str, dn: str
+) -> Act:
+    """A decision about a student, as they are named, and an entry."""
+    return lambda opened, why: decide(opened, resolving.resolve(opened, student), dn, why)
+
+
 def _decide(
     context: typer.Context,
     config: Path | None,
     reason: str,
-    act: Callable[[Context, str], decisions.Decided],
+    act: Act,
     *,
     as_json: bool,
 ) -> None:
     """One decision: name a reason, hold the lock, record it, tell."""
-    if not reason.strip():
-        raise UsageError("--reason is empty", "Say why; it is kept in the history")
+    reason = given_reason(reason)
     with opened_context(context, config) as opened, opened.locked("decide", whole=False):
-        found = act(opened, reason.strip())
+        found = act(opened, reason)
     if as_json:
         print_json(render.decided_json(found))
     else:
@@ -101,11 +116,7 @@ def link(
     config: ConfigOption = None,
 ) -> None:
     """Decide that an entry is this student's: the next sync gives it the number and adopts it."""
-
-    def act(opened: Context, why: str) -> decisions.Decided:
-        return decisions.link(opened, resolving.resolve(opened, student), dn, why)
-
-    _decide(context, config, reason, act, as_json=as_json)
+    _decide(context, config, reason, _on_pair(decisions.link, student, dn), as_json=as_json)
 
 
 @commands.command(epilog=example("scolpass distinct 22300001 uid=lmartin,... --reason 'twins'"))
@@ -118,11 +129,7 @@ def distinct(
     config: ConfigOption = None,
 ) -> None:
     """Decide that an entry is not this student's: it is never offered again."""
-
-    def act(opened: Context, why: str) -> decisions.Decided:
-        return decisions.distinct(opened, resolving.resolve(opened, student), dn, why)
-
-    _decide(context, config, reason, act, as_json=as_json)
+    _decide(context, config, reason, _on_pair(decisions.distinct, student, dn), as_json=as_json)
 
 
 @commands.command(

@@ -19,7 +19,13 @@ from connector.cli.options import (
     YesOption,
     example,
 )
-from connector.cli.shared import end_with, is_confirmed, opened_context, print_json
+from connector.cli.shared import (
+    end_with,
+    given_reason,
+    is_confirmed,
+    opened_context,
+    print_json,
+)
 from connector.desk import account as desk
 from connector.desk import undo as undoing
 from connector.errors import UsageError
@@ -43,11 +49,10 @@ def _account_command(
     as_json: bool,
 ) -> None:
     """One command on one account: name a reason, hold the lock, act, tell."""
-    if not reason.strip():
-        raise UsageError("--reason is empty", "Say why; it is kept in the history")
+    reason = given_reason(reason)
     with opened_context(context, config) as opened, opened.locked(name, whole=False):
         number = resolving.resolve(opened, student)
-        report = act(opened, number, reason.strip())
+        report = act(opened, number, reason)
     if as_json:
         found: dict[str, Any] = render.report_json(report) if report else {}
         print_json({"student_number": number, **found})

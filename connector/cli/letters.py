@@ -20,10 +20,18 @@ from connector.cli.options import (
     StudentsArgument,
     example,
 )
-from connector.cli.shared import end_with, is_confirmed, opened_context, print_json, progress_bar
+from connector.cli.shared import (
+    end_with,
+    given_reason,
+    is_confirmed,
+    opened_context,
+    print_json,
+    progress_bar,
+)
 from connector.core.dates import shown
 from connector.desk import account as desk
 from connector.desk import letter_text, letters, recipients, reissuing
+from connector.desk.listed import read_names
 from connector.errors import UsageError
 from connector.render import machine as render
 from connector.render.terminal import printable
@@ -49,8 +57,7 @@ def reissue(
     With --from, the passwords are on the letters (or in --json), not on the screen, and only
     accounts that wait for their activation are given one.
     """
-    if not reason.strip():
-        raise UsageError("--reason is empty", "Say why a new password is given")
+    reason = given_reason(reason, "Say why a new password is given")
     if (student is None) is (names is None):
         raise UsageError("expected a STUDENT or --from FILE", "Give one of them.")
     if names is not None:
@@ -82,7 +89,7 @@ def _reissue_many(
     yes: bool,
     as_json: bool,
 ) -> None:
-    names = reissuing.read_names(file)
+    names = read_names(file)
     whom = "1 line: the password of this student"
     if len(names) != 1:
         whom = f"{len(names):,} lines: the passwords of these students"
@@ -133,7 +140,7 @@ def letters_command(
     if to_stdout and as_json:
         raise UsageError("--json and --out - both want stdout", "Name a file for the letters.")
     if names is not None:
-        students = [*(students or ()), *(one.text for one in reissuing.read_names(names))]
+        students = [*(students or ()), *(one.text for one in read_names(names))]
     with opened_context(context, config) as opened:
         printer = letter_text.press(opened.settings, resources.shipped_texts(), language)
         chosen = recipients.choose(opened, students or (), since.date() if since else None)

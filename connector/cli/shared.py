@@ -15,6 +15,7 @@ import structlog
 import typer
 
 from connector.cli.console import stderr
+from connector.errors import UsageError
 from connector.log import setup as logs
 from connector.settings.loading import load_settings
 from connector.settings.sections import Settings
@@ -93,6 +94,17 @@ def print_json(value: Any) -> None:
     text = json.dumps(value, ensure_ascii=False)
     # Octets that are no text stand in it as lone surrogates, which JSON knows as escapes only.
     sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
+
+
+def given_reason(reason: str, why: str = "Say why; it is kept in the history") -> str:
+    """A reason that a command does not go without.
+
+    Raises:
+        UsageError: it says nothing.
+    """
+    if not reason.strip():
+        raise UsageError("--reason is empty", why)
+    return reason.strip()
 
 
 def is_confirmed(question: str, *, yes: bool) -> bool:

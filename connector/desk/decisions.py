@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -12,12 +12,15 @@ from connector.clock import instant
 from connector.core.account import Account, State
 from connector.core.dates import shown
 from connector.core.dn import same_dn
+from connector.core.enrolment import number_in
 from connector.core.matching import whose
+from connector.core.model import Known
 from connector.core.rulings import Kind, Ruling, Rulings
+from connector.desk.listed import read_names
 from connector.errors import ScolpassError, UsageError
 from connector.walk.context import Context
 from connector.walk.matching import obstacle
-from connector.walk.register import Listing, read_feed
+from connector.walk.register import read_feed
 
 _LAST_YEAR = 2099  # slapd 2.5 refuses every bind under a pwdEndTime of the year 9999
 ADVICE = "See `scolpass situations`."
@@ -117,21 +120,13 @@ def adopt(context: Context, leavers: Iterable[Leaver], until: date | None, reaso
         Untrustworthy: the register, the directory or the journal is not to be trusted.
     """
     context.connect()
-    rulings = context.journal.rulings()
-    feed = read_feed(context, None, context.moment.today)
-    listing = Listing(context, feed, context.moment.today)
+    asked = list(leavers)
+    there = _look_up(context, dict.fromkeys(one.number for one in asked))
     wanted: dict[str, tuple[str, str | None, date | None]] = {}
     refused: list[tuple[str, str]] = []
-    asked = list(leavers)
-    entries: dict[str, list[Account]] = {}
-    numbers = list(dict.fromkeys(one.number for one in asked))
-    found_once = {one.dn: one for one in context.target.accounts_of(context.tree, numbers)}
-    for account in found_once.values():
-        for number in account.every_number:
-            entries.setdefault(number, []).append(account)
     for one in asked:
         day = one.until or until
-        trouble = _why_not_adopted(context, one.number, day, entries, listing, rulings)
+        trouble = _why_not_adopted(context, one.number, day, there)
         if one.number in wanted:
             trouble = "it stands in the list twice"
         if trouble is not None:
@@ -151,27 +146,20 @@ def leavers_in(file: Path) -> tuple[list[Leaver], list[tuple[str, str]]]:
         What could be read, and the lines that could not, each with why.
 
     Raises:
-        UsageError: the file cannot be read.
+        UsageError: the file cannot be read, or names nobody.
     """
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} cannot be read: {error}", "Name a text file in UTF-8.") from error
     found: list[Leaver] = []
     bad: list[tuple[str, str]] = []
-    for position, line in enumerate(lines, start=1):
-        place = f"{file.name}:{position}"
-        number, _, rest = (part.strip() for part in line.partition(";"))
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        if not (number.isascii() and number.isalnum() and len(number) <= 32):
-            bad.append((place, f"{number!r} is no student number"))
-            continue
+    for one in read_names(file):
+        place = f"{file.name}:{one.line}"
+        number, _, rest = (part.strip() for part in one.text.partition(";"))
         until = _day_in(rest) if rest else None
-        if rest and until is None:
+        if number_in(number) != number or not number:
+            bad.append((place, f"{number!r} is no student number"))
+        elif rest and until is None:
             bad.append((place, f"{rest!r} is no day; expected 2027-03-31 or 31/03/2027"))
-            continue
-        found.append(Leaver(number, until, place))
+        else:
+            found.append(Leaver(number, until, place))
     return found, bad
 
 
@@ -214,44 +202,63 @@ def _refuse_contradiction(doing: str, *others: Ruling | None) -> None:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class _There:
+    """What register, directory and journal have of those who are to be adopted."""
+
+    enrolled: Collection[str]
+    entries: Mapping[str, Sequence[Account]]  # by student number
+    known: Mapping[str, Known]
+    rulings: Rulings
+
+
+def _look_up(context: Context, numbers: Iterable[str]) -> _There:
+    few = list(numbers)
+    entries: dict[str, list[Account]] = {}
+    once = {one.dn: one for one in context.target.accounts_of(context.tree, few)}
+    for account in once.values():
+        for number in account.every_number:
+            entries.setdefault(number, []).append(account)
+    return _There(
+        enrolled=read_feed(context, None, context.moment.today).students.keys(),
+        entries=entries,
+        known=context.journal.accounts(few),
+        rulings=context.journal.rulings(),
+    )
+
+
 def _why_not_adopted(
-    context: Context,
-    number: str,
-    until: date | None,
-    entries: dict[str, list[Account]],
-    listing: Listing,
-    rulings: Rulings,
+    context: Context, number: str, until: date | None, there: _There
 ) -> str | None:
     """Why the account with a number is not adopted; None: it is."""
-    found = entries.get(number, [])
-    today = context.moment.today
+    today, found = context.moment.today, there.entries.get(number, ())
     if until is None:
         return "no last day is given (--until)"
     if until < today:
         return f"its last day {shown(until)} has passed"
     if until.year > _LAST_YEAR:
         return f"its last day {shown(until)} lies beyond {_LAST_YEAR}, which slapd does not take"
-    if (adopted := rulings.adoption(number)) is not None:
+    if (adopted := there.rulings.adoption(number)) is not None:
         return f"{adopted.said()}; `scolpass undo {adopted.run}` revokes it"
-    if listing.has(number):
+    if number in there.enrolled:
         return "the register knows this student: the enrolment decides"
     if not found:
         return "no entry has this number"
     dns = "; ".join(one.dn for one in found)
     if len(found) > 1 or len(found[0].every_number) > 1:
         return f"the number stands on several entries, or on one with several: {dns}"
-    if not context.target.is_for_students(found[0].dn):
-        return f"{dns} lies outside the branch of students' entries"
-    if found[0].is_shared_person:
-        return f"{dns} is also somebody else's"
     account = found[0]
+    if not context.target.is_for_students(account.dn):
+        return f"{dns} lies outside the branch of students' entries"
+    if account.is_shared_person:
+        return f"{dns} is also somebody else's"
     if account.current.state is State.EXPIRED:
         return f"{dns} says that it has expired, and is left as it is"
     if account.closes_at is not None and account.closes_at <= context.moment.now:
         return f"{dns} is closed (pwdEndTime): an adoption would open it"
-    if (protection := rulings.protection(found[0].dn)) is not None:
+    if (protection := there.rulings.protection(account.dn)) is not None:
         return f"{dns}: {protection.said()}; `scolpass undo {protection.run}` revokes it"
-    known = context.journal.accounts([number]).get(number)
+    known = there.known.get(number)
     if known is not None and not known.gone:
         return "scolpass manages this account already"
     return None

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 
 from pydantic import SecretStr
 
 from connector.core.account import State
 from connector.desk import account as desk
-from connector.errors import ScolpassError, Untrustworthy, UsageError
+from connector.desk.listed import Named
+from connector.errors import ScolpassError, Untrustworthy
 from connector.walk.context import Context
 from connector.walk.resolving import resolve
-
-LARGEST = 16 * 1024 * 1024  # octets of a file with numbers
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """A student, as a line of the file names them."""
-
-    line: int
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,32 +41,6 @@ class Many:
         if self.ended_by is not None:
             return self.ended_by.exit_status
         return 1 if any(one.trouble for one in self.done) else 0
-
-
-def read_names(path: Path) -> list[Named]:
-    """The students in a file: number, uid, login or address, one per line.
-
-    Empty lines, and those that begin with ``#``, name nobody.
-
-    Raises:
-        UsageError: it cannot be read, is not UTF-8 text, or names nobody.
-    """
-    try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
-    except OSError as error:
-        raise UsageError(f"--from: {path} cannot be read: {error.strerror}") from error
-    if len(content) > LARGEST:
-        raise UsageError(f"--from: {path} is larger than {LARGEST:,} bytes")
-    try:
-        lines = content.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise UsageError(f"--from: {path} is not UTF-8 text", "Save it as UTF-8.") from error
-    found = [Named(n, text) for n, line in enumerate(lines, 1) if (text := _shown(line))]
-    found = [one for one in found if not one.text.startswith("#")]
-    if not found:
-        raise UsageError(f"--from: {path} names nobody", "Write one student number per line.")
-    return found
 
 
 def reissue(
@@ -149,12 +112,6 @@ def told(many: Many) -> Iterator[str]:
             yield f"line {one.named.line}, {one.named.text}: {one.trouble}"
     what = "1 student has" if good == 1 else f"{good:,} students have"
     yield f"{what} a new provisional password, of {len(many.done):,} named."
-
-
-def _shown(line: str) -> str:
-    """A line of the file, shortened, with nothing in it that could harm a terminal."""
-    text = line.strip()[:200]
-    return "".join(sign if unicodedata.category(sign)[0] != "C" else "?" for sign in text)
 
 
 def as_json(one: Reissued) -> dict[str, object]:
