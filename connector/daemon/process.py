@@ -34,7 +34,7 @@ from connector.notify import incidents, ways
 from connector.notify import operators as alerts
 from connector.settings.sections import Settings
 from connector.walk.context import open_context
-from connector.web.app import Audience, make_app, make_probes
+from connector.web.app import Audience, Pages, make_app, make_probes
 from connector.web.interfaces import Health, Readiness
 from connector.web.metrics import Metrics
 from connector.web.server import WebServer
@@ -128,13 +128,12 @@ class Service:
             )
             portal = self._stack.enter_context(Portal(settings, self.intake.stored))
             passwords.read_ahead()
-            charter = settings.texts("charter", self._shipped)
+            pages = Pages(portal, settings.texts("charter", self._shipped))
             trusted, probes = settings.http.trusted_proxies, settings.http.probes
             app = make_app(
                 self,
                 settings.webhook_secrets,
-                portal,
-                charter,
+                pages,
                 trusted,
                 Audience.LOCAL if probes is None else Audience.NOBODY,
             )

@@ -184,8 +184,11 @@ class Context:
         return self.connect()
 
 
-def open_context(settings: Settings, actor: str) -> Context:
+def open_context(settings: Settings, actor: str, journal: Journal | None = None) -> Context:
     """Open journal and keys, read the clock; the directory is reached later, by ``connect``.
+
+    Args:
+        journal: one that is open already, and that several contexts share.
 
     Raises:
         UsageError: a secret file is missing or readable by others.
@@ -197,12 +200,18 @@ def open_context(settings: Settings, actor: str) -> Context:
         settings=settings,
         rules=settings.rules,
         sealer=Sealer(settings.sealing_keys(), settings.sealing_keys),
-        journal=open_journal(
-            settings.journal.url.get_secret_value(),
-            settings.file.parent,
-            Supann(settings.rules).outline,
-        ),
+        journal=journal or journal_of(settings),
         directory=Directory(settings.directory, password),
         moment=read_moment(settings.institution),
         actor=actor,
     )
+
+
+def journal_of(settings: Settings) -> Journal:
+    """Open the journal that the configuration names; its changes are told in SUPANN's dialect.
+
+    Raises:
+        JournalUntrusted: it cannot be opened.
+    """
+    url = settings.journal.url.get_secret_value()
+    return open_journal(url, settings.file.parent, Supann(settings.rules).outline)

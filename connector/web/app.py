@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
@@ -30,6 +31,7 @@ __all__ = [
     "Check",
     "Health",
     "Intake",
+    "Pages",
     "Readiness",
     "Service",
     "make_app",
@@ -37,11 +39,18 @@ __all__ = [
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """What the pages of the first connection are made with."""
+
+    portal: Portal
+    charter: Path = Path("config/charter")  # the folder with its text
+
+
 def make_app(
     service: Service,
     secrets: Callable[[], Sequence[SecretStr]],
-    portal: Portal | None = None,
-    charter: Path = Path("config/charter"),
+    pages: Pages | None = None,
     trusted: Sequence[Network] = (),
     audience: Audience = Audience.LOCAL,
 ) -> ASGIApp:
@@ -49,8 +58,7 @@ def make_app(
 
     Args:
         service: the daemon.
-        portal: what the first connection works with; None: it is not served.
-        charter: the folder with the charter's text.
+        pages: the first connection; None: it is not served.
         secrets: what requests are signed with, none where there is no file; asked for every
             request to POST /events (`Settings.webhook_secrets`).
         trusted: proxies whose X-Forwarded-For is believed.
@@ -60,10 +68,10 @@ def make_app(
         *webhook.routes(service, Keyring(secrets), trusted),
         *probes.routes(service, audience),
     ]
-    if portal is not None:
-        reception = Reception(portal, service.metrics)
-        served += branding.routes(portal.settings)
-        served += [*first_connection.routes(reception, charter), *problems.routes(reception)]
+    if pages is not None:
+        reception = Reception(pages.portal, service.metrics)
+        served += branding.routes(pages.portal.settings)
+        served += [*first_connection.routes(reception, pages.charter), *problems.routes(reception)]
         api = make_api(reception)
         served += [Route("/activation/{call:path}", api), Route("/openapi.json", api)]
     return _answering(served)

@@ -19,7 +19,7 @@ from connector.activation.visits import Step
 from connector.core.account import State
 from connector.desk import account as desk
 from connector.edges.tokens import draw_token
-from connector.web.app import make_app
+from connector.web.app import Pages, make_app
 from connector.web.first_connection.routes import LEAVE, PATHS, SIGN_IN, START
 from connector.web.first_connection.visitors import COOKIE
 from tests.portal.common import (
@@ -395,7 +395,7 @@ def every_route(site: Site) -> list[tuple[str, str]]:
         Intake(opened, lambda _: None) as intake,
         Portal(site.settings, intake.stored) as portal,
     ):
-        app = make_app(_Nobody(), lambda: (), portal)  # type: ignore[arg-type]
+        app = make_app(_Nobody(), lambda: (), Pages(portal))  # type: ignore[arg-type]
         found = set(_flat(app._app.routes))  # type: ignore[attr-defined]
     described = site.daemon.client.get("/openapi.json").json()["paths"]
     found |= {(method.upper(), path) for path, ways in described.items() for method in ways}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from connector.activation.portal import Portal
-from connector.web.app import make_app
+from connector.web.app import Pages, make_app
 from connector.web.first_connection.routes import START
 from connector.web.server import WebServer
 from tests.portal.common import FORM, PROBLEM, new_address
@@ -45,7 +45,7 @@ def pages(edge: Edge) -> Iterator[Edge]:
         app = make_app(
             edge.daemon,
             settings.webhook_secrets,
-            portal,
+            Pages(portal),
             trusted=settings.http.trusted_proxies,
         )
         with WebServer(app, "127.0.0.1", 0) as server:
