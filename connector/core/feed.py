@@ -125,7 +125,7 @@ def _contradictions(number: str, placed: Iterable[tuple[str, Enrolment]]) -> tup
     for (year, step, component), statuses in sorted(told.items()):
         if len({status for status, _ in statuses}) > 1:
             ranked = sorted(statuses, key=lambda one: (-PRECEDENCE[one[0]], one[1]))
-            named = " and ".join(f"{status.value} in {file}" for status, file in ranked)
+            named = ", ".join(f"{status.value} ({file})" for status, file in ranked)
             codes = " ".join(code for code in (step, component) if code)
             enrolled = f"{year_shown(year)} {codes}".rstrip()
             notices.append(

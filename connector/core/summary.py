@@ -49,11 +49,19 @@ def grouped(notices: Iterable[str]) -> list[Said]:
     return sorted(said, key=lambda one: -len(one.subjects))
 
 
+def gist(text: str) -> str:
+    """What a sentence says before its details begin, without values."""
+    return shape(text.partition(": ")[0])
+
+
 def refusals(rejected: Iterable[Rejection]) -> list[list[Rejection]]:
-    """Refusals by reason, the commonest first: rows of the register apart from students."""
+    """Refusals by reason, the commonest first: rows of the register apart from students.
+
+    Reasons that differ in their details, such as who the candidates are, are one.
+    """
     found: dict[tuple[bool, str | None, str], list[Rejection]] = {}
     for one in rejected:
-        key = (one.file is None, one.field, shape(one.reason))
+        key = (one.file is None, one.field, gist(one.reason))
         found.setdefault(key, []).append(one)
     return sorted(found.values(), key=lambda those: (those[0].file is None, -len(those)))
 

@@ -139,6 +139,7 @@ def test_who_is_who_is_told_as_the_list_of_situations_has_it(
     rows = [row for row in table_of(folder) if row["kind"] == "situation"]
     assert Counter(row["situation"] for row in rows) == found
     page = (folder / "plan.html").read_text(encoding="utf-8")
+    assert 'lang="en"' not in page.split('<article lang="en"')[0].split("<article")[1]
     assert all(one["dn"] in page for one in listed if one["situation"] == "without_enrolment")
 
 

@@ -1,39 +1,60 @@
-"""What a plan says in English, said in French: reasons, and what values mean."""
+"""What a plan says in English, said in French: reasons, refusals, notes, and what values mean."""
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 _FILE = Path(__file__).parent / "texts" / "french.toml"
 _BREAK = "; "
 _BLANK = re.compile(" (?=[:;?!»])")
+_HOLE = re.compile(r"\{(|clauses|entries)\}")
+_ENTRY = re.compile(
+    r"\((?:agrees: (?P<agrees>[\w, ]+))?(?:; )?(?:differs: (?P<differs>[\w, ]+))?\)"
+    r"|(?P<before>;?) and (?P<more>[\d,]+) more"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Clause:
+    """A clause in English, what fills its holes, and the clause in French."""
+
+    pattern: re.Pattern[str]
+    holes: tuple[str, ...]
+    french: str
 
 
 @lru_cache
-def _clauses() -> Sequence[tuple[re.Pattern[str], str]]:
-    pairs = tomllib.loads(_FILE.read_text(encoding="utf-8"))["clauses"]
-    return [(_pattern(english), french) for english, french in pairs]
+def _texts() -> Mapping[str, Any]:
+    return tomllib.loads(_FILE.read_text(encoding="utf-8"))
+
+
+@lru_cache
+def _clauses() -> Sequence[_Clause]:
+    return [
+        _Clause(_pattern(english), tuple(_HOLE.findall(english)), _BLANK.sub("\u00a0", french))
+        for english, french in _texts()["clauses"]
+    ]
 
 
 def _pattern(english: str) -> re.Pattern[str]:
     """A clause with its values; what somebody typed stands behind a colon or in brackets, and may
     look like several clauses."""
-    found = ""
-    for part in re.split(r"(\{\})", english):
-        if part == "{}":
-            found += "(.*)" if found.endswith((":\\ ", "\\(")) else f"((?:(?!{_BREAK}).)*)"
+    found, end = "", 0
+    few = "?" if "{clauses}" in english else ""  # as little as leaves a clause that is known
+    for hole in _HOLE.finditer(english):
+        found += re.escape(english[end : hole.start()])
+        end = hole.end()
+        if hole[1] or found.endswith((":\\ ", "\\(")):
+            found += "(.*)"
         else:
-            found += re.escape(part)
-    return re.compile(found, re.DOTALL)
-
-
-@lru_cache
-def _words() -> Sequence[tuple[str, str]]:
-    return tuple(tomllib.loads(_FILE.read_text(encoding="utf-8"))["words"].items())
+            found += f"((?:(?!{_BREAK}).)*{few})"
+    return re.compile(found + re.escape(english[end:]), re.DOTALL)
 
 
 @lru_cache(maxsize=4096)
@@ -58,13 +79,41 @@ def meaning_in_french(meaning: str) -> str | None:
     found = _clause(meaning)
     if found is None:
         return None
-    for english, french in _words():
+    for english, french in _texts()["words"].items():
         found = found.replace(english, french)
     return found
 
 
 def _clause(text: str) -> str | None:
-    for pattern, french in _clauses():
-        if (found := pattern.fullmatch(text)) is not None:
-            return _BLANK.sub("\u00a0", french).format(*found.groups())
+    for one in _clauses():
+        if (found := one.pattern.fullmatch(text)) is None:
+            continue
+        values = [
+            _filled(hole, value) for hole, value in zip(one.holes, found.groups(), strict=True)
+        ]
+        if None not in values:
+            return one.french.format(*values)
     return None
+
+
+def _filled(hole: str, value: str) -> str | None:
+    """What stands in a hole, in French; None: it is no clause that is known."""
+    match hole:
+        case "clauses":
+            return in_french(value)
+        case "entries":
+            return _ENTRY.sub(_entry, value)
+    return value
+
+
+def _entry(found: re.Match[str]) -> str:
+    words = _texts()["entries"]
+    if found["more"] is not None:
+        before = "\u00a0;" if found["before"] else ""
+        return f"{before} {words['more'].format(found['more'])}"
+    sides = [
+        f"{words[side]}\u00a0: {', '.join(words.get(one, one) for one in named.split(', '))}"
+        for side in ("agrees", "differs")
+        if (named := found[side])
+    ]
+    return "(" + "\u00a0; ".join(sides) + ")" if sides else found[0]

@@ -140,8 +140,8 @@ def test_of_two_rows_that_contradict_each_other_the_validated_one_is_taken(
     ]
     feed = reader(tmp_path, [*both, FILLER, (*FILLER[:6], "L", *FILLER[7:])])
     [notice] = feed.notices["1"]
-    assert notice.startswith("1: two rows contradict each other on 2026/2027 L1 MED: validated in ")
-    assert " and cancelled in " in notice
+    assert notice.startswith("1: two rows contradict each other on 2026/2027 L1 MED: validated (")
+    assert "), cancelled (" in notice
     assert notice.endswith("; validated is taken")
 
 
@@ -151,4 +151,4 @@ def test_both_files_are_named(tmp_path: Path) -> None:
         row = (*lea[:5], status, *lea[6:])
         (tmp_path / f"{file}.csv").write_text(csv_text([row]), encoding="utf-8")
     [notice] = of_csv(str(tmp_path / "*.csv")).notices["1"]
-    assert f"validated in {tmp_path}/b.csv and cancelled in {tmp_path}/a.csv" in notice
+    assert f"validated ({tmp_path}/b.csv), cancelled ({tmp_path}/a.csv)" in notice
