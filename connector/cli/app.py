@@ -104,6 +104,10 @@ class Commands(LazyGroup):
             "Tell a story of about fifty students on a throw-away directory, and prove each claim.",
         ),
         "keys": Entry("connector.cli.keys", "The keys that seal provisional passwords."),
+        "token": Entry(
+            "connector.cli.tokens",
+            "Who may use API and console: tokens of programs, and a link for an emergency.",
+        ),
         "events": Entry("connector.cli.inbox", "The inbox: events that have arrived."),
         "export": Entry("connector.cli.export", "Lists for other systems, as CSV."),
     }

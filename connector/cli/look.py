@@ -68,7 +68,7 @@ def find(
 HISTORY_ACTIONS = (
     *(action.value for action in ACTIONS),
     *(kind.value for kind in Kind),
-    *("print", "rebuild", "approve", "rotate"),
+    *("print", "rebuild", "approve", "rotate", "token"),
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from connector.core.counting import many
 from connector.core.model import Held
@@ -11,6 +12,7 @@ from connector.edges.ldap.connection import BindRefused
 from connector.errors import DirectoryUntrusted, FeedRefused, JournalUntrusted, ScolpassError
 
 LOCKING = "locking"
+EMERGENCY = "emergency"
 _NAMED = 5  # of many entries
 
 
@@ -103,6 +105,17 @@ def locking(address: str, accounts: int) -> Incident:
         "shut it out, or name it in activation.throttle.shared_addresses if many people share it; "
         "the log's lines `sign-in refused` name the accounts: `scolpass show` says which are "
         "locked, and `scolpass reissue --from FILE --reason '...'` opens many again",
+    )
+
+
+def emergency(actor: str, reason: str, at: datetime) -> Incident:
+    """A link to the console was printed that lets anybody in who holds it, as admin."""
+    return Incident(
+        f"{EMERGENCY}:{at:%Y%m%dT%H%M%S}",
+        f"{actor} has printed a link to the console for an emergency ({reason}): whoever holds it "
+        "comes in once, as admin, within 15 minutes",
+        "`scolpass history --action token` has who and when; if it was nobody you know, shut the "
+        "console (console.signin) and look at what was done since",
     )
 
 

@@ -8,7 +8,10 @@ leaves open can be compared with the entry.
 
 from __future__ import annotations
 
+from connector.edges.journal.bearers import Once, Token
 from connector.edges.journal.changes import Beside, Interrupted
+from connector.edges.journal.desk_log import Look, Repeat
+from connector.edges.journal.desk_sessions import DeskSession
 from connector.edges.journal.opening import Journal, open_journal, tables_at
 from connector.edges.journal.outbox import STUDENT, Concluded, Outgoing, Queued
 from connector.edges.journal.runs import LastRuns, LatestRun
@@ -22,18 +25,23 @@ __all__ = [
     "STUDENT",
     "Beside",
     "Concluded",
+    "DeskSession",
     "Full",
     "Interrupted",
     "Journal",
     "LastRuns",
     "LatestRun",
     "Link",
+    "Look",
+    "Once",
     "Outgoing",
     "Queued",
+    "Repeat",
     "Resealed",
     "SealedRow",
     "Session",
     "Tables",
+    "Token",
     "Window",
     "chunks",
     "open_journal",

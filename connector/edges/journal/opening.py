@@ -15,8 +15,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from connector.core.supann import outline
 from connector.edges.database import cause_of
 from connector.edges.database.url import parsed, shown
+from connector.edges.journal.bearers import Bearers
 from connector.edges.journal.changes import Changes
 from connector.edges.journal.decisions import Decisions
+from connector.edges.journal.desk_log import DeskLog
+from connector.edges.journal.desk_sessions import DeskSessions
 from connector.edges.journal.events import Events
 from connector.edges.journal.holders import Holders
 from connector.edges.journal.incidents import Incidents
@@ -56,6 +59,9 @@ class Journal(
     Undoing,
     Decisions,
     ReadPlans,
+    Bearers,
+    DeskSessions,
+    DeskLog,
 ):
     """One open journal. Every method is one transaction and raises JournalUntrusted."""
 

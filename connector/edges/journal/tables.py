@@ -281,6 +281,67 @@ outbox = sa.Table(  # mails to students, and alerts
 waiting = outbox.c.ended_at.is_(None)
 sa.Index("ix_outbox_waiting", outbox.c.way, outbox.c.due_at)
 
+tokens = sa.Table(  # by which programs use the API
+    "tokens",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("hash", Key, nullable=False, unique=True),  # SHA-256 of what its bearer holds
+    sa.Column("role", sa.String, nullable=False),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("networks", sa.String, nullable=False),  # JSON; empty: from anywhere
+    sa.Column("reason", sa.String, nullable=False),
+    sa.Column("made_by", sa.String, nullable=False),
+    sa.Column("made_at", sa.String, nullable=False),
+    sa.Column("until", sa.String, nullable=False),
+    sa.Column("revoked_at", sa.String),
+    sa.Column("revoked_by", sa.String),
+    sa.Column("used_at", sa.String),  # to the hour
+)
+desk_sessions = sa.Table(  # of operators, who are signed in to the console
+    "desk_sessions",
+    metadata,
+    sa.Column("id", Key, primary_key=True),  # SHA-256 of what the browser holds
+    sa.Column("operator", sa.String, nullable=False),  # as the history says it
+    sa.Column("subject", sa.String, nullable=False),  # by what the role is looked up
+    sa.Column("way", sa.String, nullable=False),  # oidc, header, ldap, emergency
+    sa.Column("role", sa.String),  # None: none at the moment
+    sa.Column("role_at", sa.String, nullable=False),  # when it was looked up
+    sa.Column("opened_at", sa.String, nullable=False),
+    sa.Column("used_at", sa.String, nullable=False),
+    sa.Column("sealed", sa.LargeBinary),  # under what the browser holds: what the provider gave
+)
+once = sa.Table(  # what is good for one use: links of an emergency, answers of a provider
+    "once",
+    metadata,
+    sa.Column("id", Key, primary_key=True),  # SHA-256 of what its bearer holds
+    sa.Column("purpose", sa.String, nullable=False),
+    sa.Column("made_by", sa.String, nullable=False),
+    sa.Column("reason", sa.String, nullable=False),
+    sa.Column("until", sa.String, nullable=False, index=True),
+    sa.Column("used_at", sa.String),
+)
+repeats = sa.Table(  # what was asked with an Idempotency-Key
+    "repeats",
+    metadata,
+    sa.Column("operator", Key, primary_key=True),
+    sa.Column("key", Key, primary_key=True),
+    sa.Column("request", sa.String, nullable=False),  # digest of route and body
+    sa.Column("at", sa.String, nullable=False, index=True),
+    sa.Column("status", sa.Integer),  # of the answer; None: it is under way, or nobody knows
+    sa.Column("answer", sa.String),  # JSON, without any secret
+)
+looks = sa.Table(  # who looked at whom
+    "looks",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("at", sa.String, nullable=False, index=True),
+    sa.Column("operator", sa.String, nullable=False),
+    sa.Column("way", sa.String, nullable=False),
+    sa.Column("address", sa.String, nullable=False),
+    sa.Column("student_number", Key, nullable=False, index=True),
+    sa.Column("what", sa.String, nullable=False),  # the page or route
+)
+
 _INDEXES: dict[str, dict[str, Any]] = {
     # A sender writes these, and PostgreSQL's other indexes take no more than 2,700 octets.
     "ix_events_id": {"postgresql_using": "hash"},
