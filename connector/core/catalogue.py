@@ -25,11 +25,13 @@ class Part(Enum):
     NUMBER = auto()  # by which an entry is known as a student's, or an employee's
     NAME = auto()  # by which the student is called
     IDENTITY = auto()
+    PERSON = auto()  # by which people of one name are told apart
     ADDRESS = auto()  # the address that is used now
     FORMER = auto()  # addresses that were used
     UID = auto()
     ENROLMENT = auto()
     INSTITUTION = auto()
+    AFFILIATION = auto()
     STATE = auto()
     MUST_CHANGE = auto()  # that the password opens nothing but its own change
     LAST_DAY = auto()  # from when no password opens the account ...
@@ -115,8 +117,8 @@ _ROWS = (
     Attribute("displayName", _P.IDENTITY, _O.REGISTER, single=True, telling=True, tried="Scolpass Check"),
     Attribute("supannNomDeNaissance", _P.IDENTITY, _O.REGISTER, single=True, telling=True, tried="Check"),
     Attribute("supannCivilite", _P.IDENTITY, _O.REGISTER, single=True, optional=True, tried="Mme"),
-    Attribute("supannOIDCDateDeNaissance", _P.IDENTITY, _O.REGISTER, single=True, tried="2000-01-01"),
-    Attribute("supannCodeINE", _P.IDENTITY, _O.REGISTER, optional=True, telling=True, tried="SCOLPASSCHECK"),
+    Attribute("supannOIDCDateDeNaissance", _P.PERSON, _O.REGISTER, single=True, tried="2000-01-01"),
+    Attribute("supannCodeINE", _P.PERSON, _O.REGISTER, optional=True, telling=True, tried="SCOLPASSCHECK"),
 
     Attribute("mail", _P.ADDRESS, _O.SCOLPASS, telling=True, tried=_CHECK_MAIL),
     Attribute("eduPersonPrincipalName", _P.ADDRESS, _O.SCOLPASS, single=True, telling=True, tried=_CHECK_MAIL),
@@ -130,8 +132,8 @@ _ROWS = (
     Attribute("supannEtuEtape", _P.ENROLMENT, _O.REGISTER, optional=True, tried="{UAI:0000000A}CHECK"),
     Attribute("supannEtuInscription", _P.ENROLMENT, _O.REGISTER, tried=_INSCRIPTION),
 
-    Attribute("eduPersonAffiliation", _P.STATE, _O.SCOLPASS, _G.WRITE_OURS, _C.CASE_IGNORED, shared=True, ours="^(student|member)$", tried="student"),
-    Attribute("eduPersonPrimaryAffiliation", _P.STATE, _O.SCOLPASS, single=True, tried="student"),
+    Attribute("eduPersonAffiliation", _P.AFFILIATION, _O.SCOLPASS, _G.WRITE_OURS, _C.CASE_IGNORED, shared=True, ours="^(student|member)$", tried="student"),
+    Attribute("eduPersonPrimaryAffiliation", _P.AFFILIATION, _O.SCOLPASS, single=True, tried="student"),
     Attribute("supannRessourceEtatDate", _P.STATE, _O.SCOLPASS, _G.WRITE_OURS, _C.CASE_IGNORED, shared=True, proves=True, ours=_RESOURCES, tried="{COMPTE}I:SupannCree:20000101:20000101"),
     Attribute("supannRessourceEtat", _P.STATE, _O.SCOLPASS, _G.WRITE_OURS, _C.CASE_IGNORED, shared=True, ours=_RESOURCES, tried="{COMPTE}I:SupannCree"),
 
@@ -164,7 +166,7 @@ def _of(*parts: Part) -> tuple[str, ...]:
 
 NUMBER_CLASS = "supannPerson"  # the class that allows the number
 (NUMBER,) = (row.name for row in _ROWS if row.part is Part.NUMBER and row.owner is Owner.REGISTER)
-IDENTITY = _of(Part.NAME, Part.IDENTITY)
+IDENTITY = _of(Part.NAME, Part.IDENTITY, Part.PERSON)
 LOGINS = _of(Part.ADDRESS)  # the address that is used now: one value in all three
 FORMER = _of(Part.FORMER)
 ADDRESSES = (*LOGINS, *FORMER)

@@ -30,7 +30,7 @@ def grounds_of(
         if not any(clause.startswith("adopted") for clause in clauses):
             parts.append("adopted as it stands")
         parts += sorted(clauses, key=lambda clause: not clause.startswith("adopted"))
-    names = ", ".join(dialect.about(changed, Part.NAME, Part.IDENTITY))
+    names = ", ".join(dialect.about(changed, Part.NAME, Part.IDENTITY, Part.PERSON))
     if names and facts.known is not None:
         parts.append(f"identity differs from the register ({names})")
     if dialect.about(changed, Part.ENROLMENT):

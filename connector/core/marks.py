@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from enum import StrEnum
 from functools import lru_cache
 
 from connector.core.account import Difference, State, Values
 from connector.core.actions import ENDINGS
+from connector.core.calendar import ONE_DAY
 from connector.core.catalogue import Part
-from connector.core.dialect import Dialect
-from connector.core.generalized_time import instant
+from connector.core.dialect import Dialect, Terms
+from connector.core.generalized_time import end_of_day, instant
 from connector.core.identifiers import lost_letters
 from connector.core.model import Change
 from connector.core.newcomers import damage
@@ -39,10 +40,12 @@ class Mark(StrEnum):
 GRAVE = frozenset({Mark.REMOVED, Mark.CLOSED, Mark.PASSWORD_REPLACED, Mark.IDENTIFIER})
 """What a student loses by it: an account, a password, a name that they type."""
 
+_DAYS = (Part.LAST_DAY, Part.FIRST_DAY)
 _PARTS: dict[Mark, tuple[Part, ...]] = {
     Mark.REMOVED: (Part.NAME,),
     Mark.IDENTIFIER: (Part.UID, Part.ADDRESS),
-    Mark.SHARED_PERSON: (Part.NAME, Part.IDENTITY),
+    Mark.CLOSED: _DAYS,
+    Mark.SHARED_PERSON: (Part.NAME, Part.IDENTITY, Part.PERSON),
     Mark.LOSSY: (Part.NAME, Part.IDENTITY),
     Mark.SHORTENED: (Part.LAST_DAY,),
     Mark.LIMITED: (Part.LAST_DAY,),
@@ -51,15 +54,16 @@ _PARTS: dict[Mark, tuple[Part, ...]] = {
 
 
 def marks_of(
-    change: Change, dialect: Dialect, protected: Collection[str] = frozenset()
+    change: Change, terms: Terms, protected: Collection[str] = frozenset()
 ) -> tuple[Mark, ...]:
     """The marks of one change, the gravest first.
 
     Args:
+        terms: what the plan was made by.
         protected: the DNs of entries that are known to be also somebody else's.
     """
     changed = dict(change.attributes.items())  # unpacked once
-    found = set(_marks(change, changed, dialect, protected))
+    found = set(_marks(change, changed, terms, protected))
     return tuple(sorted(found, key=ORDER.__getitem__))
 
 
@@ -86,9 +90,10 @@ def is_lossy(name: str) -> bool:
 
 
 def _marks(
-    change: Change, changed: Difference, dialect: Dialect, protected: Collection[str]
+    change: Change, changed: Difference, terms: Terms, protected: Collection[str]
 ) -> Iterator[Mark]:
-    closes = _closes(change)
+    dialect = terms.dialect
+    closes = _closes(change) or (not change.adds and _shuts(changed, terms))
     if change.deletes:
         yield Mark.REMOVED
     elif closes:
@@ -122,6 +127,37 @@ def _closes(change: Change) -> bool:
     before = was.state if was is not None else None
     after = now.state if now is not None else None
     return after in _CLOSED and after is not before
+
+
+def _shuts(changed: Difference, terms: Terms) -> bool:
+    """Whether days are written by which no password opens the account today, and one did before.
+
+    So does the adoption of an entry whose state says that it has expired: nothing had closed it.
+    """
+    if not terms.dialect.about(changed, *_DAYS):
+        return False
+    before, after = (
+        _is_shut({name: sides[at] for name, sides in changed.items()}, terms) for at in (0, 1)
+    )
+    return after and not before
+
+
+def _is_shut(values: Mapping[str, Values], terms: Terms) -> bool:
+    zone = terms.rules.institution.zone
+    begins = instant(end_of_day(terms.today - ONE_DAY, zone))
+    ends = instant(end_of_day(terms.today, zone))
+    last, first = (
+        [
+            at
+            for name in terms.dialect.about(values, part)
+            for at in map(instant, values[name])
+            if at
+        ]
+        for part in _DAYS
+    )
+    assert begins is not None
+    assert ends is not None
+    return any(at <= begins for at in last) or any(at >= ends for at in first)
 
 
 def _password(change: Change) -> Mark:

@@ -19,12 +19,13 @@ from connector.core.actions import ACTIONS, NoBudget
 from connector.core.catalogue import Part
 from connector.core.dialect import Terms
 from connector.core.identifiers import serving_order
-from connector.core.marks import ORDER, Mark, marks_of, telling
+from connector.core.marks import GRAVE, ORDER, Mark, marks_of, telling
 from connector.core.model import Action, Change, Plan, Rejection, Verdict
 from connector.core.safety import effect
 from connector.core.shapes import Shape, come_and_gone, shapes_of
 from connector.core.situations import Item, Situation
 from connector.core.summary import Said, grouped, refusals, shape
+from connector.core.weights import PLACES, Weight, weight_of
 
 SAMPLES = 3  # of each shape
 MARKED = 10  # of each mark of risk
@@ -66,11 +67,12 @@ class ReasonCount:
 
     text: str
     count: int
+    grave: bool = False  # one of them has a grave mark
 
 
 @dataclass(frozen=True, slots=True)
 class ActionCount:
-    """The changes of one kind, by their reasons; the commonest first."""
+    """The changes of one kind, by their reasons: the grave ones first, then the commonest."""
 
     action: Action
     count: int
@@ -100,6 +102,15 @@ class ShapeCount:
 
 
 @dataclass(frozen=True, slots=True)
+class WeightCount:
+    """How many entries that stand have changes of one weight, and in which attributes."""
+
+    weight: Weight
+    entries: int
+    attributes: tuple[tuple[str, int], ...]  # each with how many entries; the commonest first
+
+
+@dataclass(frozen=True, slots=True)
 class MarkCount:
     """How many changes have a mark of risk, and some of them; all, if they are few."""
 
@@ -114,6 +125,16 @@ class SituationCount:
 
     situation: Situation
     items: tuple[Item, ...]
+
+    @property
+    def entries(self) -> int:
+        """How many entries of the branch."""
+        return sum(one.dn is not None for one in self.items)
+
+    @property
+    def students(self) -> int:
+        """How many students of the register."""
+        return sum(one.enrolled for one in self.items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +154,7 @@ class PlanReport:
     limits: tuple[Limit, ...]
     actions: tuple[ActionCount, ...]
     marks: tuple[MarkCount, ...]
+    weights: tuple[WeightCount, ...]
     shapes: tuple[ShapeCount, ...]
     added: tuple[Example, ...]
     added_count: int
@@ -152,6 +174,18 @@ class PlanReport:
     def situations_known(self) -> bool:
         """Whether the situations were computed: then somebody is in one."""
         return any(one.items for one in self.situations)
+
+    @property
+    def entries(self) -> int:
+        """Entries of the branch, where the situations were computed."""
+        return sum(one.entries for one in self.situations)
+
+    @property
+    def students(self) -> int | None:
+        """Students of the register; None: only a few were asked about."""
+        if self.situations_known:
+            return sum(one.students for one in self.situations)
+        return self.about.students
 
     @property
     def notices_count(self) -> int:
@@ -184,8 +218,7 @@ def make_report(
         terms: what the plan was made by.
     """
     counted = _Counted(plan.digest, terms, protected_among(items))
-    for change in plan.changes:
-        counted.count(change)
+    graves = [counted.count(change) for change in plan.changes]
     rules = terms.rules
     return PlanReport(
         about=about,
@@ -199,8 +232,9 @@ def make_report(
         going=len(verdict.go),
         numbers=() if about.whole else tuple(change.student_number for change in plan.changes),
         limits=tuple(_limits(verdict, terms)),
-        actions=tuple(_by_action(plan.changes, held_actions(verdict))),
+        actions=tuple(_by_action(zip(plan.changes, graves, strict=True), held_actions(verdict))),
         marks=counted.marks(),
+        weights=counted.weights(),
         shapes=counted.shapes(),
         added=counted.drawn("added"),
         added_count=sum(change.adds for change in plan.changes),
@@ -247,22 +281,35 @@ def _limits(verdict: Verdict, terms: Terms) -> Iterator[Limit]:
         yield Limit(item.action, item.count, item.limit, named, str(budget or ""), item.explanation)
 
 
-def _by_action(changes: Iterable[Change], held: frozenset[Action]) -> Iterator[ActionCount]:
-    """Counts by action and reason; reasons that differ only in values are one."""
+def _by_action(
+    changes: Iterable[tuple[Change, bool]], held: frozenset[Action]
+) -> Iterator[ActionCount]:
+    """Counts by action and reason; reasons that differ only in values are one.
+
+    Args:
+        changes: each with whether it has a grave mark.
+    """
     texts: dict[Action, dict[str, Counter[str]]] = {}
+    graves: set[tuple[Action, str]] = set()
     waiting: Counter[Action] = Counter()
-    for change in changes:
-        of_action = texts.setdefault(change.action, {})
-        of_action.setdefault(_general(change.reason), Counter())[change.reason] += 1
+    for change, is_grave in changes:
+        of_action, text = texts.setdefault(change.action, {}), _general(change.reason)
+        of_action.setdefault(text, Counter())[change.reason] += 1
         waiting[change.action] += effect(change) in held
+        if is_grave:
+            graves.add((change.action, text))
     for action in ACTIONS:
         if action not in texts:
             continue
         reasons = [
-            ReasonCount(next(iter(those)) if len(those) == 1 else text, those.total())
+            ReasonCount(
+                next(iter(those)) if len(those) == 1 else text,
+                those.total(),
+                (action, text) in graves,
+            )
             for text, those in texts[action].items()
         ]
-        reasons.sort(key=lambda one: (-one.count, one.text))
+        reasons.sort(key=lambda one: (not one.grave, -one.count, one.text))
         total = sum(one.count for one in reasons)
         yield ActionCount(action, total, waiting[action], tuple(reasons))
 
@@ -278,22 +325,32 @@ class _Counted:
 
     def __init__(self, digest: str, terms: Terms, protected: frozenset[str]) -> None:
         self._digest = digest
+        self._terms = terms
         self._dialect = terms.dialect
         self._protected = protected
         self._by_shape: Counter[tuple[str, Shape]] = Counter()
         self._by_mark: Counter[Mark] = Counter()
+        self._by_weight: Counter[Weight] = Counter()
+        self._of_weight: dict[Weight, Counter[str]] = {}
         # By kind, the changes with the lowest ranks: a heap of (-rank, number, DN, example).
         self._drawn: dict[object, list[tuple[int, str, str, Example]]] = {}
 
-    def count(self, change: Change) -> None:
+    def count(self, change: Change) -> bool:
+        """Count a change; whether it has a grave mark."""
         changed = dict(change.attributes.items())  # unpacked once
-        for mark in marks_of(change, self._dialect, self._protected):
+        marks = marks_of(change, self._terms, self._protected)
+        for mark in marks:
             self._by_mark[mark] += 1
             if self._is_drawn(mark, MARKED, change):
                 self._keep(mark, MARKED, change, telling(mark, changed, self._dialect))
         whole = change.adds or change.deletes
+        weights: set[Weight] = set()
         for name, before, after, found in shapes_of(change):
             self._by_shape[name, found] += 1
+            if not whole:
+                weight = weight_of(name, found, closes=Mark.CLOSED in marks)
+                weights.add(weight)
+                self._of_weight.setdefault(weight, Counter())[name] += 1
             if not whole and self._is_drawn((name, found), SAMPLES, change):
                 # Of a password, a plan has markers for values.
                 told = () if found is Shape.PASSWORD else ((name, before, after),)
@@ -302,6 +359,19 @@ class _Counted:
         if whole and self._is_drawn(kind, SAMPLES, change):
             names = self._dialect.about(changed, *_SHOWN_OF_ENTRY)
             self._keep(kind, SAMPLES, change, tuple((name, *changed[name]) for name in names))
+        self._by_weight.update(weights)
+        return not GRAVE.isdisjoint(marks)
+
+    def weights(self) -> tuple[WeightCount, ...]:
+        """The weightiest first; of each, the attribute that changes most often."""
+        return tuple(
+            WeightCount(
+                weight,
+                self._by_weight[weight],
+                tuple(sorted(self._of_weight[weight].items(), key=lambda one: (-one[1], one[0]))),
+            )
+            for weight in sorted(self._by_weight, key=PLACES.__getitem__)
+        )
 
     def shapes(self) -> tuple[ShapeCount, ...]:
         """The commonest first, by attribute."""

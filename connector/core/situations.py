@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 
@@ -55,6 +55,7 @@ class Item:
     candidates: tuple[Candidate, ...] = ()
     because: str = ""  # one sentence, where the situation alone does not say it
     last_sign: date | None = None  # the last sign of life that the directory has of an entry
+    enrolled: bool = False  # it is about a student of the register
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def situate(entries: Iterable[Entry], students: Students) -> tuple[Item, ...]:
     items = [_of_entry(entry, students, unclear, asked) for entry in placed]
     covered.update(item.student_number for item in items if item.student_number is not None)
     items += _without_entry(students, holders, covered)
-    return tuple(items)
+    return tuple(replace(one, enrolled=one.student_number in students.names) for one in items)
 
 
 def _of_entry(entry: Entry, students: Students, unclear: set[str], asked: Collection[str]) -> Item:

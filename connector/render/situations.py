@@ -83,7 +83,7 @@ def show_situations(console: Console, items: Sequence[Item], wanted: Situation |
     """The counts; with one situation wanted, its list."""
     if wanted is None:
         entries = Counter(item.situation for item in items if item.dn is not None)
-        students = Counter(item.situation for item in items if _is_students(item))
+        students = Counter(item.situation for item in items if item.enrolled)
         console.print(f"{'entries':>8}  {'students':>8}")
         for situation in Situation:
             name = situation.value.replace("_", "-")
@@ -105,13 +105,6 @@ def show_situations(console: Console, items: Sequence[Item], wanted: Situation |
     console.print(table)
     if len(mine) > SHOWN:
         console.print(f"and {len(mine) - SHOWN:,} more (--csv and --json have them all)")
-
-
-def _is_students(item: Item) -> bool:
-    """Whether a line is about a student of the register, or an adopted one."""
-    if item.student_number is None or item.situation is Situation.WITHOUT_ENROLMENT:
-        return False
-    return item.situation is not Situation.CANDIDATE or bool(item.candidates)
 
 
 def _known(item: Item) -> str:

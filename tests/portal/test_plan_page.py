@@ -35,6 +35,7 @@ def plain() -> PlanReport:
         limits=(),
         actions=(replace(full.actions[0], count=1, held=0, reasons=full.actions[0].reasons[:1]),),
         marks=(),
+        weights=(),
         shapes=full.shapes[:1],
         situations=(),
         refusals=(),
@@ -42,7 +43,12 @@ def plain() -> PlanReport:
     )
 
 
-REPORTS = {"full": fullest, "plain": plain}
+def busy() -> PlanReport:
+    """As many actions as the first sheet has room for with a reason each."""
+    return replace(fullest(), actions=fullest().actions[:7])
+
+
+REPORTS = {"full": fullest, "plain": plain, "busy": busy}
 
 
 @contextmanager

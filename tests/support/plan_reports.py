@@ -16,10 +16,12 @@ from connector.core.plan_report import (
     ReasonCount,
     ShapeCount,
     SituationCount,
+    WeightCount,
 )
 from connector.core.shapes import Shape
 from connector.core.situations import Candidate, Item, Situation
 from connector.core.summary import Said
+from connector.core.weights import Weight
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>",
@@ -77,6 +79,12 @@ def fullest() -> PlanReport:
             for action in Action
         ),
         marks=tuple(MarkCount(mark, 12_345, examples[:2]) for mark in Mark),
+        weights=tuple(
+            WeightCount(
+                weight, 12_345, tuple((f"supannEntiteAffectation{n}", 2_031) for n in range(9))
+            )
+            for weight in Weight
+        ),
         shapes=tuple(
             ShapeCount("supannEntiteAffectationPrincipale", shape, 2_031, examples[:1])
             for shape in Shape
@@ -112,5 +120,6 @@ def _item(situation: Situation, place: int) -> Item:
         HOSTILE[place % len(HOSTILE)],
         candidates=(found,) if situation is Situation.CANDIDATE else (),
         because="has no number, and fits no student",
+        enrolled=place < 9,
         last_sign=date(2025, 1, 3),
     )

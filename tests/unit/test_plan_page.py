@@ -23,6 +23,7 @@ from connector.core.plan_report import ActionCount, ReasonCount
 from connector.core.rules import Rules
 from connector.core.shapes import Shape
 from connector.core.situations import Situation
+from connector.core.weights import Weight
 from connector.render.report.french import in_french, meaning_in_french
 from connector.render.report.page import command, front, plan_page
 from connector.render.report.voice import LANGUAGES, Voice, texts
@@ -62,6 +63,7 @@ def test_both_languages_say_the_same_things_with_the_same_details() -> None:
         ("marks", Mark),
         ("mark_meanings", Mark),
         ("shapes", Shape),
+        ("weights", Weight),
         ("situation_names", Situation),
         ("situation_meanings", Situation),
     ],

@@ -37,7 +37,8 @@ def report_json(report: PlanReport) -> dict[str, Any]:
         "people_dn": report.people_dn,
         "day": about.day.isoformat(),
         "ahead": about.ahead,
-        "students": about.students,
+        "students": report.students,
+        "entries": report.entries if report.situations_known else None,
         "managed": report.managed,
         "verdict": {
             "total": report.total,
@@ -53,6 +54,14 @@ def report_json(report: PlanReport) -> dict[str, Any]:
         "risks": [
             {"risk": one.mark.value, "count": one.count, "samples": _samples(one.samples)}
             for one in report.marks
+        ],
+        "weights": [
+            {
+                "weight": one.weight.value,
+                "entries": one.entries,
+                "attributes": dict(one.attributes),
+            }
+            for one in report.weights
         ],
         "shapes": [
             {

@@ -47,7 +47,7 @@ def plan_sheet(plan: Plan, verdict: Verdict, items: Sequence[Item], terms: Terms
 def _rows(plan: Plan, verdict: Verdict, items: Sequence[Item], terms: Terms) -> Iterator[Row]:
     protected, held = protected_among(items), held_actions(verdict)
     for change in plan.changes:
-        marks = marks_of(change, terms.dialect, protected)
+        marks = marks_of(change, terms, protected)
         yield from _of_change(
             change, {"risk": ", ".join(marks), "held": "yes" if effect(change) in held else ""}
         )

@@ -31,9 +31,9 @@ from tests.unit.core.builders import (
 DIALECT = Supann(RULES)
 
 
-def marks(change: Change | None, *protected: str) -> set[Mark]:
+def marks(change: Change | None, *protected: str, today: date = ENROLLED) -> set[Mark]:
     assert change is not None
-    return set(marks_of(change, DIALECT, protected))
+    return set(marks_of(change, terms(today), protected))
 
 
 def adopting(current: Account, **of_row: str) -> Change | None:
@@ -61,13 +61,37 @@ def test_a_reissue_replaces_the_password_and_is_no_closing() -> None:
 
 def test_endings() -> None:
     expired = inactive().evidence().on(ENROLLED).on(CUTOFF + DAY)
-    assert marks(expired.last.change) == {Mark.CLOSED}
+    assert marks(expired.last.change, today=CUTOFF + DAY) == {Mark.CLOSED}
     purged = expired.on(CUTOFF + 400 * DAY)
     assert marks(purged.last.change) == {Mark.REMOVED}
     suspended = inactive().evidence().on(ENROLLED).admin(suspended=True, reason="charter")
     assert Mark.CLOSED in marks(suspended.on(ENROLLED + DAY).last.change)
     cancelled = inactive().evidence().on(ENROLLED).feed(row(2026, Status.CANCELLED))
     assert Mark.CLOSED in marks(cancelled.on(ENROLLED + DAY).last.change)
+
+
+EXPIRED_BEFORE = "{COMPTE}I:SupannExpire:20200101:"
+LONG_AGO, LATER = "20200101000000Z", "20991231230000Z"
+
+
+@pytest.mark.parametrize(
+    ("state", "ends", "begins", "year", "closes"),
+    [
+        (EXPIRED_BEFORE, (), (), 2018, True),  # nothing but its state said so
+        (EXPIRED_BEFORE, LATER, (), 2018, True),
+        (EXPIRED_BEFORE, LONG_AGO, (), 2018, False),  # the directory had closed it
+        (None, (), (), 2018, True),  # left years ago
+        ("{COMPTE}S:SupannVerrouAdministratif:20260901:20271231", (), (), 2026, True),
+        ("{COMPTE}S:SupannVerrouAdministratif:20260901:20271231", (), LATER, 2026, False),
+        ("{COMPTE}A:SupannActif:20250901:20261231", (), (), 2026, False),
+    ],
+)
+def test_an_adoption_that_shuts_an_account_closes_it(
+    state: str | None, ends: str, begins: str, year: int, closes: bool
+) -> None:
+    current = account(state, pwdEndTime=ends, pwdStartTime=begins)
+    change = plan_one(facts(row(year), account=current), Taken(), terms(ENROLLED)).change
+    assert (Mark.CLOSED in (marks(change) if change is not None else set())) is closes
 
 
 @pytest.mark.parametrize(

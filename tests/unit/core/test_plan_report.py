@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from connector.core.account import Account
 from connector.core.identifiers import Taken
 from connector.core.marks import Mark, marks_of
-from connector.core.model import Facts, Plan, Verdict
+from connector.core.model import Action, Facts, Plan, Verdict
 from connector.core.plan import make_plan
 from connector.core.plan_report import MARKED, SAMPLES, About, PlanReport, make_report
 from connector.core.safety import judge
 from connector.core.situations import Item, Situation
+from connector.core.weights import PLACES, Weight
 from tests.support.examples import examples
 from tests.unit.core.builders import DOMAIN, ENROLLED, PEOPLE, RULES, account, facts, row, terms
 
@@ -70,8 +71,19 @@ def test_every_attribute_of_every_change_is_counted_once(of: list[Facts]) -> Non
     reasons = Counter({one.action: sum(r.count for r in one.reasons) for one in report.actions})
     assert reasons == Counter(change.action for change in plan.changes)
     assert {one.action: one.count for one in report.actions} == reasons
-    marked = Counter(m for c in plan.changes for m in marks_of(c, TERMS.dialect))
+    marked = Counter(m for c in plan.changes for m in marks_of(c, TERMS))
     assert {one.mark: one.count for one in report.marks} == marked
+    in_place = [c for c in plan.changes if not (c.adds or c.deletes)]
+    weighed = Counter(
+        name for one in report.weights for name, n in one.attributes for _ in range(n)
+    )
+    assert weighed == Counter(name for change in in_place for name in change.attributes)
+    assert [one.weight for one in report.weights] == sorted(
+        (one.weight for one in report.weights), key=PLACES.__getitem__
+    )
+    for those in report.weights:
+        most = max(count for _, count in those.attributes)
+        assert most <= those.entries <= min(len(in_place), sum(n for _, n in those.attributes))
     assert report.held + report.going == report.total == len(plan.changes)
     assert sum(one.held for one in report.actions) == report.held
 
@@ -153,7 +165,7 @@ def test_a_held_plan_names_its_limit() -> None:
 
 
 SITUATIONS = tuple(
-    Item(situation, number, dn, "Léa")
+    Item(situation, number, dn, "Léa", enrolled=number == "10")
     for situation in Situation
     for number, dn in (("10", "uid=b"), ("9", "uid=a"), (None, "uid=c"), ("9", None))
 )
@@ -165,8 +177,26 @@ def test_everybody_is_in_the_list_of_their_situation(items: list[Item]) -> None:
     report = told(many(1), tuple(items))
     assert [one.situation for one in report.situations] == list(Situation)
     for one in report.situations:
+        assert (one.entries, one.students) == (3, 1)
         found = [(item.student_number, item.dn) for item in one.items]
         assert found == [("9", None), ("9", "uid=a"), ("10", "uid=b"), (None, "uid=c")]
+
+
+def test_the_grave_reasons_come_first() -> None:
+    """Nobody's closing stands behind two thousand spellings."""
+    many_alike = [
+        facts(row(number=str(n)), account=account(dn=f"uid=e{n},{PEOPLE}", supannEtuId=str(n)))
+        for n in range(9)
+    ]
+    gone = account(
+        "{COMPTE}I:SupannExpire:20200101:", dn=f"uid=e99,{PEOPLE}", supannEtuId="99", uid="e99"
+    )
+    plan = make_plan([*many_alike, facts(row(2018, number="99"), account=gone)], Taken(), TERMS)
+    report = told(plan)
+    assert report.marks[0].mark is Mark.CLOSED
+    (updates,) = (one for one in report.actions if one.action is Action.UPDATE)
+    assert [(one.grave, one.count) for one in updates.reasons] == [(True, 1), (False, 9)]
+    assert Weight.CLOSING in {one.weight for one in report.weights}
 
 
 @pytest.mark.parametrize("items", [(), SITUATIONS])
