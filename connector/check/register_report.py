@@ -14,8 +14,8 @@ from connector.check.register_findings import Inspection, place
 from connector.core.counting import many
 from connector.core.dates import shown, year_shown
 from connector.core.model import FIELDS, Enrolment, Rejection
+from connector.core.reasons import row_trouble
 from connector.core.survey import Refused, Shape
-from connector.core.why import row_trouble
 from connector.render.terminal import hang, printable
 from connector.settings.sections import CsvSource
 

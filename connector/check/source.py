@@ -12,7 +12,7 @@ from connector.core.counting import many
 from connector.core.feed import feed_drop
 from connector.core.identifiers import in_place_order
 from connector.core.model import Enrolment, Feed
-from connector.core.why import row_trouble
+from connector.core.reasons import row_trouble
 from connector.walk.newcomers import Newcomers
 
 

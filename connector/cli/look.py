@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,8 +12,8 @@ from connector.cli.options import ConfigOption, JsonOption, StudentArgument, exa
 from connector.cli.shared import end_with, opened_context, print_json
 from connector.core.actions import ACTIONS
 from connector.core.rulings import Kind
-from connector.desk import view
-from connector.errors import NotManaged
+from connector.desk import view, wording
+from connector.errors import NotManaged, UsageError
 from connector.render import person
 from connector.render.terminal import printable
 from connector.walk import resolving
@@ -25,17 +25,29 @@ commands = typer.Typer(rich_markup_mode="rich", no_args_is_help=True)
 def show(
     context: typer.Context,
     student: StudentArgument,
+    for_student: Annotated[
+        bool,
+        typer.Option("--for-student", help="Only the verdict, in words to read or send to them."),
+    ] = False,
+    language: Annotated[
+        Literal["fr", "en"], typer.Option(help="The language of these words.")
+    ] = "fr",
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Say whether a student can sign in, and if not, why and what helps; then all that is known."""
+    if for_student and as_json:
+        raise UsageError("--for-student and --json cannot be combined", "Give one of them.")
     with opened_context(context, config) as opened:
         try:
             found = view.account_view(opened, resolving.resolve(opened, student))
         except NotManaged as error:
             found = view.view_of_others(opened, error)
         rules = opened.rules
-    if as_json:
+    if for_student:
+        for words in wording.for_student(found.sign_in, rules, language):
+            stdout.print(words, markup=False, soft_wrap=True)
+    elif as_json:
         print_json(person.account_json(found, rules))
     else:
         person.show_account(stdout, found, rules)

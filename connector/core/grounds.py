@@ -9,6 +9,13 @@ from connector.core.desired import Address, Desired
 from connector.core.dialect import Dialect
 from connector.core.model import Decision, Facts
 
+_DRIFTED = "changed by another hand, or by a new configuration, and put right: {}"
+
+
+def puts_right(reason: str) -> bool:
+    """Whether the only cause of a change is what others did to the entry."""
+    return reason.startswith(_DRIFTED.removesuffix("{}"))
+
 
 def grounds_of(
     facts: Facts, decision: Decision, desired: Desired, changed: Difference, dialect: Dialect
@@ -23,7 +30,7 @@ def grounds_of(
         return f"{over}: the value student ends, the entry is also somebody else's"
     if _has_drifted(facts, decision, changed, dialect):
         names = ", ".join(sorted(changed))
-        return f"changed by another hand, or by a new configuration, and put right: {names}"
+        return _DRIFTED.format(names)
     parts = []
     if facts.known is None:
         clauses = [clause for clause in decision.reason.split("; ") if clause != "adopted"]

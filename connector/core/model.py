@@ -131,6 +131,7 @@ class Rejection:
     field: str | None
     value: str | None
     reason: str
+    candidates: tuple[Candidate, ...] = ()  # among which people have to decide first
 
 
 @dataclass(frozen=True, slots=True)

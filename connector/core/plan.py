@@ -159,7 +159,7 @@ def plan_one(facts: Facts, taken: Taken, terms: Terms) -> Planned:
         return _plan_without_entry(facts, decision, taken, terms)
     taken.note_ine(facts.number, account.dn)
     if facts.candidates:
-        return _refuse(facts, undecided(facts.number, facts.candidates))
+        return _refuse(facts, undecided(facts.number, facts.candidates), facts.candidates)
     has_expired = decision.state in (State.EXPIRED, State.PURGED)
     if facts.override.erase and has_expired and decision.action is not Action.EXPIRE:
         reason = f"erased on request: {facts.override.reason}"
@@ -257,8 +257,9 @@ def _left_without_password(facts: Facts, account: Account) -> tuple[str, ...]:
     )
 
 
-def _refuse(facts: Facts, reason: str) -> Planned:
-    return Planned(rejection=Rejection(None, None, "student_number", facts.number, reason))
+def _refuse(facts: Facts, reason: str, candidates: tuple[Candidate, ...] = ()) -> Planned:
+    refused = Rejection(None, None, "student_number", facts.number, reason, candidates)
+    return Planned(rejection=refused)
 
 
 def _owner_of(uid: str, facts: Facts, taken: Taken) -> str:
@@ -305,7 +306,7 @@ def _plan_without_entry(facts: Facts, decision: Decision, taken: Taken, terms: T
     candidates = with_same_ine(facts.number, facts.candidates, taken, decided)
     if candidates:
         taken.note_ine(facts.number, candidates[0].dn)
-        return _refuse(facts, undecided(facts.number, candidates))
+        return _refuse(facts, undecided(facts.number, candidates), candidates)
     row = identity_row(facts)
     given = _identifiers(facts, row, taken, terms)
     if isinstance(given, str):

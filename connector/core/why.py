@@ -2,118 +2,33 @@
 
 One pure function over everything that is known: register, entry, what the directory itself answers
 (:mod:`connector.core.door`), evidence, plan, decisions. *Possible* means that the directory takes
-the right password from any service: what the entry says wins over what scolpass believes. The
-words are in :mod:`connector.core.reasons`.
+the right password from any service: what the entry says wins over what scolpass believes. What
+it is computed from is in :mod:`connector.core.seen`, how it is told in
+:mod:`connector.core.reasons`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from connector.core.account import IN_USE, Account, State
 from connector.core.calendar import cutoff_of
 from connector.core.dates import year_shown
 from connector.core.dn import is_below
-from connector.core.door import Answer, Marks, Policy, Shut, shut
-from connector.core.evidence import told
+from connector.core.door import Answer, Policy, Shut, shut
+from connector.core.grounds import puts_right
 from connector.core.lifecycle import ending_of, is_suspended, matched_again
-from connector.core.model import (
-    Action,
-    Change,
-    Decision,
-    Ending,
-    Enrolment,
-    Facts,
-    Moment,
-    Rejection,
-    Status,
-)
-from connector.core.reasons import CANNOT_BE_SEEN, OPENS, Fields, Reason, Words, words
+from connector.core.model import Action, Change, Decision, Ending, Facts, Moment, Status
+from connector.core.reasons import REMEDIES, Act, Reason, Value
 from connector.core.rules import Rules
+from connector.core.rulings import Kind, Ruling
+from connector.core.seen import Found, Seen, SignIn, Stands
 
 _SECOND = timedelta(seconds=1)
-_NOT_MANAGED_CLOSED = (Reason.NOT_MANAGED, Reason.NOT_MANAGED_WITHOUT)
 
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """A decision that somebody took, as recorded in the history."""
-
-    at: datetime
-    actor: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """An event of this student that has had no effect yet."""
-
-    at: datetime
-    rejected: bool
-    reason: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Stands:
-    """One entry of the directory, with what slapd checks when its owner binds."""
-
-    account: Account
-    marks: Marks = field(default_factory=Marks)
-    policy: Policy | None = None  # None: it is not known which one applies
-    seen: bool = True  # False: its passwords and dates may not be read
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """Everything that a verdict is computed from."""
-
-    facts: Facts
-    decision: Decision
-    moment: Moment
-    stands: Stands | None = None  # the student's entry
-    others: tuple[Stands, ...] = ()  # entries of this number that scolpass leaves alone
-    rows: tuple[Enrolment, ...] = ()  # all of them, even while an undo keeps them from counting
-    rejected: tuple[Rejection, ...] = ()  # of the register and of the plan
-    change: Change | None = None  # what a run would do now
-    held: bool = False  # the latest full run was held for approval
-    last: Mapping[str, Decided] = field(default_factory=dict)  # the latest of each action
-    waiting: tuple[Waiting, ...] = ()
-    register_trouble: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One reason, with its details."""
-
-    reason: Reason
-    fields: Fields
-
-
-@dataclass(frozen=True, slots=True)
-class SignIn:
-    """The verdict on one student: the decisive reason, then whatever else stands in the way."""
-
-    first: Found
-    also: tuple[Found, ...] = ()
-
-    @property
-    def possible(self) -> bool | None:
-        """Whether the directory takes the right password; None: that cannot be seen."""
-        reason = self.first.reason
-        if reason in CANNOT_BE_SEEN:
-            return None
-        if reason is Reason.AMBIGUOUS:  # no matter which of the entries is the student's
-            closed = (one.reason in _NOT_MANAGED_CLOSED for one in self.also)
-            return False if all(closed) else None
-        return reason in OPENS
-
-    def said(self, rules: Rules) -> list[Words]:
-        """All of it for the service desk, in English."""
-        zone = rules.institution.zone
-        return [words(one.reason, one.fields, zone) for one in (self.first, *self.also)]
+_Details = dict[str, Value]
+_Pair = tuple[Reason, _Details]
 
 
 def sign_in(seen: Seen, rules: Rules) -> SignIn:
@@ -122,17 +37,14 @@ def sign_in(seen: Seen, rules: Rules) -> SignIn:
     number = facts.number
     notes = _notes(seen)
     if facts.conflict is not None:
-        entries = [unmanaged(one, seen.moment, rules, number) for one in seen.others]
-        return _made(number, [(Reason.AMBIGUOUS, {"why": facts.conflict}), *entries], notes)
+        return _made(number, _of_conflict(seen, facts, facts.conflict, rules), notes)
     if seen.stands is not None:
-        return _made(number, _of_entry(seen, facts, seen.stands, rules), notes)
+        found = _made(number, _of_entry(seen, facts, seen.stands, rules), notes)
+        return _barred(found, facts, seen.decision)
     if seen.others:
         entries = [unmanaged(one, seen.moment, rules) for one in seen.others]
         return _made(number, entries, notes)
     return _made(number, [_without_entry(seen, facts, rules)], notes)
-
-
-_Pair = tuple[Reason, dict[str, Any]]
 
 
 def _made(number: str, found: Sequence[_Pair], notes: Sequence[_Pair]) -> SignIn:
@@ -142,7 +54,74 @@ def _made(number: str, found: Sequence[_Pair], notes: Sequence[_Pair]) -> SignIn
     return SignIn(first, tuple(also))
 
 
+# --- what keeps the desk from acting --------------------------------------------------------------
+
+_BARS: Mapping[Reason, frozenset[str]] = {
+    Reason.PROTECTED: frozenset({Act.REISSUE, Act.RESUME}),
+    Reason.ANOTHER_PERSON: frozenset({Act.REISSUE, Act.RESUME}),
+    Reason.SHARED_PERSON: frozenset({Act.REISSUE, Act.RESUME, Act.LETTER}),
+}
+
+
+def bar(facts: Facts, decision: Decision) -> _Pair | None:
+    """Why no command of the desk acts on an entry that is there; None: nothing bars it."""
+    if facts.left_alone is not None:
+        return Reason.PROTECTED, _of_ruling(_ruling(facts, Kind.PROTECT))
+    if facts.candidates and facts.account is not None:
+        return Reason.ANOTHER_PERSON, {
+            "dn": facts.account.dn,
+            "why": facts.candidates,
+            "choice": facts.account.dn,
+        }
+    if decision.shared_person:
+        return Reason.SHARED_PERSON, {}
+    return None
+
+
+def _barred(verdict: SignIn, facts: Facts, decision: Decision) -> SignIn:
+    """The verdict, with the cure that works first where another one would be refused."""
+    found = bar(facts, decision)
+    if found is None:
+        return verdict
+    reason, fields = found
+    cure: _Details = {name: fields[name] for name in ("run", "choice") if name in fields}
+
+    def cured(one: Found) -> Found:
+        if REMEDIES.get(one.reason) not in _BARS[reason]:
+            return one
+        return Found(one.reason, dict(one.fields) | cure, cured_as=reason)
+
+    return SignIn(cured(verdict.first), tuple(map(cured, verdict.also)))
+
+
+def _ruling(facts: Facts, kind: Kind) -> Ruling | None:
+    return next((one for one in facts.rulings if one.kind is kind), None)
+
+
+def _of_ruling(ruling: Ruling | None) -> _Details:
+    if ruling is None:
+        return {}
+    return {"who": ruling.actor, "at": ruling.on, "why": ruling.reason, "run": ruling.run}
+
+
 # --- an entry that scolpass leaves alone ----------------------------------------------------------
+
+
+def _of_conflict(seen: Seen, facts: Facts, conflict: str, rules: Rules) -> list[_Pair]:
+    """A student who cannot be matched to one entry."""
+    moment, number = seen.moment, facts.number
+    if len(seen.others) == 1:
+        [one] = seen.others
+        reason, fields = unmanaged(one, moment, rules, number)
+        if fields.get("why") is Reason.OUTSIDE and facts.known is not None:
+            fields |= {"why": Reason.MOVED, "remedy": Reason.MOVED}
+        if "why" in fields:
+            return [(reason, fields)]
+    entries = [unmanaged(one, moment, rules, number) for one in seen.others]
+    link = _ruling(facts, Kind.LINK)
+    if link is not None and len(entries) <= 1:
+        return [(Reason.LINK_FAILED, {"why": conflict, "run": link.run}), *entries]
+    return [(Reason.AMBIGUOUS, {"why": conflict}), *entries]
 
 
 def unmanaged(stands: Stands, moment: Moment, rules: Rules, number: str | None = None) -> _Pair:
@@ -152,7 +131,7 @@ def unmanaged(stands: Stands, moment: Moment, rules: Rules, number: str | None =
         number: one that scolpass knows and that several entries have; None: there is none.
     """
     account = stands.account
-    fields: dict[str, Any] = {"dn": account.dn}
+    fields: _Details = {"dn": account.dn}
     reason: Reason | None = Reason.UNKNOWN_NUMBER if number is None else None
     if not is_below(account.dn, rules.people_dn):
         reason = Reason.OUTSIDE
@@ -254,7 +233,7 @@ def _open(seen: Seen, account: Account) -> _Pair:
     if current.state is State.INACTIVE:
         if not decision.missing:
             return Reason.OPEN_COMPLETE, {}
-        return Reason.OPEN_NOT_ACTIVE, {"missing": told(decision.missing)}
+        return Reason.OPEN_NOT_ACTIVE, {"missing": decision.missing}
     return Reason.OPEN_STILL, {"state": current.state.value}
 
 
@@ -311,7 +290,7 @@ def _locked(account: Account, lock: Shut, policy: Policy | None) -> _Pair:
     """A lock, for wrong tries or by somebody's hand."""
     if lock.by_hand:
         return Reason.LOCKED_BY_HAND, {"dn": account.dn}
-    fields = {
+    fields: _Details = {
         "since": lock.since,
         "until": lock.until,
         "failures": lock.failures or None,
@@ -334,7 +313,7 @@ def _first_only(seen: Seen, facts: Facts, account: Account, rules: Rules) -> _Pa
             return Reason.RESET_BY_OTHERS, {}
         last = seen.last.get(Action.REISSUE)
         return Reason.REISSUED, {"at": last.at if last else None, "until": until}
-    fields = {"until": until, "missing": told(seen.decision.missing)}
+    fields: _Details = {"until": until, "missing": seen.decision.missing}
     if facts.sealed is None:
         return Reason.LETTER_UNKNOWN, fields
     if not facts.sealed.printable:
@@ -348,14 +327,17 @@ def _first_only(seen: Seen, facts: Facts, account: Account, rules: Rules) -> _Pa
 def _without_entry(seen: Seen, facts: Facts, rules: Rules) -> _Pair:
     """Why there is no entry, and what would create one."""
     known, rows = facts.known, seen.rows
-    if plan := next((one for one in seen.rejected if one.file is None), None):
-        return Reason.REFUSED, {"why": plan.reason}
+    if (refused := seen.refused) is not None:
+        if refused.candidates:
+            choice = refused.candidates[0].dn if len(refused.candidates) == 1 else None
+            return Reason.CANDIDATE, {"why": refused.candidates[:_NAMED], "choice": choice}
+        return Reason.REFUSED, {"why": refused.reason}
     if seen.change is not None:
         if known is not None and not known.gone:
             return Reason.GONE, {"dn": known.dn}
         return Reason.DUE, {"why": seen.decision.reason}
     if seen.rejected:
-        return Reason.ROW_REJECTED, {"why": row_trouble(seen.rejected[0])}
+        return Reason.ROW_REJECTED, {"why": seen.rejected[0]}
     if known is not None and not known.gone:
         return Reason.GONE_FOR_GOOD, {"dn": known.dn}
     if known is not None and known.state is State.PURGED:
@@ -375,12 +357,7 @@ def _without_entry(seen: Seen, facts: Facts, rules: Rules) -> _Pair:
     return (Reason.PENDING if pending else Reason.CANCELLED), {"year": year}
 
 
-def row_trouble(row: Rejection) -> str:
-    """Where a rejected row is, and what is wrong with it."""
-    name = (row.file or "").rpartition("/")[2]
-    place = f"{name} line {row.line}: " if name else ""
-    value = f" {row.value!r}" if row.value else ""
-    return f"{place}{row.field or 'row'}{value}: {row.reason}"
+_NAMED = 5  # candidates
 
 
 # --- beside it ------------------------------------------------------------------------------------
@@ -388,24 +365,40 @@ def row_trouble(row: Rejection) -> str:
 
 def _notes(seen: Seen) -> list[_Pair]:
     """What else somebody who helps this student should know."""
-    facts, change = seen.facts, seen.change
+    facts = seen.facts
     found: list[_Pair] = []
-    for row in seen.rejected:
-        if row.file is None and facts.conflict is None:
-            found.append((Reason.REFUSED, {"why": row.reason}))
-        elif row.file is not None:
-            found.append((Reason.ROW_REJECTED, {"why": row_trouble(row)}))
+    barred = bar(facts, seen.decision)
+    if seen.refused is not None and facts.conflict is None:
+        if facts.provisional_stands:
+            found.append((Reason.TWO_PASSWORDS, {}))
+        elif not seen.refused.candidates:
+            found.append((Reason.REFUSED, {"why": seen.refused.reason}))
+    rows = [one for one in seen.rejected if one.file is not None]
+    found += [(Reason.ROW_REJECTED, {"why": row}) for row in rows]
     if seen.register_trouble is not None:
         found.append((Reason.REGISTER_UNREAD, {"why": seen.register_trouble}))
-    if seen.decision.shared_person:
-        found.append((Reason.SHARED_PERSON, {}))
-    if change is not None:
-        reason = Reason.HELD if seen.held else Reason.CHANGE_DUE
-        if seen.held or facts.account is not None:
-            found.append((reason, {"why": f"{change.action.value}, {change.reason}"}))
+    if barred is not None:
+        found.append(barred)
+    if seen.change is not None:
+        found += _to_be_changed(seen, seen.change)
     if facts.override.undone:
         found.append((Reason.UNDONE, {}))
     for one in seen.waiting:
         reason = Reason.EVENT_REJECTED if one.rejected else Reason.EVENT_WAITING
-        found.append((reason, {"at" if one.rejected else "since": one.at, "why": one.reason}))
+        at = "at" if one.rejected else "since"
+        found.append((reason, {at: one.at, "why": one.reason, "event": one.id}))
+    return found
+
+
+def _to_be_changed(seen: Seen, change: Change) -> list[_Pair]:
+    """What the next run would do, or may not do before it is approved."""
+    found: list[_Pair] = []
+    details: _Details = {"action": change.action.value, "grounds": change.reason}
+    drifted = change.action is Action.UPDATE and puts_right(change.reason)
+    if drifted:
+        found.append((Reason.CHANGED_BY_OTHERS, {"names": tuple(sorted(change.attributes))}))
+    if seen.held_by is not None:
+        found.append((Reason.HELD, {**details, "digest": seen.held_by}))
+    elif seen.facts.account is not None and not drifted:
+        found.append((Reason.CHANGE_DUE, details))
     return found

@@ -22,6 +22,7 @@ from connector.core.lifecycle import decide
 from connector.core.model import Action, Decision, Facts, Known, Override
 from connector.core.situations import undecided
 from connector.desk.view import AccountView, account_view, over, sign_in_of
+from connector.desk.wording import english
 from connector.errors import ScolpassError, UsageError
 from connector.walk.context import Context
 from connector.walk.execution import Report
@@ -237,7 +238,7 @@ def _current(context: Context, number: str, doing: str) -> tuple[Facts, Decision
     prepared = prepare(context, over(number))
     facts = prepared.facts[number]
     if facts.conflict or facts.account is None:
-        said = sign_in_of(context, prepared, number).said(context.rules)[0]
+        said = sign_in_of(context, prepared, number).said(english(), context.rules)[0]
         raise ScolpassError(
             f"{doing}: {said.because[:1].lower()}{said.because[1:].rstrip('.')}", f"{said.cure}."
         )

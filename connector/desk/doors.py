@@ -8,7 +8,7 @@ from datetime import datetime
 
 from connector.core.account import Account
 from connector.core.door import Policy, Shut, lock_on, marks_of, policy_of
-from connector.core.why import Stands
+from connector.core.seen import Stands
 from connector.edges.ldap import described, passwords
 from connector.edges.ldap.attributes import first_values
 from connector.edges.ldap.reading import Directory

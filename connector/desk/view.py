@@ -17,20 +17,13 @@ from connector.core import catalogue, evidence
 from connector.core.account import Account
 from connector.core.feed import rows_of
 from connector.core.lifecycle import decide
-from connector.core.model import Decision, Enrolment, Facts, Feed, Student
+from connector.core.model import Change, Decision, Enrolment, Facts, Feed, Student
 from connector.core.reasons import Reason, words
+from connector.core.seen import Decided, Found, Seen, SignIn, Stands, Waiting
 from connector.core.sentence import why
-from connector.core.why import (
-    Decided,
-    Found,
-    Seen,
-    SignIn,
-    Stands,
-    Waiting,
-    sign_in,
-    unmanaged,
-)
+from connector.core.why import sign_in, unmanaged
 from connector.desk.doors import Doors
+from connector.desk.wording import english
 from connector.errors import NotManaged
 from connector.walk.context import Context
 from connector.walk.planning import Prepared, prepare
@@ -92,9 +85,9 @@ def account_view(context: Context, number: str, *, feed: Feed | None = None) -> 
     if facts.known is not None and facts.known.adopted_active:
         found[evidence.ADOPTED] = None
     sentence = why(facts, decision, context.rules, today)
-    told = (Reason.ROW_REJECTED, Reason.REFUSED)
+    told = (Reason.ROW_REJECTED, Reason.REFUSED, Reason.CANDIDATE)
     if account is None and facts.conflict is None and (seen.others or verdict.first.reason in told):
-        sentence = verdict.said(context.rules)[0].because
+        sentence = verdict.said(english(), context.rules)[0].because
     return AccountView(
         number=number,
         facts=facts,
@@ -130,7 +123,7 @@ def view_of_others(context: Context, error: NotManaged) -> AccountView:
         facts=Facts("", Student("")),
         decision=Decision(None, "not managed"),
         sign_in=verdict,
-        why=verdict.said(context.rules)[0].because,
+        why=verdict.said(english(), context.rules)[0].because,
         rows=(),
         evidence={},
         until=None,
@@ -149,7 +142,8 @@ def others_named(context: Context, number: str) -> str:
     found = [doors.stands(one) for one in context.directory.accounts_of(context.tree, [number])]
     rules = context.rules
     said = (unmanaged(one, context.moment, rules) for one in found)
-    return " ".join(words(reason, f, rules.institution.zone).because for reason, f in said)
+    zone = rules.institution.zone
+    return " ".join(words(reason, f, zone, english()).because for reason, f in said)
 
 
 def sign_in_of(context: Context, prepared: Prepared, number: str) -> SignIn:
@@ -177,6 +171,7 @@ def _seen(
         found = context.directory.accounts_of(context.tree, [number])
         others = tuple(doors.stands(one) for one in found)
     plan = prepared.plan
+    change = next((one for one in plan.changes if one.student_number == number), None)
     return Seen(
         facts=facts,
         decision=decide(facts, context.rules, context.moment.today),
@@ -185,12 +180,27 @@ def _seen(
         others=others,
         rows=rows_of(all_rows(context, facts, prepared.feed)),
         rejected=plan.rejected,
-        change=next((one for one in plan.changes if one.student_number == number), None),
-        held=context.journal.last_pass_held(),
+        change=change,
+        held_by=_held_by(context, change) if change is not None else None,
         last=_latest(history),
         waiting=_waiting(context, facts),
         register_trouble=prepared.register_trouble,
     )
+
+
+def _held_by(context: Context, change: Change) -> str | None:
+    """The digest of what the latest full run held for approval, if this change is part of it.
+
+    A change that is computed a day later has other days in it: the action is what was held.
+    """
+    held = context.journal.held_plan()
+    if held is None:
+        return None
+    kept = context.journal.kept_plan(held.computed)
+    if kept is None:
+        return held.left
+    action = kept.get(change.student_number, "").partition(" ")[0]
+    return held.left if action == change.action.value else None
 
 
 def _latest(history: Sequence[Mapping[str, Any]]) -> dict[str, Decided]:
@@ -215,7 +225,10 @@ def _waiting(context: Context, facts: Facts) -> tuple[Waiting, ...]:
     )
     return tuple(
         Waiting(
-            datetime.fromisoformat(row["received_at"]), row["status"] == "rejected", row["reason"]
+            datetime.fromisoformat(row["received_at"]),
+            row["status"] == "rejected",
+            row["reason"],
+            row["id"],
         )
         for row in rows
     )

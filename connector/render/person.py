@@ -18,9 +18,10 @@ from connector.core.dates import shown, year_shown
 from connector.core.evidence import told
 from connector.core.feed import identity
 from connector.core.model import Enrolment
-from connector.core.reasons import Reason
+from connector.core.reasons import Reason, row_trouble
 from connector.core.rules import Rules
-from connector.core.why import SignIn, row_trouble
+from connector.core.seen import SignIn
+from connector.desk.wording import english
 from connector.render.machine import differences, report_json
 from connector.render.terminal import hang, printable
 
@@ -43,7 +44,7 @@ def found_json(found: Found) -> dict[str, Any]:
 
 def sign_in_json(verdict: SignIn, rules: Rules) -> dict[str, Any]:
     """The verdict; ``possible`` is null where it cannot be seen."""
-    said = verdict.said(rules)[0]
+    said = verdict.said(english(), rules)[0]
     return {"possible": verdict.possible, "because": said.because, "cure": said.cure}
 
 
@@ -187,7 +188,7 @@ _POSSIBLE = {
 
 def _say_verdict(console: Console, verdict: SignIn, rules: Rules) -> None:
     lead, style = _POSSIBLE[verdict.possible]
-    first, *also = verdict.said(rules)
+    first, *also = verdict.said(english(), rules)
     _say(console, Text(lead, style=style), first.because)
     _say_cure(console, first.cure)
     for one in also:

@@ -18,6 +18,7 @@ from connector.core.reasons import Reason
 from connector.desk import account as desk
 from connector.desk import letter_text, letters, recipients, undo, view
 from connector.desk.doors import Doors, locked
+from connector.desk.wording import english
 from connector.errors import NotManaged, ScolpassError
 from connector.openldap import definition
 from connector.walk.resolving import resolve
@@ -112,7 +113,7 @@ def test_the_verdict_is_what_slapd_answers_whoever_did_what_to_the_entry(walk: W
     # Those that are alike in every cell would make no test.
     assert set(real.values()) == {True, False}
     for number, cell in cells.items():
-        first = shown[number].sign_in.said(_rules(walk))[0]
+        first = shown[number].sign_in.said(english(), _rules(walk))[0]
         assert first.cure or said[cell], cell
 
 
@@ -148,8 +149,11 @@ def test_what_is_said_to_help_does_help_whoever_did_what_to_the_entry(walk: Walk
             change(walk, number, "add: supannEmpId\nsupannEmpId: E1")
     before, followed = looked_at(walk, *cells), set()
     for number, cell in cells.items():
-        if cell[0] != "staff" or "delete " in before[number].sign_in.said(_rules(walk))[0].cure:
-            cure = before[number].sign_in.said(_rules(walk))[0].cure
+        if (
+            cell[0] != "staff"
+            or "delete " in before[number].sign_in.said(english(), _rules(walk))[0].cure
+        ):
+            cure = before[number].sign_in.said(english(), _rules(walk))[0].cure
             followed |= {number} if follow(walk, number, cure) else set()
     after = looked_at(walk, *cells)
     same = {
@@ -290,12 +294,15 @@ def test_a_refusal_is_told_as_the_sync_has_it(walk: Walk) -> None:
         {"objectClass": ["inetOrgPerson"], "cn": "X", "sn": "X"},
     )
     report = walk.sync([student(NUMBER), student("2", birth_date="99/99/2000")])
-    reasons = [row.reason for row in report.plan.rejected]
+    reasons = [
+        *(row.reason for row in report.plan.rejected if not row.candidates),
+        *(one.said() for row in report.plan.rejected for one in row.candidates),
+    ]
     shown = looked_at(walk, NUMBER, "2")
     rules = _rules(walk)
     for number, reason in zip(("2", NUMBER), reasons, strict=True):
         one = shown[number]
-        assert reason in one.sign_in.said(rules)[0].because
+        assert reason in one.sign_in.said(english(), rules)[0].because
         assert reason in one.why
         assert "the next sync makes it" not in one.why
 
@@ -315,7 +322,7 @@ def test_an_expired_account_tells_its_cause_and_check_leaves_it_in_peace(walk: W
     walk.synced([student(NUMBER, status="cancelled")])
     [shown] = looked_at(walk, NUMBER).values()
     assert shown.sign_in.first.reason is Reason.EXPIRED_CANCELLED
-    assert "cancelled in the register" in shown.sign_in.said(_rules(walk))[0].because
+    assert "cancelled in the register" in shown.sign_in.said(english(), _rules(walk))[0].because
     assert "expired since" not in shown.why
     assert "stands" not in walk.workspace.scolpass("show", NUMBER).stdout
     lost = [one for one in _checked(walk) if "journal does not know" in one.seen]

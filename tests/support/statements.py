@@ -79,7 +79,7 @@ def make_ahead() -> None:
         journal.interrupted()
         journal.last_runs()
         journal.latest_run()
-        journal.last_pass_held()
+        journal.held_plan()
         journal.history()
         journal.incidents()
         journal.touched_since(run)

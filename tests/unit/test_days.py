@@ -20,6 +20,7 @@ from connector.core.dates import shown
 from connector.core.meaning import with_meaning
 from connector.core.model import Moment, Plan
 from connector.core.reasons import Reason, words
+from connector.desk.wording import english
 from connector.edges.journal import LastRuns
 from connector.edges.ldap.probes import Line
 from connector.errors import Untrustworthy
@@ -78,7 +79,7 @@ def of_certificate() -> str:
 
 def of_verdict(name: str) -> Callable[[], str]:
     reasons = {"since": Reason.TOO_OLD, "at": Reason.REISSUED, "until": Reason.NOT_BEGUN}
-    return lambda: words(reasons[name], {name: AT}, ZONE).because
+    return lambda: words(reasons[name], {name: AT}, ZONE, english()).because
 
 
 SHOWN: dict[str, Callable[[], str]] = {

@@ -26,6 +26,14 @@ class LastRuns:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldPlan:
+    """What a full run held for approval, by the digests of its plan."""
+
+    computed: str  # of the whole plan
+    left: str  # of what was left of it, which is what an approval names
+
+
+@dataclass(frozen=True, slots=True)
 class LatestRun:
     """The latest run, ended or not."""
 
@@ -76,16 +84,19 @@ class Runs(Store):
             row.exit_status,
         )
 
-    def last_pass_held(self) -> bool:
-        """Whether the latest full run that has ended was held for approval."""
+    def held_plan(self) -> HeldPlan | None:
+        """What the latest full run that has ended held for approval; None: nothing."""
         query = (
-            sa.select(runs.c.exit_status)
+            sa.select(runs.c.exit_status, runs.c.digest, runs.c.remaining_digest)
             .where(runs.c.whole, runs.c.ended_at.is_not(None))
             .order_by(runs.c.id.desc())
             .limit(1)
         )
         with self._reading("reading its runs") as connection:
-            return connection.scalar(query) == 3
+            row = connection.execute(query).first()
+        if row is None or row.exit_status != 3:
+            return None
+        return HeldPlan(row.digest, row.remaining_digest or row.digest)
 
     def latest_run_id(self) -> int:
         """The number of the latest run of any command; 0: there was none."""

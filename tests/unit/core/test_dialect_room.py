@@ -37,10 +37,6 @@ BEYOND = {
     "matching": ("says what agrees, in the words of situations --json", {"uid"}),
     "situations": ("likewise", {"uid"}),
     "peers": ("what the server's access rules say of attributes", {"userpassword"}),
-    "reasons": (
-        "tells an administrator of the directory what to look at there",
-        {"pwdaccountlockedtime", "pwdendtime", "pwdreset", "pwdstarttime", "supannetuid"},
-    ),
     "sentence": ("tells an administrator what another tool has set", {"pwdreset"}),
 }
 

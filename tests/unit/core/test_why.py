@@ -23,9 +23,13 @@ from connector.core.model import (
     Sealed,
     Status,
 )
-from connector.core.reasons import Reason
+from connector.core.reasons import BESIDE, INSIDE, Act, Reason
+from connector.core.rulings import Kind, Ruling
+from connector.core.seen import Decided, Seen, SignIn, Stands, Waiting
+from connector.core.situations import Candidate
 from connector.core.supann import outline
-from connector.core.why import Decided, Seen, SignIn, Stands, Waiting, sign_in
+from connector.core.why import sign_in
+from connector.desk.wording import english
 from tests.unit.core.builders import DN, NUMBER, POLICY, RULES, account, facts, having, row
 
 TODAY = date(2026, 11, 29)
@@ -60,8 +64,18 @@ KNOWN = Known(
 )
 LOCKED_AT = NOW - timedelta(minutes=5)
 LOCKED = Marks(locked=f"{LOCKED_AT:%Y%m%d%H%M%SZ}", failures=5)
-REFUSED = Rejection(None, None, "student_number", NUMBER, "the uid is taken by uid=x")
-BAD_ROW = Rejection("/srv/feed.csv", 7, "birth_date", "99/10", "is no date")
+REFUSED = Rejection(
+    None,
+    None,
+    "student_number",
+    NUMBER,
+    "the uid e1 is taken by uid=x, which scolpass does not manage: "
+    "see `scolpass show e1`; if the entry is this student's, have supannEtuId: 1 written into it, "
+    "else have its uid changed",
+)
+BAD_ROW = Rejection(
+    "/srv/feed.csv", 7, "birth_date", "99/10", "is not a date in the format %d/%m/%Y"
+)
 CREATE = Change(Action.CREATE, NUMBER, DN, "enrolled in 2026/2027", {})
 
 
@@ -124,6 +138,23 @@ NUMBERLESS = having(account(None), supannEtuId=())
 TWO_NUMBERS = having(account(None), supannEtuId=("1", "2"))
 OUTSIDE = replace(account(None), dn="uid=x,ou=staff,dc=umontpellier,dc=fr")
 UNKNOWN = facts(absent=True, number="99999999")
+
+TWICE = f"the number stands on several entries, on one with several, or outside: {DN}; uid=x"
+LOST = (
+    "the decision cannot be carried out (linked to uid=gone by roux on 29/11/2026 (INE on paper)): "
+    "there is no such entry; `scolpass undo 12 --reason '...'` revokes it"
+)
+AGREES = Candidate("uid=x,ou=people,dc=fr", ("ine", "family_name"), ("birth_date",))
+TO_DECIDE = replace(REFUSED, candidates=(AGREES,))
+LINKED = Ruling(Kind.LINK, NUMBER, "uid=gone", None, "INE on paper", "roux", TODAY, 12)
+GUARDED = Ruling(Kind.PROTECT, None, DN, None, "thesis under way", "roux", TODAY, 13)
+PUT_BACK = Change(
+    Action.UPDATE,
+    NUMBER,
+    DN,
+    "changed by another hand, or by a new configuration, and put right: mail",
+    {"mail": (("x",), ("y",))},
+)
 
 TABLE: list[tuple[Reason, bool | None, Seen]] = [
     (Reason.OPEN, True, seen(facts(account=ACTIVE))),
@@ -284,6 +315,7 @@ TABLE: list[tuple[Reason, bool | None, Seen]] = [
             facts(absent=True, known=replace(KNOWN, gone=True), override=Override(undone=True)),
         ),
     ),
+    (Reason.CANDIDATE, False, seen(facts(), rejected=(TO_DECIDE,))),
     (Reason.REFUSED, False, seen(facts(), rejected=(REFUSED,))),
     (Reason.ROW_REJECTED, False, seen(facts(absent=True), rejected=(BAD_ROW,))),
     (Reason.NOT_IN_REGISTER, False, seen(facts(absent=True))),
@@ -293,14 +325,22 @@ TABLE: list[tuple[Reason, bool | None, Seen]] = [
     (
         Reason.AMBIGUOUS,
         None,
-        seen(facts(conflict="the number stands on several entries"), others=(ACTIVE, EXPIRED)),
+        seen(facts(conflict=TWICE), others=(ACTIVE, EXPIRED)),
     ),
     (
         Reason.AMBIGUOUS,
         False,
-        seen(facts(conflict="the number stands on several entries"), others=(EXPIRED,)),
+        seen(facts(conflict=TWICE), others=(EXPIRED,)),
+    ),
+    (
+        Reason.LINK_FAILED,
+        False,
+        seen(replace(facts(), conflict=LOST, rulings=(LINKED,))),
     ),
     (Reason.NOT_MANAGED_OPEN, True, seen(UNKNOWN, others=(STRANGER,))),
+    # Moved out of the branch, or with another number beside: its owner still gets in.
+    (Reason.NOT_MANAGED_OPEN, True, seen(facts(known=KNOWN, conflict="out"), others=(OUTSIDE,))),
+    (Reason.NOT_MANAGED_OPEN, True, seen(facts(conflict="two"), others=(TWO_NUMBERS,))),
     (
         Reason.NOT_MANAGED,
         False,
@@ -318,34 +358,9 @@ def test_the_table_of_reasons(reason: Reason, possible: bool | None, given: Seen
     found = sign_in(given, RULES)
     assert found.first.reason is reason
     assert found.possible is possible
-    for said in found.said(RULES):
-        assert said.because.endswith(".")
-        assert "None" not in said.because + said.cure
 
 
-NOT_FIRST = {
-    # ... a lock under a policy that nobody knows, and what is only ever said beside a reason.
-    Reason.LOCKED_UNSURE,
-    Reason.THEN_ACTIVATE,
-    Reason.THEN_CHANGE,
-    Reason.UNKNOWN_NUMBER,
-    Reason.NO_NUMBER,
-    Reason.SEVERAL_NUMBERS,
-    Reason.OUTSIDE,
-    Reason.DOOR_NOT_BEGUN,
-    Reason.DOOR_ENDED,
-    Reason.DOOR_LOCKED,
-    Reason.DOOR_IDLE,
-    Reason.DOOR_TOO_OLD,
-    Reason.DOOR_FIRST_ONLY,
-    Reason.REGISTER_UNREAD,
-    Reason.CHANGE_DUE,
-    Reason.HELD,
-    Reason.UNDONE,
-    Reason.SHARED_PERSON,
-    Reason.EVENT_WAITING,
-    Reason.EVENT_REJECTED,
-}
+NOT_FIRST = {Reason.LOCKED_UNSURE, *INSIDE, *BESIDE}  # the first: under a policy nobody knows
 
 
 def test_the_table_has_every_reason() -> None:
@@ -400,10 +415,10 @@ def test_what_closes_an_entry_that_is_not_ours_is_told(answer: Answer) -> None:
     stands = Stands(entry, marks, policy)
     found = sign_in(replace(seen(UNKNOWN), others=(stands,)), RULES)
     assert found.possible is False
-    said = found.said(RULES)[0]
+    said = found.said(english(), RULES)[0]
     assert said.because.endswith(words)
     assert said.cure
-    twice = replace(UNKNOWN, conflict="the number stands on several entries")
+    twice = replace(UNKNOWN, conflict=TWICE)
     assert sign_in(replace(seen(twice), others=(stands, stands)), RULES).possible is False
 
 
@@ -411,7 +426,7 @@ def test_a_lock_under_an_unknown_policy_is_told_with_what_is_not_known() -> None
     stands = Stands(ACTIVE, LOCKED, None)
     found = sign_in(replace(seen(facts(account=ACTIVE)), stands=stands), RULES)
     assert found.first.reason is Reason.LOCKED_UNSURE
-    assert "until when is not known" in found.said(RULES)[0].because
+    assert "until when is not known" in found.said(english(), RULES)[0].because
 
 
 @pytest.mark.parametrize(
@@ -429,26 +444,44 @@ def test_an_entry_that_is_not_managed_is_told_with_why_not(reason: Reason, entry
     assert first.fields["dn"] == entry.dn
 
 
-@pytest.mark.parametrize(
-    ("reason", "given"),
-    [
-        (Reason.REGISTER_UNREAD, seen(facts(account=ACTIVE), register_trouble="no rows")),
-        (Reason.ROW_REJECTED, seen(facts(account=ACTIVE), rejected=(BAD_ROW,))),
-        (Reason.REFUSED, seen(facts(account=ACTIVE), rejected=(REFUSED,))),
-        (Reason.CHANGE_DUE, seen(facts(account=ACTIVE), change=CREATE)),
-        (Reason.HELD, seen(facts(account=ACTIVE), change=CREATE, held=True)),
-        (Reason.UNDONE, seen(facts(account=ACTIVE, override=Override(undone=True)))),
-        (Reason.SHARED_PERSON, seen(facts(account=having(ACTIVE, supannEmpId="7")))),
-        (
-            Reason.EVENT_WAITING,
-            seen(facts(account=ACTIVE), waiting=(Waiting(NOW, rejected=False, reason=None),)),
+NOTES: list[tuple[Reason, Seen]] = [
+    (Reason.REGISTER_UNREAD, seen(facts(account=ACTIVE), register_trouble="no rows")),
+    (Reason.ROW_REJECTED, seen(facts(account=ACTIVE), rejected=(BAD_ROW,))),
+    (Reason.REFUSED, seen(facts(account=ACTIVE), rejected=(REFUSED,))),
+    (Reason.CHANGE_DUE, seen(facts(account=ACTIVE), change=CREATE)),
+    (Reason.HELD, seen(facts(account=ACTIVE), change=CREATE, held_by="0a1b2c")),
+    (Reason.UNDONE, seen(facts(account=ACTIVE, override=Override(undone=True)))),
+    (Reason.SHARED_PERSON, seen(facts(account=having(ACTIVE, supannEmpId="7")))),
+    (
+        Reason.EVENT_WAITING,
+        seen(facts(account=ACTIVE), waiting=(Waiting(NOW, rejected=False, reason=None),)),
+    ),
+    (
+        Reason.EVENT_REJECTED,
+        seen(
+            facts(account=ACTIVE),
+            waiting=(
+                Waiting(NOW, rejected=True, reason="data.backup_mail: the address is malformed"),
+            ),
         ),
-        (
-            Reason.EVENT_REJECTED,
-            seen(facts(account=ACTIVE), waiting=(Waiting(NOW, rejected=True, reason="bad"),)),
-        ),
-    ],
-)
+    ),
+    (Reason.CHANGED_BY_OTHERS, seen(facts(account=ACTIVE), change=PUT_BACK)),
+    (
+        Reason.PROTECTED,
+        seen(replace(facts(account=ACTIVE), left_alone="protected", rulings=(GUARDED,))),
+    ),
+    (
+        Reason.ANOTHER_PERSON,
+        seen(replace(facts(account=ACTIVE), candidates=(AGREES,)), rejected=(TO_DECIDE,)),
+    ),
+    (
+        Reason.TWO_PASSWORDS,
+        seen(replace(facts(account=HALF), provisional_stands=True), rejected=(REFUSED,)),
+    ),
+]
+
+
+@pytest.mark.parametrize(("reason", "given"), NOTES, ids=[str(reason) for reason, _ in NOTES])
 def test_what_else_is_worth_knowing_is_said_beside_the_reason(reason: Reason, given: Seen) -> None:
     found = sign_in(given, RULES)
     assert reason in [one.reason for one in found.also]
@@ -457,7 +490,7 @@ def test_what_else_is_worth_knowing_is_said_beside_the_reason(reason: Reason, gi
 
 def test_a_suspension_is_told_with_who_when_and_why() -> None:
     last = {"suspend": Decided(LOCKED_AT, "roux", "suspended: charter abuse, case 12")}
-    said = verdict(suspended(), last=last).said(RULES)[0]
+    said = verdict(suspended(), last=last).said(english(), RULES)[0]
     assert said.because == (
         "The account has been suspended since 29/11/2026 12:55 by roux: charter abuse, case 12."
     )
@@ -465,7 +498,9 @@ def test_a_suspension_is_told_with_who_when_and_why() -> None:
 
 
 def test_a_locked_letter_is_told_with_since_when_and_a_reissue() -> None:
-    said = verdict(facts(account=WAITS, known=KNOWN, sealed=SEALED), marks=LOCKED).said(RULES)
+    said = verdict(facts(account=WAITS, known=KNOWN, sealed=SEALED), marks=LOCKED).said(
+        english(), RULES
+    )
     assert len(said) == 1  # that the first connection is missing goes without saying
     assert said[0].because == (
         "The provisional password has been locked for good since 29/11/2026 12:55 (5 wrong tries)."
@@ -486,6 +521,51 @@ def test_an_account_that_never_activated_and_expired_is_told_as_expired_alone() 
     found = verdict(ended(Ending.CALENDAR, entry), marks=Marks())
     assert found.first.reason is Reason.EXPIRED_CALENDAR
     assert found.also == ()
-    assert found.said(RULES)[0].because == (
+    assert found.said(english(), RULES)[0].because == (
         "The account expired on 01/01/2026: its last day has passed (31/12/2025)."
     )
+
+
+# --- a cure that would be refused -----------------------------------------------------------------
+
+CLOSED = seen(facts(account=replace(ACTIVE, password=False)))  # mended by a reissue
+BARS: dict[Reason, tuple[dict[str, Any], str]] = {
+    Reason.PROTECTED: ({"left_alone": "protected", "rulings": (GUARDED,)}, "scolpass undo 13 "),
+    Reason.ANOTHER_PERSON: ({"candidates": (AGREES,)}, f"scolpass link {NUMBER} {DN} "),
+}
+
+
+@pytest.mark.parametrize("bar", BARS)
+def test_who_is_left_alone_is_not_told_to_be_mended_by_what_would_be_refused(bar: Reason) -> None:
+    more, command = BARS[bar]
+    found = sign_in(replace(CLOSED, facts=replace(CLOSED.facts, **more)), RULES)
+    said = found.said(english(), RULES)[0]
+    assert found.first.reason is Reason.NO_PASSWORD
+    assert said.command.startswith(command)
+    assert said.command in said.cure
+    assert "reissue" not in said.cure
+
+
+def test_staff_who_study_are_sent_to_those_who_look_after_them() -> None:
+    entry = having(replace(ACTIVE, password=False), supannEmpId="7")
+    said = verdict(facts(account=entry)).said(english(), RULES)[0]
+    assert (said.act, said.command) == (Act.NONE, "")
+    assert "staff accounts" in said.cure
+
+
+def test_a_move_out_of_the_branch_is_told_as_such_only_of_an_account_that_was_ours() -> None:
+    moved = verdict(facts(known=KNOWN, conflict="out"), others=(OUTSIDE,))
+    assert "somebody moved it out" in moved.said(english(), RULES)[0].because
+    never = verdict(facts(conflict="out"), others=(OUTSIDE,))
+    assert "not in the students' branch" in never.said(english(), RULES)[0].because
+
+
+def test_a_held_change_is_told_with_what_it_is_its_plan_and_how_to_approve_it() -> None:
+    change = replace(CREATE, action=Action.EXPIRE, reason="the cutoff 31/12/2025 has passed")
+    found = verdict(facts(account=ACTIVE), change=change, held_by="0a1b2c")
+    [said] = [one for one in found.said(english(), RULES) if one.act is Act.APPROVE]
+    assert said.because == (
+        "A change waits for approval: expire, the cutoff 31/12/2025 has passed; "
+        "it is held by the plan 0a1b2c."
+    )
+    assert said.command == "scolpass sync --approve 0a1b2c --reason '...'"
