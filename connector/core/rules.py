@@ -295,6 +295,7 @@ class Safety(Section):
     max_resume: Budget | None = None
     floor: int = Field(default=5, ge=0)
     approval_days: int = Field(default=7, ge=1)  # how old a plan may be and still be approved
+    second_person: bool = False  # who had a plan computed cannot approve it
 
     def budget(self, key: BudgetKey) -> Budget | None:
         """What one key allows; None: no limit is set."""

@@ -15,14 +15,16 @@ from pydantic import SecretStr
 from connector.clock import instant
 from connector.core.dates import shown
 from connector.core.roles import Role
-from connector.edges.journal import Once, Token
+from connector.edges.journal import Journal, Once, Token
 from connector.edges.tokens import draw_token, fingerprint
 from connector.errors import UsageError
 from connector.log.redaction import guard_secret
+from connector.settings.console_section import Console
 from connector.walk.context import Context
 
 EMERGENCY = "emergency"  # what a link is for
 EMERGENCY_HOLDS = timedelta(minutes=15)
+REPEATED = timedelta(days=1)  # that a request with the same Idempotency-Key is known again
 EMERGENCY_PATH = "/console/urgence/"
 ACTION = "token"  # in the history
 _PREFIX = "scolpass_"  # by which scanners of leaked secrets know one
@@ -119,6 +121,20 @@ def emergency_link(context: Context, reason: str) -> EmergencyLink:
 def emergency_actor(made_by: str) -> str:
     """What the history says of who came in by such a link."""
     return f"{made_by} (emergency)"
+
+
+def forget(journal: Journal, console: Console, now: datetime) -> None:
+    """Delete sessions and links that are over, and what is not to be kept any longer."""
+    journal.forget_desk_sessions(now - console.idle, now - console.lifetime)
+    journal.forget_once(now)
+    journal.forget_looks(now - console.looks_kept, now - REPEATED)
+
+
+def is_emergency(journal: Journal, now: datetime) -> bool:
+    """Whether somebody may still come in by a link for an emergency, or has and is signed in."""
+    return journal.awaits_use(EMERGENCY, now) or any(
+        one.way == EMERGENCY for one in journal.desk_sessions()
+    )
 
 
 def last_day_of(token: Token, context: Context) -> date:

@@ -48,6 +48,7 @@ from connector.core.rules import (
     Section,
 )
 from connector.errors import ConfigurationError
+from connector.settings.console_section import Console
 from connector.settings.secrets import find_secret, read_secret, secret_lines
 from connector.settings.values import (
     address_and_port,
@@ -86,7 +87,7 @@ MailAddress = Annotated[str, AfterValidator(mail_address)]
 
 class _Source(Section):
     date_format: Annotated[str, AfterValidator(checked_date_format)] = "%d/%m/%Y"
-    # our field: their column; a field that is not here is looked for under its own name
+    # our field: their column; one that is missing is looked for under its own name
     columns: Columns = Field(default_factory=dict)
     values: Codes = Field(default_factory=dict)  # our field: their code: what it means here
 
@@ -250,9 +251,7 @@ class Http(Section):
     """Where the daemon listens, and under which URL the world sees it."""
 
     listen: Annotated[str, AfterValidator(address_and_port)] = "127.0.0.1:8080"
-    public_url: Annotated[str, AfterValidator(checked_public_url)] = (
-        ""  # without a slash at its end
-    )
+    public_url: Annotated[str, AfterValidator(checked_public_url)] = ""  # no slash at its end
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ("127.0.0.1/32", "::1/128")  # type: ignore[assignment]
     probes_listen: Annotated[str, AfterValidator(address_and_port_if_any)] = ""  # none of its own
 
@@ -337,6 +336,7 @@ class Settings(BaseSettings):
     log: Log = Field(default_factory=Log)
     daemon: Daemon = Field(default_factory=Daemon)
     http: Http = Field(default_factory=Http)
+    console: Console = Field(default_factory=Console)
     mail: Mail = Field(default_factory=Mail)
     alerts: Alerts = Field(default_factory=Alerts)
 

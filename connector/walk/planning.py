@@ -33,7 +33,7 @@ from connector.core.plan import make_plan
 from connector.core.safety import judge
 from connector.core.situations import Item
 from connector.edges.journal import LastRuns
-from connector.errors import FeedRefused, Untrustworthy
+from connector.errors import FeedRefused, Untrustworthy, UsageError
 from connector.walk.context import Context
 from connector.walk.gather import Gathering
 from connector.walk.register import Listing, read_feed
@@ -254,15 +254,30 @@ def approve(context: Context, plan: Plan, given: str | None) -> tuple[bool, bool
     if that is too long ago (``safety.approval_days``).
 
     The digest may be that of this plan, or of a run that left exactly this plan to be done.
+
+    Raises:
+        UsageError: whoever had it computed approves it, and ``safety.second_person`` is set.
     """
     if given is None:
         return False, False, None
     given = given.strip().lower()
     if given != plan.digest and context.journal.remaining_digest(given) != plan.digest:
         return False, True, None
+    if context.rules.safety.second_person:
+        _see_that_it_is_another(context, given)
     first = context.journal.first_computed(plan.digest)
     if first is not None and context.moment.now - first > timedelta(
         days=context.rules.safety.approval_days
     ):
         return False, True, first
     return True, False, None
+
+
+def _see_that_it_is_another(context: Context, digest: str) -> None:
+    """Raise UsageError if the same person had the plan computed and approves it now."""
+    asked = context.journal.first_computed_by(digest)
+    if asked is not None and asked.casefold() == context.actor.casefold():
+        raise UsageError(
+            f"the plan {digest} was computed for {asked}, who approves it",
+            "Somebody else has to approve it (safety.second_person). Nothing was changed.",
+        )

@@ -7,7 +7,10 @@ from datetime import date, timedelta
 
 import pytest
 
-from connector.errors import FeedRefused, Untrustworthy
+from connector.errors import FeedRefused, Untrustworthy, UsageError
+from connector.walk.planning import Approval
+from connector.walk.reconcile import reconcile
+from connector.walk.scope import EVERYONE
 from tests.support.people import stand
 from tests.support.walk import YEAR, Row, Walk, actions, student, students
 
@@ -152,6 +155,24 @@ def test_the_digest_that_plan_prints_approves_the_whole_plan(walk: Walk) -> None
     assert expired(walk) == 6
     assert "1" in walk.people()
     walk.writes_nothing()
+
+
+def test_a_second_person_approves_where_the_configuration_asks_for_one(walk: Walk) -> None:
+    rows = students(20)
+    walk.synced(rows)
+    walk.workspace.configure({"safety": {"second_person": True}})
+    digest = held(walk, cancelled(rows, 6), "expire")
+    before = walk.directory.csns()
+    with pytest.raises(UsageError, match="computed for tester"):
+        walk.sync(approve=digest, reason="read by the tester")
+    assert walk.directory.csns() == before
+    with walk.context() as opened:
+        opened.actor = "another"
+        approval = Approval(digest)
+        assert (
+            reconcile(opened, EVERYONE, "sync", reason="read", approval=approval).exit_status == 0
+        )
+    assert expired(walk) == 6
 
 
 def test_the_digest_that_sync_prints_approves_what_that_run_left(walk: Walk) -> None:

@@ -31,8 +31,8 @@ KEYS = {
 TABLES = {key.rpartition(".")[0] for key in KEYS}
 # Files that are named like keys.
 FILES = {
-    "alerts.url", "amqp.url", "directory.password", "journal.db", "journal.reservations",
-    "mail.password", "source.url", "webhook.secrets",
+    "alerts.url", "amqp.url", "console.secret", "directory.password", "journal.db",
+    "journal.reservations", "mail.password", "source.url", "webhook.secrets",
 }  # fmt: skip
 BLOCK = re.compile(r"(?ms)^ *```(\w*)\n(.*?)^ *```")
 # What stands in a text for a value of a certain kind.

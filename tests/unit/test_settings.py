@@ -709,6 +709,7 @@ SECRETS: dict[str, Callable[[Settings], object]] = {
     "amqp.url": lambda settings: settings.events.amqp.url(),
     "alerts.url": Settings.alerts_webhook,
     "mail.password": lambda settings: settings.mail.password(),
+    "console.secret": lambda settings: settings.console.client_secret(),
     "source.url": lambda settings: cast(SqlSource, settings.source).database_url(),
 }
 

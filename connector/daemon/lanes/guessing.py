@@ -9,6 +9,7 @@ from connector.activation import guard, visits
 from connector.core.account import State
 from connector.core.guessing import is_alarming
 from connector.daemon.lanes.lane import Lane
+from connector.desk import admission
 from connector.notify import incidents
 
 GUESSES_EVERY = 60.0  # seconds between two looks at how many sign-ins failed
@@ -36,6 +37,9 @@ class GuessingLane(Lane):
         self._tell_who_locks(guard.shut_out(context.journal, throttle, now))
         guard.forget(context.journal, throttle, now)
         visits.forget(context.journal, now)
+        admission.forget(context.journal, context.settings.console, now)
+        if not admission.is_emergency(context.journal, now):
+            self.alerts.close(f"{incidents.EMERGENCY}:")
         return GUESSES_EVERY
 
     def _tell_who_locks(self, shut: Mapping[str, int]) -> None:

@@ -143,6 +143,14 @@ class Bearers(Store):
             insert_missing(connection, once, [row])
         return before is None
 
+    def awaits_use(self, purpose: str, now: datetime) -> bool:
+        """Whether something for this purpose may still be used."""
+        open_ = sa.and_(
+            once.c.purpose == purpose, once.c.used_at.is_(None), once.c.until > stamp(now)
+        )
+        with self._reading("looking up links") as connection:
+            return bool(connection.scalar(sa.select(sa.exists().where(open_))))
+
     def forget_once(self, now: datetime) -> None:
         """Forget what could no longer be used anyway."""
         self._forget("forgetting old links", {once: once.c.until <= stamp(now)})

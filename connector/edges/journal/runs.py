@@ -142,6 +142,15 @@ class Runs(Store):
                 )
             )
 
+    def first_computed_by(self, digest: str) -> str | None:
+        """Whose run first computed the plan with this digest, or left it undone; None: none did."""
+        query = sa.select(runs.c.actor).where(
+            sa.or_(runs.c.digest == digest, runs.c.remaining_digest == digest)
+        )
+        with self._reading("reading its runs") as connection:
+            found: str | None = connection.scalar(query.order_by(runs.c.id).limit(1))
+            return found
+
     def run_began(self, run: int) -> datetime | None:
         """When the run of this number began; None: there was none."""
         with self._reading("reading its runs") as connection:
