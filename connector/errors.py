@@ -17,6 +17,7 @@
     │   │   └── Busy                   more waits to be stored than memory should hold
     │   └── Refused                the directory said no; a retry would hear the same
     ├── NotManaged             there is such an entry, and scolpass does not manage it
+    ├── Stale                  what somebody acts on is not what they saw
     ├── NotLetIn               somebody is not let in, and is not told why
     ├── Replayed               a signed request, exactly as it was accepted before
     ├── InvalidInput           a student gave something that will not do
@@ -25,6 +26,9 @@
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 
 class ScolpassError(Exception):
@@ -64,6 +68,35 @@ class NotManaged(ScolpassError):
     def __init__(self, message: str, cure: str, dns: tuple[str, ...]) -> None:
         super().__init__(message, cure)
         self.dns = dns
+
+
+class Stale(ScolpassError):
+    """An account has changed since whoever wants to act on it saw it; nothing was done."""
+
+    def __init__(
+        self,
+        number: str,
+        changed: tuple[str, ...],
+        since: tuple[Mapping[str, Any], ...],
+        version: str,
+    ) -> None:
+        """Say what differs.
+
+        Args:
+            changed: the parts that differ; empty: the version that was held is none of ours.
+            since: the changes in the history since then.
+            version: the account's version now.
+        """
+        what = "the version that you name is none of this account's"
+        if changed:
+            what = f"the account has changed since you saw it ({', '.join(changed)})"
+        super().__init__(
+            f"{number}: {what}",
+            "Look at the account as it is now, and decide again; nothing was done.",
+        )
+        self.changed = changed
+        self.since = since
+        self.version = version
 
 
 class Untrustworthy(ScolpassError):

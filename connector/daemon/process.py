@@ -38,6 +38,7 @@ from connector.web.app import Audience, Pages, make_app, make_probes
 from connector.web.interfaces import Health, Readiness
 from connector.web.metrics import Metrics
 from connector.web.server import WebServer
+from connector.web.workroom import Workroom
 
 BEAT = 1.0  # seconds between two signs of life to the hosts that stand by
 STANDS_BY = "stands by"
@@ -136,6 +137,7 @@ class Service:
                 pages,
                 trusted,
                 Audience.LOCAL if probes is None else Audience.NOBODY,
+                self._stack.enter_context(Workroom(settings)),
             )
             self._web = self._stack.enter_context(
                 WebServer(app, settings.http.host, settings.http.port, trusted)

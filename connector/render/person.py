@@ -18,11 +18,12 @@ from connector.core.dates import shown, year_shown
 from connector.core.evidence import told
 from connector.core.feed import identity
 from connector.core.model import Enrolment
-from connector.core.reasons import Reason, row_trouble
+from connector.core.reasons import Reason
 from connector.core.rules import Rules
 from connector.core.seen import SignIn
 from connector.desk.wording import english
-from connector.render.machine import differences, report_json
+from connector.render.machine import report_json
+from connector.render.steps import resync_steps
 from connector.render.terminal import hang, printable
 
 if TYPE_CHECKING:
@@ -317,56 +318,7 @@ def show_history(
 
 def show_resync(console: Console, one: Resynced, rules: Rules) -> None:
     """One student's walk: the verdict as it is now, then register, match, state, plan, result."""
-    facts, decision, zone = one.facts, one.decision, rules.institution.zone
     _say_who(console, one.now)
     _say_verdict(console, one.now.sign_in, rules)
-
-    def step(name: str, text: str) -> None:
+    for name, text in resync_steps(one, rules.institution.zone):
         hang(console, Text(f"  {name:<12}", style="cyan"), text)
-
-    for name, text in _register_steps(one):
-        step(name, text)
-    account = facts.account
-    others = "; ".join(other.dn for other in one.now.others)
-    if account is None and others and facts.conflict is None:
-        step("match", f"{others} carries this number, but scolpass does not manage it")
-    else:
-        step("match", facts.conflict or (account.dn if account else "no entry carries this number"))
-    change = one.prepared.plan.changes[0] if one.prepared.plan.changes else None
-    if account is not None:
-        step("identifiers", f"{account.uid}, {account.address}")
-    elif change is not None:
-        given = [change.attributes.get(n, ((), ()))[1] for n in ("uid", "mail")]
-        step("identifiers", ", ".join(values[0] for values in given if values))
-    if facts.conflict is None and not (account is None and others):
-        reason = decision.reason if one.refused is None else f"left alone: {one.refused}"
-        step("state", f"{one.state.value if one.state else 'none'}: {reason}")
-    for name in decision.missing if one.state not in (None, State.EXPIRED) else ():
-        step("", f"still missing: {told([name])}")
-    for notice in one.prepared.plan.notices:
-        step("note", notice)
-    if change is None:
-        step("plan", "nothing to change")
-        return
-    step("plan", f"{change.action.value}: {change.reason}")
-    for line in differences(change, zone):
-        step("", line.strip())
-    for outcome in one.report.outcomes:
-        step("result", outcome.error or outcome.outcome)
-
-
-def _register_steps(one: Resynced) -> Iterator[tuple[str, str]]:
-    """What the register says, and what is remembered of it."""
-    facts, feed = one.facts, one.prepared.feed
-    present = feed.students.get(facts.number, ())
-    rows = "; ".join(
-        f"{year_shown(r.academic_year)} {r.step_code or '-'} {r.status.value}" for r in present
-    )
-    remembered = [row for row in one.now.rows if row not in present]
-    kept = f"; remembered beside it: {len(remembered)}" if remembered else ""
-    spoiled = facts.number in feed.spoiled
-    yield "register", (rows or ("its row is refused" if spoiled else "no row in this feed")) + kept
-    if facts.override.undone and (present or remembered):
-        yield "", "an undo stands: the rows do not count until they change"
-    for row in one.prepared.plan.rejected:
-        yield "", f"refused: {row_trouble(row) if row.file else row.reason}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
+from fastapi import FastAPI
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -20,11 +21,16 @@ from connector.edges.transports.webhook import Keyring
 from connector.web import probes, webhook
 from connector.web.addresses import Network
 from connector.web.answers import Orderly, as_problem
+from connector.web.api.application import PREFIX
+from connector.web.api.application import make_api as make_desk_api
+from connector.web.api.asking import House
+from connector.web.description import description
 from connector.web.first_connection import branding, problems
 from connector.web.first_connection import routes as first_connection
 from connector.web.first_connection.api import make_api
 from connector.web.first_connection.visitors import Reception
 from connector.web.interfaces import Audience, Check, Health, Intake, Readiness, Service
+from connector.web.workroom import Workroom
 
 __all__ = [
     "Audience",
@@ -53,6 +59,7 @@ def make_app(
     pages: Pages | None = None,
     trusted: Sequence[Network] = (),
     audience: Audience = Audience.LOCAL,
+    desk: Workroom | None = None,
 ) -> ASGIApp:
     """The ASGI application.
 
@@ -63,17 +70,24 @@ def make_app(
             request to POST /events (`Settings.webhook_secrets`).
         trusted: proxies whose X-Forwarded-For is believed.
         audience: who may see the details of the daemon's health.
+        desk: where the service desk's work is done; None: it is not served.
     """
     served: list[BaseRoute] = [
         *webhook.routes(service, Keyring(secrets), trusted),
         *probes.routes(service, audience),
     ]
+    apis: list[FastAPI] = []
     if pages is not None:
         reception = Reception(pages.portal, service.metrics)
         served += branding.routes(pages.portal.settings)
         served += [*first_connection.routes(reception, pages.charter), *problems.routes(reception)]
-        api = make_api(reception)
-        served += [Route("/activation/{call:path}", api), Route("/openapi.json", api)]
+        apis.append(make_api(reception))
+        served.append(Route("/activation/{call:path}", apis[-1]))
+    if desk is not None:
+        apis.append(make_desk_api(House(desk, trusted)))
+        served.append(Route(PREFIX + "/{call:path}", apis[-1]))
+    if apis:
+        served.append(description(apis))
     return _answering(served)
 
 

@@ -18,6 +18,8 @@ from connector.edges.journal import Journal
 from connector.errors import Busy, DirectoryUntrusted
 from connector.settings.sections import Settings
 from connector.walk.context import Context, journal_of, open_context
+from connector.web.operations import Operations
+from connector.web.plans import Plans
 
 CONTEXTS = 6  # and as many binds as the service account
 AT_ONCE = 16  # requests whose work is under way; most only read the journal
@@ -39,6 +41,8 @@ class Workroom:
         self.settings = settings
         self.rules = settings.rules
         self.journal: Journal = journal_of(settings)
+        self.plans = Plans(self.context)
+        self.operations = Operations(settings, self.journal, self.plans.forget)
         self._limiter: CapacityLimiter | None = None
         self._closed = False
         self._idle: queue.SimpleQueue[Context] = queue.SimpleQueue()
@@ -50,6 +54,7 @@ class Workroom:
 
     def __exit__(self, *_: object) -> None:
         self._closed = True
+        self.operations.close()
         with suppress(queue.Empty):
             while True:
                 self._idle.get_nowait().directory.release()

@@ -350,9 +350,10 @@ def test_openapi_describes_every_call_its_bodies_and_its_problems(site: Site) ->
     assert re.fullmatch(r"3\.1\.\d+", described["openapi"])
     assert described["info"]["title"]
     calls = {f"/activation{path}" for path in PATHS_OF_API}
-    assert described["paths"].keys() == calls
+    first_connection = {p: w for p, w in described["paths"].items() if not p.startswith("/api/")}
+    assert first_connection.keys() == calls
     schemas = described["components"]["schemas"]
-    for path, ways in described["paths"].items():
+    for path, ways in first_connection.items():
         assert ways.keys() == {"post"}
         call = ways["post"]
         assert call["summary"], path

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.directory import Stock
+from tests.support.walk import students
+from tests.web.calling import Office, open_office
 from tests.web.common import Edge, running_edge
 
 
@@ -15,3 +18,15 @@ def edge(tmp_path: Path) -> Iterator[Edge]:
     """A running web edge."""
     with running_edge(tmp_path) as edge:
         yield edge
+
+
+@pytest.fixture(scope="session")
+def office(_private_stock: Stock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    """A university that tests share, each with students of its own; nobody breaks it."""
+    directory = _private_stock.make()
+    folder = tmp_path_factory.mktemp("office") / "workspace"
+    try:
+        with open_office(folder, directory, students(40)) as opened:
+            yield opened
+    finally:
+        _private_stock.take_back(directory)

@@ -12,6 +12,7 @@ from connector.edges.journal.bearers import Once, Token
 from connector.edges.journal.changes import Beside, Interrupted
 from connector.edges.journal.desk_log import Look, Repeat
 from connector.edges.journal.desk_sessions import DeskSession
+from connector.edges.journal.looking_back import Run, Wanted
 from connector.edges.journal.opening import Journal, open_journal, tables_at
 from connector.edges.journal.outbox import STUDENT, Concluded, Outgoing, Queued
 from connector.edges.journal.runs import LastRuns, LatestRun
@@ -38,10 +39,12 @@ __all__ = [
     "Queued",
     "Repeat",
     "Resealed",
+    "Run",
     "SealedRow",
     "Session",
     "Tables",
     "Token",
+    "Wanted",
     "Window",
     "chunks",
     "open_journal",

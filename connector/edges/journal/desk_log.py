@@ -46,17 +46,16 @@ class DeskLog(Store):
         ``request`` is a digest of route and body: a key that comes again with another one is a
         mistake of the client.
         """
-        this = sa.and_(repeats.c.operator == operator, repeats.c.key == key)
         row = {"operator": operator, "key": key, "request": request, "at": stamp(now)}
         with self._writing("beginning a request") as connection:
-            before = connection.execute(sa.select(repeats).where(this)).one_or_none()
+            before = _begun(connection, operator, key)
             insert_missing(connection, repeats, [{**row, "status": None, "answer": None}])
-        if before is None:
-            return None
-        at = instant(before.at)
-        assert at is not None
-        answer = json.loads(before.answer) if before.answer else None
-        return Repeat(before.request, at, before.status, answer)
+        return before
+
+    def begun_once(self, operator: str, key: str) -> Repeat | None:
+        """What was begun for this key, and how it ended; None: nothing was."""
+        with self._reading("looking up a request") as connection:
+            return _begun(connection, operator, key)
 
     def conclude_once(
         self, operator: str, key: str, status: int, answer: Mapping[str, Any] | None
@@ -115,3 +114,14 @@ class DeskLog(Store):
             repeats: repeats.c.at < stamp(repeated_before),
         }
         self._forget("forgetting old looks", old)
+
+
+def _begun(connection: sa.Connection, operator: str, key: str) -> Repeat | None:
+    this = sa.and_(repeats.c.operator == operator, repeats.c.key == key)
+    row = connection.execute(sa.select(repeats).where(this)).one_or_none()
+    if row is None:
+        return None
+    at = instant(row.at)
+    assert at is not None
+    answer = json.loads(row.answer) if row.answer else None
+    return Repeat(row.request, at, row.status, answer)

@@ -23,6 +23,7 @@ from connector.edges.journal.desk_sessions import DeskSessions
 from connector.edges.journal.events import Events
 from connector.edges.journal.holders import Holders
 from connector.edges.journal.incidents import Incidents
+from connector.edges.journal.looking_back import LookingBack
 from connector.edges.journal.offers import Offers
 from connector.edges.journal.outbox import Outbox
 from connector.edges.journal.read_plans import ReadPlans
@@ -59,6 +60,7 @@ class Journal(
     Undoing,
     Decisions,
     ReadPlans,
+    LookingBack,
     Bearers,
     DeskSessions,
     DeskLog,

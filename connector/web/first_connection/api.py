@@ -90,7 +90,11 @@ def _reception(request: Request) -> Reception:
 
 
 Asked = Annotated[Reception, Depends(_reception)]
-_bearer = HTTPBearer(auto_error=False, description="the token of POST /activation/sign-in")
+_bearer = HTTPBearer(
+    scheme_name="StudentToken",
+    description="the token of POST /activation/sign-in",
+    auto_error=False,
+)
 
 
 async def _visit(

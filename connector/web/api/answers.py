@@ -1,0 +1,228 @@
+"""What comes out of lists, plans and runs, as OpenAPI describes it."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, Field
+
+from connector.web.api.shapes import HistoryItem
+
+T = TypeVar("T")
+
+
+class _Page(BaseModel, Generic[T]):
+    items: list[T]
+    next: str | None = Field(description="`cursor` of the page after; null: this is the last one")
+
+
+class Change(HistoryItem):
+    """One thing that was done, or failed."""
+
+    error: str | None
+
+
+class Changes(_Page[Change]):
+    """A page of the history."""
+
+
+class Run(BaseModel):
+    """One run."""
+
+    id: int
+    command: str
+    actor: str
+    reason: str
+    everyone: bool
+    started_at: str
+    ended_at: str | None = Field(description="null: it is under way, or was interrupted")
+    status: Literal["open", "done", "done_with_troubles", "held", "refused"]
+    exit_status: int | None
+    students: int | None = Field(description="in the register, where it was judged")
+    managed: int | None
+    digest: str | None = Field(description="of its plan")
+    left: str | None = Field(description="digest of what was held or failed: to be approved")
+    counts: dict[str, dict[str, int]] = Field(description="by action, then by outcome")
+
+
+class Runs(_Page[Run]):
+    """A page of runs."""
+
+
+class Event(BaseModel):
+    """One event of the inbox."""
+
+    id: str
+    source: str | None
+    type: str | None
+    time: str | None
+    received_at: str
+    status: Literal["applied", "waiting", "rejected"]
+    reason: str | None
+
+
+class Events(_Page[Event]):
+    """A page of events."""
+
+
+class Decision(BaseModel):
+    """One decision in force."""
+
+    run: int
+    decision: Literal["link", "distinct", "protect", "adopt"]
+    student_number: str | None
+    dn: str | None
+    until: str | None
+    reason: str
+    actor: str
+    on: str
+
+
+class Decisions(_Page[Decision]):
+    """A page of decisions."""
+
+
+class DecidedOne(BaseModel):
+    """One decision that was recorded."""
+
+    decision: str
+    student_number: str | None
+    dn: str | None
+    until: str | None
+
+
+class NotDecided(BaseModel):
+    """What was not decided, and why."""
+
+    what: str
+    reason: str
+
+
+class Decided(BaseModel):
+    """What was recorded, in which run, and what was refused."""
+
+    run: int
+    decisions: list[DecidedOne]
+    refused: list[NotDecided]
+
+
+class Revoked(BaseModel):
+    """The decisions that are in force no longer."""
+
+    revoked: list[Decision]
+
+
+class Candidate(BaseModel):
+    """An entry that may be a student's."""
+
+    dn: str
+    agrees: list[str]
+    differs: list[str]
+
+
+class Item(BaseModel):
+    """An entry, a student, or both where they belong together."""
+
+    situation: str
+    student_number: str | None
+    dn: str | None
+    name: str | None
+    candidates: list[Candidate]
+    because: str = ""
+    last_sign: str | None = None
+
+
+class Situations(_Page[Item]):
+    """A page of situations."""
+
+
+class PlannedChange(BaseModel):
+    """One change of a plan."""
+
+    action: str
+    student_number: str
+    dn: str
+    reason: str
+    attributes: dict[str, Any]
+
+
+class PlanChange(PlannedChange):
+    """One change of a plan over everyone."""
+
+    held: bool = Field(description="whether it waits for approval")
+
+
+class PlanChanges(_Page[PlanChange]):
+    """A page of a plan's changes."""
+
+
+class RejectedRow(BaseModel):
+    """One row that is rejected; a student who is left alone has no file and line."""
+
+    file: str | None
+    line: int | None
+    field: str | None
+    value: str | None
+    reason: str
+
+
+class Rejected(_Page[RejectedRow]):
+    """A page of rejected rows."""
+
+
+class Ahead(BaseModel):
+    """What a run would do to one account."""
+
+    student_number: str
+    day: str
+    state: str | None
+    why: str
+    changes: list[PlannedChange]
+    rejected: list[RejectedRow]
+    notices: list[str]
+
+
+class PlanVerdict(BaseModel):
+    """How much of a plan goes by itself, and which limits hold the rest."""
+
+    total: int
+    going: int
+    held: int
+    limits: list[dict[str, Any]]
+
+
+class Plan(BaseModel):
+    """A plan, as ``plan --report`` has it, without its changes one by one."""
+
+    digest: str
+    computed_at: str
+    held: list[str]
+    counts: dict[str, int]
+    institution: str
+    directory: str
+    people_dn: str
+    day: str
+    ahead: bool
+    students: int | None
+    managed: int
+    verdict: PlanVerdict
+    reasons: list[dict[str, Any]]
+    risks: list[dict[str, Any]]
+    shapes: list[dict[str, Any]]
+    new_entries: dict[str, Any]
+    deleted_entries: dict[str, Any]
+    situation_counts: dict[str, int]
+    rejected: int
+    notices: list[str]
+
+
+class Operation(BaseModel):
+    """Work that takes long, and how far it is."""
+
+    id: str
+    kind: Literal["sync", "approval", "undo", "letters"]
+    status: Literal["running", "done", "failed", "unknown"]
+    begun_at: str
+    run: int | None
+    result: dict[str, Any] | None
+    problem: dict[str, Any] | None

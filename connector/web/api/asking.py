@@ -1,0 +1,111 @@
+"""Who asks, and what they may; looked at before anything else of a request is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
+from starlette.requests import Request
+from starlette.responses import Response
+
+from connector.clock import instant
+from connector.core.roles import Permission, least_role
+from connector.web.addresses import Network, client_address
+from connector.web.api.repeats import Again, Handle, once
+from connector.web.operators import Operator, operator_of_token
+from connector.web.workroom import Workroom
+
+bearer = HTTPBearer(
+    scheme_name="OperatorToken",
+    description="a token of `scolpass token create`",
+    auto_error=False,
+)
+
+
+class NoToken(Exception):
+    """No good token came with a request; why is not told."""
+
+
+class NotAllowed(Exception):
+    """The operator's role does not have the permission that a call takes."""
+
+    def __init__(self, permission: Permission) -> None:
+        super().__init__(permission.value)
+        self.least = least_role(permission)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What all calls work with."""
+
+    desk: Workroom
+    trusted: Sequence[Network]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request: who asks, and what to work with."""
+
+    operator: Operator
+    house: House
+    address: str  # of the client
+
+    @property
+    def desk(self) -> Workroom:
+        """Where the work is done."""
+        return self.house.desk
+
+
+def _asked(request: Request) -> Asked:
+    found: Asked = request.state.asked
+    return found
+
+
+Asking = Annotated[Asked, Depends(_asked)]
+
+
+def guarded(permission: Permission, again: Again | None, look: Handle) -> type[APIRoute]:
+    """The class of routes for which an operator needs a permission.
+
+    FastAPI reads a request's body before it asks any dependency; a stranger's is not even read.
+
+    Args:
+        again: what a request gets that comes again; None: it is only a look, and is made again.
+        look: answers the account that a request is about.
+    """
+
+    class Guarded(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            handle = super().get_route_handler()
+
+            async def first_see(request: Request) -> Response:
+                asked = request.state.asked = await _let_in(request, permission)
+                if again is None:
+                    return await handle(request)
+                return await once(request, asked.desk, asked.operator.id, handle, again, look)
+
+            return first_see
+
+    return Guarded
+
+
+async def _let_in(request: Request, permission: Permission) -> Asked:
+    house: House = request.app.state.house
+    journal = house.desk.journal
+    lines = request.headers.getlist("authorization")
+    held = lines[0] if len(lines) == 1 else ""
+    address = client_address(request, house.trusted)
+    operator = None
+    if held:
+        operator = await house.desk.read(
+            lambda: operator_of_token(journal, held, address, instant())
+        )
+    if operator is None:
+        raise NoToken
+    if not operator.may(permission):
+        raise NotAllowed(permission)
+    return Asked(operator, house, address)

@@ -1,0 +1,192 @@
+"""One student: looking, and acting on the account."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from fastapi import Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from connector import resources
+from connector.core.lifecycle import decide
+from connector.desk import letter_text, letters, orders
+from connector.desk.orders import Act, Done, Order
+from connector.desk.recipients import Chosen
+from connector.desk.versions import version_of
+from connector.desk.view import AccountView, account_view, over, view_of_others
+from connector.errors import NotManaged, ScolpassError
+from connector.render.machine import change_json, rejection_json
+from connector.render.person import account_json
+from connector.render.steps import resync_steps
+from connector.walk.context import Context
+from connector.walk.planning import prepare
+from connector.walk.resolving import resolve
+from connector.web.answers import as_json
+from connector.web.api.asking import Asked, Asking
+from connector.web.api.paging import CursorOf, Limit
+from connector.web.api.runs import changes_of
+from connector.web.api.shapes import ActBody, IfMatch, ResyncBody, StudentPath
+
+
+async def one(student: StudentPath, asked: Asking) -> Response:
+    """Everything that is known of one student: verdict, entry, register, evidence, history.
+
+    Directory and locks are read live.
+    """
+
+    def look(context: Context) -> AccountView:
+        try:
+            return account_view(context, resolve(context, student))
+        except NotManaged as error:
+            return view_of_others(context, error)
+
+    return _account(asked, await asked.desk.run(asked.operator.name, look))
+
+
+async def look_again(request: Request) -> Response:
+    """The account that a request is about, as it is now."""
+    asked: Asked = request.state.asked
+    return await one(request.path_params["student"], asked)
+
+
+async def history(
+    student: StudentPath, asked: Asking, cursor: CursorOf = None, limit: Limit = 50
+) -> Response:
+    """What was done to one student's account, when, why and by whom; the latest first."""
+    number = await asked.desk.run(
+        asked.operator.name, lambda context: resolve(context, student, directory=False)
+    )
+    return await changes_of(asked, number, cursor, limit)
+
+
+async def ahead(
+    student: StudentPath,
+    asked: Asking,
+    at: Annotated[date | None, Query(description="the day; without it, today")] = None,
+) -> Response:
+    """What the next run would do to one account, or a run of another day."""
+
+    def plan(context: Context) -> dict[str, Any]:
+        number = resolve(context, student)
+        prepared = prepare(context, replace(over(number), at=at))
+        day = at or context.moment.today
+        decision = decide(prepared.facts[number], context.rules, day)
+        return {
+            "student_number": number,
+            "day": day.isoformat(),
+            "state": decision.state.value if decision.state else None,
+            "why": decision.reason,
+            "changes": [change_json(change) for change in prepared.plan.changes],
+            "rejected": [rejection_json(row) for row in prepared.plan.rejected],
+            "notices": list(prepared.plan.notices),
+        }
+
+    return as_json(await asked.desk.run(asked.operator.name, plan))
+
+
+async def letter(
+    student: StudentPath,
+    asked: Asking,
+    language: Annotated[Literal["fr", "en"], Query(description="of the letter")] = "fr",
+) -> Response:
+    """The SCOL'PASS with the provisional password, as a PDF; that it was printed is recorded."""
+    settings = asked.desk.settings
+
+    def print_it(context: Context) -> bytes:
+        chosen = Chosen((resolve(context, student),))
+        sheet = io.BytesIO()
+        printed = letters.print_letters(
+            context,
+            chosen,
+            letter_text.press(settings, resources.shipped_texts(), language),
+            sheet,
+            locked=lambda: context.locked("letters", whole=False),
+        )
+        for refused in printed.refused:
+            raise ScolpassError(
+                f"{refused.student}: no letter: {refused.reason}",
+                "See whether the student can sign in, and what mends it.",
+            )
+        return sheet.getvalue()
+
+    sheet = await asked.desk.run(asked.operator.name, print_it)
+    return Response(sheet, media_type="application/pdf")
+
+
+async def resync(
+    student: StudentPath, body: ResyncBody, asked: Asking, if_match: IfMatch = None
+) -> Response:
+    """Bring one student up to date now, and tell step by step what was found and done."""
+    done = await _done(asked, _order(Act.RESYNC, student, body, if_match, force=body.force))
+    assert done.resynced is not None
+    zone = asked.desk.rules.institution.zone
+    steps = [{"step": name, "said": said} for name, said in resync_steps(done.resynced, zone)]
+    return _account(asked, done.now, steps=steps)
+
+
+async def suspend(
+    student: StudentPath, body: ActBody, asked: Asking, if_match: IfMatch = None
+) -> Response:
+    """Close one account until it is resumed."""
+    return _account(asked, (await _done(asked, _order(Act.SUSPEND, student, body, if_match))).now)
+
+
+async def resume(
+    student: StudentPath, body: ActBody, asked: Asking, if_match: IfMatch = None
+) -> Response:
+    """End a suspension."""
+    return _account(asked, (await _done(asked, _order(Act.RESUME, student, body, if_match))).now)
+
+
+async def rename(
+    student: StudentPath, body: ActBody, asked: Asking, if_match: IfMatch = None
+) -> Response:
+    """Give login and address that follow the current name; the old address still works."""
+    return _account(asked, (await _done(asked, _order(Act.RENAME, student, body, if_match))).now)
+
+
+async def erase(
+    student: StudentPath, body: ActBody, asked: Asking, if_match: IfMatch = None
+) -> Response:
+    """Erase an expired account and all that is known of the person, at the person's request."""
+    done = await _done(asked, _order(Act.ERASE, student, body, if_match))
+    return as_json({"student_number": done.number, "erased": True})
+
+
+async def reissue(
+    student: StudentPath, body: ActBody, asked: Asking, if_match: IfMatch = None
+) -> Response:
+    """Give a new provisional password. This answer is the only one that ever holds it."""
+    done = await _done(asked, _order(Act.REISSUE, student, body, if_match))
+    assert done.password is not None
+    assert done.last_day is not None
+    return _account(
+        asked,
+        done.now,
+        provisional_password=done.password.get_secret_value(),
+        last_day=done.last_day.isoformat(),
+    )
+
+
+def _order(
+    act: Act, student: str, body: ActBody, if_match: str | None, *, force: bool = False
+) -> Order:
+    checked = body.identity_checked_by or ""
+    return Order(act, student, body.reason, checked, if_match, force=force)
+
+
+async def _done(asked: Asked, order: Order) -> Done:
+    return await asked.desk.run(
+        asked.operator.name, lambda context: orders.carry_out(context, order)
+    )
+
+
+def _account(asked: Asked, seen: AccountView, **more: Any) -> Response:
+    """One account with its version as the ETag."""
+    answer = as_json({**account_json(seen, asked.desk.rules), **more})
+    answer.headers["ETag"] = f'"{version_of(seen)}"'
+    return answer

@@ -1,0 +1,142 @@
+"""The service desk's API on a loopback port, over a real directory, and those who call it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import structlog
+
+from connector.core.roles import Role
+from connector.edges.tokens import draw_token, fingerprint
+from connector.inbox.intake import Intake
+from connector.log import setup as log
+from connector.settings.loading import load_settings
+from connector.walk.context import open_context
+from connector.web.app import make_app
+from connector.web.server import WebServer
+from connector.web.workroom import Workroom
+from tests.support.daemon import NO_TLS
+from tests.support.directory import Directory
+from tests.support.walk import Row, Walk
+from tests.support.workspace import Workspace
+from tests.web.common import Daemon
+
+PREFIX = "/api/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A program with a token of some role."""
+
+    client: httpx.Client
+    token: str = field(repr=False)
+    number: int  # of the token
+
+    def send(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, **given: Any
+    ) -> httpx.Response:
+        """One call."""
+        held = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        return self.client.request(
+            method, PREFIX + path, headers={**held, **(headers or {})}, **given
+        )
+
+    def get(self, path: str, **given: Any) -> httpx.Response:
+        """One look."""
+        return self.send("GET", path, **given)
+
+    def post(
+        self, path: str, headers: Mapping[str, str] | None = None, **body: object
+    ) -> httpx.Response:
+        """One act, for a reason."""
+        return self.send("POST", path, headers, json={"reason": "case 12", **body})
+
+    def told(self, path: str, **given: Any) -> Any:
+        """What a look tells that succeeds."""
+        answer = self.get(path, **given)
+        assert answer.status_code == 200, (path, answer.text)
+        return answer.json()
+
+    def done(self, path: str, headers: Mapping[str, str] | None = None, **body: object) -> Any:
+        """What an act tells that succeeds."""
+        answer = self.post(path, headers, **body)
+        assert answer.status_code == 200, (path, answer.text)
+        return answer.json()
+
+
+class Office:
+    """The service desk of a university, and everybody's accounts behind it."""
+
+    def __init__(self, walk: Walk, desk: Workroom, client: httpx.Client) -> None:
+        self.walk = walk
+        self.desk = desk
+        self.client = client
+        self._left = iter(sorted(walk.people()))
+        self._callers: dict[Role, Caller] = {}
+
+    def student(self) -> str:
+        """The number of a student whom no test has met yet."""
+        return next(self._left)
+
+    def caller(self, role: Role) -> Caller:
+        """A program whose token has this role."""
+        if role not in self._callers:
+            self._callers[role] = self.new_caller(role)
+        return self._callers[role]
+
+    def new_caller(
+        self,
+        role: Role,
+        *,
+        lasts: timedelta = timedelta(days=1),
+        networks: tuple[str, ...] = (),
+    ) -> Caller:
+        """A program with a new token."""
+        token, now = draw_token(), datetime.now(UTC)
+        name = f"{role.value} {secrets.token_hex(2)}"
+        made = self.desk.journal.add_token(
+            fingerprint(token), role, name, networks, ("tester", "tests", now), now + lasts
+        )
+        return Caller(self.client, token, made.id)
+
+    @property
+    def log(self) -> str:
+        """All that was logged."""
+        return (self.walk.workspace.folder / "scolpass.log").read_text(encoding="utf-8")
+
+
+@contextmanager
+def open_office(folder: Path, directory: Directory, rows: list[Row]) -> Iterator[Office]:
+    """A university with its service desk, for the time of a block."""
+    folder.mkdir(mode=0o700)
+    walk = Walk(Workspace(folder, directory))
+    walk.synced(rows)
+    settings = load_settings(walk.workspace.config, {})
+    log.configure(settings.log)
+    try:
+        with (
+            open_context(settings, "tester") as context,
+            Intake(context, lambda _: None) as intake,
+            Workroom(settings) as desk,
+        ):
+            trusted = settings.http.trusted_proxies
+            app = make_app(Daemon(intake), settings.webhook_secrets, trusted=trusted, desk=desk)
+            with (
+                WebServer(app, "127.0.0.1", 0, trusted) as server,
+                httpx.Client(
+                    base_url=f"http://127.0.0.1:{server.port}",
+                    timeout=90,
+                    trust_env=False,
+                    verify=NO_TLS,
+                ) as client,
+            ):
+                yield Office(walk, desk, client)
+    finally:
+        structlog.reset_defaults()

@@ -1,0 +1,88 @@
+"""The service desk over HTTP: looking at one student, and acting on the account."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from connector.core.roles import Role
+from tests.web.calling import Office
+
+KEYS = {
+    *("sign_in", "student_number", "uid", "mail", "dn", "state", "since", "until", "why"),
+    *("missing", "evidence", "enrolments", "history"),
+}
+
+
+def test_one_student_is_told_as_show_tells_it(office: Office) -> None:
+    number = office.student()
+    reader = office.caller(Role.READER)
+    told = reader.told(f"/students/{number}")
+    assert told == office.walk.workspace.json("show", number)
+    assert KEYS <= told.keys()
+    for name in ("uid", "mail"):
+        assert reader.told(f"/students/{told[name]}") == told
+
+
+def test_an_act_answers_the_account_as_it_is_then_and_the_history_names_who_asked(
+    office: Office,
+) -> None:
+    number = office.student()
+    desk = office.caller(Role.DESK)
+    told = desk.done(f"/students/{number}/suspend", identity_checked_by="student card")
+    assert told["state"] == "suspended"
+    last = told["history"][-1]
+    assert last["action"] == "suspend"
+    assert last["actor"].startswith(f"token {desk.number}")
+    assert last["reason"] == "suspended: case 12 (identity checked by student card)"
+    assert desk.done(f"/students/{number}/resume")["state"] == "inactive"
+
+
+def test_a_new_password_is_told_once_and_opens_the_account(office: Office) -> None:
+    number = office.student()
+    desk = office.caller(Role.DESK)
+    told = desk.done(f"/students/{number}/reissue")
+    password = told["provisional_password"]
+    assert office.walk.directory.bind_result(told["dn"], password) == 0
+    assert password not in desk.get(f"/students/{number}").text
+    assert password not in office.log
+
+
+def test_what_the_accounts_state_refuses_is_a_conflict_with_its_cure(office: Office) -> None:
+    number = office.student()
+    answer = office.caller(Role.DESK).post(f"/students/{number}/resume")
+    assert answer.status_code == 409
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["detail"] == f"{number} is not resumed: it is not suspended."
+    assert problem["cure"]
+
+
+def test_who_acts_on_an_account_that_has_changed_is_told_what_changed(office: Office) -> None:
+    number = office.student()
+    desk = office.caller(Role.DESK)
+    seen = desk.get(f"/students/{number}").headers["ETag"]
+    assert desk.post(f"/students/{number}/suspend", {"If-Match": seen}).status_code == 200
+    stale = desk.post(f"/students/{number}/reissue", {"If-Match": seen})
+    assert stale.status_code == 412
+    problem = stale.json()
+    assert {"state", "sign_in"} <= set(problem["changed"])
+    assert [one["action"] for one in problem["since"]] == ["suspend"]
+    now = desk.get(f"/students/{number}").headers["ETag"]
+    assert stale.headers["ETag"] == now
+    assert desk.post(f"/students/{number}/resume", {"If-Match": now}).status_code == 200
+
+
+def test_a_version_that_is_none_of_ours_matches_nothing(office: Office) -> None:
+    number = office.student()
+    desk = office.caller(Role.DESK)
+    for held in ("", '"nonsense"', '"00000000.1"', 'W/"x", "y"'):
+        answer = desk.post(f"/students/{number}/suspend", {"If-Match": held})
+        assert answer.status_code == 412, held
+    assert desk.post(f"/students/{number}/suspend", {"If-Match": "*"}).status_code == 200
+
+
+def test_nobody_is_not_there(office: Office) -> None:
+    for name in ("nobody", "999", "a\tb", "é" * 100, "\u202e", "*", "(uid=*)"):
+        answer = office.caller(Role.READER).get(f"/students/{quote(name)}")
+        assert answer.status_code == 404, name
+        assert answer.json()["cure"]
