@@ -20,11 +20,11 @@ LINGER = 1.0  # seconds that the rest of a refused body is drained
 # OWASP ASVS 5.0, V3.4: nothing inline, nothing from elsewhere, in no frame, TLS from now on.
 _POLICY = (
     *("default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:"),
-    *("connect-src 'self'", "form-action 'self'", "base-uri 'none'", "object-src 'none'"),
-    "frame-ancestors 'none'",
+    *("font-src 'self'", "connect-src 'self'", "form-action 'self'", "base-uri 'none'"),
+    *("object-src 'none'", "frame-ancestors 'none'"),
 )
+_UNLESS_KEPT = (b"cache-control", b"no-store")
 _ALWAYS = [
-    (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", "; ".join(_POLICY).encode()),
     (b"strict-transport-security", b"max-age=31536000"),
@@ -148,7 +148,9 @@ class Orderly:
             if message["type"] == "http.response.start":
                 started = True
                 close = [(b"connection", b"close")] if unread else []
-                message["headers"] = [*message.get("headers", ()), *_ALWAYS, *close]
+                own = list(message.get("headers", ()))
+                kept = any(name.lower() == _UNLESS_KEPT[0] for name, _ in own)
+                message["headers"] = [*own, *([] if kept else [_UNLESS_KEPT]), *_ALWAYS, *close]
             elif unread and not message.get("more_body", False):
                 await send({**message, "more_body": True})
                 # Cancelled: the server ends, and the answer is ended, too.

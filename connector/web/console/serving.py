@@ -1,0 +1,135 @@
+"""What every page of the console goes through: who asks, what they may, and what goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from connector.core.roles import Permission, least_role
+from connector.errors import Busy, DirectoryUntrusted, ScolpassError, UnknownStudent, Untrustworthy
+from connector.web.answers import Problem
+from connector.web.console.pages import Caller, Pages
+from connector.web.console.speech import Speech
+from connector.web.workroom import Workroom
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What could not be done, as a page tells it."""
+
+    title: Markup | str
+    because: Markup | str
+    unchanged: Markup | str = ""
+    cure: Markup | str = ""
+
+
+class Gate(Protocol):
+    """Knows who has signed in."""
+
+    async def admit(self, request: Request) -> Caller | Response:
+        """Who asks; or where they are sent, as nobody has signed in.
+
+        Raises:
+            JournalUntrusted: sessions cannot be read.
+        """
+
+    async def form(self, request: Request, caller: Caller) -> Mapping[str, str]:
+        """The fields of a form that this caller sends from a page of ours.
+
+        Raises:
+            Problem: another site has sent it, or it is malformed.
+        """
+
+    def see_off(self, caller: Caller, answer: Response) -> Response:
+        """The answer, with whatever the browser is to remember."""
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """What all pages work with."""
+
+    desk: Workroom
+    pages: Pages
+    gate: Gate
+
+
+Endpoint = Callable[[Request, Caller], Awaitable[Response]]
+
+
+def route(
+    console: Console, path: str, endpoint: Endpoint, permission: Permission, *methods: str
+) -> Route:
+    """A page for those who have a permission; what goes wrong becomes a page, too."""
+
+    async def answer(request: Request) -> Response:
+        request.state.caller = Caller(None)
+        try:
+            caller = await console.gate.admit(request)
+            if isinstance(caller, Response):
+                return caller
+            request.state.caller = caller
+            found = await _served(console, request, caller, endpoint, permission)
+        except Problem as problem:
+            log.warning("form refused", reason=problem.reason, path=request.scope["path"])
+            kind = "form" if problem.reason == "csrf" else "bad"
+            return failed(console, request, kind, problem.status)
+        except UnknownStudent as error:
+            return failed(console, request, "nobody", 404, error)
+        except (Untrustworthy, Busy) as error:
+            log.error("console", trouble=error.message, cure=error.cure)  # noqa: TRY400
+            kind = "directory" if isinstance(error, DirectoryUntrusted) else "later"
+            return failed(console, request, kind, 503, error)
+        except ScolpassError as error:
+            return failed(console, request, "refused", 409, error)
+        return console.gate.see_off(caller, found)
+
+    return Route(path, answer, methods=methods or ("GET",))
+
+
+async def _served(
+    console: Console, request: Request, caller: Caller, endpoint: Endpoint, permission: Permission
+) -> Response:
+    if caller.operator is None or not caller.operator.may(permission):
+        return failed(console, request, "role", 403, role=least_role(permission).value)
+    return await endpoint(request, caller)
+
+
+def failed(
+    console: Console,
+    request: Request,
+    kind: str,
+    status: int,
+    error: ScolpassError | None = None,
+    role: str = "",
+) -> Response:
+    """A page that says what is wrong, what is unchanged, and what helps."""
+    speech = console.pages.speech(request.state.caller)
+    said = speech.texts["failed"][kind]
+    because = said["because"]
+    if role:
+        because = speech.fill(because, role=speech.texts["roles"][role])
+    trouble = Trouble(
+        said["title"],
+        because or (told(speech, error) if error is not None else ""),
+        said.get("unchanged", ""),
+        said["cure"],
+    )
+    answer = console.pages.page(request, "failed", status, trouble=trouble)
+    if status == 503:
+        answer.headers["Retry-After"] = "30"
+    return answer
+
+
+def told(speech: Speech, error: ScolpassError) -> Markup:
+    """An error of the engine, which is there in English alone."""
+    message = error.message
+    return speech.voice.english(f"{message[:1].upper()}{message[1:]}".rstrip(".") + ".")

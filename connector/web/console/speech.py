@@ -1,0 +1,142 @@
+"""How the console says things in one language: its texts, numbers, days and times.
+
+What comes from register or directory is escaped, and what nobody could see in it is shown.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup, escape
+
+from connector.core.dates import day_in, shown, year_shown
+from connector.core.model import Moment
+from connector.core.reasons import Tongue
+from connector.desk.wording import Reader, tongue
+from connector.render.report.french import in_french
+from connector.render.report.voice import Voice
+
+LANGUAGES = ("fr", "en")  # the first one is spoken to those who have not chosen
+_TEXTS = Path(__file__).parent / "texts"
+_DAYS_TOLD = 60  # a day that is nearer is also told as so many days from now
+
+Texts = Mapping[str, Any]
+
+
+@lru_cache
+def texts(language: str) -> Texts:
+    """What the console says in one language, as safe markup."""
+    found = tomllib.loads((_TEXTS / f"{language}.toml").read_text(encoding="utf-8"))
+    return {name: _safe(value) for name, value in found.items()}
+
+
+def _safe(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _safe(one) for name, one in value.items()}
+    return [escape(one) for one in value] if isinstance(value, list) else escape(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """One language, in the institution's zone, at one moment."""
+
+    language: str
+    zone: ZoneInfo
+    moment: Moment
+
+    @property
+    def texts(self) -> Texts:
+        """All texts of the language."""
+        return texts(self.language)
+
+    @property
+    def voice(self) -> Voice:
+        """How reasons, values and actions are told, as in the report of a plan."""
+        return Voice(self.language, self.zone)
+
+    def tongue(self, reader: Reader = Reader.DESK) -> Tongue:
+        """The words of a verdict."""
+        return tongue(self.language, reader, self._in_own)
+
+    def _in_own(self, text: str) -> str:
+        return (in_french(text) if self.language == "fr" else None) or text
+
+    def number(self, count: int) -> Markup:
+        """``2 031`` in French, ``2,031`` in English."""
+        return self.voice.number(count)
+
+    def fill(self, text: str, **values: object) -> Markup:
+        """A text with its braces filled in."""
+        return escape(text).format(**{name: self._shown(one) for name, one in values.items()})
+
+    def many(self, forms: list[str], count: int, **values: object) -> Markup:
+        """A text about so many; of none French has the singular, English the plural."""
+        several = count > 1 if self.language == "fr" else count != 1
+        return self.fill(forms[-1 if several else 0], n=count, **values)
+
+    def day(self, day: date) -> Markup:
+        """``31/12/2027``."""
+        return Markup('<time datetime="{}">{}</time>').format(day.isoformat(), shown(day))
+
+    def near(self, day: date) -> Markup:
+        """The same, and how far it is from today unless that is long: ``(dans 3 jours)``."""
+        days = (day - self.moment.today).days
+        if abs(days) > _DAYS_TOLD:
+            return self.day(day)
+        return self.day(day) + Markup(' <span class="near">({})</span>').format(self._days(days))
+
+    def time(self, at: datetime) -> Markup:
+        """``30/11/2026 08:05``, in the institution's zone."""
+        written = f"{at:%Y-%m-%dT%H:%M:%SZ}"
+        return Markup('<time datetime="{}">{}</time>').format(written, shown(at, self.zone))
+
+    def ago(self, at: datetime) -> Markup:
+        """The same, and how long ago that was."""
+        seconds = (self.moment.now - at).total_seconds()
+        said = self.texts["ago"]
+        if seconds < 60:
+            told = escape(said["now"])
+        elif seconds < 5400:
+            told = self.many(said["minutes"], round(seconds / 60))
+        elif seconds < 129600 and day_in(at, self.zone) == self.moment.today:
+            told = self.many(said["hours"], round(seconds / 3600))
+        else:
+            days = (day_in(at, self.zone) - self.moment.today).days
+            if abs(days) > _DAYS_TOLD:
+                return self.time(at)
+            told = self._days(days)
+        return self.time(at) + Markup(' <span class="near">({})</span>').format(told)
+
+    def year(self, year: int) -> str:
+        """``2026/2027`` for the academic year that begins in 2026."""
+        return year_shown(year)
+
+    def reason(self, text: str) -> Markup:
+        """A reason of the engine."""
+        return self.voice.said(text)
+
+    def size(self, octets: int) -> Markup:
+        """``12 ko``, ``12 kB``."""
+        return self.fill(self.texts["kilobytes"], n=max(1, round(octets / 1000)))
+
+    def _days(self, days: int) -> Markup:
+        said = self.texts["ago"]
+        if days in (-1, 0, 1):
+            return escape(said[("yesterday", "today", "tomorrow")[days + 1]])
+        return self.many(said["in_days" if days > 0 else "days"], abs(days))
+
+    def _shown(self, value: object) -> object:
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, int):
+            return self.number(value)
+        if isinstance(value, datetime):
+            return self.time(value)
+        return self.day(value) if isinstance(value, date) else value
