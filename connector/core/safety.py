@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass
 from fractions import Fraction
 
 from connector.core.account import State
@@ -34,31 +36,47 @@ def effect(change: Change) -> Action:
     return Action.UPDATE
 
 
-def judge(
-    plan: Plan, safety: Safety, *, approved: bool = False, after_long_gap: bool = False
-) -> Verdict:
-    """Which part of ``plan`` may be applied.
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """How much of its budget an action spends."""
+
+    count: int
+    limit: int
+
+
+def spending(plan: Plan, safety: Safety, *, after_long_gap: bool = False) -> dict[Action, Spending]:
+    """What a plan spends of each action's budget, where there is one.
 
     An expiry that was announced (its END has been in the directory for a day) spends nothing,
     unless the last good run is so long ago that the clock may have jumped. Nor does a change that
     only writes what the student gave by events.
     """
+    counted = Counter(
+        effect(change)
+        for change in plan.changes
+        if (after_long_gap or not change.announced) and not _is_given(change)
+    )
+    return {
+        action: Spending(counted[action], limit_of(budget, plan.managed, safety.floor))
+        for action, row in ACTIONS.items()
+        if not isinstance(row.budget, NoBudget)
+        and (budget := safety.budget(row.budget)) is not None
+    }
+
+
+def judge(
+    plan: Plan, safety: Safety, *, approved: bool = False, after_long_gap: bool = False
+) -> Verdict:
+    """Which part of ``plan`` may be applied: of what spends more than its budget, nothing."""
     held: list[Held] = []
-    if not approved:
-        for action, row in ACTIONS.items():
-            key = row.budget
-            if isinstance(key, NoBudget) or (budget := safety.budget(key)) is None:
-                continue
-            spending = sum(
-                effect(change) is action
-                and (after_long_gap or not change.announced)
-                and not _is_given(change)
-                for change in plan.changes
-            )
-            limit = limit_of(budget, plan.managed, safety.floor)
-            if spending > limit:
-                rule = f"{key} = {_budget_said(budget, plan.managed)}, floor {safety.floor}"
-                held.append(Held(action, spending, limit, _explained(row, spending, limit, rule)))
+    spent = {} if approved else spending(plan, safety, after_long_gap=after_long_gap)
+    for action, one in spent.items():
+        row = ACTIONS[action]
+        if one.count > one.limit and not isinstance(row.budget, NoBudget):
+            budget = safety.budget(row.budget) or ""
+            said = f"{row.budget} = {_budget_said(budget, plan.managed)}, floor {safety.floor}"
+            explained = _explained(row, one.count, one.limit, said)
+            held.append(Held(action, one.count, one.limit, explained))
     actions = {item.action for item in held}
     return Verdict(
         go=tuple(change for change in plan.changes if effect(change) not in actions),

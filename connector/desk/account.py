@@ -25,7 +25,7 @@ from connector.desk.view import AccountView, account_view, over, sign_in_of
 from connector.desk.wording import english
 from connector.errors import ScolpassError, UsageError
 from connector.walk.context import Context
-from connector.walk.execution import Report
+from connector.walk.execution import Report, refile
 from connector.walk.planning import Prepared, feed_for, prepare
 from connector.walk.reconcile import reconcile
 from connector.walk.recovery import recover
@@ -213,6 +213,7 @@ def erase(context: Context, number: str, reason: str) -> Report | None:
             "erase", context.actor, reason, scope=[number], at=context.moment.now
         )
         context.journal.forget(number, run=run, reason=reason, actor=context.actor, at=instant())
+        refile(context, run, [number])
         return None
     _, decision = _current(context, number, doing)
     due = decision.action is Action.EXPIRE
@@ -326,6 +327,7 @@ def rebuild(context: Context, reason: str, reservations: Path | None) -> int:
         actor=context.actor,
         at=instant(),
     )
+    refile(context, run)
     context.journal.end_run(run, at=instant(), exit_status=0)
     return len(added)
 

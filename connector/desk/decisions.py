@@ -19,6 +19,7 @@ from connector.core.rulings import Kind, Ruling, Rulings
 from connector.desk.listed import read_names
 from connector.errors import ScolpassError, UsageError
 from connector.walk.context import Context
+from connector.walk.execution import refile
 from connector.walk.matching import obstacle
 from connector.walk.register import read_feed
 
@@ -176,6 +177,7 @@ def revoke(context: Context, run: int, reason: str) -> tuple[Ruling, ...]:
             for n, one in zip(numbers, revoked, strict=True)
         }
         context.journal.record_each(mine, "undo", said, actor=context.actor, at=instant())
+        refile(context, mine, [n for n in numbers if n], [one.dn for one in revoked if one.dn])
         context.journal.end_run(mine, at=instant(), exit_status=0)
     return revoked
 
@@ -284,6 +286,7 @@ def _record(
     context.journal.decide(rulings)
     said = {one.student_number or "": f"{_object(one)}: {reason}" for one in rulings}
     context.journal.record_each(run, kind.value, said, actor=context.actor, at=instant())
+    refile(context, run, numbers, [one.dn for one in rulings if one.dn])
     context.journal.end_run(run, at=instant(), exit_status=0)
     return Decided(run, rulings)
 

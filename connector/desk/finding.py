@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 
-from anyascii import anyascii
-
 from connector.core.account import State
 from connector.core.feed import identity
 from connector.core.model import Enrolment
+from connector.core.name_words import words_in
 from connector.walk.context import Context
 
 
@@ -44,7 +43,7 @@ def find(context: Context, words: Sequence[str], born: date | None) -> Iterator[
         words: beginnings of first, family or usual names; each must be found.
         born: the birth date, or None for any.
     """
-    wanted = [part for word in words for part in _parts(word)]
+    wanted = [part for word in words for part in words_in(word)]
     accounts = context.journal.accounts()
     rows = context.journal.enrolments()
     for number, mine in groupby(rows, key=lambda row: row.student_number):
@@ -67,10 +66,5 @@ def find(context: Context, words: Sequence[str], born: date | None) -> Iterator[
 
 
 def _fits(row: Enrolment, wanted: Sequence[str]) -> bool:
-    names = _parts(f"{row.family_name} {row.usual_name or ''} {row.first_name}")
+    names = words_in(f"{row.family_name} {row.usual_name or ''} {row.first_name}")
     return all(any(name.startswith(part) for name in names) for part in wanted)
-
-
-def _parts(text: str) -> list[str]:
-    plain = anyascii(text).casefold()
-    return "".join(sign if sign.isalnum() else " " for sign in plain).split()

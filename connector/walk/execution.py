@@ -11,14 +11,22 @@ import structlog
 from pydantic import SecretStr
 
 from connector.clock import instant
+from connector.core.account import State
 from connector.core.evidence import WAITING
-from connector.core.model import Outcome, Plan, Verdict
+from connector.core.model import NO_FEED, Outcome, Plan, Verdict
 from connector.core.plan import digest
+from connector.core.safety import spending
+from connector.edges.journal import DayFigures
 from connector.edges.ldap import passwords
 from connector.errors import DirectoryUntrusted, JournalUntrusted
 from connector.walk.apply import OVERTAKEN, Applied, Applier
 from connector.walk.context import Context
-from connector.walk.planning import Prepared, keep_for_approval
+from connector.walk.filing import Filed, rejected_rows
+from connector.walk.filing import file as file_cards
+from connector.walk.planning import Prepared, keep_for_approval, prepare
+from connector.walk.scope import Scope
+
+_LOOKED_AT = 20  # students for whom a command reads the register
 
 log = structlog.get_logger()
 
@@ -90,6 +98,7 @@ def carry_out(
             raise
     _settle(context, prepared)
     outcomes = _outcomes(prepared, applied)
+    _file(context, prepared, run, outcomes)
     status = _end(context, prepared, run, command, outcomes)
     return Report(
         run=run,
@@ -100,6 +109,34 @@ def carry_out(
         passwords=applied.passwords,
         overtaken=overtaken | {o.change.student_number for o in outcomes if o.error == OVERTAKEN},
     )
+
+
+def refile(
+    context: Context, run: int, numbers: Sequence[str] = (), entries: Sequence[str] = ()
+) -> None:
+    """Keep the index of people true after a command that takes no walk.
+
+    Args:
+        run: in which it recorded what it did.
+        numbers: the students whom it was about; of more than a few, what was known before counts,
+            until the next full run.
+        entries: DNs of entries that it was about.
+
+    Raises:
+        Untrustworthy: the directory or the journal cannot be read.
+    """
+    few = tuple(numbers) if len(numbers) <= _LOOKED_AT else ()
+    prepared = prepare(context, Scope(few, lenient=True)) if few else None
+    filed = Filed(
+        run=run,
+        mark=run,
+        whole=False,
+        feed=prepared.feed if prepared is not None else NO_FEED,
+        looked_at=few,
+        watch=prepared.watch if prepared is not None else None,
+        entries=tuple(entries),
+    )
+    file_cards(context, filed)
 
 
 def _few(prepared: Prepared) -> set[str]:
@@ -131,6 +168,31 @@ def _settle(context: Context, prepared: Prepared) -> None:
         journal.forget_archived(context.moment.today - kept)
     elif not prepared.refused_approval:
         journal.settle_events(_few(prepared))
+
+
+def _file(context: Context, prepared: Prepared, run: int, outcomes: tuple[Outcome, ...]) -> None:
+    """Keep the index of people true; of a full run, also what it rejected, and its figures."""
+    plan = prepared.plan
+    held = frozenset(one.action for one in prepared.verdict.held)
+    filed = Filed(
+        run=run,
+        mark=prepared.mark,
+        whole=prepared.whole,
+        feed=prepared.feed,
+        looked_at=_few(prepared),
+        watch=prepared.watch,
+        outcomes=outcomes,
+        held=held,
+    )
+    file_cards(context, filed)
+    if prepared.whole:
+        journal = context.journal
+        journal.replace_rejected(rejected_rows(plan.rejected, prepared.feed))
+        spent = spending(plan, context.rules.safety, after_long_gap=prepared.after_gap)
+        states = {State(s): n for s, n in journal.accounts_by_state().items() if s != "unknown"}
+        moment = context.moment
+        figures = DayFigures(moment.today, run, moment.now, plan.managed, states, spent)
+        journal.note_figures(figures)
 
 
 def _outcomes(prepared: Prepared, applied: Applied) -> tuple[Outcome, ...]:

@@ -9,11 +9,12 @@ from sys import intern
 
 from connector.core.account import Account
 from connector.core.identifiers import Taken, local_part, uid_of
-from connector.core.model import Change, Enrolment, Facts, Feed, Override, Plan, Rejection
+from connector.core.model import Change, Enrolment, Facts, Feed, Known, Override, Plan, Rejection
 from connector.core.situations import Item
 from connector.core.spelling import folded
 from connector.errors import DirectoryUntrusted, EntryError
 from connector.walk.context import Context
+from connector.walk.filing import Watch
 from connector.walk.matching import Matching, ines_by_number
 from connector.walk.newcomers import Newcomers
 from connector.walk.register import Listing
@@ -52,7 +53,9 @@ class Gathering:
             decided[number] = replace(decided.get(number, Override()), until=until)
         self.rows = Rows(feed, decided, journal.enrolments(numbers), numbers)
         self.matching = Matching(context, scope, rulings, self.rows, self._known, self._is_managed)
+        self._watch = Watch.of(context, scope, self.rows, self._known, self.matching)
         self._newcomers = Newcomers(feed, self._known, self.rows.remembered, self._reservations)
+        self._seen: dict[str, str] = {}  # students who have an entry, with its DN
         self.rejected: list[Rejection] = []  # students that only the directory tells to be new
         self.facts: dict[str, Facts] = {}
         self.taken = Taken(shared_ines=ines_by_number(feed))
@@ -103,7 +106,12 @@ class Gathering:
         )
         if self._scope is not None:
             self.facts[number] = facts
+        self._watch.see_student(facts)
         return facts
+
+    def watched(self) -> Watch:
+        """What was noted for the index of people; after the stream."""
+        return self._watch.ended(self._seen, self.matching.every_candidate(self.taken))
 
     def _names_of(self, number: str, account: Account | None) -> tuple[str, ...]:
         """What an event may name a student by: the number, and present and former identifiers."""
@@ -127,7 +135,7 @@ class Gathering:
         Raises:
             DirectoryUntrusted: entries that the journal knows are missing.
         """
-        seen: dict[str, str] = {}
+        seen = self._seen
         conflicts: dict[str, list[str]] = {}
         managed = 0
         target, matching = self._context.target, self.matching
@@ -147,7 +155,11 @@ class Gathering:
                 matching.place(account, [*current] or numbers)
             if not numbers:
                 matching.strangers += bool(current) and not outside
+                if not outside:
+                    self._watch.pass_by(account, current)
                 continue
+            if len(current) > 1:
+                self._watch.unclear(current)
             unclear = linked is None and (len(current) > 1 or len(account.numbers) != 1)
             for number in numbers:
                 if outside or unclear or number in seen:
@@ -169,7 +181,7 @@ class Gathering:
                 seen[number] = ""
                 yield self._facts(number, None, reason)
         if self._scope is None:
-            self._check_missing(seen)
+            _check_missing(self._context, self._known, seen)
         yield from self._without_entry(seen)
 
     def _linked(self) -> Iterator[Account]:
@@ -218,22 +230,6 @@ class Gathering:
             return False
         return own[0].uid is not None and own[0].has_addresses
 
-    def _check_missing(self, seen: Mapping[str, str]) -> None:
-        present = [number for number, known in self._known.items() if not known.gone]
-        missing = sorted(number for number in present if number not in seen)
-        context = self._context
-        floor = context.rules.safety.floor
-        hidden = context.preflight is not None and context.preflight.populated and not seen
-        if len(missing) > floor or (missing and hidden):
-            dns = ", ".join(self._known[number].dn for number in missing[:3])
-            raise DirectoryUntrusted(
-                f"entries are missing on {context.target.uri}: there were {len(present)}, "
-                f"now there are {len(present) - len(missing)}; {len(missing)} missing where "
-                f"at most {floor} may be (first: {dns})",
-                "See that the service account may still read them, and that this is the right "
-                "directory and not an old backup; nothing was written.",
-            )
-
     def _without_entry(self, seen: Mapping[str, str]) -> Iterator[Facts]:
         numbers: dict[str, None] = dict.fromkeys(self._scope or ())
         if self._scope is None:
@@ -257,6 +253,24 @@ class Gathering:
         if found:
             self.rejected.extend(found)
             self.rows.left_out.add(number)
+
+
+def _check_missing(
+    context: Context, all_known: Mapping[str, Known], seen: Mapping[str, str]
+) -> None:
+    present = [number for number, known in all_known.items() if not known.gone]
+    missing = sorted(number for number in present if number not in seen)
+    floor = context.rules.safety.floor
+    hidden = context.preflight is not None and context.preflight.populated and not seen
+    if len(missing) > floor or (missing and hidden):
+        dns = ", ".join(all_known[number].dn for number in missing[:3])
+        raise DirectoryUntrusted(
+            f"entries are missing on {context.target.uri}: there were {len(present)}, "
+            f"now there are {len(present) - len(missing)}; {len(missing)} missing where "
+            f"at most {floor} may be (first: {dns})",
+            "See that the service account may still read them, and that this is the right "
+            "directory and not an old backup; nothing was written.",
+        )
 
 
 def provisional_stands(context: Context, number: str, account: Account | None) -> bool | None:

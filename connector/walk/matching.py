@@ -49,6 +49,7 @@ class Matching:
         self._known = known
         self._sought = Sought()
         self._candidates: dict[str, dict[str, Candidate]] = {}  # by student number, and by DN
+        self._asked: set[str] = set()  # DNs of candidates
         self._entries: list[Entry] = []  # where the situations are wanted
         self._elsewhere: dict[str, Sequence[str]] = {}  # numbers in conflict: among which entries
         self._linked: set[str] = set()  # students whose link has met its entry
@@ -85,6 +86,7 @@ class Matching:
         for number, candidate in self._sought.met(account, managed=managed).items():
             if self.rulings.distinct(number, account.dn) is None:
                 self._candidates.setdefault(number, {})[account.dn] = candidate
+                self._asked.add(account.dn)
         ruling = self.rulings.link_to(account.dn)
         if ruling is None or ruling.student_number is None:
             return None
@@ -202,6 +204,19 @@ class Matching:
         found = self._candidates.get(number, {})
         return tuple(found[dn] for dn in sorted(found))
 
+    def every_candidate(self, taken: Taken) -> dict[str, tuple[Candidate, ...]]:
+        """The candidates of all students who have some, by number."""
+        candidates = {number: self.of(number) for number in self._candidates}
+        for number in taken.shared_ines:
+            if self._is_new(number):
+                mine = candidates.get(number, ())
+                candidates[number] = with_same_ine(number, mine, taken, self.rulings)
+        return candidates
+
+    def is_asked(self, dn: str) -> bool:
+        """Whether an entry is a candidate so far."""
+        return dn in self._asked
+
     def protection(self, account: Account | None) -> str | None:
         """The decision that leaves an entry alone."""
         ruling = self.rulings.protection(account.dn) if account is not None else None
@@ -216,11 +231,7 @@ class Matching:
         names: dict[str, str | None] = dict.fromkeys(feed.spoiled)
         for number, rows in feed.students.items():
             names[number] = identity(rows).whole_name
-        candidates = {number: self.of(number) for number in self._candidates}
-        for number in taken.shared_ines:
-            if self._is_new(number):
-                mine = candidates.get(number, ())
-                candidates[number] = with_same_ine(number, mine, taken, self.rulings)
+        candidates = self.every_candidate(taken)
         found = situate(
             self._entries,
             Students(

@@ -35,6 +35,7 @@ from connector.core.situations import Item
 from connector.edges.journal import LastRuns
 from connector.errors import FeedRefused, Untrustworthy, UsageError
 from connector.walk.context import Context
+from connector.walk.filing import Watch
 from connector.walk.gather import Gathering
 from connector.walk.register import Listing, read_feed
 from connector.walk.scope import EVERYONE, Scope
@@ -84,6 +85,7 @@ class Prepared:
         None  # why the register was refused, if the run continued all the same
     )
     situations: tuple[Item, ...] = ()  # where they were asked for
+    watch: Watch | None = None  # what was noted for the index of people
     strangers: int = 0  # entries with a number that the register does not know
 
 
@@ -111,8 +113,7 @@ def prepare(
         if scope.judged and not approval.accept_feed:
             check_feed(feed, last, context)
         context.connect()
-        listing = Listing(context, feed, today)
-        gathering = Gathering(context, feed, scope, listing, progress)
+        gathering = Gathering(context, feed, scope, Listing(context, feed, today), progress)
         plan = make_plan(
             gathering.stream(),
             gathering.taken,
@@ -145,6 +146,7 @@ def prepare(
         after_gap=gap,
         register_trouble=trouble,
         situations=gathering.situations() if scope.listing else (),
+        watch=gathering.watched(),
         strangers=gathering.matching.strangers,
     )
 

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector.core.model import Action, Change, Fate, Known
+from connector.edges.journal.cards import mark_unfiled, strip_cards
 from connector.edges.journal.holders import end_visits, take_accounts_back
 from connector.edges.journal.reservations import (
     addresses_on,
@@ -152,6 +153,7 @@ class Changes(Store):
         applied = [change for _, change, error in results if error is None]
         with self._writing("noting what was done") as connection:
             _note(connection, results)
+            mark_unfiled(connection, (change.student_number for _, change, _ in results))
             remember(
                 connection,
                 {change.student_number: change.after for change in applied if change.after},
@@ -308,6 +310,7 @@ def _settle_entry(connection: sa.Connection, change: Change, *, made: bool, file
     if made and change.deletes:
         reserve(connection, addresses_on(change))
         keep_on_file(connection, number, file)
+        strip_cards(connection, [number])
     if made and change.action is Action.ERASE:
         erase(connection, number)
     came_back = made and change.action is Action.UNDO and change.adds

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector.core.rulings import Kind, Ruling, Rulings
+from connector.edges.journal.cards import mark_unfiled
 from connector.edges.journal.rows import text_of
 from connector.edges.journal.store import Store, upsert
 from connector.edges.journal.tables import decisions
@@ -41,6 +42,9 @@ class Decisions(Store):
         ]
         with self._writing("recording a decision") as connection:
             upsert(connection, decisions, rows)
+            mark_unfiled(
+                connection, (str(row["student_number"]) for row in rows if row["student_number"])
+            )
 
     def revoke_decisions(self, run: int) -> tuple[Ruling, ...]:
         """Forget what was decided in a run; returns it."""
@@ -48,6 +52,7 @@ class Decisions(Store):
         with self._writing("revoking a decision") as connection:
             found = connection.execute(sa.select(decisions).where(mine)).all()
             connection.execute(sa.delete(decisions).where(mine))
+            mark_unfiled(connection, (n for row in found if (n := row.student_number)))
         return tuple(_ruling(row._mapping) for row in found)
 
 

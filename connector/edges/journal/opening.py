@@ -16,21 +16,25 @@ from connector.core.supann import outline
 from connector.edges.database import cause_of
 from connector.edges.database.url import parsed, shown
 from connector.edges.journal.bearers import Bearers
+from connector.edges.journal.cards import Cards
 from connector.edges.journal.changes import Changes
 from connector.edges.journal.decisions import Decisions
 from connector.edges.journal.desk_log import DeskLog
 from connector.edges.journal.desk_sessions import DeskSessions
 from connector.edges.journal.events import Events
+from connector.edges.journal.figures import Figures
 from connector.edges.journal.holders import Holders
 from connector.edges.journal.incidents import Incidents
 from connector.edges.journal.looking_back import LookingBack
 from connector.edges.journal.offers import Offers
 from connector.edges.journal.outbox import Outbox
+from connector.edges.journal.people import Index
 from connector.edges.journal.read_plans import ReadPlans
 from connector.edges.journal.reservations import Reservations
 from connector.edges.journal.rows import Outlining
 from connector.edges.journal.runs import Runs
 from connector.edges.journal.seals import Seals
+from connector.edges.journal.searching import Searching
 from connector.edges.journal.sessions import Sessions
 from connector.edges.journal.students import Students
 from connector.edges.journal.tries import Tries
@@ -64,6 +68,10 @@ class Journal(
     Bearers,
     DeskSessions,
     DeskLog,
+    Cards,
+    Index,
+    Searching,
+    Figures,
 ):
     """One open journal. Every method is one transaction and raises JournalUntrusted."""
 

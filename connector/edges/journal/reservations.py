@@ -19,6 +19,7 @@ from connector.core import catalogue
 from connector.core.identifiers import is_refused
 from connector.core.model import Action, Change, Fate, Reservation
 from connector.core.spelling import folded
+from connector.edges.journal.cards import strip_cards
 from connector.edges.journal.rows import reservation_values, stamp
 from connector.edges.journal.rows import reservations as by_number
 from connector.edges.journal.store import Store, beginning_with, insert_missing, rows_of
@@ -259,6 +260,7 @@ def keep_on_file(connection: sa.Connection, number: str, file: Path) -> None:
 
 def erase(connection: sa.Connection, number: str) -> None:
     """Erase a person: rows, evidence items, copies, events, and the values in the history."""
+    strip_cards(connection, [number])
     others = (archive, memberships, sessions, links, outbox, holders)
     for table in (enrolments, evidence_items, sealed, overrides, *others):
         connection.execute(sa.delete(table).where(table.c.student_number == number))

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from connector.core.account import State
 from connector.core.catalogue import Given
 from connector.core.model import Action, Change, Enrolment, Fate, Known, Override
+from connector.edges.journal.cards import mark_unfiled
 from connector.edges.journal.reservations import reserve
 from connector.edges.journal.rows import (
     enrolment,
@@ -57,12 +58,14 @@ class Students(Store):
         students = groupby(sorted(rows, key=by_student), by_student)
         with self._writing("remembering enrolments") as connection:
             for chunk in chunks(forget):
+                mark_unfiled(connection, chunk)
                 theirs = enrolments.c.student_number.in_(chunk)
                 connection.execute(sa.delete(enrolments).where(theirs))
             for some in chunks(list(theirs) for _, theirs in students):
                 values = [enrolment_values(row) for theirs in some for row in theirs]
                 _replace_vague(connection, values)
                 upsert(connection, enrolments, values)
+                mark_unfiled(connection, (value["student_number"] for value in values))
 
     # --- accounts ---
 
@@ -109,6 +112,7 @@ class Students(Store):
             remember(connection, known)
             mark_given(connection, given or {})
             _destroy(connection, list(unsealed))
+            mark_unfiled(connection, unsealed)
 
     # --- decisions of admins ---
 
@@ -149,10 +153,12 @@ class Students(Store):
         }
         with self._writing("recording a decision") as connection:
             upsert(connection, overrides, [row])
+            mark_unfiled(connection, [student_number])
 
     def take_back(self, student_number: str, kind: str) -> None:
         """Delete an admin's decision, and a password drawn for it."""
         with self._writing("taking a decision back") as connection:
+            mark_unfiled(connection, [student_number])
             connection.execute(
                 sa.delete(overrides).where(
                     overrides.c.student_number == student_number, overrides.c.kind == kind
@@ -208,6 +214,7 @@ def remember(
 ) -> None:
     """Store what is known of accounts; ``reserved``: whose identifiers are so already."""
     upsert(connection, accounts, (known_values(number, one) for number, one in known.items()))
+    mark_unfiled(connection, known)
     reserve(
         connection,
         [

@@ -278,6 +278,80 @@ outbox = sa.Table(  # mails to students, and alerts
     sa.Column("ended_at", sa.String),  # it was sent, or given up
     sa.Column("trouble", sa.String),
 )
+people = sa.Table(  # the index of people: a cache of what register, directory and journal say
+    "people",
+    metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),  # a digest of the key
+    sa.Column("key", Key, nullable=False, unique=True),  # student number; of an entry without, DN
+    sa.Column("student_number", Key),
+    sa.Column("dn", sa.String),
+    sa.Column("uid", sa.String),
+    sa.Column("login", sa.String),
+    sa.Column("addresses", sa.String, nullable=False),  # JSON
+    sa.Column("family_name", sa.String, nullable=False),
+    sa.Column("usual_name", sa.String, nullable=False),
+    sa.Column("first_name", sa.String, nullable=False),
+    sa.Column("shown", sa.String, nullable=False),
+    sa.Column("sort", Key, nullable=False),  # the names, plain
+    sa.Column("birth_date", sa.String),
+    sa.Column("ine", Key),
+    sa.Column("ine_folded", Key),
+    sa.Column("state", sa.String, nullable=False),  # "" here and below: there is none
+    sa.Column("since", Key, nullable=False),
+    sa.Column("until", Key, nullable=False),
+    sa.Column("password_until", Key, nullable=False),
+    sa.Column("suspended", sa.Boolean, nullable=False),
+    sa.Column("situation", sa.String, nullable=False),
+    sa.Column("candidates", sa.String, nullable=False),  # JSON
+    sa.Column("trouble", sa.String, nullable=False),
+    sa.Column("run", sa.Integer, nullable=False),  # which wrote it, and when that began
+    sa.Column("seen_at", sa.String, nullable=False),
+    sa.Column("digest", sa.BigInteger, nullable=False),  # of the card
+    sa.Index("ix_people_state_since", "state", "since", "sort", "id"),
+    sa.Index("ix_people_state_until", "state", "until", "sort", "id"),
+    sa.Index("ix_people_state_sort", "state", "sort", "id"),
+    sa.Index("ix_people_password", "password_until", "sort", "id"),
+    sa.Index("ix_people_situation", "situation", "sort", "id"),
+    sa.Index("ix_people_trouble", "trouble", "sort", "id"),
+    sa.Index("ix_people_born", "birth_date", "sort", "id"),
+    sa.Index("ix_people_ine", "ine_folded"),
+)
+troubled = people.c.trouble != ""
+ending = people.c.password_until != ""
+people_words = sa.Table(  # by which they are found: words of names, and "=" before what is whole
+    "people_words",
+    metadata,
+    sa.Column("word", Key, primary_key=True),
+    sa.Column("sort", Key, primary_key=True),  # the person's
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Index("ix_people_words_id", "id", "word"),
+)
+unfiled = sa.Table(  # students whose cards may say what is no longer so
+    "unfiled",
+    metadata,
+    sa.Column("student_number", Key, primary_key=True),
+)
+rejected_rows = sa.Table(  # of the latest full run
+    "rejected_rows",
+    metadata,
+    sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("file", sa.String),
+    sa.Column("line", sa.Integer),
+    sa.Column("field", sa.String),
+    sa.Column("value", sa.String),
+    sa.Column("reason", sa.String, nullable=False),
+    sa.Column("student_number", Key, index=True),
+)
+figures = sa.Table(  # of the last full run of each day
+    "figures",
+    metadata,
+    sa.Column("day", sa.String, primary_key=True),  # the institution's
+    sa.Column("run", sa.Integer, nullable=False),
+    sa.Column("at", sa.String, nullable=False),
+    sa.Column("managed", sa.Integer, nullable=False),
+    sa.Column("states", sa.String, nullable=False),  # JSON: accounts by state
+    sa.Column("budgets", sa.String, nullable=False),  # JSON: by action, what was spent of what
+)
 waiting = outbox.c.ended_at.is_(None)
 sa.Index("ix_outbox_waiting", outbox.c.way, outbox.c.due_at)
 
@@ -349,6 +423,8 @@ _INDEXES: dict[str, dict[str, Any]] = {
     # Of long tables, the few rows that every run asks for.
     "ix_events_unassigned": {"sqlite_where": unassigned, "postgresql_where": unassigned},
     "ix_outbox_waiting": {"sqlite_where": waiting, "postgresql_where": waiting},
+    "ix_people_trouble": {"sqlite_where": troubled, "postgresql_where": troubled},
+    "ix_people_password": {"sqlite_where": ending, "postgresql_where": ending},
 }
 
 
@@ -361,6 +437,7 @@ def as_made() -> sa.MetaData:
     """
     # The sender of a message notes its end by its number, which no other one may have by then.
     outbox.dialect_kwargs["sqlite_autoincrement"] = True
+    people_words.dialect_kwargs["sqlite_with_rowid"] = False  # it is nothing but its index
     for table in metadata.tables.values():
         for index in table.indexes:
             index.dialect_kwargs.update(_INDEXES.get(str(index.name), {}))

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from connector.core.account import State
 from connector.core.model import Action, Change
+from connector.edges.journal.cards import mark_unfiled
 from connector.edges.journal.rows import stamp
 from connector.edges.journal.store import Store, rows_of, upsert
 from connector.edges.journal.tables import accounts, changes, overrides
@@ -61,6 +62,7 @@ class Undoing(Store):
         """Forget a suspension, whoever decided it."""
         with self._writing("taking a suspension back") as connection:
             _resume(connection, number)
+            mark_unfiled(connection, [number])
 
 
 # --- within a transaction -------------------------------------------------------------------------

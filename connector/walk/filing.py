@@ -1,0 +1,361 @@
+"""The index of people kept true: what a walk has seen and done, filed card by card.
+
+A full run compares each card with a digest of the one that is kept, as students and entries flow
+past, and notes only whose differ. These, and whoever was touched since, are computed anew from
+register, journal and directory once the run has done its work, a few hundred at a time: what a run
+that changes nothing costs is the comparison, and what a first one holds in memory is their numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from connector.core.account import Account
+from connector.core.card import Card, Sight, Trouble, bounded, card_of, card_of_entry
+from connector.core.enrolment import number_in
+from connector.core.model import NO_FEED, Action, Enrolment, Facts, Feed, Known, Outcome, Rejection
+from connector.core.newcomers import bare
+from connector.core.safety import effect
+from connector.core.situations import Candidate, Situation
+from connector.core.spelling import folded
+from connector.edges.journal import Filling, RejectedRow, chunks
+from connector.errors import DirectoryUntrusted
+from connector.walk.context import Context
+from connector.walk.matching import Matching
+from connector.walk.rows import Rows
+from connector.walk.scope import Scope
+
+_WAITING = (Situation.TO_LINK, Situation.CANDIDATE, Situation.ENROLLED_NO_ENTRY)
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Watch:
+    """What a walk notes for the index while it reads; of a run over a few, only the candidates."""
+
+    zone: ZoneInfo
+    rows: Rows
+    known: Mapping[str, Known]
+    matching: Matching
+    kept: dict[str, int] | None  # digests by key, until they are met; None: of a few
+    stale: set[str] = field(default_factory=set)  # numbers whose cards are computed anew
+    entries: dict[str, Card] = field(default_factory=dict)  # of entries without number, by key
+    asked: set[str] = field(default_factory=set)  # DNs of those of them that were somebody's
+    candidates: Mapping[str, tuple[Candidate, ...]] = field(default_factory=dict)  # by number
+    passed: set[str] = field(default_factory=set)  # numbers on entries that nobody looks after
+
+    @classmethod
+    def of(
+        cls,
+        context: Context,
+        scope: Scope,
+        rows: Rows,
+        known: Mapping[str, Known],
+        matching: Matching,
+    ) -> Watch:
+        """The watch of a walk that begins."""
+        whole = scope.whole and scope.at is None
+        kept = context.journal.card_digests() if whole else None
+        return cls(context.rules.institution.zone, rows, known, matching, kept)
+
+    def see_student(self, facts: Facts) -> None:
+        """Compare a student's card with the one that is kept."""
+        if self.kept is None:
+            return
+        if facts.conflict is not None:
+            self.unclear([facts.number])
+            return
+        number, account = facts.number, facts.account
+        self._see(
+            Sight(
+                number=number,
+                rows=self.rows.of(number),
+                enrolled=self._is_enrolled(number),
+                expected=number in self.rows.remembered or facts.override.until is not None,
+                accounts=() if account is None else (account,),
+                known=facts.known,
+                sealed=facts.sealed,
+                suspended=facts.override.suspended,
+                candidates=facts.candidates,
+                protected=facts.left_alone is not None,
+                linked=account is not None and not account.every_number,
+            )
+        )
+
+    def pass_by(self, account: Account, numbers: Collection[str]) -> None:
+        """Compare the card of an entry of the branch that nobody looks after."""
+        if self.kept is None:
+            return
+        protected = self.matching.protection(account) is not None
+        if not numbers:
+            self._see_entry(account, protected=protected)
+        elif len(numbers) > 1 or not self.passed.isdisjoint(numbers):
+            self.unclear(numbers)
+        else:
+            [number] = numbers
+            enrolled = self._is_enrolled(number)
+            self._see(
+                Sight(number=number, accounts=(account,), enrolled=enrolled, protected=protected)
+            )
+        self.passed.update(numbers)
+
+    def unclear(self, numbers: Iterable[str]) -> None:
+        """Note numbers of which only all that there is can tell."""
+        if self.kept is not None:
+            for number in numbers:
+                self.kept.pop(bounded(number), None)
+                self.stale.add(number)
+
+    def ended(self, seen: Container[str], candidates: Mapping[str, tuple[Candidate, ...]]) -> Watch:
+        """The same once all was read: with those whom the stream has not shown.
+
+        ``seen``: the numbers of students who have an entry.
+        """
+        self.candidates = candidates
+        if self.kept is None:
+            return self
+        for number in {*self.known, *self.rows.feed.spoiled} - self.passed:
+            known = self.known.get(number)
+            streamed = number in seen or (known is not None and not known.gone)
+            streamed |= number in self.rows.feed.students or number in self.rows.remembered
+            if not streamed:
+                enrolled = self._is_enrolled(number)
+                self._see(Sight(number=number, known=known, enrolled=enrolled))
+        return self
+
+    def _see(self, sight: Sight) -> None:
+        assert self.kept is not None
+        card = card_of(sight, self.zone)
+        if card is None:
+            return  # whoever has one all the same, is left among those not met
+        if self.kept.pop(card.key, None) != card.digest():
+            self.stale.add(sight.number)
+
+    def _see_entry(self, account: Account, *, protected: bool) -> None:
+        assert self.kept is not None
+        if not account.is_person:
+            return
+        asked = self.matching.is_asked(account.dn)
+        if asked:
+            self.asked.add(account.dn)
+        card = card_of_entry(account, asked=asked, protected=protected)
+        if self.kept.pop(card.key, None) != card.digest():
+            self.entries[card.key] = card
+
+    def _is_enrolled(self, number: str) -> bool:
+        feed = self.rows.feed
+        return number in feed.students or number in feed.spoiled
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """What of a run the index is kept by."""
+
+    run: int
+    mark: int  # the latest run when reading began
+    whole: bool
+    feed: Feed
+    looked_at: Collection[str]  # students of a run over a few
+    watch: Watch | None = None  # None: nobody was looked at
+    outcomes: Sequence[Outcome] = ()
+    held: frozenset[Action] = frozenset()
+    entries: tuple[str, ...] = ()  # DNs of entries that somebody decided about
+
+
+def file(context: Context, filed: Filed) -> None:
+    """Write the cards that differ once a run has done its work.
+
+    If the directory cannot be read now, what is out of date stays noted, and the next run files it.
+
+    Raises:
+        JournalUntrusted: the journal failed.
+    """
+    filing = _Filing(context, filed)
+    try:
+        filing.students()
+        filing.others()
+    except DirectoryUntrusted as error:
+        log.warning(
+            "index of people", trouble=error.message, cure="the next run brings it up to date"
+        )
+        return
+    if filed.whole:
+        context.journal.note_filling(Filling(filed.run, context.moment.now))
+
+
+def rejected_rows(rejected: Iterable[Rejection], feed: Feed) -> Iterator[RejectedRow]:
+    """What a full run rejected, each with the student number as far as it can be read."""
+    numbers = {row: number for number, rows in feed.spoiled.items() for row in rows}
+    for one in rejected:
+        number = numbers.get(one)
+        if number is None and one.field == "student_number" and one.value:
+            number = number_in(one.value) or None
+        yield RejectedRow(one.file, one.line, one.field, one.value, one.reason, number)
+
+
+class _Filing:
+    """One run's cards on their way into the index."""
+
+    def __init__(self, context: Context, filed: Filed) -> None:
+        self._context = context
+        self._filed = filed
+        self._rulings = context.journal.rulings()
+        self._adopted = self._rulings.adoptions(None)
+        self._troubles = {o.change.student_number: self._trouble(o) for o in filed.outcomes}
+        self._undecided = {  # left to another run: nothing is new
+            o.change.student_number
+            for o in filed.outcomes
+            if o.outcome == "held" and self._troubles[o.change.student_number] is None
+        }
+        self._made = {
+            o.change.student_number
+            for o in filed.outcomes
+            if o.change.action is Action.CREATE and o.outcome == "applied"
+        }
+        self._left: set[str] = set()  # DNs that a card named, and none names now
+
+    def students(self) -> None:
+        """The cards of everybody who may need another one."""
+        filed = self._filed
+        numbers = {*filed.looked_at, *self._troubles, *self._context.journal.unfiled()}
+        if filed.watch is not None:
+            numbers |= filed.watch.stale
+        for chunk in chunks(sorted(numbers)):
+            self._write(self._cards(chunk))
+
+    def others(self) -> None:
+        """Entries without number, and the cards of those who are no longer there."""
+        watch = self._filed.watch
+        cards: dict[str, Card | None] = {}
+        if watch is not None:
+            cards.update(dict.fromkeys(watch.kept or ()))
+            cards.update(watch.entries)
+        dns = self._left | set(self._filed.entries)
+        asked = self._context.journal.asked_entries() if dns or self._filed.whole else frozenset()
+        if self._filed.whole and watch is not None:
+            dns |= asked ^ watch.asked
+        for dn in sorted(dns):
+            account = self._context.target.account_at(dn)
+            if account is None or not self._is_nobodys(account):
+                cards.setdefault(bounded(folded(dn)), None)
+                continue
+            protected = self._rulings.protection(dn) is not None
+            card = card_of_entry(account, asked=dn in asked, protected=protected)
+            cards[card.key] = card
+        for keys in chunks(cards):
+            self._write({key: cards[key] for key in keys})
+
+    def _is_nobodys(self, account: Account) -> bool:
+        """Whether it is an entry of the branch without a student, which has a card of its own."""
+        if account.every_number or self._rulings.link_to(account.dn) is not None:
+            return False
+        return account.is_person and self._context.target.is_for_students(account.dn)
+
+    def _write(self, cards: Mapping[str, Card | None]) -> None:
+        filed = self._filed
+        at = self._context.moment.now
+        self._context.journal.file_cards(cards, run=filed.run, mark=filed.mark, at=at)
+
+    def _cards(self, numbers: Sequence[str]) -> dict[str, Card | None]:
+        """The cards of a few students, from all that there is."""
+        context = self._context
+        journal, zone = context.journal, context.rules.institution.zone
+        known, sealed = journal.accounts(numbers), journal.sealed(numbers)
+        overrides, kept = journal.overrides(numbers), journal.cards(list(map(bounded, numbers)))
+        remembered = self._remembered(numbers)
+        accounts = self._accounts(numbers)
+        found: dict[str, Card | None] = {}
+        for number in numbers:
+            before = kept.get(bounded(number))
+            sight = Sight(
+                number=number,
+                rows=self._filed.feed.students.get(number) or remembered.get(number) or (),
+                expected=number in remembered or number in self._adopted,
+                accounts=accounts.get(number, ()),
+                outside=any(
+                    not context.target.is_for_students(a.dn) for a in accounts.get(number, ())
+                ),
+                known=known.get(number),
+                sealed=sealed.get(number),
+                suspended=number in overrides and overrides[number].suspended,
+                protected=any(self._rulings.protection(a.dn) for a in accounts.get(number, ())),
+                linked=self._is_linked(number, accounts.get(number, ())),
+            )
+            card = card_of(self._told(sight, before), zone)
+            self._note_left(before, card)
+            found[bounded(number)] = card
+        return found
+
+    def _told(self, sight: Sight, before: Card | None) -> Sight:
+        """With what the register, or this run, says; else with what was known before."""
+        number, filed = sight.number, self._filed
+        feed = filed.feed
+        read_for = feed.numbers
+        covered = feed is not NO_FEED and (read_for is None or bare(number) in read_for)
+        looked_at = filed.whole or number in filed.looked_at
+        trouble = before.trouble if before is not None else None
+        if looked_at and number not in self._undecided:
+            trouble = self._troubles.get(number)
+        sight = replace(sight, trouble=trouble)
+        if covered:
+            enrolled = number in feed.students or number in feed.spoiled
+            sight = replace(sight, enrolled=enrolled)
+        elif before is not None:
+            named = before.names if before.names.family_name else None
+            enrolled = before.situation in _WAITING
+            sight = replace(sight, enrolled=enrolled, names=named, rows=() if named else sight.rows)
+        if looked_at and covered:
+            candidates = filed.watch.candidates if filed.watch is not None else {}
+            return replace(sight, candidates=candidates.get(number, ()))
+        return replace(sight, candidates=before.candidates if before is not None else ())
+
+    def _trouble(self, outcome: Outcome) -> Trouble | None:
+        if outcome.outcome == "failed":
+            return Trouble.FAILED
+        is_held = outcome.outcome == "held" and effect(outcome.change) in self._filed.held
+        return Trouble.HELD if is_held else None
+
+    def _remembered(self, numbers: Sequence[str]) -> dict[str, tuple[Enrolment, ...]]:
+        """The rows that the journal remembers of those who are not in the register."""
+        wanted = [number for number in numbers if number not in self._filed.feed.students]
+        rows = self._context.journal.enrolments(wanted) if wanted else iter(())
+        return {n: tuple(theirs) for n, theirs in groupby(rows, lambda row: row.student_number)}
+
+    def _accounts(self, numbers: Sequence[str]) -> dict[str, list[Account]]:
+        """The entries with these numbers, and those that decisions link to them."""
+        context, wanted = self._context, set(numbers) - self._made
+        found: dict[str, list[Account]] = {}
+        once = {a.dn: a for a in context.target.accounts_of(context.tree, sorted(wanted))}
+        for account in once.values():
+            for number in dict.fromkeys(account.every_number):
+                found.setdefault(number, []).append(account)
+        for number in wanted:
+            ruling = self._rulings.link_of(number)
+            if ruling is not None and ruling.dn is not None and number not in found:
+                linked = context.target.account_at(ruling.dn)
+                if linked is not None and not linked.every_number:
+                    found[number] = [linked]
+        return found
+
+    def _is_linked(self, number: str, accounts: Sequence[Account]) -> bool:
+        return any(
+            ruling is not None and ruling.student_number == number
+            for ruling in (self._rulings.link_to(one.dn) for one in accounts)
+        )
+
+    def _note_left(self, before: Card | None, now: Card | None) -> None:
+        """Note the entries that a card named and no longer does, and those newly candidates."""
+        was, is_now = _asked(before), _asked(now)
+        self._left |= was ^ is_now
+        if before is not None and before.dn is not None and (now is None or now.dn != before.dn):
+            self._left.add(before.dn)
+
+
+def _asked(card: Card | None) -> set[str]:
+    return {one.dn for one in card.candidates} if card is not None else set()
