@@ -26,6 +26,12 @@ from connector.walk.planning import Prepared
 
 NAMED = 5  # lines of the register, or students, named of many
 REASONS = 3  # the commonest, of each kind of change
+GROUPS = 6  # of refusals, likewise of notes
+# A plan that is longer than a page is told by a few kinds, and a few differences of each.
+PAGE = 60  # lines
+KINDS, DIFFERENCES = 3, 3
+SPACE = 110  # characters of a reason, or of a difference
+ALL = "--json has them all"
 
 
 def show_plan(
@@ -61,6 +67,11 @@ def show_plan(
             "Apply it with: scolpass " + ("sync" if whole else f"resync {whom}"), soft_wrap=True
         )
     _show_changes(console, [Outcome(change, "") for change in plan.changes], zone)
+    if whole and len(plan.changes) > SHOWN:
+        console.print(
+            "All of it, by risk, reason and shape: scolpass plan --report FOLDER; or --json",
+            soft_wrap=True,
+        )
 
 
 def show_report(console: Console, report: Report, zone: ZoneInfo) -> None:
@@ -204,22 +215,31 @@ def _say_strangers(console: Console, prepared: Prepared) -> None:
 def _say_rejected(console: Console, rejected: Sequence[Rejection]) -> None:
     """Every reason for a refusal with its count: rows of the register, then students."""
     groups = refusals(rejected)
-    rows = sum(len(those) for those in groups if those[0].file is not None)
+    of_rows = [those for those in groups if those[0].file is not None]
+    of_students = groups[len(of_rows) :]
+    rows = sum(map(len, of_rows))
     students = len(rejected) - rows
     if rows:
         what = "1 row is" if rows == 1 else f"{rows:,} rows are"
         console.print(f"[magenta]{what} refused[/magenta]; those students keep what they have:")
-    for those in groups:
-        if those[0].file is not None:
-            _say_rows(console, those)
+    for those in of_rows[:GROUPS]:
+        _say_rows(console, those)
+    _say_more(console, of_rows)
     if students:
         what = "1 student is" if students == 1 else f"{students:,} students are"
         console.print(f"[magenta]{what} left alone[/magenta]:")
-    for those in groups:
-        if those[0].file is None:
-            whom = tuple(one.value or "" for one in those)
-            alike = len({one.reason for one in those}) == 1
-            _say_one(console, those[0].reason, whom, alike=alike)
+    for those in of_students[:GROUPS]:
+        whom = tuple(one.value or "" for one in those)
+        alike = len({one.reason for one in those}) == 1
+        _say_one(console, those[0].reason, whom, alike=alike)
+    _say_more(console, of_students)
+
+
+def _say_more(console: Console, groups: Sequence[Sequence[object]]) -> None:
+    """How many refusals or notes there is no room for."""
+    others = sum(map(len, groups[GROUPS:]))
+    if others:
+        console.print(f"  {others:,} × for other reasons ({ALL})")
 
 
 def _say_rows(console: Console, those: Sequence[Rejection]) -> None:
@@ -230,7 +250,7 @@ def _say_rows(console: Console, those: Sequence[Rejection]) -> None:
         hang(console, "  ", f"{_place(first)}: {what}", by=2)
         return
     named = ", ".join(_place(one) for one in those[:NAMED])
-    more = f" and {len(those) - NAMED:,} more (--json has them all)" if len(those) > NAMED else ""
+    more = f" and {len(those) - NAMED:,} more ({ALL})" if len(those) > NAMED else ""
     hang(console, f"  {len(those):,} × ", f"{what} ({named}{more})", by=2)
 
 
@@ -242,8 +262,10 @@ def _say_notices(console: Console, notices: Sequence[str]) -> None:
     """Near-identical notes become one line, with a count and an example."""
     if notices:
         console.print(f"{len(notices):,} {'note' if len(notices) == 1 else 'notes'}:")
-    for one in grouped(notices):
+    found = grouped(notices)
+    for one in found[:GROUPS]:
         _say_one(console, one.text, one.subjects, alike=one.alike, style="dim")
+    _say_more(console, [one.subjects for one in found])
 
 
 def _say_one(
@@ -261,47 +283,61 @@ def _say_one(
         more = f" and {count - NAMED:,} more" if count > NAMED else ""
         whom = f" ({', '.join(named[:NAMED])}{more})"
     elif named:
-        whom = f" ({named[0]}; the others are like it, --json has them all)"
-    hang(console, f"  {count:,} × ", text + whom, style=style, by=2)
+        whom = f" ({named[0]}; the others are like it, {ALL})"
+    hang(console, f"  {count:,} × ", _cut(text) + whom, style=style, by=2)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SPACE else f"{text[: SPACE - 1].rstrip()}…"
 
 
 # --- change by change -----------------------------------------------------------------------------
 
 
 def _show_changes(console: Console, outcomes: Sequence[Outcome], zone: ZoneInfo) -> None:
-    """All changes if they are few, else one of every kind."""
+    """All changes, if they fill no more than a page; else one of a few kinds, and each failure."""
     if not outcomes:
         return
     groups = kinds(outcomes)
-    all_of_them = len(outcomes) <= SHOWN
+    lines = sum(1 + len(one.change.attributes) for one in outcomes)
+    all_of_them = len(outcomes) == 1 or (len(outcomes) <= SHOWN and lines <= PAGE)
+    failed = sum(those[0].outcome == "failed" for those in groups)
+    shown = min(max(failed, KINDS), SHOWN)
+    title = "One of a few kinds, the rarest first" if len(groups) > shown else "One of every kind"
     if all_of_them:
         rows = [(one, 0) for those in groups for one in those]
+        title = "In detail"
     else:
-        rows = [(those[0], len(those) - 1) for those in groups[:SHOWN]]
-    title = "In detail" if all_of_them else "One of every kind"
+        rows = [(those[0], len(those) - 1) for those in groups[:shown]]
     table = Table(box=None, pad_edge=False, title=title, title_justify="left")
     table.add_column("action", no_wrap=True)
     table.add_column("student", no_wrap=True)
     table.add_column("why and what", overflow="fold")
     for one, others in rows:
-        change = one.change
-        what = Text(printable(change.reason))
-        if one.error:
-            what.append(f"\nfailed: {printable(one.error)}", style="bold red")
-        for line in differences(change, zone):
-            what.append("\n" + printable(line), style="dim")
-        if others:
-            what.append(f"\nand {others:,} more like it", style="italic")
-        action = Text(change.action.value, style=ACTIONS[change.action].colour)
+        action = Text(one.change.action.value, style=ACTIONS[one.change.action].colour)
         if one.outcome and one.outcome != "applied":
             action.append(f" ({one.outcome})", style="bold yellow")
-        table.add_row(action, change.student_number, what)
+        what = _what(one, zone, whole=all_of_them)
+        if others:
+            what.append(f"\nand {others:,} more like it", style="italic")
+        table.add_row(action, one.change.student_number, what)
     console.print()
     console.print(table)
-    if not all_of_them:
-        told = sum(others + 1 for _, others in rows)
-        if told < len(outcomes):
-            rest = len(groups) - SHOWN
-            console.print(
-                f"and {len(outcomes) - told:,} changes of {rest:,} more kinds (--json has them all)"
-            )
+    told = sum(others + 1 for _, others in rows)
+    if told < len(outcomes):
+        rest = len(groups) - shown
+        console.print(f"and {len(outcomes) - told:,} changes of {rest:,} more kinds ({ALL})")
+
+
+def _what(one: Outcome, zone: ZoneInfo, *, whole: bool) -> Text:
+    """Why a change is made, what it changes, and why it has failed."""
+    what = Text(printable(one.change.reason))
+    if one.error:
+        what.append(f"\nfailed: {printable(one.error)}", style="bold red")
+    lines = [printable(line) for line in differences(one.change, zone)]
+    others = 0 if whole else max(len(lines) - DIFFERENCES, 0)
+    for line in lines[: len(lines) - others]:
+        what.append("\n" + (line if whole else _cut(line)), style="dim")
+    if others:
+        what.append(f"\n  and {others:,} more attributes", style="dim")
+    return what

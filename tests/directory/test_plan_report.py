@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.past import Rates, make_past
 from tests.support.people import existing, put, stand
 from tests.support.walk import YEAR, Row, student
 from tests.support.walk import born as born_on
@@ -263,3 +264,19 @@ def test_a_plan_that_cannot_be_made_leaves_no_folder_and_keeps_the_earlier_one(
     done = workspace.scolpass("plan", "--report", str(workspace.folder / "new"))
     assert done.returncode == 4
     assert not (workspace.folder / "new").exists()
+
+
+# --- on a terminal --------------------------------------------------------------------------------
+
+
+def test_a_takeover_is_told_on_one_page_of_a_terminal(workspace: Workspace) -> None:
+    """Of whatever there is too much, the rest is counted, and it is said where it stands."""
+    past = make_past("terminal", 400, 450, rates=Rates().harsher(3))
+    workspace.write_register(past.register)
+    workspace.directory.load(past.ldif())
+    shown = workspace.scolpass("plan").stdout.splitlines()
+    assert len(shown) <= 60
+    text = " ".join(" ".join(shown).split())
+    assert "the others are like it, --json has them all" in text
+    assert re.search(r"and [\d,]+ changes of [\d,]+ more kinds", text)
+    assert text.endswith("scolpass plan --report FOLDER; or --json")
