@@ -96,6 +96,9 @@ class Commands(LazyGroup):
             _SETUP,
             "Check configuration, directory, source and journal; say how to mend what is wrong.",
         ),
+        "open": Entry(
+            _SETUP, "Print the console's address, and open it in a browser where there is one."
+        ),
         "sandbox": Entry(
             _SETUP, "Run a private slapd with schema, policies and tree, in the foreground."
         ),

@@ -1,7 +1,8 @@
-"""Setting up: init, check, sandbox, demo, rebuild."""
+"""Setting up: init, check, open, sandbox, demo, rebuild."""
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,7 @@ import typer
 
 from connector.cli.console import stdout
 from connector.cli.options import ConfigOption, JsonOption, ReasonOption, example
-from connector.cli.shared import end_with, opened_context, print_json
+from connector.cli.shared import end_with, opened_context, print_json, read_settings
 from connector.core.counting import many
 from connector.core.peers import LOOPBACK
 from connector.openldap import names
@@ -160,6 +161,23 @@ def check_command(
     end_with(checkup.exit_status)
 
 
+@commands.command("open", epilog=example("scolpass open"))
+def open_command(context: typer.Context, config: ConfigOption = None) -> None:
+    """Print the console's address, and open it in a browser where there is one."""
+    import webbrowser
+
+    http = read_settings(context, config).http
+    own = f"http://{http.listen}".replace("//0.0.0.0:", "//127.0.0.1:").replace(
+        "//[::]:", "//[::1]:"
+    )
+    url = f"{http.public_url or own}/console"
+    stdout.print(url, markup=False, highlight=False, soft_wrap=True)
+    if not url.startswith(own):
+        stdout.print(f"on this machine: {own}/console", markup=False, soft_wrap=True)
+    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        webbrowser.open(url)
+
+
 @commands.command("sandbox", epilog=example("scolpass sandbox --dir /tmp/sandbox"))
 def sandbox_command(
     folder: Annotated[Path, typer.Option("--dir", help="The folder it lives in.")],
@@ -178,8 +196,15 @@ def demo_command(
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep the folder when the story is over.")
     ] = False,
+    console: Annotated[
+        bool,
+        typer.Option("--console", help="Serve the service desk's console instead, for a look."),
+    ] = False,
+    students: Annotated[
+        int, typer.Option(min=100, max=100_000, help="With --console: how many there are.")
+    ] = 12_000,
 ) -> None:
     """Tell a story of about fifty students on a throw-away directory, and prove each claim."""
     from connector import demo as story
 
-    end_with(story.tell(stdout, keep=keep))
+    end_with(story.show(stdout, students, keep=keep) if console else story.tell(stdout, keep=keep))

@@ -9,8 +9,10 @@ demo says so and ends with 1.
   the chapters before it.
 - ``stage``: how a chapter tells, runs and claims; ``narrator`` puts it on the terminal.
 - ``performance`` and ``backstage``: around the story, from an empty folder to a clean end.
+- ``look`` and ``university``: the service desk's console, on a university of thousands.
 """
 
+from connector.demo.look import show
 from connector.demo.performance import tell
 
-__all__ = ["tell"]
+__all__ = ["show", "tell"]

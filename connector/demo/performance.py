@@ -76,6 +76,10 @@ def _epilogue(story: Story, seconds: float, kept: Path | None) -> None:
         narrator.say(f"{narrator.failed} of {total} claims do not hold. {seconds:.0f} s.")
     else:
         narrator.say(f"{total} claims, and all of them hold. {seconds:.0f} s.")
+    narrator.say(
+        """The service desk has a console. `scolpass demo --console` keeps one up for a look, with
+        12,000 students in all states."""
+    )
     if kept is None:
         return
     start = f"scolpass sandbox --dir {kept} --port {story.sandbox.port}"

@@ -28,6 +28,7 @@ from connector.core.peers import LOOPBACK
 from connector.errors import DirectoryUntrusted, UsageError
 from connector.openldap.debian import INSTALL
 from connector.openldap.definition import config_ldif, hash_secret, tree_ldif
+from connector.openldap.demo_operators import operators_ldif
 from connector.openldap.names import DEFAULT_SUFFIX, Names
 from connector.openldap.ports import answers_within, free_port, is_free
 from connector.resources import deploy_folder, example_configuration
@@ -133,6 +134,11 @@ class Sandbox:
     def service_password_file(self) -> Path:
         """The file with the password of scolpass' own account and nothing else."""
         return self.folder / "directory.password"
+
+    @property
+    def operators_password_file(self) -> Path:
+        """The file with the password of the console's operators, one for each role."""
+        return self.folder / "operators.password"
 
     @property
     def log(self) -> Path:
@@ -260,6 +266,8 @@ class Sandbox:
         for path in (self.admin_password_file, self.service_password_file):
             if not path.exists():
                 _write_private(path, secrets.token_urlsafe(32))
+        if not self.operators_password_file.exists():  # is typed, so a short one
+            _write_private(self.operators_password_file, secrets.token_hex(6))
         key = self.folder / "scolpass.key"
         if not key.exists():
             _write_private(key, Fernet.generate_key().decode("ascii") + "\n")
@@ -274,6 +282,8 @@ class Sandbox:
         config = config_ldif(self.names, admin_hash=admin_hash, data="data", origins=origins)
         self._slapadd(0, config)
         self._slapadd(1, tree_ldif(self.names, service_hash=service_hash))
+        operators_hash = hash_secret(self.operators_password_file.read_text(encoding="ascii"))
+        self._slapadd(1, operators_ldif(self.names, operators_hash))
         (self._directory / "making").rename(self._directory / "slapd.d")
 
     def _slapadd(self, number: int, ldif: str) -> None:
@@ -297,6 +307,7 @@ class Sandbox:
             # The example's certificate authority has no part in a plain connection to loopback.
             text = re.sub(r"(?m)^[ \t]*ca_file[ \t]*=.*\n", "", example_configuration())
             text = text.replace(DEFAULT_SUFFIX, self.names.suffix)
+            text = text.replace("\nsignin = []", '\nsignin = ["ldap"]', 1)  # its demo operators
         renewed = with_uris(text, [self.uri])
         if not self.config.exists() or renewed != text:
             _write_private(self.config, renewed)

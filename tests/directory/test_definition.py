@@ -20,6 +20,7 @@ import pytest
 from ldap3 import BASE, MODIFY_ADD, NONE, SAFE_SYNC, Connection, Server
 
 from connector.core.peers import LOOPBACK, clauses
+from connector.core.roles import Role
 from connector.errors import DirectoryUntrusted, UsageError
 from connector.openldap import sandbox as sandboxes
 from connector.openldap.definition import (
@@ -552,7 +553,22 @@ class TestASandbox:
             made["directory"].pop(key, None)
         example["password"]["provisional"].pop("policy_dn")
         made["password"]["provisional"].pop("policy_dn")
+        assert made["console"].pop("signin") == ["ldap"]  # the sandbox has operators to try it with
+        assert example["console"].pop("signin") == []
         assert made == example
+
+    def test_has_an_operator_of_each_role(self, tmp_path: Path) -> None:
+        with Sandbox.prepare(tmp_path) as sandbox:
+            for role in Role:
+                dn = f"uid={role},ou=operators,{sandbox.names.suffix}"
+                password = str(sandbox.operators_password_file)
+                signed_in = subprocess.run(
+                    ["ldapwhoami", "-x", "-H", sandbox.uri, "-D", dn, "-y", password],
+                    capture_output=True,
+                    text=True,
+                    check=True,
+                )
+                assert signed_in.stdout.strip() == f"dn:{dn}"
 
     def test_leaves_no_secret_for_others_to_read(self, tmp_path: Path) -> None:
         folder = tmp_path / "new"

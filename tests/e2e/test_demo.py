@@ -71,7 +71,9 @@ def test_every_claim_holds_and_nothing_is_left(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "✗" not in done.stdout
     assert "\x1b" not in done.stdout  # no terminal, no colour
-    assert re.search(r"\d+ claims, and all of them hold\. \d+ s\.\n$", done.stdout)
+    last = re.search(r"\d+ claims, and all of them hold\. \d+ s\.\n(.*)$", done.stdout, re.DOTALL)
+    assert last is not None
+    assert "`scolpass demo --console`" in last[1]
     assert done.stderr == ""
 
     titles = [f"{number}. {title}" for number, (title, _) in enumerate(CHAPTERS, start=1)]
