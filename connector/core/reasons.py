@@ -282,6 +282,7 @@ class Tongue:
     table: Mapping[Reason, Words]
     parts: Mapping[str, str]  # how each field reads inside a sentence
     names: Mapping[str, Mapping[str, str]]  # what evidence, states, actions and fields are called
+    bars: Mapping[str, str]  # why something cannot be done now
     buttons: Mapping[str, str] = field(default_factory=dict)  # empty: cures name commands
     tells: frozenset[str] = FIELDS  # what it may say; anything else leaves no trace
     details: Callable[[str], str] = str  # what is known in English alone, in this language
@@ -310,8 +311,7 @@ def words(
         tongue: the words, of one language and for one kind of reader.
         cured_as: the reason whose cure is this one's, as its own is barred.
     """
-    told = {name: fields.get(name) if name in tongue.tells else None for name in FIELDS}
-    said = {name: _part(name, value, zone, tongue) for name, value in told.items()}
+    said = _details(fields, zone, tongue)
     of_command = {name: _typed(fields.get(name), sample) for name, sample in _UNTOLD.items()}
     commands = {
         name: command.format_map({**said, **of_command}) for name, command in COMMANDS.items()
@@ -335,6 +335,16 @@ def words(
 
 
 _ACTS = frozenset(Act)
+
+
+def filled(text: str, fields: Fields, zone: ZoneInfo, tongue: Tongue) -> str:
+    """A text of a tongue with its details."""
+    return text.format_map(_details(fields, zone, tongue))
+
+
+def _details(fields: Fields, zone: ZoneInfo, tongue: Tongue) -> dict[str, str]:
+    told = {name: fields.get(name) if name in tongue.tells else None for name in FIELDS}
+    return {name: _part(name, value, zone, tongue) for name, value in told.items()}
 
 
 def _typed(value: Value, sample: str) -> str:

@@ -279,6 +279,11 @@ def _walk(
     for outcome in report.outcomes:
         if outcome.outcome != "applied":
             raise ScolpassError(f"{doing}: {outcome.error}")
+    refused = next((one.reason for one in report.plan.rejected if one.file is None), None)
+    # A resume counts all the same: it is carried out once what is refused has been mended, and a
+    # second password can be mended by a reissue, which a suspension would bar.
+    if refused is not None and command != "resume":
+        raise ScolpassError(f"{doing}: {refused}", "See `scolpass show`.")
     if not any(o.change.action.value == command for o in report.outcomes):
         context.journal.record(
             report.run, command, reason, actor=context.actor, at=instant(), number=number

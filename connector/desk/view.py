@@ -7,7 +7,7 @@ remembered.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -15,14 +15,17 @@ import structlog
 
 from connector.core import catalogue, evidence
 from connector.core.account import Account
+from connector.core.door import Shut, shut
 from connector.core.feed import rows_of
 from connector.core.lifecycle import decide
-from connector.core.model import Change, Decision, Enrolment, Facts, Feed, Student
-from connector.core.reasons import Reason, words
+from connector.core.model import NO_FEED, Change, Decision, Enrolment, Facts, Feed, Student
+from connector.core.permitted import Permission, nothing_permitted, permitted
+from connector.core.reasons import Act, Reason, words
 from connector.core.seen import Decided, Found, Seen, SignIn, Stands, Waiting
 from connector.core.sentence import why
 from connector.core.why import sign_in, unmanaged
 from connector.desk.doors import Doors
+from connector.desk.recipients import refusal
 from connector.desk.wording import english
 from connector.errors import NotManaged
 from connector.walk.context import Context
@@ -50,6 +53,7 @@ class AccountView:
     password_until: date | None
     password_printable: bool
     history: list[dict[str, Any]]
+    actions: Mapping[Act, Permission]  # what the desk may do now, as far as the account decides
     others: tuple[Account, ...] = ()  # entries that match the name but that scolpass leaves alone
     register_trouble: str | None = None
 
@@ -100,9 +104,21 @@ def account_view(context: Context, number: str, *, feed: Feed | None = None) -> 
         password_until=facts.sealed.last_day if facts.sealed else None,
         password_printable=facts.sealed is not None and facts.sealed.printable,
         history=history,
+        actions=permitted(seen, _no_letter(context, seen)),
         others=tuple(one.account for one in seen.others),
         register_trouble=prepared.register_trouble,
     )
+
+
+def _no_letter(context: Context, seen: Seen) -> str | None:
+    """Why no letter can be printed; None: one can."""
+    facts, stands = seen.facts, seen.stands
+    facts = replace(facts, student=all_rows(context, facts, NO_FEED))
+    closed: tuple[Shut, ...] = ()
+    if stands is not None and stands.account.must_change:
+        closed = shut(stands.account, stands.marks, stands.policy, seen.moment.now)
+    refused = refusal(facts, context.rules, seen.moment, closed)
+    return refused.reason if refused is not None else None
 
 
 def view_of_others(context: Context, error: NotManaged) -> AccountView:
@@ -130,6 +146,7 @@ def view_of_others(context: Context, error: NotManaged) -> AccountView:
         password_until=None,
         password_printable=False,
         history=[],
+        actions=nothing_permitted(),
         others=tuple(accounts),
     )
 

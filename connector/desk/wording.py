@@ -67,6 +67,7 @@ def tongue(
         },
         parts=said["parts"]["desk"] | (said["parts"]["student"] if student else {}),
         names=names,
+        bars=said["bars"],
         buttons=said["buttons"] if reader is Reader.DESK else {},
         tells=TO_STUDENTS if student else FIELDS,
         details=details,

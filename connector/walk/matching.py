@@ -23,6 +23,7 @@ from connector.core.model import Feed, Known
 from connector.core.plan import with_same_ine
 from connector.core.rulings import Ruling, Rulings
 from connector.core.situations import Candidate, Entry, Item, Situation, Students, situate
+from connector.errors import FeedRefused
 from connector.walk.context import Context
 from connector.walk.register import read_feed
 from connector.walk.rows import Rows
@@ -161,16 +162,15 @@ class Matching:
         In a run over a few, others in the register may have the same INE as one of them.
 
         Raises:
-            FeedRefused: the register had to be read, and is refused.
+            FeedRefused: the register had to be read, and is refused, and the scope does not
+                tolerate that.
         """
         persons = [self._person(n) for n in numbers if n not in self._sought.persons]
         context = self._context
         if not persons:
             return
         if not self._scope.whole and any(person.ine for person in persons):
-            whole = read_feed(context, None, self._scope.at or context.moment.today)
-            taken.shared_ines = ines_by_number(whole)
-            self._note_same_ine(persons, whole, taken)
+            self._seek_same_ine(persons, taken)
         self._sought.add(persons)
         for account in context.target.look_alikes(context.tree, persons):
             self.met(
@@ -178,6 +178,17 @@ class Matching:
                 outside=not context.target.is_for_students(account.dn),
                 managed=any(map(self._is_managed, account.every_number)),
             )
+
+    def _seek_same_ine(self, persons: Sequence[Person], taken: Taken) -> None:
+        context = self._context
+        try:
+            whole = read_feed(context, None, self._scope.at or context.moment.today)
+        except FeedRefused:
+            if not self._scope.lenient:
+                raise
+            return  # what is lenient looks, or acts on an entry that is there, and makes none
+        taken.shared_ines = ines_by_number(whole)
+        self._note_same_ine(persons, whole, taken)
 
     def _note_same_ine(self, persons: Sequence[Person], whole: Feed, taken: Taken) -> None:
         """Note the entries of those who share their INE with a few students."""

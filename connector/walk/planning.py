@@ -113,7 +113,8 @@ def prepare(
         if scope.judged and not approval.accept_feed:
             check_feed(feed, last, context)
         context.connect()
-        gathering = Gathering(context, feed, scope, Listing(context, feed, today), progress)
+        listing = Listing(context, feed, today, lenient=scope.lenient)
+        gathering = Gathering(context, feed, scope, listing, progress)
         plan = make_plan(
             gathering.stream(),
             gathering.taken,

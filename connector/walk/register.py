@@ -7,9 +7,10 @@ from datetime import date
 
 from connector.core.enrolment import number_in
 from connector.core.identifiers import uid_of
-from connector.core.model import Feed
+from connector.core.model import NO_FEED, Feed
 from connector.core.newcomers import bare
 from connector.edges.register import read_register, read_students
+from connector.errors import FeedRefused
 from connector.walk.context import Context
 
 
@@ -47,8 +48,10 @@ def read_few(context: Context, numbers: Collection[str], today: date) -> Feed:
 class Listing:
     """Who is in the register, even if it was read for a few others only."""
 
-    def __init__(self, context: Context, feed: Feed, today: date) -> None:
+    def __init__(self, context: Context, feed: Feed, today: date, *, lenient: bool) -> None:
+        """``lenient``: while the register is refused, it has nobody."""
         self._context = context
+        self._lenient = lenient
         self._feed = feed
         self._today = today
         self._others: dict[str, bool] = {}
@@ -65,9 +68,16 @@ class Listing:
         if not _is_number(number):
             return False
         if number not in self._others:
-            found = read_few(self._context, [number], self._today)
-            self._others[number] = number in found.students
+            self._others[number] = number in self._read(number).students
         return self._others[number]
+
+    def _read(self, number: str) -> Feed:
+        try:
+            return read_few(self._context, [number], self._today)
+        except FeedRefused:
+            if not self._lenient:
+                raise
+            return NO_FEED
 
 
 def _is_number(name: str) -> bool:

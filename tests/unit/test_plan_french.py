@@ -18,7 +18,7 @@ SPEAKING = (
     *("core.supann", "core.supann_writing", "core.desired", "core.remembered", "core.holding"),
     *("walk.matching", "walk.newcomers", "walk.gather", "walk.rows"),
     *("edges.register.records", "edges.register.columns"),
-    *("core.evidence", "core.addresses"),
+    *("core.evidence", "core.addresses", "desk.recipients"),
 )
 RAISED = ("_Bad", "BadEvent")  # whose texts are reasons
 # What is no such sentence.
@@ -55,6 +55,18 @@ PARTS = {
     "{} by {} on {} ({})": "protected by {} on {} ({})",
     "linked to {}": "linked to {} by {} on {} ({})",
     "not the student of {}": "not the student of {} by {} on {} ({})",
+    # of letters
+    "the account is {}": "the account is suspended",
+    "the account is {} with the next sync": "the account is expired with the next sync",
+    "is over": "the provisional password is over",
+    "has not been valid since {}": "the provisional password has not been valid since {}",
+    "is locked{}": "the provisional password is locked until {}",
+    "has been locked for good{}": "the provisional password has been locked for good since {}",
+    "the provisional password {}; {}": "the provisional password is over; {}",
+    "the directory keeps the account closed{}; see `scolpass show`": "the directory keeps the "
+    "account closed until {}; see `scolpass show`",
+    " since {}": "",
+    " until {}": "",
     # of `undecided`, which is tried below
     "has an entry that may be theirs": "",
     "may be the person of": "",
