@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import runpy
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -59,6 +60,7 @@ def pages() -> dict[str, str]:
         "events.md": _events(),
         "errors.md": _errors(),
         "metrics.md": _metrics(),
+        "verdict.md": _verdict(),
     }
 
 
@@ -73,6 +75,7 @@ def _index() -> str:
 | [events](events.md) | what a portal sends |
 | [errors](errors.md) | the kinds of error, and the exit status of each |
 | [metrics](metrics.md) | what `/metrics` answers |
+| [verdict](verdict.md) | why a student can or cannot sign in, as it is told to desk and student |
 """
 
 
@@ -408,6 +411,12 @@ def _metrics() -> str:
 |---|---|---|
 {table}
 """
+
+
+def _verdict() -> str:
+    made = runpy.run_path(str(Path(__file__).with_name("verdict_page.py")))
+    text: str = made["page"](_GENERATED)
+    return text
 
 
 if __name__ == "__main__":

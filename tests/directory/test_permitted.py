@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import product
 from random import sample
@@ -18,10 +19,11 @@ from connector.core.reasons import Act, Reason
 from connector.core.rules import Rules
 from connector.desk import account as desk
 from connector.desk import letter_text, letters, recipients, view
-from connector.desk.wording import LANGUAGES, Reader, of_student
+from connector.desk.wording import LANGUAGES, Reader, for_student, of_student
 from connector.errors import FeedRefused, ScolpassError
 from connector.render.verdict import actions_json, speech
-from connector.walk.context import Context
+from connector.settings.loading import load_settings
+from connector.walk.context import Context, open_context
 from tests.directory.test_sign_in import lets_in
 from tests.support.desk import activate, take
 from tests.support.events import PASSWORD, change_password
@@ -228,3 +230,22 @@ def test_an_account_is_seen_while_the_register_is_away(walk: Walk) -> None:
             with pytest.raises(FeedRefused):
                 desk.resync(context, number, force=False, reason="tried")
             assert seen.actions[Act.SUSPEND].allowed is (number == "1")
+
+
+# --- from several threads -------------------------------------------------------------------------
+
+
+def test_accounts_are_seen_from_several_threads_at_once(walk: Walk) -> None:
+    """Each thread has a context of its own, as whoever answers pages has."""
+    numbers = [str(row["student_number"]) for row in students(4)]
+    walk.synced(students(4))
+    settings = load_settings(walk.workspace.config, {})
+
+    def look(number: str) -> list[str]:
+        with open_context(settings, "tester") as context:
+            seen = [view.account_view(context, number) for _ in range(3)]
+        return [for_student(one.sign_in, settings.rules)[0] + one.number for one in seen]
+
+    alone = [look(number) for number in numbers]
+    with ThreadPoolExecutor(len(numbers)) as threads:
+        assert list(threads.map(look, numbers)) == alone
