@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import timedelta
 from itertools import product
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from connector.core.lifecycle import decide
+from connector.core.rules import Rules
+from connector.core.sentence import why
 from connector.core.situations import Candidate, undecided
 from connector.render.report.french import in_french
+from tests.support.examples import examples
 from tests.support.sentences import HOLE, sentences
+from tests.unit.core.builders import ENROLLED, facts, inactive
+from tests.unit.core.test_reasons_of_lives import RULES, STEPS, step
 
 # Where reasons, refusals and notes are made.
 SPEAKING = (
@@ -116,3 +126,25 @@ def test_candidates_are_told_in_french() -> None:
         assert "uid=" in found
         assert ENGLISH.search(re.sub(r"`[^`]*`", "", found)) is None, found
         assert not re.search("agrees|differs|birth|address|number", found), found
+
+
+@given(st.sampled_from(RULES), st.lists(st.tuples(STEPS, st.integers(0, 130)), max_size=14))
+@settings(max_examples=examples(40), deadline=None)
+def test_why_an_account_is_as_it_is_has_its_french(
+    chosen: Rules, steps: list[tuple[str, int]]
+) -> None:
+    life = inactive(rules=chosen, of=facts())
+    day, year = ENROLLED, 2026
+    for what, days in steps:
+        day += timedelta(days=days)
+        year = step(life, what, day, year)
+        for known in (life.facts, replace(life.facts, sealed=None)):
+            sentence = why(known, decide(known, chosen, day), chosen, day)
+            found = in_french(sentence)
+            assert found is not None, sentence
+            typed = re.compile("charter breached|all is well|lost")
+            assert ENGLISH.search(typed.sub("", found)) is None, found
+            assert found[0].isupper()
+            assert found.endswith(".")
+        life.on(day)
+        life.admin(rename=False)

@@ -13,7 +13,7 @@ from typing import Any
 _FILE = Path(__file__).parent / "texts" / "french.toml"
 _BREAK = "; "
 _BLANK = re.compile(" (?=[:;?!»])")
-_HOLE = re.compile(r"\{(|clauses|entries)\}")
+_HOLE = re.compile(r"\{(|clauses|entries|given|state)\}")
 _ENTRY = re.compile(
     r"\((?:agrees: (?P<agrees>[\w, ]+))?(?:; )?(?:differs: (?P<differs>[\w, ]+))?\)"
     r"|(?P<before>;?) and (?P<more>[\d,]+) more"
@@ -61,14 +61,22 @@ def _pattern(english: str) -> re.Pattern[str]:
 def in_french(reason: str) -> str | None:
     """A reason in French; None: no clauses are known that fit.
 
-    What somebody typed stands in it as it was typed.
+    What somebody typed stands in it as it was typed. A whole sentence stays one.
     """
+    if reason[:1].isupper() and reason.endswith("."):
+        found = _several(reason[:-1]) or _several(reason[:1].lower() + reason[1:-1])
+        return f"{found[:1].upper()}{found[1:]}." if found is not None else None
+    return _several(reason)
+
+
+def _several(reason: str) -> str | None:
+    """One clause or several, with semicolons between them."""
     parts = reason.split(_BREAK)
     for count in range(1, len(parts) + 1):
         found = _clause(_BREAK.join(parts[:count]))
         if found is None or count == len(parts):
             continue
-        rest = in_french(_BREAK.join(parts[count:]))
+        rest = _several(_BREAK.join(parts[count:]))
         if rest is not None:
             return f"{found}\u00a0; {rest}"
     return _clause(reason)
@@ -103,6 +111,9 @@ def _filled(hole: str, value: str) -> str | None:
             return in_french(value)
         case "entries":
             return _ENTRY.sub(_entry, value)
+        case "given" | "state":
+            words = [_texts()[hole].get(one) for one in value.split(", ")]
+            return ", ".join(words) if None not in words else None
     return value
 
 
