@@ -57,6 +57,7 @@ class Pages:
         request: Request,
         name: str,
         status: int = 200,
+        /,
         *,
         block: str = "",
         **shown: Any,

@@ -1,10 +1,10 @@
-"""The page of one person: verdict, account, evidence, register beside entry, history."""
+"""The page of one person: verdict, account, evidence, register beside entry, history, and acts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -12,15 +12,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from connector.clock import instant
+from connector.core.feed import identity
+from connector.core.model import Known
 from connector.core.roles import Permission
 from connector.core.shapes import come_and_gone
 from connector.desk.ahead import Ahead, ahead
+from connector.desk.versions import version_of
 from connector.desk.view import AccountView, account_view, view_of_others
 from connector.desk.wording import LANGUAGES, for_student
-from connector.errors import NotManaged
+from connector.edges.journal import Journal, Look
+from connector.errors import DirectoryUntrusted, NotManaged
 from connector.walk.context import Context
 from connector.walk.resolving import resolve
-from connector.web.console.account_page import days_to_try, person_of
+from connector.web.addresses import client_address
+from connector.web.answers import Problem
+from connector.web.console.account_page import Happened, days_to_try, happened, person_of
+from connector.web.console.acting import Acting, Refusal
+from connector.web.console.acts import NOTHING_SENT, ROWS, offered
 from connector.web.console.pages import HOME, Caller
 from connector.web.console.serving import Console, route
 from connector.web.console.speech import Speech
@@ -36,53 +45,162 @@ class Looked:
     then: Ahead | None  # what another day would bring, where it was asked
 
 
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What the journal knows of one person, while the directory is away."""
+
+    number: str
+    name: str
+    birth_date: date | None
+    known: Known | None
+    seen_at: datetime | None  # by the latest good run over everyone
+    happened: Sequence[Happened]
+
+
 class PersonPages:
     """The pages about one person."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._acting = Acting(console)
 
     def routes(self) -> list[BaseRoute]:
         """Where they are found."""
-        return [route(self._console, f"{PEOPLE}/{{student}}", self.show, Permission.LOOK)]
+        console, one = self._console, f"{PEOPLE}/{{student}}"
+        made: list[BaseRoute] = [
+            route(console, one, self.show, Permission.LOOK),
+            route(console, f"{one}/mot-de-passe/{{once}}", self.password, Permission.ACT),
+        ]
+        for path, row in ROWS.items():
+            made.append(route(console, f"{one}/{path}", self.act, row.permission, "POST"))
+        return made
 
     async def show(self, request: Request, caller: Caller) -> Response:
-        """One person; by number, uid, login or address."""
-        assert caller.operator is not None
+        """One person; by number, uid, login or address. That it was looked at is noted."""
+        desk, operator = self._console.desk, caller.operator
+        assert operator is not None
         student = request.path_params["student"]
         day = day_in(request.query_params.get("jour", ""))
+        address = client_address(request, desk.settings.http.trusted_proxies)
+
+        def note(number: str, what: str) -> None:
+            look = Look(instant(), operator.name, "console", address, number, what)
+            desk.journal.note_look(look)
 
         def look(context: Context) -> Looked:
             try:
                 number = resolve(context, student)
             except NotManaged as error:
                 return Looked(view_of_others(context, error), None)
+            note(number, "account")
             then = ahead(context, number, day) if day is not None else None
             return Looked(account_view(context, number), then)
 
-        found = await self._console.desk.run(caller.operator.name, look)
-        return self.page(request, caller, found)
+        try:
+            found = await desk.run(operator.name, look)
+        except DirectoryUntrusted:
+            known = await desk.read(lambda: remembered(desk.journal, student))
+            await desk.read(lambda: note(known.number, "journal"))
+            return self._console.pages.page(request, "person_away", 503, p=known)
+        return self._page(request, caller, found)
 
-    def page(self, request: Request, caller: Caller, found: Looked, **more: Any) -> Response:
+    async def act(self, request: Request, caller: Caller) -> Response:
+        """Do what a form of the page asks for."""
+        operator = caller.operator
+        assert operator is not None
+        student = request.path_params["student"]
+        answer = await self._acting.act(request, caller, ROWS[request.url.path.rpartition("/")[2]])
+        if isinstance(answer, Response):
+            return answer
+        found = await self._console.desk.run(operator.name, lambda context: _look(context, student))
+        return self._page(request, caller, found, answer)
+
+    async def password(self, request: Request, caller: Caller) -> Response:
+        """A new provisional password, shown once; whoever comes again is told so."""
+        assert caller.operator is not None
+        once, number = request.path_params["once"], request.path_params["student"]
+        handed = self._acting.slots.take(once, caller.operator.id, number)
+        seen = await self._console.desk.run(
+            caller.operator.name, lambda context: account_view(context, number)
+        )
+        return self._console.pages.page(
+            request,
+            "password",
+            200 if handed else 410,
+            p=person_of(seen, self._console.desk.rules),
+            secret=handed.password.get_secret_value() if handed else "",
+            last_day=handed.last_day if handed else None,
+            may_print=caller.operator.may(Permission.PRINT),
+        )
+
+    def _page(
+        self, request: Request, caller: Caller, found: Looked, refusal: Refusal | None = None
+    ) -> Response:
         """The page of a person as they were found."""
         console, seen, speech = self._console, found.seen, self._console.pages.speech(caller)
-        rules = console.desk.rules
-        shown: dict[str, Any] = {
-            "p": person_of(seen, rules),
-            "possible": seen.sign_in.possible,
-            "said": seen.sign_in.said(speech.tongue(), rules),
-            "for_student": [
-                (language, for_student(seen.sign_in, rules, language)) for language in LANGUAGES
-            ],
-            "why": speech.reason(seen.why),
-            "password": password_line(seen, speech),
-            "acts": (),
-            "version": "",
-            "then": then_of(found.then),
-            "days": days_to_try(seen.decision, rules, speech.moment.today),
-            "register_trouble": seen.register_trouble,
-        }
-        return console.pages.page(request, "person", block="then", **{**shown, **more})
+        operator, rules = caller.operator, console.desk.rules
+        assert operator is not None
+        sent = refusal.sent if refusal is not None else NOTHING_SENT
+        told = [(language, for_student(seen.sign_in, rules, language)) for language in LANGUAGES]
+        return console.pages.page(
+            request,
+            "person",
+            refusal.status if refusal is not None else 200,
+            block="then" if refusal is None else "",
+            p=person_of(seen, rules),
+            possible=seen.sign_in.possible,
+            said=seen.sign_in.said(speech.tongue(), rules),
+            for_student=told,
+            why=speech.reason(seen.decision.reason),
+            password=password_line(seen, speech),
+            acts=offered(seen, operator, speech, sent),
+            version=str(version_of(seen)),
+            done=self._done(request, caller, speech) if refusal is None else "",
+            trouble=refusal.trouble if refusal is not None else None,
+            wrong=sent.wrong,
+            then=then_of(found.then),
+            days=days_to_try(seen.decision, rules, speech.moment.today),
+            register_trouble=seen.register_trouble,
+        )
+
+    def _done(self, request: Request, caller: Caller, speech: Speech) -> str:
+        """What the form did from which the browser was sent here; "": it comes from elsewhere."""
+        token = request.query_params.get("fait", "")
+        if not token or caller.operator is None:
+            return ""
+        found = self._console.desk.journal.begun_once(caller.operator.id, f"console {token}")
+        if found is None or not found.answer:
+            return ""
+        said, act = speech.texts["acting"], str(found.answer.get("act", ""))
+        if not found.answer.get("changed", True):
+            return str(said["done_nothing"])
+        what = speech.texts["done"].get(act, act)
+        return speech.fill(said["done"], what=what)
+
+
+def _look(context: Context, student: str) -> Looked:
+    return Looked(account_view(context, resolve(context, student)), None)
+
+
+def remembered(journal: Journal, student: str) -> Remembered:
+    """What the journal knows of whom a number, uid, login or address names.
+
+    Raises:
+        JournalUntrusted: it cannot be read.
+    """
+    if not student.isprintable():
+        raise Problem(400, "form", "No student is called so.")
+    number = journal.account_by_identifier(student) or student
+    known, rows = journal.accounts([number]).get(number), list(journal.enrolments([number]))
+    who = identity(rows) if rows else None
+    return Remembered(
+        number=number,
+        name=who.whole_name if who else "",
+        birth_date=who.birth_date if who else None,
+        known=known,
+        seen_at=journal.last_runs().good_at,
+        happened=happened(journal.history(student_number=number)),
+    )
 
 
 def password_line(seen: AccountView, speech: Speech) -> Markup:

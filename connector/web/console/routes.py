@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute
 
+from connector.web.console.lists import ListPages
 from connector.web.console.person import PersonPages
+from connector.web.console.runs import RunPages
+from connector.web.console.search import SearchPages
 from connector.web.console.serving import Console
+from connector.web.console.today import TodayPage
 
 
 def routes(console: Console) -> list[BaseRoute]:
     """The pages for those who have signed in, and what they are drawn with."""
-    return [*console.pages.assets.routes, *PersonPages(console).routes()]
+    return [
+        *console.pages.assets.routes,
+        *TodayPage(console).routes(),
+        *SearchPages(console).routes(),
+        *PersonPages(console).routes(),
+        *ListPages(console).routes(),
+        *RunPages(console).routes(),
+    ]

@@ -22,6 +22,10 @@ from connector.web.workroom import Workroom
 log = structlog.get_logger()
 
 
+class NotThere(ScolpassError):
+    """There is no such page, or the operator may not see it: both get the same answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """What could not be done, as a page tells it."""
@@ -82,6 +86,8 @@ def route(
             log.warning("form refused", reason=problem.reason, path=request.scope["path"])
             kind = "form" if problem.reason == "csrf" else "bad"
             return failed(console, request, kind, problem.status)
+        except NotThere:
+            return failed(console, request, "missing", 404)
         except UnknownStudent as error:
             return failed(console, request, "nobody", 404, error)
         except (Untrustworthy, Busy) as error:

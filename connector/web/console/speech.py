@@ -5,6 +5,7 @@ What comes from register or directory is escaped, and what nobody could see in i
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup, escape
 
 from connector.core.dates import day_in, shown, year_shown
-from connector.core.model import Moment
+from connector.core.model import Action, Moment
 from connector.core.reasons import Tongue
 from connector.desk.wording import Reader, tongue
 from connector.render.report.french import in_french
@@ -26,6 +27,7 @@ from connector.render.report.voice import Voice
 LANGUAGES = ("fr", "en")  # the first one is spoken to those who have not chosen
 _TEXTS = Path(__file__).parent / "texts"
 _DAYS_TOLD = 60  # a day that is nearer is also told as so many days from now
+_CHECKED = re.compile(r"(.*) \(identity checked by (.*)\)", re.DOTALL)
 
 Texts = Mapping[str, Any]
 
@@ -63,10 +65,7 @@ class Speech:
 
     def tongue(self, reader: Reader = Reader.DESK) -> Tongue:
         """The words of a verdict."""
-        return tongue(self.language, reader, self._in_own)
-
-    def _in_own(self, text: str) -> str:
-        return (in_french(text) if self.language == "fr" else None) or text
+        return tongue(self.language, reader, self.plain)
 
     def number(self, count: int) -> Markup:
         """``2 031`` in French, ``2,031`` in English."""
@@ -119,8 +118,28 @@ class Speech:
         return year_shown(year)
 
     def reason(self, text: str) -> Markup:
-        """A reason of the engine."""
-        return self.voice.said(text)
+        """A reason of the engine; how somebody's identity was checked is said apart."""
+        checked = _CHECKED.fullmatch(text)
+        if checked is None:
+            return self.voice.said(text)
+        how = self.texts["identity"].get(checked[2], checked[2])
+        said = self.fill(self.texts["checked"], how=how)
+        return self.voice.said(checked[1]) + Markup(' <span class="near">({})</span>').format(said)
+
+    def plain(self, text: str) -> str:
+        """The same for a file."""
+        return (in_french(text) if self.language == "fr" else None) or text
+
+    def action(self, name: str, count: int) -> Markup:
+        """What is done so many times: ``créations``; what is no change of a plan, as it stands."""
+        if name in Action.__members__.values():
+            return self.voice.noun(Action(name), count)
+        return escape(self.texts["nouns"].get(name, name))
+
+    @staticmethod
+    def instant(text: str) -> datetime:
+        """A time as the journal writes it."""
+        return datetime.fromisoformat(text)
 
     def size(self, octets: int) -> Markup:
         """``12 ko``, ``12 kB``."""

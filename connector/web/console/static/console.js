@@ -38,3 +38,18 @@ const open = () => {
 };
 addEventListener("hashchange", open);
 open();
+
+// What is found while somebody types goes when they go elsewhere, and by Escape.
+const find = document.querySelector("form.find");
+if (find) {
+  const box = document.getElementById("found");
+  const empty = () => { box.replaceChildren(); };
+  find.addEventListener("focusout", (event) => { if (!find.contains(event.relatedTarget)) empty(); });
+  find.addEventListener("keydown", (event) => {
+    const links = [...box.querySelectorAll("a")];
+    const at = links.indexOf(document.activeElement);
+    if (event.key === "Escape") { empty(); find.q.focus(); }
+    else if (event.key === "ArrowDown" && links.length) { event.preventDefault(); links[Math.min(at + 1, links.length - 1)].focus(); }
+    else if (event.key === "ArrowUp" && at >= 0) { event.preventDefault(); (at ? links[at - 1] : find.q).focus(); }
+  });
+}
