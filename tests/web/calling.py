@@ -53,10 +53,12 @@ class Caller:
         return self.send("GET", path, **given)
 
     def post(
-        self, path: str, headers: Mapping[str, str] | None = None, **body: object
+        self, path: str, headers: Mapping[str, str] | None = None, **body: Any
     ) -> httpx.Response:
-        """One act, for a reason."""
-        return self.send("POST", path, headers, json={"reason": "case 12", **body})
+        """One act, for a reason; a field that is None is left out."""
+        given = {"reason": "case 12", **body}
+        sent = {name: value for name, value in given.items() if value is not None}
+        return self.send("POST", path, headers, json=sent)
 
     def told(self, path: str, **given: Any) -> Any:
         """What a look tells that succeeds."""
@@ -64,7 +66,7 @@ class Caller:
         assert answer.status_code == 200, (path, answer.text)
         return answer.json()
 
-    def done(self, path: str, headers: Mapping[str, str] | None = None, **body: object) -> Any:
+    def done(self, path: str, headers: Mapping[str, str] | None = None, **body: Any) -> Any:
         """What an act tells that succeeds."""
         answer = self.post(path, headers, **body)
         assert answer.status_code == 200, (path, answer.text)

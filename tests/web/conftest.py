@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.directory import Stock
+from tests.support.directory import Directory, Stock
 from tests.support.walk import students
 from tests.web.calling import Office, open_office
 from tests.web.common import Edge, running_edge
@@ -30,3 +30,10 @@ def office(_private_stock: Stock, tmp_path_factory: pytest.TempPathFactory) -> I
             yield opened
     finally:
         _private_stock.take_back(directory)
+
+
+@pytest.fixture
+def own_office(tmp_path: Path, directory: Directory) -> Iterator[Office]:
+    """A university for one test, which may do with it as it likes."""
+    with open_office(tmp_path / "office", directory, students(12)) as opened:
+        yield opened
