@@ -13,8 +13,8 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from connector.activation.portal import Portal
 from connector.edges.transports.webhook import Keyring
@@ -85,10 +85,27 @@ def make_app(
         served.append(Route("/activation/{call:path}", apis[-1]))
     if desk is not None:
         apis.append(make_desk_api(House(desk, trusted)))
-        served.append(Route(PREFIX + "/{call:path}", apis[-1]))
+        served.append(_Below(PREFIX, apis[-1]))
     if apis:
         served.append(description(apis))
     return _answering(served)
+
+
+class _Below(BaseRoute):
+    """Everything below a path, whatever characters are in it, is one application's."""
+
+    def __init__(self, path: str, app: ASGIApp) -> None:
+        self._path = f"{path}/"
+        self._app = app
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether a request is the application's."""
+        theirs = scope["type"] == "http" and scope["path"].startswith(self._path)
+        return (Match.FULL if theirs else Match.NONE), {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a request over."""
+        await self._app(scope, receive, send)
 
 
 def make_probes(service: Service) -> ASGIApp:

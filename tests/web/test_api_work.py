@@ -147,7 +147,10 @@ def test_decisions_are_taken_listed_and_revoked(office: Office) -> None:
         assert approver.done(f"/decisions/{one['run']}/revocation")["revoked"] == [one]
         assert approver.post(f"/decisions/{one['run']}/revocation").status_code == 404
     assert all_of(approver, "/decisions", 1) == []
-    missing: dict[str, Any] = {"decision": "protect", "dn": f"uid=nobody,{office.walk.directory.people_dn}"}
+    missing: dict[str, Any] = {
+        "decision": "protect",
+        "dn": f"uid=nobody,{office.walk.directory.people_dn}",
+    }
     assert approver.post("/decisions", **missing).status_code == 404
     adopt: dict[str, Any] = {"decision": "adopt", "students": [number], "until": "2030-01-01"}
     refused = approver.post("/decisions", **adopt)

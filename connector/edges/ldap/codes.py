@@ -16,6 +16,7 @@ from typing import Any
 from connector.errors import EntryError, Refused, Transient
 
 BUSY, UNAVAILABLE = 51, 52  # another try may succeed at once (RFC 4511, appendix A)
+NO_SUCH_OBJECT, MALFORMED_DN = 32, 34
 NOT_ON_NON_LEAF = 66
 
 

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from connector.core.ldap_filter import holds
 from connector.edges.ldap.attributes import Attributes, Found
-from connector.edges.ldap.codes import answer_meaning
+from connector.edges.ldap.codes import MALFORMED_DN, NO_SUCH_OBJECT, answer_meaning
 from connector.edges.ldap.wire import (
     TLS_FAILED,
     ask,
@@ -232,8 +232,13 @@ class Connection:
         found = self.entry_at(dn, attributes, doing)
         return found.attributes if found else None
 
-    def entry_at(self, dn: str, attributes: Sequence[str], doing: str) -> Found | None:
-        """One entry, its DN as the server spells it; None if there is no such entry."""
+    def entry_at(
+        self, dn: str, attributes: Sequence[str], doing: str, *, typed: bool = False
+    ) -> Found | None:
+        """One entry, its DN as the server spells it; None if there is no such entry.
+
+        ``typed``: somebody typed the DN, and what is none names no entry.
+        """
         connection = self.bound
         try:
             found = ask(
@@ -249,7 +254,7 @@ class Connection:
                 "Nothing was written; run again.",
             ) from error
         code = connection.result["result"]
-        if code == 32:
+        if code == NO_SUCH_OBJECT or (typed and code == MALFORMED_DN):
             return None
         if code != 0:
             meaning, cure = answer_meaning(connection.result, writing=False)

@@ -146,8 +146,8 @@ class Directory(Connection):
                 yield self._account(item, frozenset())
 
     def account_at(self, dn: str) -> Account | None:
-        """The entry with this DN, or None if there is none."""
-        found = self.entry_at(dn, catalogue.READ, "reading one account")
+        """The entry with this DN, or None if there is none, or it is no DN."""
+        found = self.entry_at(dn, catalogue.READ, "reading one account", typed=True)
         if found is None:
             return None
         with_password = self.matches(dn, "(userPassword=*)")

@@ -18,7 +18,7 @@ from connector.web.api.troubles import HANDLERS
 PREFIX = "/api/v1"
 LARGEST = 64 * 1024  # octets of a request
 _PROBLEMS = {
-    400: "the cursor is none of this list",
+    400: "the cursor is none of this list, or the body cannot be read",
     401: "no good token",
     403: "the token's role does not have this right",
     404: "there is no such thing, or it may not be seen",
@@ -30,7 +30,7 @@ _PROBLEMS = {
     503: "directory or journal is away, or somebody else is writing; see Retry-After",
 }
 _ALWAYS = (401, 403, 422, 503)
-_ACTING = (409, 413)  # ... of each call that acts
+_ACTING = (400, 409, 413)  # ... of each call that acts
 _KEY = {
     "name": HEADER,
     "in": "header",

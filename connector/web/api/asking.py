@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -36,6 +37,14 @@ class NotAllowed(Exception):
     def __init__(self, permission: Permission) -> None:
         super().__init__(permission.value)
         self.least = least_role(permission)
+
+
+class BadQuery(Exception):
+    """A query that is not as it is described."""
+
+    def __init__(self, trouble: str, known: Collection[str]) -> None:
+        super().__init__(trouble)
+        self.known = sorted(known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +90,11 @@ def guarded(permission: Permission, again: Again | None, look: Handle) -> type[A
     class Guarded(APIRoute):
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             handle = super().get_route_handler()
+            known = {field.alias for field in self.dependant.query_params}
 
             async def first_see(request: Request) -> Response:
                 asked = request.state.asked = await _let_in(request, permission)
+                _see_that_each_is_known(request.query_params, known)
                 if again is None:
                     return await handle(request)
                 return await once(request, asked.desk, asked.operator.id, handle, again, look)
@@ -91,6 +102,20 @@ def guarded(permission: Permission, again: Again | None, look: Handle) -> type[A
             return first_see
 
     return Guarded
+
+
+def _see_that_each_is_known(given: QueryParams, known: Collection[str]) -> None:
+    """Refuse what would have no effect: a misspelled filter must not show everybody.
+
+    Raises:
+        BadQuery: a parameter is not known, or is there twice.
+    """
+    names = [name for name, _ in given.multi_items()]
+    for name in names:
+        if name not in known:
+            raise BadQuery(f"a parameter is not known: {name[:40]!r}", known)
+        if names.count(name) > 1:
+            raise BadQuery(f"a parameter is there twice: {name}", known)
 
 
 async def _let_in(request: Request, permission: Permission) -> Asked:

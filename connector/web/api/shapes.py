@@ -5,25 +5,26 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import Header, Path
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 LONGEST = 256  # characters of a name
 REASON = 500  # ... of a reason
 
 
-def _says_something(text: str) -> str:
-    """One line that can be kept and shown anywhere."""
-    cleaned = text.strip()
-    if not cleaned or not cleaned.isprintable():
-        raise ValueError("expected one line of text")
-    return cleaned
+# One line that can be kept, and shown anywhere: it begins with a visible character, and has none
+# that controls a terminal or turns the direction of what is read.
+_HIDDEN = r"\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff"
+_LINE = rf"^[^\x00-\x20\xa0{_HIDDEN}][^\x00-\x1f{_HIDDEN}]*$"
 
-
-Name = Annotated[str, Field(min_length=1, max_length=LONGEST), AfterValidator(_says_something)]
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST, pattern=_LINE)]
 Reason = Annotated[
     str,
-    Field(min_length=1, max_length=REASON, description="why; kept in the history"),
-    AfterValidator(_says_something),
+    Field(
+        min_length=1,
+        max_length=REASON,
+        pattern=_LINE,
+        description="why; kept in the history",
+    ),
 ]
 StudentPath = Annotated[
     str, Path(max_length=LONGEST, description="student number, uid, login or address")

@@ -21,7 +21,7 @@ from connector.errors import (
     UsageError,
 )
 from connector.web.answers import as_problem
-from connector.web.api.asking import NotAllowed, NoToken
+from connector.web.api.asking import BadQuery, NotAllowed, NoToken
 from connector.web.api.repeats import BadKey, ShownOnce, UnderWayStill
 from connector.web.operations import TooMany
 
@@ -159,6 +159,12 @@ async def _malformed(_: Request, error: RequestValidationError) -> Response:
     )
 
 
+async def _bad_query(_: Request, error: BadQuery) -> Response:
+    known = ", ".join(error.known) or "none"
+    cure = f"The parameters of this call: {known}."
+    return as_problem(422, _sentence(str(error)), reason="malformed", cure=cure)
+
+
 async def _http(_: Request, error: HTTPException) -> Response:
     cure = "See /openapi.json for the calls that there are."
     return as_problem(error.status_code, "", error.headers, reason="http", cure=cure)
@@ -173,6 +179,7 @@ HANDLERS: Mapping[type[Exception], Any] = {
     NotAllowed: _not_allowed,
     NotThere: _not_there,
     BadCursor: _bad_cursor,
+    BadQuery: _bad_query,
     UnknownStudent: _not_there,
     Stale: _stale,
     NotManaged: _refused,
