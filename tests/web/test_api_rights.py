@@ -15,6 +15,7 @@ FILLED = {
     "student": NOBODY,
     "digest": "0" * 64,
     "run": "999999",
+    "token": "999999",
     "event:path": "nothing",
     "operation": f"sync-{'0' * 16}",
 }

@@ -14,16 +14,24 @@ KEYS = {
     *("missing", "evidence", "enrolments", "history"),
 }
 
+YES = {"allowed": True, "because": ""}
+
 
 def test_one_student_is_told_as_show_tells_it(office: Office) -> None:
     number = office.student()
     reader = office.caller(Role.READER)
     told = reader.told(f"/students/{number}")
     with office.desk.context("tester") as opened:
-        assert told == account_json(account_view(opened, number), opened.rules)
+        shown = account_json(account_view(opened, number), opened.rules)
+    actions = told.pop("actions")
+    assert told == shown
+    assert actions["suspend"] == {"allowed": False, "because": "this takes the role desk"}
     assert KEYS <= told.keys()
     for name in ("uid", "mail"):
-        assert reader.told(f"/students/{told[name]}") == told
+        assert reader.told(f"/students/{told[name]}") == {**told, "actions": actions}
+    looks = office.caller(Role.ADMIN).told(f"/students/{number}/looks")["items"]
+    assert [one["what"] for one in looks] == ["account"] * 3
+    assert {one["address"] for one in looks} == {"127.0.0.1"}
 
 
 def test_an_act_answers_the_account_as_it_is_then_and_the_history_names_who_asked(
@@ -37,6 +45,8 @@ def test_an_act_answers_the_account_as_it_is_then_and_the_history_names_who_aske
     assert last["action"] == "suspend"
     assert last["actor"].startswith(f"token {desk.number}")
     assert last["reason"] == "suspended: case 12 (identity checked by student card)"
+    assert told["actions"]["suspend"] == told["actions"]["resume"] == YES
+    assert not told["actions"]["reissue"]["allowed"]
     assert desk.done(f"/students/{number}/resume")["state"] == "inactive"
 
 

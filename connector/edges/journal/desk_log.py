@@ -95,17 +95,7 @@ class DeskLog(Store):
         if student_number is not None:
             query = query.where(looks.c.student_number == student_number)
         with self._reading("reading the looks") as connection:
-            return [
-                Look(
-                    datetime.fromisoformat(row.at),
-                    row.operator,
-                    row.way,
-                    row.address,
-                    row.student_number,
-                    row.what,
-                )
-                for row in connection.execute(query)
-            ]
+            return [look_of(row) for row in connection.execute(query)]
 
     def forget_looks(self, before: datetime, repeated_before: datetime) -> None:
         """Forget looks, and repeated requests, from before these."""
@@ -125,3 +115,9 @@ def _begun(connection: sa.Connection, operator: str, key: str) -> Repeat | None:
     assert at is not None
     answer = json.loads(row.answer) if row.answer else None
     return Repeat(row.request, at, row.status, answer)
+
+
+def look_of(row: Any) -> Look:
+    """A look as it stands in the journal."""
+    at = datetime.fromisoformat(row.at)
+    return Look(at, row.operator, row.way, row.address, row.student_number, row.what)

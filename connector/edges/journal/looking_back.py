@@ -9,9 +9,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from connector.edges.journal.desk_log import Look, look_of
 from connector.edges.journal.rows import history_entry, instant, stamp
 from connector.edges.journal.store import Store
-from connector.edges.journal.tables import changes, events, runs
+from connector.edges.journal.tables import changes, events, looks, runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,18 @@ class LookingBack(Store):
             query = query.where(events.c.number < before)
         with self._reading("reading events") as connection:
             return [dict(row._mapping) for row in connection.execute(query)]
+
+    def past_looks(
+        self, student_number: str | None = None, *, before: int | None = None, limit: int = 50
+    ) -> list[tuple[int, Look]]:
+        """Who looked at a student, or at anybody, the latest first; each with its number."""
+        query = sa.select(looks).order_by(looks.c.number.desc()).limit(limit)
+        if student_number is not None:
+            query = query.where(looks.c.student_number == student_number)
+        if before is not None:
+            query = query.where(looks.c.number < before)
+        with self._reading("reading the looks") as connection:
+            return [(row.number, look_of(row)) for row in connection.execute(query)]
 
 
 def _counts(

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import io
+from datetime import date
 from typing import Annotated, Any, Literal
 
+from fastapi import Path
 from pydantic import Field
 from starlette.responses import Response
 
 from connector import resources
-from connector.desk import contacts, letter_text, letters, recipients, undo
+from connector.clock import instant
+from connector.desk import admission, contacts, letter_text, letters, recipients, undo
+from connector.edges.journal import Token
 from connector.inbox import events
 from connector.render.machine import letters_json
+from connector.render.tokens_list import token_json
 from connector.walk.context import Context
 from connector.walk.planning import Approval
 from connector.walk.reconcile import reconcile
 from connector.walk.scope import EVERYONE
+from connector.web.answers import as_json
 from connector.web.api.asking import Asking
 from connector.web.api.longer import accepted, told_of
+from connector.web.api.paging import CursorOf, Limit, page, place
 from connector.web.api.runs import RunPath, found_run
 from connector.web.api.shapes import Body, Name, Reason, ReasonBody
+from connector.web.api.troubles import NotThere
 from connector.web.operations import Ended
 
 MANY = 500  # letters of one request: they are held in memory until they are fetched
@@ -104,6 +112,40 @@ async def print_many(body: LettersBody, asked: Asking) -> Response:
         return Ended(told, sheet.getvalue() if printed.letters else None)
 
     return await accepted(asked, "letters", work)
+
+
+async def tokens(asked: Asking, cursor: CursorOf = None, limit: Limit = 50) -> Response:
+    """The tokens of the API, with role, end and networks; the latest first."""
+    before = place(cursor, "tokens")
+
+    def gather(context: Context) -> list[tuple[Token, date]]:
+        found = [(one, admission.last_day_of(one, context)) for one in context.journal.tokens()]
+        return [one for one in reversed(found) if before is None or one[0].id < before]
+
+    found = await asked.desk.run(asked.operator.name, gather)
+    now = instant()
+    return as_json(
+        page(found, limit, "tokens", lambda one: one[0].id, lambda one: token_json(*one, now))
+    )
+
+
+async def revoke_token(
+    token: Annotated[int, Path(ge=1, lt=1 << 31, description="the token's number")],
+    body: ReasonBody,
+    asked: Asking,
+) -> Response:
+    """End a token now."""
+
+    def act(context: Context) -> dict[str, Any]:
+        journal = context.journal
+        if all(one.id != token for one in journal.tokens()):
+            raise NotThere(f"there is no token {token}", "See /api/v1/tokens.")
+        with context.locked("token", whole=False):
+            admission.revoke_token(context, token, body.reason)
+        [one] = [one for one in journal.tokens() if one.id == token]
+        return token_json(one, admission.last_day_of(one, context), instant())
+
+    return as_json(await asked.desk.run(asked.operator.name, act))
 
 
 async def export_contacts(asked: Asking) -> Response:

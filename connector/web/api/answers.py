@@ -226,3 +226,38 @@ class Operation(BaseModel):
     run: int | None
     result: dict[str, Any] | None
     problem: dict[str, Any] | None
+
+
+class Look(BaseModel):
+    """Somebody looked at a student."""
+
+    at: str
+    operator: str
+    way: str
+    address: str
+    student_number: str
+    what: str
+
+
+class Looks(_Page[Look]):
+    """A page of looks."""
+
+
+class Token(BaseModel):
+    """What is known of a token; not the token itself."""
+
+    id: int
+    name: str
+    role: str
+    networks: list[str]
+    made_by: str
+    made_at: str
+    until: str
+    state: Literal["good", "ended", "revoked"]
+    revoked_by: str | None
+    used_at: str | None
+    reason: str
+
+
+class Tokens(_Page[Token]):
+    """A page of tokens."""

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from connector.clock import instant
 from connector.core.roles import Permission, least_role
+from connector.edges.journal import Look
 from connector.web.addresses import Network, client_address
 from connector.web.api.repeats import Again, Handle, once
 from connector.web.operators import Operator, operator_of_token
@@ -67,6 +68,16 @@ class Asked:
     def desk(self) -> Workroom:
         """Where the work is done."""
         return self.house.desk
+
+    async def note_look(self, number: str, what: str) -> None:
+        """Note that the operator looks at a student: nothing is shown that is not noted.
+
+        Raises:
+            JournalUntrusted: it cannot be noted.
+        """
+        who = self.operator
+        look = Look(instant(), who.name, "api", self.address, number, what)
+        await self.desk.read(lambda: self.desk.journal.note_look(look))
 
 
 def _asked(request: Request) -> Asked:

@@ -89,6 +89,15 @@ CALLS: tuple[Call, ...] = (
     # --- one student ---
     _get(_STUDENT, students.one, "One student", shapes.Account, 404),
     _get(f"{_STUDENT}/history", students.history, "Their history", answers.Changes, 400, 404),
+    _get(
+        f"{_STUDENT}/looks",
+        students.looks,
+        "Who looked at them",
+        answers.Looks,
+        400,
+        404,
+        permission=ADMINISTER,
+    ),
     _get(f"{_STUDENT}/plan", students.ahead, "What a run would do", answers.Ahead, 404, 409),
     _get(f"{_STUDENT}/letter", students.letter, "The letter", PDF, 404, 409, permission=PRINT),
     _act("resync", students.resync, "Bring one student up to date", shapes.Resynced),
@@ -147,6 +156,17 @@ CALLS: tuple[Call, ...] = (
     _long(ADMINISTER, "/sync", administration.sync, "One run over everyone"),
     _long(ADMINISTER, f"{_RUN}/undo", administration.undo_run, "Undo a run", 404),
     _long(PRINT, "/letters", administration.print_many, "The letters of many"),
+    _get("/tokens", administration.tokens, "Tokens", answers.Tokens, 400, permission=ADMINISTER),
+    Call(
+        "POST",
+        "/tokens/{token}/revocation",
+        ADMINISTER,
+        administration.revoke_token,
+        "End a token",
+        answers.Token,
+        (404, 409),
+        again=Again.ANSWER,
+    ),
     _get(
         "/contacts",
         administration.export_contacts,

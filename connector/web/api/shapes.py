@@ -118,6 +118,13 @@ class HistoryItem(BaseModel):
     attributes: dict[str, Any]
 
 
+class Permitted(BaseModel):
+    """Whether something can be done now."""
+
+    allowed: bool
+    because: str = Field(description='why not; "" where it is allowed')
+
+
 class Account(BaseModel):
     """One student, as ``scolpass show --json`` has it."""
 
@@ -134,6 +141,7 @@ class Account(BaseModel):
     evidence: dict[str, str | None]
     enrolments: list[Enrolment]
     history: list[HistoryItem]
+    actions: dict[str, Permitted] = Field(description="what this operator may do with it now")
 
 
 class Step(BaseModel):

@@ -13,21 +13,24 @@ from starlette.responses import Response
 
 from connector import resources
 from connector.core.lifecycle import decide
+from connector.core.roles import Permission, least_role
 from connector.desk import letter_text, letters, orders
 from connector.desk.orders import Act, Done, Order
 from connector.desk.recipients import Chosen
 from connector.desk.versions import version_of
 from connector.desk.view import AccountView, account_view, over, view_of_others
+from connector.edges.journal import Look
 from connector.errors import NotManaged, ScolpassError
 from connector.render.machine import change_json, rejection_json
 from connector.render.person import account_json
 from connector.render.steps import resync_steps
+from connector.render.verdict import actions_json
 from connector.walk.context import Context
 from connector.walk.planning import prepare
 from connector.walk.resolving import resolve
 from connector.web.answers import as_json
 from connector.web.api.asking import Asked, Asking
-from connector.web.api.paging import CursorOf, Limit
+from connector.web.api.paging import CursorOf, Limit, page, place
 from connector.web.api.runs import changes_of
 from connector.web.api.shapes import ActBody, IfMatch, ResyncBody, StudentPath
 
@@ -44,7 +47,9 @@ async def one(student: StudentPath, asked: Asking) -> Response:
         except NotManaged as error:
             return view_of_others(context, error)
 
-    return _account(asked, await asked.desk.run(asked.operator.name, look))
+    seen = await asked.desk.run(asked.operator.name, look)
+    await asked.note_look(seen.number, "account" if seen.number else f"account {student}")
+    return _account(asked, seen)
 
 
 async def look_again(request: Request) -> Response:
@@ -60,7 +65,35 @@ async def history(
     number = await asked.desk.run(
         asked.operator.name, lambda context: resolve(context, student, directory=False)
     )
+    await asked.note_look(number, "history")
     return await changes_of(asked, number, cursor, limit)
+
+
+async def looks(
+    student: StudentPath, asked: Asking, cursor: CursorOf = None, limit: Limit = 50
+) -> Response:
+    """Who looked at one student, when and from where; the latest first."""
+    number = await asked.desk.run(
+        asked.operator.name, lambda context: resolve(context, student, directory=False)
+    )
+    of = f"looks {number}"
+    before = place(cursor, of)
+    journal = asked.desk.journal
+    found = await asked.desk.read(
+        lambda: journal.past_looks(number, before=before, limit=limit + 1)
+    )
+    return as_json(page(found, limit, of, lambda one: one[0], lambda one: _look_json(one[1])))
+
+
+def _look_json(look: Look) -> dict[str, Any]:
+    return {
+        "at": f"{look.at:%Y-%m-%dT%H:%M:%SZ}",
+        "operator": look.operator,
+        "way": look.way,
+        "address": look.address,
+        "student_number": look.student_number,
+        "what": look.what,
+    }
 
 
 async def ahead(
@@ -85,7 +118,9 @@ async def ahead(
             "notices": list(prepared.plan.notices),
         }
 
-    return as_json(await asked.desk.run(asked.operator.name, plan))
+    told = await asked.desk.run(asked.operator.name, plan)
+    await asked.note_look(told["student_number"], "plan")
+    return as_json(told)
 
 
 async def letter(
@@ -187,6 +222,13 @@ async def _done(asked: Asked, order: Order) -> Done:
 
 def _account(asked: Asked, seen: AccountView, **more: Any) -> Response:
     """One account with its version as the ETag."""
-    answer = as_json({**account_json(seen, asked.desk.rules), **more})
+    rules = asked.desk.rules
+    actions = actions_json(seen, rules.institution.zone)
+    for name, one in actions.items():
+        permission = Permission.PRINT if name == "letter" else Permission.ACT
+        if not asked.operator.may(permission):
+            one["allowed"] = False
+            one["because"] = f"this takes the role {least_role(permission).value}"
+    answer = as_json({**account_json(seen, rules), "actions": actions, **more})
     answer.headers["ETag"] = f'"{version_of(seen)}"'
     return answer
