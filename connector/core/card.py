@@ -133,6 +133,7 @@ class Sight:
     sealed: Sealed | None = None
     suspended: bool = False
     candidates: tuple[Candidate, ...] = ()
+    asked: bool = False  # the entry may be that of another student, who has none
     protected: bool = False  # by a person's decision
     linked: bool = False  # the entry is the student's by a person's decision
     trouble: Trouble | None = None
@@ -238,7 +239,7 @@ def _situation(
         return Situation.LINKED, ()
     if sight.enrolled or sight.expected:
         return Situation.TO_LINK, ()
-    return Situation.WITHOUT_ENROLMENT, ()
+    return Situation.CANDIDATE if sight.asked else Situation.WITHOUT_ENROLMENT, ()
 
 
 def _is_over(sight: Sight, situation: Situation | None) -> bool:

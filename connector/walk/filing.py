@@ -46,7 +46,7 @@ class Watch:
     kept: dict[str, int] | None  # digests by key, until they are met; None: of a few
     stale: set[str] = field(default_factory=set)  # numbers whose cards are computed anew
     entries: dict[str, Card] = field(default_factory=dict)  # of entries without number, by key
-    asked: set[str] = field(default_factory=set)  # DNs of those of them that were somebody's
+    asked: set[str] = field(default_factory=set)  # DNs of entries that were taken for candidates
     candidates: Mapping[str, tuple[Candidate, ...]] = field(default_factory=dict)  # by number
     passed: set[str] = field(default_factory=set)  # numbers on entries that nobody looks after
 
@@ -99,9 +99,14 @@ class Watch:
             self.unclear(numbers)
         else:
             [number] = numbers
-            enrolled = self._is_enrolled(number)
             self._see(
-                Sight(number=number, accounts=(account,), enrolled=enrolled, protected=protected)
+                Sight(
+                    number=number,
+                    accounts=(account,),
+                    enrolled=self._is_enrolled(number),
+                    asked=self._is_asked(account),
+                    protected=protected,
+                )
             )
         self.passed.update(numbers)
 
@@ -141,12 +146,15 @@ class Watch:
         assert self.kept is not None
         if not account.is_person:
             return
+        card = card_of_entry(account, asked=self._is_asked(account), protected=protected)
+        if self.kept.pop(card.key, None) != card.digest():
+            self.entries[card.key] = card
+
+    def _is_asked(self, account: Account) -> bool:
         asked = self.matching.is_asked(account.dn)
         if asked:
             self.asked.add(account.dn)
-        card = card_of_entry(account, asked=asked, protected=protected)
-        if self.kept.pop(card.key, None) != card.digest():
-            self.entries[card.key] = card
+        return asked
 
     def _is_enrolled(self, number: str) -> bool:
         feed = self.rows.feed
@@ -178,6 +186,7 @@ def file(context: Context, filed: Filed) -> None:
     """
     filing = _Filing(context, filed)
     try:
+        context.connect()
         filing.students()
         filing.others()
     except DirectoryUntrusted as error:
@@ -218,6 +227,7 @@ class _Filing:
             for o in filed.outcomes
             if o.change.action is Action.CREATE and o.outcome == "applied"
         }
+        self._asked: frozenset[str] | None = None  # read when it is needed
         self._left: set[str] = set()  # DNs that a card named, and none names now
 
     def students(self) -> None:
@@ -237,19 +247,29 @@ class _Filing:
             cards.update(dict.fromkeys(watch.kept or ()))
             cards.update(watch.entries)
         dns = self._left | set(self._filed.entries)
-        asked = self._context.journal.asked_entries() if dns or self._filed.whole else frozenset()
+        self._asked = None
         if self._filed.whole and watch is not None:
-            dns |= asked ^ watch.asked
+            dns |= self._all_asked() ^ watch.asked
+        again: set[str] = set()
         for dn in sorted(dns):
             account = self._context.target.account_at(dn)
-            if account is None or not self._is_nobodys(account):
-                cards.setdefault(bounded(folded(dn)), None)
-                continue
-            protected = self._rulings.protection(dn) is not None
-            card = card_of_entry(account, asked=dn in asked, protected=protected)
-            cards[card.key] = card
+            cards.setdefault(bounded(folded(dn)), None)
+            if account is not None and self._is_nobodys(account):
+                protected = self._rulings.protection(dn) is not None
+                card = card_of_entry(account, asked=dn in self._all_asked(), protected=protected)
+                cards[card.key] = card
+            elif account is not None:
+                again.update(account.every_number)
         for keys in chunks(cards):
             self._write({key: cards[key] for key in keys})
+        for chunk in chunks(sorted(again)):
+            self._write(self._cards(chunk))
+
+    def _all_asked(self) -> frozenset[str]:
+        """The DNs of entries that may be those of students who have none."""
+        if self._asked is None:
+            self._asked = self._context.journal.asked_entries()
+        return self._asked
 
     def _is_nobodys(self, account: Account) -> bool:
         """Whether it is an entry of the branch without a student, which has a card of its own."""
@@ -284,6 +304,7 @@ class _Filing:
                 known=known.get(number),
                 sealed=sealed.get(number),
                 suspended=number in overrides and overrides[number].suspended,
+                asked=any(a.dn in self._all_asked() for a in accounts.get(number, ())),
                 protected=any(self._rulings.protection(a.dn) for a in accounts.get(number, ())),
                 linked=self._is_linked(number, accounts.get(number, ())),
             )

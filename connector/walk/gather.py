@@ -81,7 +81,7 @@ class Gathering:
 
     def situations(self) -> tuple[Item, ...]:
         """The situation of each entry of the branch, and of each student; after the stream."""
-        return self.matching.situations(self.taken)
+        return self.matching.situations(self.taken, self._seen)
 
     def _facts(self, number: str, account: Account | None, conflict: str | None = None) -> Facts:
         matching = self.matching
@@ -111,7 +111,8 @@ class Gathering:
 
     def watched(self) -> Watch:
         """What was noted for the index of people; after the stream."""
-        return self._watch.ended(self._seen, self.matching.every_candidate(self.taken))
+        candidates = self.matching.every_candidate(self.taken, self._seen)
+        return self._watch.ended(self._seen, candidates)
 
     def _names_of(self, number: str, account: Account | None) -> tuple[str, ...]:
         """What an event may name a student by: the number, and present and former identifiers."""

@@ -50,6 +50,7 @@ class Matching:
         self._known = known
         self._sought = Sought()
         self._candidates: dict[str, dict[str, Candidate]] = {}  # by student number, and by DN
+        self._contradicted: set[str] = set()  # students whose own entry seems to be another's
         self._asked: set[str] = set()  # DNs of candidates
         self._entries: list[Entry] = []  # where the situations are wanted
         self._elsewhere: dict[str, Sequence[str]] = {}  # numbers in conflict: among which entries
@@ -128,6 +129,7 @@ class Matching:
         if not contradicts(person, account, known=known):
             return ()
         self._candidates.setdefault(number, {})[account.dn] = compared(person, account)
+        self._contradicted.add(number)
         return self.of(number)
 
     def in_conflict(self, number: str, dns: Sequence[str]) -> str:
@@ -215,14 +217,24 @@ class Matching:
         found = self._candidates.get(number, {})
         return tuple(found[dn] for dn in sorted(found))
 
-    def every_candidate(self, taken: Taken) -> dict[str, tuple[Candidate, ...]]:
-        """The candidates of all students who have some, by number."""
-        candidates = {number: self.of(number) for number in self._candidates}
+    def every_candidate(
+        self, taken: Taken, entries: Mapping[str, str]
+    ) -> dict[str, tuple[Candidate, ...]]:
+        """The candidates of all students who have some, by number.
+
+        ``entries``: by number, the DN of each student's own entry. Who has one has candidates only
+        if it seems to be somebody else's.
+        """
+        found = {
+            number: self.of(number)
+            for number in self._candidates
+            if not entries.get(number) or number in self._contradicted
+        }
         for number in taken.shared_ines:
-            if self._is_new(number):
-                mine = candidates.get(number, ())
-                candidates[number] = with_same_ine(number, mine, taken, self.rulings)
-        return candidates
+            if self._is_new(number) and not entries.get(number):
+                mine = found.get(number, ())
+                found[number] = with_same_ine(number, mine, taken, self.rulings)
+        return found
 
     def is_asked(self, dn: str) -> bool:
         """Whether an entry is a candidate so far."""
@@ -233,8 +245,11 @@ class Matching:
         ruling = self.rulings.protection(account.dn) if account is not None else None
         return ruling.said() if ruling is not None else None
 
-    def situations(self, taken: Taken) -> tuple[Item, ...]:
-        """The situation of each entry of the branch, and of each student."""
+    def situations(self, taken: Taken, own: Mapping[str, str]) -> tuple[Item, ...]:
+        """The situation of each entry of the branch, and of each student.
+
+        ``own``: by number, the DN of each student's own entry.
+        """
         context, feed = self._context, self._rows.feed
         people_dn = context.rules.people_dn
         for account in context.target.unidentified(people_dn):
@@ -242,7 +257,7 @@ class Matching:
         names: dict[str, str | None] = dict.fromkeys(feed.spoiled)
         for number, rows in feed.students.items():
             names[number] = identity(rows).whole_name
-        candidates = self.every_candidate(taken)
+        candidates = self.every_candidate(taken, own)
         found = situate(
             self._entries,
             Students(

@@ -59,6 +59,8 @@ def is_true(walk: Walk) -> dict[str, Card]:
         left = context.journal.unfiled()
         expected, expected_words = from_nothing(context)
     assert left == []
-    assert cards == expected
+    differing = {k for k in cards.keys() | expected.keys() if cards.get(k) != expected.get(k)}
+    shown = [f"{k}:\n  kept {cards.get(k)}\n  true {expected.get(k)}" for k in sorted(differing)]
+    assert not shown, "\n".join(shown)
     assert words == expected_words
     return cards

@@ -94,14 +94,15 @@ class Cards(Store):
 
     def asked_entries(self) -> frozenset[str]:
         """The DNs of entries that may be those of students who have none."""
-        these = (
-            people.c.situation == Situation.CANDIDATE.value,
-            people.c.student_number.is_not(None),
-        )
-        query = sa.select(people.c.candidates).where(*these)
+        query = sa.select(people.c.dn, people.c.candidates)
+        query = query.where(people.c.situation == Situation.CANDIDATE.value)
+        found: set[str] = set()
         with self._reading("reading the index of people") as connection:
-            found = connection.scalars(query).all()
-        return frozenset(one.dn for text in found for one in _candidates(json.loads(text)))
+            for dn, text in connection.execute(query):
+                named = {one.dn for one in _candidates(json.loads(text))}
+                if dn not in named:  # else it is the student's own, which seems to be another's
+                    found |= named
+        return frozenset(found)
 
     def note_filling(self, filling: Filling) -> None:
         """Note that a full run has looked at every card."""

@@ -226,7 +226,7 @@ def _condition(listed: Listed, today: date) -> Any:
     if listed is Listed.PASSWORD_OVER:
         return sa.and_(stands, last < today.isoformat())
     soon = today + timedelta(days=ENDING_DAYS)
-    return sa.and_(stands, last.between(today.isoformat(), soon.isoformat()))
+    return sa.and_(stands, last >= today.isoformat(), last <= soon.isoformat())
 
 
 def _columns(sort: Sorting) -> list[Any]:
