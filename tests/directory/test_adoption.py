@@ -718,8 +718,8 @@ def test_a_uid_that_is_anothers_fails_its_student_alone(walk: Walk, holder: str)
     directory = walk.directory
     base = directory.people_dn
     if holder == "elsewhere":
-        base = f"ou=groups,{directory.suffix}"
-        put(directory, base, {"objectClass": "organizationalUnit", "ou": "groups"})
+        base = f"ou=groupes,{directory.suffix}"
+        put(directory, base, {"objectClass": "organizationalUnit", "ou": "groupes"})
     attributes = existing(
         uid="E22600001",
         supannEtuId="7" if holder == "student" else None,

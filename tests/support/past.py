@@ -331,7 +331,7 @@ class _Maker:
         self._share_ines()
         persons = [entry.dn for entry, whose in self._made if whose.person is not None]
         groups = Entry(
-            f"cn=bibliotheque,ou=groups,{self._entries.people_dn.partition(',')[2]}",
+            f"cn=bibliotheque,ou=groupes,{self._entries.people_dn.partition(',')[2]}",
             {
                 "objectClass": ("groupOfNames",),
                 "cn": ("bibliotheque",),
@@ -339,7 +339,8 @@ class _Maker:
             },
         )
         above = Entry(
-            groups.dn.partition(",")[2], {"objectClass": ("organizationalUnit",), "ou": ("groups",)}
+            groups.dn.partition(",")[2],
+            {"objectClass": ("organizationalUnit",), "ou": ("groupes",)},
         )
         return Past(
             people_dn=self._entries.people_dn,
