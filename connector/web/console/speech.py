@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -135,6 +135,25 @@ class Speech:
         if name in Action.__members__.values():
             return self.voice.noun(Action(name), count)
         return escape(self.texts["nouns"].get(name, name))
+
+    def fields(self, name: str, those: Iterable[str]) -> Markup:
+        """What of an entry agrees with a student."""
+        known = self.texts["compared"]
+        what = ", ".join(str(known.get(one, one)) for one in those)
+        return self.fill(self.texts["decisions"][f"{name}_on"], what=what)
+
+    def planned(self, text: str) -> Markup:
+        """``expire 22600007`` as a noun and a link."""
+        action, _, number = text.partition(" ")
+        link = Markup('<a href="/console/etudiants/{0}">{0}</a>').format(number)
+        return self.action(action, 1) + Markup(" ") + link
+
+    def birth(self, text: str) -> Markup:
+        """A day as an entry has it; anything else as it stands."""
+        try:
+            return self.day(date.fromisoformat(text))
+        except ValueError:
+            return escape(text)
 
     @staticmethod
     def instant(text: str) -> datetime:
