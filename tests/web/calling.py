@@ -142,3 +142,17 @@ def open_office(folder: Path, directory: Directory, rows: list[Row]) -> Iterator
                 yield Office(walk, desk, client)
     finally:
         structlog.reset_defaults()
+
+
+def all_of(caller: Caller, path: str, limit: int, **params: object) -> list[Any]:
+    """All items of a list, page by page."""
+    found: list[Any] = []
+    given: dict[str, object] = {"limit": limit, **params}
+    while True:
+        page = caller.told(path, params=given)
+        assert page["items"] or not found, "an empty page after others"
+        assert len(page["items"]) <= limit
+        found += page["items"]
+        if page["next"] is None:
+            return found
+        given["cursor"] = page["next"]

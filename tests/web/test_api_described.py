@@ -73,6 +73,11 @@ def _send(
             case.query.pop("cursor", None)
             case.headers.pop("If-Match", None)
             case.headers.pop("Idempotency-Key", None)
+            if isinstance(case.body, dict):
+                case.body.pop("cursor", None)
+            if case.path.endswith("/students"):  # either of the two
+                case.query.clear()
+                case.query["q"] = "martin"
         case.headers["Authorization"] = f"Bearer {caller.token}"
         answer = case.call(base_url=str(office.client.base_url))
         case.validate_response(answer, excluded_checks=[ignored_auth])

@@ -15,21 +15,7 @@ from tests.support.events import activation
 from tests.support.people import put
 from tests.support.waiting import wait_until
 from tests.support.walk import students
-from tests.web.calling import PREFIX, Caller, Office
-
-
-def all_of(caller: Caller, path: str, limit: int, **params: object) -> list[Any]:
-    """All items of a list, page by page."""
-    found: list[Any] = []
-    given: dict[str, object] = {"limit": limit, **params}
-    while True:
-        page = caller.told(path, params=given)
-        assert page["items"] or not found, "an empty page after others"
-        assert len(page["items"]) <= limit
-        found += page["items"]
-        if page["next"] is None:
-            return found
-        given["cursor"] = page["next"]
+from tests.web.calling import PREFIX, Caller, Office, all_of
 
 
 def followed(caller: Caller, path: str, **body: Any) -> dict[str, Any]:

@@ -136,6 +136,92 @@ class Situations(_Page[Item]):
     """A page of situations."""
 
 
+class Lock(BaseModel):
+    """What keeps an account closed now."""
+
+    kind: Literal["by_hand", "provisional", "own"]
+    since: str | None
+    until: str | None = Field(description="null: until somebody unlocks it")
+
+
+class Card(BaseModel):
+    """One person, as the latest runs saw them."""
+
+    student_number: str | None
+    dn: str | None
+    uid: str | None
+    login: str | None
+    name: str | None
+    birth_date: str | None
+    state: str | None
+    since: str | None
+    until: str | None
+    password_until: str | None
+    suspended: bool
+    situation: str | None
+    candidates: list[Candidate]
+    trouble: str | None = Field(description="held or failed: a change that is due is not made")
+    seen_at: str | None
+    lock: Lock | None = Field(description="in the list of locked accounts")
+
+
+class IndexedRow(BaseModel):
+    """A row that the latest run over everyone rejected."""
+
+    file: str | None
+    line: int | None
+    field: str | None
+    value: str | None
+    reason: str
+    student_number: str | None
+
+
+class People(_Page[Card]):
+    """A page of people, and the rejected rows that fit what was typed."""
+
+    rejected: list[IndexedRow]
+
+
+class IndexedRows(_Page[IndexedRow]):
+    """A page of rejected rows."""
+
+
+class Cutoff(BaseModel):
+    """The next day that is somebody's last."""
+
+    day: str
+    accounts: int
+
+
+class Spent(BaseModel):
+    """How near a budget came to its limit."""
+
+    count: int
+    limit: int
+
+
+class Day(BaseModel):
+    """Figures of the last run of a day."""
+
+    day: str
+    run: int
+    managed: int
+    states: dict[str, int]
+    budgets: dict[str, Spent]
+
+
+class Figures(BaseModel):
+    """How many there are."""
+
+    as_of: str | None = Field(description="the run over everyone that they are from")
+    states: dict[str, int]
+    lists: dict[str, int]
+    rejected_rows: int
+    waiting_events: int
+    next_cutoff: Cutoff | None
+    days: list[Day]
+
+
 class PlannedChange(BaseModel):
     """One change of a plan."""
 
@@ -176,10 +262,8 @@ class Ahead(BaseModel):
     student_number: str
     day: str
     state: str | None
-    why: str
     changes: list[PlannedChange]
-    rejected: list[RejectedRow]
-    notices: list[str]
+    refused: list[str] = Field(description="why nothing would be done")
 
 
 class PlanVerdict(BaseModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import Depends
@@ -13,7 +14,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
-from connector.clock import instant
+from connector.clock import instant, read_moment
 from connector.core.roles import Permission, least_role
 from connector.edges.journal import Look
 from connector.web.addresses import Network, client_address
@@ -68,6 +69,11 @@ class Asked:
     def desk(self) -> Workroom:
         """Where the work is done."""
         return self.house.desk
+
+    @property
+    def today(self) -> date:
+        """The institution's day."""
+        return read_moment(self.desk.settings.institution).today
 
     async def note_look(self, number: str, what: str) -> None:
         """Note that the operator looks at a student: nothing is shown that is not noted.

@@ -19,6 +19,7 @@ from connector.web.api import (
     decisions,
     inbox,
     longer,
+    people,
     plans,
     runs,
     shapes,
@@ -86,6 +87,11 @@ def _long(
 
 
 CALLS: tuple[Call, ...] = (
+    # --- people ---
+    _get("/students", people.students, "Find people", answers.People, 400),
+    Call("POST", "/students/search", LOOK, people.search, "Find", answers.People, (400, 413)),
+    _get("/rejected-rows", people.rejected_rows, "Rejected rows", answers.IndexedRows, 400),
+    _get("/figures", people.figures, "How many there are", answers.Figures),
     # --- one student ---
     _get(_STUDENT, students.one, "One student", shapes.Account, 404),
     _get(f"{_STUDENT}/history", students.history, "Their history", answers.Changes, 400, 404),
@@ -98,7 +104,7 @@ CALLS: tuple[Call, ...] = (
         404,
         permission=ADMINISTER,
     ),
-    _get(f"{_STUDENT}/plan", students.ahead, "What a run would do", answers.Ahead, 404, 409),
+    _get(f"{_STUDENT}/plan", students.planned, "What a run would do", answers.Ahead, 404, 409),
     _get(f"{_STUDENT}/letter", students.letter, "The letter", PDF, 404, 409, permission=PRINT),
     _act("resync", students.resync, "Bring one student up to date", shapes.Resynced),
     _act("suspend", students.suspend, "Close one account"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -12,21 +11,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from connector import resources
-from connector.core.lifecycle import decide
 from connector.core.roles import Permission, least_role
 from connector.desk import letter_text, letters, orders
+from connector.desk.ahead import ahead
 from connector.desk.orders import Act, Done, Order
 from connector.desk.recipients import Chosen
 from connector.desk.versions import version_of
-from connector.desk.view import AccountView, account_view, over, view_of_others
+from connector.desk.view import AccountView, account_view, view_of_others
 from connector.edges.journal import Look
 from connector.errors import NotManaged, ScolpassError
-from connector.render.machine import change_json, rejection_json
+from connector.render.machine import change_json
 from connector.render.person import account_json
 from connector.render.steps import resync_steps
 from connector.render.verdict import actions_json
 from connector.walk.context import Context
-from connector.walk.planning import prepare
 from connector.walk.resolving import resolve
 from connector.web.answers import as_json
 from connector.web.api.asking import Asked, Asking
@@ -96,7 +94,7 @@ def _look_json(look: Look) -> dict[str, Any]:
     }
 
 
-async def ahead(
+async def planned(
     student: StudentPath,
     asked: Asking,
     at: Annotated[date | None, Query(description="the day; without it, today")] = None,
@@ -105,17 +103,13 @@ async def ahead(
 
     def plan(context: Context) -> dict[str, Any]:
         number = resolve(context, student)
-        prepared = prepare(context, replace(over(number), at=at))
-        day = at or context.moment.today
-        decision = decide(prepared.facts[number], context.rules, day)
+        found = ahead(context, number, at or context.moment.today)
         return {
             "student_number": number,
-            "day": day.isoformat(),
-            "state": decision.state.value if decision.state else None,
-            "why": decision.reason,
-            "changes": [change_json(change) for change in prepared.plan.changes],
-            "rejected": [rejection_json(row) for row in prepared.plan.rejected],
-            "notices": list(prepared.plan.notices),
+            "day": found.day.isoformat(),
+            "state": found.state.value if found.state else None,
+            "changes": [change_json(change) for change in found.changes],
+            "refused": list(found.refused),
         }
 
     told = await asked.desk.run(asked.operator.name, plan)

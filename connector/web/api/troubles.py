@@ -41,6 +41,13 @@ class ComeAgain(Transient):
         super().__init__(message, "Ask again in a moment.")
 
 
+class NotBoth(ScolpassError):
+    """Parameters that go together only as it is said here."""
+
+    def __init__(self, expected: str) -> None:
+        super().__init__(f"expected {expected}", "See /openapi.json for what this call takes.")
+
+
 class BadCursor(ScolpassError):
     """A page is asked for with a cursor that was not given out for this list."""
 
@@ -159,6 +166,10 @@ async def _malformed(_: Request, error: RequestValidationError) -> Response:
     )
 
 
+async def _not_both(_: Request, error: NotBoth) -> Response:
+    return as_problem(422, _sentence(error.message), reason="malformed", cure=error.cure)
+
+
 async def _bad_query(_: Request, error: BadQuery) -> Response:
     known = ", ".join(error.known) or "none"
     cure = f"The parameters of this call: {known}."
@@ -180,6 +191,7 @@ HANDLERS: Mapping[type[Exception], Any] = {
     NotThere: _not_there,
     BadCursor: _bad_cursor,
     BadQuery: _bad_query,
+    NotBoth: _not_both,
     UnknownStudent: _not_there,
     Stale: _stale,
     NotManaged: _refused,
