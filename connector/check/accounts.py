@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from connector.check.case import Case, Census, Findings
 from connector.check.findings import Finding, hint, warning, wrong
 from connector.core.account import State
 from connector.core.counting import many
 from connector.core.dn import is_below
+from connector.core.situations import unclear_numbers
 from connector.edges.ldap import passwords, probes
 
 
@@ -36,10 +37,11 @@ def accounts(case: Case) -> Findings:
     if census.twins:
         yield warning(
             "accounts",
-            f"on several entries, or on one with several: {many(len(census.twins), 'student')}, "
-            "whom every sync leaves alone",
-            "Find out whose entries they are, and take the number off the wrong one.",
-            census.twins,
+            f"with a number that another entry has as well, or with several: "
+            f"{many(census.unclear, 'entry', 'entries')}, which every sync leaves alone",
+            "Find out whose entries they are, and take the number off the wrong one "
+            "(`scolpass situations ambiguous` lists them).",
+            sorted(census.twins),
         )
     if census.outside:
         yield warning(
@@ -84,14 +86,18 @@ def _without_guard(census: Census) -> Iterator[Finding]:
 
 def _count_accounts(case: Case) -> Census:
     census = Census()
+    below: list[Sequence[str]] = []  # the numbers on each entry of the branch
+    others: list[Sequence[str]] = []
     people = case.server.people_dn
     without = passwords.without_password(case.server, case.tree)
     provisional = case.server.spelled(case.settings.password.provisional.policy_dn)
     for account in probes.census(case.server, case.tree):
         numbers = account.numbers
+        if is_below(account.dn, people) and account.is_person:
+            below.append(account.every_number)
+        else:
+            others.append(account.every_number)
         for number in numbers:
-            if number in census.dns or len(numbers) > 1:
-                census.twins.append(number)
             census.dns.setdefault(number, account.dn)
             census.born[number] = account.birth_date
         if not is_below(account.dn, people):
@@ -113,5 +119,6 @@ def _count_accounts(case: Case) -> Census:
                 census.must_change.add(numbers[0])
             if state is State.INACTIVE and not account.is_under(provisional):
                 census.unguarded.append(numbers[0])
-    census.twins = sorted(set(census.twins))
+    census.twins = unclear_numbers((*below, *others))
+    census.unclear = sum(not census.twins.isdisjoint(numbers) for numbers in below)
     return census

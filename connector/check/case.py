@@ -26,7 +26,8 @@ class Census:
 
     dns: dict[str, str] = field(default_factory=dict)  # by number
     born: dict[str, str | None] = field(default_factory=dict)  # birth dates, by number
-    twins: list[str] = field(default_factory=list)  # numbers on several entries, or several on one
+    twins: set[str] = field(default_factory=set)  # numbers on several entries, or several on one
+    unclear: int = 0  # entries of the branch with one of them
     outside: list[str] = field(default_factory=list)  # DNs that are not under the people branch
     shared: int = 0  # entries that are also somebody else's
     must_change: set[str] = field(default_factory=set)  # numbers with pwdReset TRUE, not expired

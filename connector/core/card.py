@@ -231,10 +231,12 @@ def _situation(
             return None, ()
         found = Situation.CANDIDATE if sight.candidates else Situation.ENROLLED_NO_ENTRY
         return found, sight.candidates
-    if sight.protected or account.is_shared_person or not account.is_person:
+    if sight.protected or not account.is_person:
         return Situation.PROTECTED, ()
     if sight.candidates and (sight.enrolled or managed):
         return Situation.CANDIDATE, sight.candidates
+    if account.is_shared_person:
+        return Situation.PROTECTED, ()
     if managed:
         return Situation.LINKED, ()
     if sight.enrolled or sight.expected:

@@ -16,6 +16,7 @@ from itertools import count
 from anyascii import anyascii
 
 from connector.core.model import EvidenceItem, Rejection
+from connector.core.situations import Candidate
 
 
 @dataclass(slots=True)
@@ -32,6 +33,8 @@ class Taken:
     # Students whose INE the register has on several numbers: by number, that INE ...
     shared_ines: dict[str, str] = field(default_factory=dict)
     # ... and the entries of those who have one, or are given one by this plan
+    # The candidates of students for whom nothing is created, as they were planned
+    asked: dict[str, tuple[Candidate, ...]] = field(default_factory=dict)
     _dns_by_ine: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def note_ine(self, number: str, dn: str) -> None:

@@ -303,8 +303,9 @@ def _plan_without_entry(facts: Facts, decision: Decision, taken: Taken, terms: T
         unsealed = facts.sealed is not None
         return Planned(known=replace(known, gone=True), notices=(notice,), unsealed=unsealed)
     decided = Rulings(facts.rulings)
-    candidates = with_same_ine(facts.number, facts.candidates, taken, decided)
+    candidates = _with_same_ine(facts.number, facts.candidates, taken, decided)
     if candidates:
+        taken.asked[facts.number] = candidates
         taken.note_ine(facts.number, candidates[0].dn)
         return _refuse(facts, undecided(facts.number, candidates), candidates)
     row = identity_row(facts)
@@ -321,14 +322,14 @@ def _plan_without_entry(facts: Facts, decision: Decision, taken: Taken, terms: T
     return Planned(change=change, notices=notices, civility=_unknown(row))
 
 
-def with_same_ine(
+def _with_same_ine(
     number: str, candidates: Sequence[Candidate], taken: Taken, rulings: Rulings
 ) -> tuple[Candidate, ...]:
     """Candidates, and the entries of students with the same INE: there, or just planned."""
     there = {one.dn for one in candidates}
     more = (
         Candidate(dn, agrees=("ine",), differs=("student_number",))
-        for dn in taken.of_same_ine(number)
+        for dn in dict.fromkeys(taken.of_same_ine(number))
         if dn not in there and rulings.distinct(number, dn) is None
     )
     return (*candidates, *more)

@@ -79,6 +79,7 @@ class Students:
     expected: Collection[str] = ()  # ... whose enrolments it remembers, or who were adopted by hand
     candidates: Mapping[str, Sequence[Candidate]] = field(default_factory=dict)
     elsewhere: Mapping[str, Sequence[str]] = field(default_factory=dict)  # DNs out of the branch
+    held: Collection[str] = ()  # numbers on entries that are not listed: they are managed
 
 
 def situate(entries: Iterable[Entry], students: Students) -> tuple[Item, ...]:
@@ -91,13 +92,11 @@ def situate(entries: Iterable[Entry], students: Students) -> tuple[Item, ...]:
     for entry in placed:
         for number in dict.fromkeys(entry.numbers):
             holders[number].append(entry)
-    unclear = {number for number, those in holders.items() if len(those) > 1}
-    unclear |= {number for one in placed if len(set(one.numbers)) > 1 for number in one.numbers}
-    unclear |= students.elsewhere.keys()
+    unclear = unclear_numbers(one.numbers for one in placed) | students.elsewhere.keys()
     asked = {
         candidate.dn
         for number, candidates in students.candidates.items()
-        if number in students.names and number not in holders
+        if number in students.names and number not in holders and number not in students.held
         for candidate in candidates
     }
     covered: set[str] = set()
@@ -105,6 +104,26 @@ def situate(entries: Iterable[Entry], students: Students) -> tuple[Item, ...]:
     covered.update(item.student_number for item in items if item.student_number is not None)
     items += _without_entry(students, holders, covered)
     return tuple(replace(one, enrolled=one.student_number in students.names) for one in items)
+
+
+def unclear_numbers(entries: Iterable[Collection[str]]) -> set[str]:
+    """The numbers that stand on several entries, or on one with several.
+
+    Args:
+        entries: of each the numbers on it.
+    """
+    first: set[str] = set()
+    unclear: set[str] = set()
+    for numbers in map(set, entries):
+        unclear |= numbers if len(numbers) > 1 else numbers & first
+        first |= numbers
+    return unclear
+
+
+def leavers(items: Iterable[Item]) -> int:
+    """How many entries have a number that the register does not know; those without are others."""
+    found = (one for one in items if one.situation is Situation.WITHOUT_ENROLMENT)
+    return sum(one.student_number is not None for one in found)
 
 
 def _of_entry(entry: Entry, students: Students, unclear: set[str], asked: Collection[str]) -> Item:
@@ -118,8 +137,6 @@ def _of_entry(entry: Entry, students: Students, unclear: set[str], asked: Collec
         return Item(Situation.AMBIGUOUS, None, dn, name, because=f"has the number {held}")
     if entry.protection:
         return Item(Situation.PROTECTED, number, dn, name, because=entry.protection)
-    if entry.is_shared:
-        return Item(Situation.PROTECTED, number, dn, name, because="also somebody else's")
     candidates = tuple(students.candidates.get(number or "", ()))
     if (
         number is not None
@@ -127,13 +144,15 @@ def _of_entry(entry: Entry, students: Students, unclear: set[str], asked: Collec
         and (number in students.names or number in students.linked)
     ):
         return Item(Situation.CANDIDATE, number, dn, name, candidates)
+    if entry.is_shared:
+        return Item(Situation.PROTECTED, number, dn, name, because="also somebody else's")
     if number in students.linked:
         return Item(Situation.LINKED, number, dn, name)
     if number in students.names or number in students.expected:
         return Item(Situation.TO_LINK, number, dn, name)
     if dn in asked:
         return Item(Situation.CANDIDATE, number, dn, name)
-    because = "" if number is not None else "has no number, and fits no student"
+    because = "" if number is not None else "has no number, and fits no student without an entry"
     return Item(Situation.WITHOUT_ENROLMENT, number, dn, name, because=because)
 
 

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from connector.core.cells import harmless
 from connector.core.dates import shown
-from connector.core.situations import Item, Situation
+from connector.core.situations import Item, Situation, leavers
 from connector.render.terminal import hang, printable
 
 if TYPE_CHECKING:
@@ -88,7 +88,10 @@ def show_situations(console: Console, items: Sequence[Item], wanted: Situation |
         for situation in Situation:
             name = situation.value.replace("_", "-")
             counts = f"{entries[situation]:>8,}  {students[situation]:>8,}  "
-            hang(console, Text(counts), f"{name}: {MEANING[situation]}", by=20)
+            more = ""
+            if situation is Situation.WITHOUT_ENROLMENT and entries[situation]:
+                more = f" ({leavers(items):,} with a number)"
+            hang(console, Text(counts), f"{name}: {MEANING[situation]}{more}", by=20)
         console.print(f"{entries.total():>8,}  {students.total():>8,}  in all")
         console.print("A list: scolpass situations SITUATION; all of it: --csv, --json")
         return

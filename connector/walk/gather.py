@@ -81,7 +81,7 @@ class Gathering:
 
     def situations(self) -> tuple[Item, ...]:
         """The situation of each entry of the branch, and of each student; after the stream."""
-        return self.matching.situations(self.taken, self._seen)
+        return self.matching.situations(self.taken)
 
     def _facts(self, number: str, account: Account | None, conflict: str | None = None) -> Facts:
         matching = self.matching
@@ -111,7 +111,7 @@ class Gathering:
 
     def watched(self) -> Watch:
         """What was noted for the index of people; after the stream."""
-        candidates = self.matching.every_candidate(self.taken, self._seen)
+        candidates = self.matching.every_candidate(self.taken)
         return self._watch.ended(self._seen, candidates)
 
     def _names_of(self, number: str, account: Account | None) -> tuple[str, ...]:
@@ -153,9 +153,10 @@ class Gathering:
             if linked is not None and self._is_managed(linked):
                 numbers = [linked]
             if not outside:
-                matching.place(account, [*current] or numbers)
+                matching.place(account, [*current] or numbers, managed=bool(numbers))
+            elif not numbers:
+                matching.outside(account)
             if not numbers:
-                matching.strangers += bool(current) and not outside
                 if not outside:
                     self._watch.pass_by(account, current)
                 continue

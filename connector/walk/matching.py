@@ -20,9 +20,16 @@ from connector.core.matching import (
     whose,
 )
 from connector.core.model import Feed, Known
-from connector.core.plan import with_same_ine
 from connector.core.rulings import Ruling, Rulings
-from connector.core.situations import Candidate, Entry, Item, Situation, Students, situate
+from connector.core.situations import (
+    Candidate,
+    Entry,
+    Item,
+    Situation,
+    Students,
+    leavers,
+    situate,
+)
 from connector.errors import FeedRefused
 from connector.walk.context import Context
 from connector.walk.register import read_feed
@@ -50,13 +57,13 @@ class Matching:
         self._known = known
         self._sought = Sought()
         self._candidates: dict[str, dict[str, Candidate]] = {}  # by student number, and by DN
-        self._contradicted: set[str] = set()  # students whose own entry seems to be another's
         self._asked: set[str] = set()  # DNs of candidates
         self._entries: list[Entry] = []  # where the situations are wanted
         self._elsewhere: dict[str, Sequence[str]] = {}  # numbers in conflict: among which entries
+        self._placed: set[str] = set()  # numbers on entries of the branch
+        self._contradicted: set[str] = set()  # ... that seem to be somebody else's
         self._linked: set[str] = set()  # students whose link has met its entry
         self.impossible: dict[str, str] = {}  # links, and why they cannot be made
-        self.strangers = 0  # entries whose number nobody knows
         if scope.whole:
             new = (number for number in rows.feed.students if self._is_new(number))
             self._sought.add(map(self._person, new))
@@ -104,9 +111,13 @@ class Matching:
         self.impossible[number] = _not_possible(ruling, trouble)
         return None
 
-    def place(self, account: Account, numbers: Sequence[str]) -> None:
-        """Keep what decides on the situation of an entry of the branch."""
-        if self._scope.listing:
+    def place(self, account: Account, numbers: Sequence[str], *, managed: bool) -> None:
+        """Keep what decides on the situation of an entry of the branch.
+
+        If nobody asks for the list, only those are kept that may be of no student.
+        """
+        self._placed.update(numbers)
+        if self._scope.listing or (self._scope.whole and numbers and not managed):
             self._entries.append(
                 Entry(
                     dn=account.dn,
@@ -117,6 +128,11 @@ class Matching:
                     protection=self.protection(account) or "",
                 )
             )
+
+    def outside(self, account: Account) -> None:
+        """Note an entry that lies where students' entries do not stand, and is nobody's."""
+        for number in account.every_number:
+            self._elsewhere[number] = (*self._elsewhere.get(number, ()), account.dn)
 
     def contradiction(self, number: str, account: Account) -> tuple[Candidate, ...]:
         """An entry with the student's number that seems to be somebody else's."""
@@ -217,24 +233,19 @@ class Matching:
         found = self._candidates.get(number, {})
         return tuple(found[dn] for dn in sorted(found))
 
-    def every_candidate(
-        self, taken: Taken, entries: Mapping[str, str]
-    ) -> dict[str, tuple[Candidate, ...]]:
-        """The candidates of all students who have some, by number.
+    def every_candidate(self, taken: Taken) -> dict[str, tuple[Candidate, ...]]:
+        """The candidates of all students for whom they matter, by number.
 
-        ``entries``: by number, the DN of each student's own entry. Who has one has candidates only
-        if it seems to be somebody else's.
+        A student whose entry has the number keeps it, whatever other entries are like it.
         """
-        found = {
+        return {**self._decisive(), **taken.asked}
+
+    def _decisive(self) -> dict[str, tuple[Candidate, ...]]:
+        return {
             number: self.of(number)
             for number in self._candidates
-            if not entries.get(number) or number in self._contradicted
+            if number not in self._placed or number in self._contradicted
         }
-        for number in taken.shared_ines:
-            if self._is_new(number) and not entries.get(number):
-                mine = found.get(number, ())
-                found[number] = with_same_ine(number, mine, taken, self.rulings)
-        return found
 
     def is_asked(self, dn: str) -> bool:
         """Whether an entry is a candidate so far."""
@@ -245,7 +256,7 @@ class Matching:
         ruling = self.rulings.protection(account.dn) if account is not None else None
         return ruling.said() if ruling is not None else None
 
-    def situations(self, taken: Taken, own: Mapping[str, str]) -> tuple[Item, ...]:
+    def situations(self, taken: Taken) -> tuple[Item, ...]:
         """The situation of each entry of the branch, and of each student.
 
         ``own``: by number, the DN of each student's own entry.
@@ -253,22 +264,30 @@ class Matching:
         context, feed = self._context, self._rows.feed
         people_dn = context.rules.people_dn
         for account in context.target.unidentified(people_dn):
-            self.place(account, account.every_number)
+            self.place(account, account.every_number, managed=False)
         names: dict[str, str | None] = dict.fromkeys(feed.spoiled)
         for number, rows in feed.students.items():
             names[number] = identity(rows).whole_name
-        candidates = self.every_candidate(taken, own)
-        found = situate(
-            self._entries,
-            Students(
-                names=names,
-                linked={number for number, one in self._known.items() if not one.gone},
-                expected={*self._rows.remembered, *self.rulings.adoptions(None)},
-                candidates=candidates,
-                elsewhere=self._elsewhere,
-            ),
-        )
+        found = situate(self._entries, self._students(names, self.every_candidate(taken)))
         return tuple(self._with_signs(found, people_dn))
+
+    def leavers(self) -> int:
+        """How many entries have a number that the register does not know, as the list has them."""
+        feed = self._rows.feed
+        names: dict[str, str | None] = dict.fromkeys((*feed.spoiled, *feed.students))
+        return leavers(situate(self._entries, self._students(names, self._decisive())))
+
+    def _students(
+        self, names: Mapping[str, str | None], candidates: Mapping[str, Sequence[Candidate]]
+    ) -> Students:
+        return Students(
+            names=names,
+            linked={number for number, one in self._known.items() if not one.gone},
+            expected={*self._rows.remembered, *self.rulings.adoptions(None)},
+            candidates=candidates,
+            elsewhere=self._elsewhere,
+            held=self._placed,
+        )
 
     def _with_signs(self, items: Iterable[Item], people_dn: str) -> Iterable[Item]:
         signs = self._context.target.signs_of_life(people_dn)

@@ -148,7 +148,7 @@ def prepare(
         register_trouble=trouble,
         situations=gathering.situations() if scope.listing else (),
         watch=gathering.watched(),
-        strangers=gathering.matching.strangers,
+        strangers=gathering.matching.leavers() if scope.whole else 0,
     )
 
 

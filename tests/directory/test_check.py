@@ -448,7 +448,7 @@ def test_two_entries_with_one_number_and_one_outside_are_named(ready: Workspace)
         },
     )
     found = troubles(ready, 1)
-    assert only(found, "accounts", "on several entries")["names"] == ["22600001"]
+    assert only(found, "accounts", "another entry has as well")["names"] == ["22600001"]
     assert "elsewhere" in only(found, "accounts", "not under")["names"][0]
 
 

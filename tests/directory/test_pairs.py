@@ -5,6 +5,7 @@ What is right is read from the raw values and from the truth, by none of the pro
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -13,10 +14,11 @@ import pytest
 from connector.core.account import Account
 from connector.core.dn import is_below
 from connector.core.matching import Person
+from connector.core.situations import Situation, leavers
 from connector.core.supann_reading import read_entry
 from connector.edges.ldap.reading import decode
 from connector.walk.context import Context
-from connector.walk.planning import prepare
+from connector.walk.planning import Prepared, prepare
 from connector.walk.scope import Scope
 from tests.support import tier
 from tests.support.past import Past, Rates, make_past
@@ -131,7 +133,41 @@ def check(past: Past, opened: Context) -> Counter[str]:
             told = [ine_of(past, number, entry), born(past, number, entry)]
             told += [True] if named(past, number, entry) else []
             assert True in told or told == [None, None], (number, change.dn)
+    assert_one_story(opened, prepared)
     return Counter(item.situation.value for item in seen)
+
+
+TOLD = {
+    Situation.AMBIGUOUS: re.compile("the number stands on several"),
+    Situation.CANDIDATE: re.compile("may be the person of|may be theirs"),
+}
+OTHER = re.compile("the (uid|address) ")
+
+
+def assert_one_story(opened: Context, prepared: Prepared) -> None:
+    """What is planned for a student is what the list of situations says of them."""
+    seen, plan = prepared.situations, prepared.plan
+    places = {item.student_number: item.situation for item in seen if item.enrolled}
+    for change in plan.changes:
+        place = places[change.student_number]
+        if change.adds:
+            assert place is Situation.ENROLLED_NO_ENTRY, change.student_number
+        else:
+            assert place in (Situation.TO_LINK, Situation.PROTECTED), change.student_number
+    refused = {one.value: one.reason for one in plan.rejected if one.file is None}
+    # A row that is refused keeps its student from any account, as does an identifier that is taken.
+    others = {one.value for one in plan.rejected if one.file is not None}
+    others |= {number for number, reason in refused.items() if OTHER.match(reason)}
+    for situation, said in TOLD.items():
+        told = {number for number, reason in refused.items() if said.search(reason)}
+        listed = {number for number, place in places.items() if place is situation}
+        odd = (told ^ listed) - others
+        assert not odd, (situation, [(n, places.get(n), refused.get(n)) for n in odd])
+    # The plan counts leavers by what it keeps of an entry, if nobody asks for the list.
+    counted = leavers(seen)
+    assert prepared.strangers == counted
+    if counted:
+        assert prepare(opened, Scope()).strangers == counted
 
 
 def test_no_pair_links_anybody_wrongly_or_makes_anybody_twice(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from datetime import date, timedelta
 
@@ -339,6 +340,34 @@ def test_of_a_university_nobody_gets_a_second_account_and_no_others_entry_is_wri
         if held.kind in (Kind.STAFF, Kind.OTHER, Kind.THING, Kind.LEAVER):
             assert after[dn] == before[dn], dn
     assert walk.plan().plan.changes == ()
+
+
+def test_plan_check_report_and_list_tell_the_same_numbers(walk: Walk) -> None:
+    """Whoever takes over a directory compares them: one thing has one number everywhere."""
+    past = make_past("numbers", 250, 270, rates=Rates().harsher(4))
+    walk.directory.load(past.ldif())
+    walk.workspace.write_register_text(past.csv())
+    workspace = walk.workspace
+    folder = workspace.folder / "report"
+    planned = " ".join(workspace.scolpass("plan", "--report", str(folder)).stdout.split())
+    table = workspace.scolpass("situations").stdout
+    listed = workspace.json("situations", "--json")
+    checked = json.loads(workspace.scolpass("check", "--json").stdout)
+    told = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+
+    def entries(situation: str) -> int:
+        return sum(one["situation"] == situation and one["dn"] is not None for one in listed)
+
+    leavers = sum(
+        one["situation"] == "without_enrolment" and one["student_number"] is not None
+        for one in listed
+    )
+    assert f" {leavers} entries have a number that the register does not know" in planned
+    assert re.search(rf"without-enrolment: .*\({leavers} with a number\)", " ".join(table.split()))
+    (unclear,) = [one for one in checked["findings"] if "another entry has as well" in str(one)]
+    assert f"{entries('ambiguous')} entries" in str(unclear)
+    assert (told["entries"], told["students"]) == (250, len(past.truth.students))
+    assert re.search(rf"250 +{told['students']} +in all", table)
 
 
 def test_the_list_is_told_as_a_table_as_csv_and_as_json(walk: Walk) -> None:

@@ -119,7 +119,7 @@ def _item(situation: Situation, place: int) -> Item:
         f"uid={HOSTILE[place % len(HOSTILE)]},ou=people",
         HOSTILE[place % len(HOSTILE)],
         candidates=(found,) if situation is Situation.CANDIDATE else (),
-        because="has no number, and fits no student",
+        because="has no number, and fits no student without an entry",
         enrolled=place < 9,
         last_sign=date(2025, 1, 3),
     )

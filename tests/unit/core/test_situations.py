@@ -135,5 +135,9 @@ def test_what_is_undecided_names_all_candidates_and_what_decides() -> None:
 def test_an_item_says_why_where_its_situation_does_not() -> None:
     (item,) = situate([Entry("dn=a", "Léa")], Students({}))
     assert item == Item(
-        S.WITHOUT_ENROLMENT, None, "dn=a", "Léa", because="has no number, and fits no student"
+        S.WITHOUT_ENROLMENT,
+        None,
+        "dn=a",
+        "Léa",
+        because="has no number, and fits no student without an entry",
     )
