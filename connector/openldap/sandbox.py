@@ -207,17 +207,8 @@ class Sandbox:
 
     def _useless(self, what: str, said_before: int = 0) -> DirectoryUntrusted:
         return DirectoryUntrusted(
-            f"slapd {what} on {self.uri}. {self._last_words(said_before)}", f"See {self.log}"
+            f"slapd {what} on {self.uri}. {_last_words(self.log, said_before)}", f"See {self.log}"
         )
-
-    def _last_words(self, since: int = 0) -> str:
-        with self.log.open("rb") as log:
-            log.seek(since)
-            lines = log.read().decode("utf-8", "replace").splitlines()
-        # Without the time and thread before each, its banner, and what it says at every end.
-        said = [re.sub(r"^[0-9a-f]+\.[0-9a-f]+ 0x[0-9a-f]+ ", "", line) for line in lines]
-        telling = [line.strip() for line in said if not _SMALL_TALK.search(line)][-4:]
-        return "It said: " + "; ".join(telling) if telling else "It said nothing"
 
     def stop(self) -> None:
         """Stop slapd, by its process number, and wait until it has ended."""
@@ -362,6 +353,17 @@ def with_uris(text: str, uris: list[str]) -> str:
             continue
         return text[: key.start()] + line + text[stop:]
     raise UsageError("directory.uris is not a list", 'Write uris = ["ldap://..."]')
+
+
+def _last_words(log_file: Path, since: int = 0) -> str:
+    """What slapd has said from an octet of its log on: its last lines that tell something."""
+    with log_file.open("rb") as log:
+        log.seek(since)
+        lines = log.read().decode("utf-8", "replace").splitlines()
+    # Without the time and thread before each, its banner, and what it says at every end.
+    said = [re.sub(r"^[0-9a-f]+\.[0-9a-f]+ 0x[0-9a-f]+ ", "", line) for line in lines]
+    telling = [line.strip() for line in said if not _SMALL_TALK.search(line)][-4:]
+    return "It said: " + "; ".join(telling) if telling else "It said nothing"
 
 
 def _suffix_there(folder: Path) -> str | None:

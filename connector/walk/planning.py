@@ -97,8 +97,7 @@ def prepare(
 ) -> Prepared:
     """Read register, directory and journal, plan and judge; nothing is written.
 
-    A full run leaves the write lock to others while it reads, and then leaves alone the students
-    they have changed. ``progress`` is told how many managed entries have been read so far.
+    A full run lets others write while it reads, and leaves alone the students they have changed.
 
     Raises:
         Untrustworthy: a source, the directory or the journal is not to be trusted.
