@@ -265,8 +265,7 @@ def approve(context: Context, plan: Plan, given: str | None) -> tuple[bool, bool
     given = given.strip().lower()
     if given != plan.digest and context.journal.remaining_digest(given) != plan.digest:
         return False, True, None
-    if context.rules.safety.second_person:
-        _see_that_it_is_another(context, given)
+    see_that_another_approves(context, given)
     first = context.journal.first_computed(plan.digest)
     if first is not None and context.moment.now - first > timedelta(
         days=context.rules.safety.approval_days
@@ -275,8 +274,14 @@ def approve(context: Context, plan: Plan, given: str | None) -> tuple[bool, bool
     return True, False, None
 
 
-def _see_that_it_is_another(context: Context, digest: str) -> None:
-    """Raise UsageError if the same person had the plan computed and approves it now."""
+def see_that_another_approves(context: Context, digest: str) -> None:
+    """See that a plan is not approved by whoever had it computed, if that is asked for.
+
+    Raises:
+        UsageError: it is, and ``safety.second_person`` is set.
+    """
+    if not context.rules.safety.second_person:
+        return
     asked = context.journal.first_computed_by(digest)
     if asked is not None and asked.casefold() == context.actor.casefold():
         raise UsageError(

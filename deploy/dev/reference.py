@@ -20,9 +20,12 @@ from pydantic_core import PydanticUndefined
 from connector import errors
 from connector.cli.app import app
 from connector.core import catalogue, codes, headings, model
+from connector.core.roles import least_role
 from connector.core.rules import Rate
 from connector.resources import example_configuration
 from connector.settings.sections import Settings
+from connector.web.api.application import PREFIX
+from connector.web.api.calls import CALLS
 from connector.web.metrics import Metrics
 
 _GENERATED = "<!-- Generated from the code by `make reference`. -->\n"
@@ -59,6 +62,7 @@ def pages() -> dict[str, str]:
         "register.md": _register(),
         "events.md": _events(),
         "errors.md": _errors(),
+        "api.md": _api(),
         "metrics.md": _metrics(),
         "verdict.md": _verdict(),
     }
@@ -73,6 +77,7 @@ def _index() -> str:
 | [configuration](configuration.md) | every key of `scolpass.toml`, with type, default and meaning |
 | [register](register.md) | the fields of a row, and their codes |
 | [events](events.md) | what a portal sends |
+| [api](api.md) | every call of the service desk's API |
 | [errors](errors.md) | the kinds of error, and the exit status of each |
 | [metrics](metrics.md) | what `/metrics` answers |
 | [verdict](verdict.md) | why a student can or cannot sign in, as it is told to desk and student |
@@ -394,6 +399,23 @@ def _errors() -> str:
 Each error says what was being done, on what, and the cure. [Operating scolpass](../operate.md) says what to do about each exit status.
 
 | error | exit status | meaning |
+|---|---|---|
+{table}
+"""
+
+
+def _api() -> str:
+    rows = []
+    for call in CALLS:
+        said = (inspect.getdoc(call.endpoint) or "").partition("\n\n")[0].replace("\n", " ")
+        route = f"`{call.method} {PREFIX}{call.path.replace(':path', '')}`"
+        rows.append(f"| {route} | {least_role(call.permission).value} | {_cell(said)} |")
+    table = "\n".join(rows)
+    return f"""# API
+{_GENERATED}
+[The service desk by API](../api.md) says how to call it; `/openapi.json` has the shapes of what goes in and comes out.
+
+| call | least role | does |
 |---|---|---|
 {table}
 """

@@ -115,10 +115,13 @@ class Office:
 
 
 @contextmanager
-def open_office(folder: Path, directory: Directory, rows: list[Row]) -> Iterator[Office]:
+def open_office(
+    folder: Path, directory: Directory, rows: list[Row], changes: Mapping[str, Any] | None = None
+) -> Iterator[Office]:
     """A university with its service desk, for the time of a block."""
     folder.mkdir(mode=0o700)
     walk = Walk(Workspace(folder, directory))
+    walk.workspace.configure(changes or {})
     walk.synced(rows)
     settings = load_settings(walk.workspace.config, {})
     log.configure(settings.log)

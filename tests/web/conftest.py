@@ -35,5 +35,6 @@ def office(_private_stock: Stock, tmp_path_factory: pytest.TempPathFactory) -> I
 @pytest.fixture
 def own_office(tmp_path: Path, directory: Directory) -> Iterator[Office]:
     """A university for one test, which may do with it as it likes."""
-    with open_office(tmp_path / "office", directory, students(12)) as opened:
+    strict = {"safety": {"second_person": True}}
+    with open_office(tmp_path / "office", directory, students(12), strict) as opened:
         yield opened

@@ -57,6 +57,9 @@ def test_a_plan_is_read_approved_and_undone(own_office: Office) -> None:
     assert len(all_of(reader, "/situations", 5)) == 12
 
     assert approver.post(f"/plans/{'f' * 64}/approval").status_code == 404
+    same = admin.post(f"/plans/{synced['result']['digest']}/approval")
+    assert same.status_code == 409, same.text
+    assert "second_person" in same.json()["cure"]
     approved = followed(approver, f"/plans/{plan['digest']}/approval", reason="read by A. Roux")
     assert approved["result"]["outcomes"] == {"applied": 8}
     run = approved["run"]

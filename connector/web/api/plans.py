@@ -14,7 +14,7 @@ from connector.render.machine import change_json, rejection_json
 from connector.render.report.data import report_json
 from connector.render.situations import item_json
 from connector.walk.context import Context
-from connector.walk.planning import Approval
+from connector.walk.planning import Approval, see_that_another_approves
 from connector.walk.reconcile import reconcile
 from connector.walk.scope import EVERYONE
 from connector.web.answers import as_json
@@ -32,6 +32,9 @@ LATEST = "latest"
 DigestPath = Annotated[
     str,
     Path(pattern=r"^([0-9a-fA-F]{64}|latest)$", description="the plan's digest, or `latest`"),
+]
+ReadDigestPath = Annotated[
+    str, Path(pattern=r"^[0-9a-fA-F]{64}$", description="of the plan that was read")
 ]
 
 
@@ -141,12 +144,15 @@ async def situations(
     return as_json(page(rows, limit, of, lambda one: one[0], lambda one: item_json(one[1])))
 
 
-async def approve(digest: DigestPath, body: ReasonBody, asked: Asking) -> Response:
+async def approve(digest: ReadDigestPath, body: ReasonBody, asked: Asking) -> Response:
     """Apply exactly this plan; any other is refused, and what has changed since is told."""
-    digest = (await _plan(asked, digest)).digest if digest == LATEST else digest.lower()
+    digest = digest.lower()
     known = await asked.desk.read(lambda: _is_known(asked, digest))
     if not known:
         raise NotThere(f"no plan has the digest {digest}", "See /api/v1/plans/latest.")
+    await asked.desk.run(
+        asked.operator.name, lambda context: see_that_another_approves(context, digest)
+    )
 
     def work(context: Context) -> Ended:
         return told_of(
