@@ -78,7 +78,7 @@ class WebServer:
             family, _, _, _, address = socket.getaddrinfo(
                 host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
             )[0]
-            self._socket = socket.create_server(address[:2], family=family)
+            self._socket = _at_once(socket.create_server(address[:2], family=family))
         except OSError as error:
             raise ConfigurationError(
                 f"{self._name}: cannot listen on {host}, port {port}: {error.strerror or error}",
@@ -134,6 +134,17 @@ class WebServer:
             self._server.up.set()
             if not self._ended:
                 log.error("web", trouble="the web server has ended", cure="start scolpass again")
+
+
+def _at_once(listening: socket.socket) -> socket.socket:
+    """The same socket, whose connections send each part of an answer as soon as it is written.
+
+    asyncio turns Nagle's algorithm off where a socket says that it speaks TCP, and one by
+    `socket.create_server` does not say so: the body of an answer would wait for the other side to
+    acknowledge its head, which takes 40 ms and more on a connection that is used again.
+    """
+    family, kind = listening.family, listening.type
+    return socket.socket(family, kind, socket.IPPROTO_TCP, fileno=listening.detach())
 
 
 class _Server(uvicorn.Server):
