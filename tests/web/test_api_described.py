@@ -68,6 +68,8 @@ def _send(
     def sends(data: st.DataObject) -> None:
         case = data.draw(operation.as_strategy(generation_mode=mode))
         for name in case.path_parameters.keys() & there.keys():
+            if case.path.endswith("/approval"):
+                continue
             case.path_parameters[name] = data.draw(there[name])
         if mode is GenerationMode.POSITIVE:  # what was given out is good, and nothing else
             case.query.pop("cursor", None)
