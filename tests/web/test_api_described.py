@@ -19,7 +19,7 @@ from connector.web.api.calls import CALLS
 from tests.support.tier import LONG
 from tests.web.calling import PREFIX, Caller, Office
 
-EXAMPLES = 60 if LONG else 3  # of what is allowed, and as many of what is not, for each call
+EXAMPLES = 60 if LONG else 2  # of what is allowed, and as many of what is not, for each call
 
 
 def operations(office: Office) -> Iterator[Any]:
