@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+from connector.core.dn import same_dn
+
 
 class Permission(StrEnum):
     """What an operator may be allowed."""
@@ -60,3 +62,23 @@ _ALLOWED: Mapping[Role, frozenset[Permission]] = {
 def least_role(permission: Permission) -> Role:
     """The first role that has this permission."""
     return next(role for role, added in _ADDS.items() if added is permission)
+
+
+def role_by_groups(groups: Mapping[Role, str], given: object) -> Role | None:
+    """The highest role that one of the given groups gives; None: they give none.
+
+    A group counts to the letter, and one that the configuration names by its DN as a DN: of a DN
+    that merely begins with a group's name nobody knows who may have made it.
+
+    Args:
+        groups: the name or DN of the group that gives each role.
+        given: a claim's value: a group, a list of them, or nothing that counts.
+    """
+    values = [given] if isinstance(given, str) else given if isinstance(given, list | tuple) else ()
+    named = [one.strip() for one in values if isinstance(one, str)]
+    found = [role for role, group in groups.items() if any(_is_same(group, one) for one in named)]
+    return max(found, key=lambda role: role.rank, default=None)
+
+
+def _is_same(group: str, given: str) -> bool:
+    return same_dn(group, given) if "=" in group else group == given

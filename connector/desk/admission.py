@@ -118,6 +118,21 @@ def emergency_link(context: Context, reason: str) -> EmergencyLink:
     return EmergencyLink(url, until, emergency_actor(context.actor))
 
 
+def use_emergency_link(context: Context, secret: str, address: str) -> str | None:
+    """Use up such a link, and note it in the history; who comes in by it, None: it is no good.
+
+    Raises:
+        JournalUntrusted: it cannot be used up.
+    """
+    found = context.journal.use_once(fingerprint(secret), EMERGENCY, context.moment.now)
+    if found is None:
+        return None
+    context.actor = emergency_actor(found.made_by)
+    text = f"the console was opened by the link for an emergency, from {address or 'nowhere'}"
+    _note(context, "console emergency", f"{text}: {found.reason}", found.reason)
+    return context.actor
+
+
 def emergency_actor(made_by: str) -> str:
     """What the history says of who came in by such a link."""
     return f"{made_by} (emergency)"

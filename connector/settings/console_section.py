@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -49,6 +50,11 @@ class RoleGroups(Section):
         """The group that gives this role."""
         found: str = getattr(self, role.value)
         return found
+
+    @property
+    def by_role(self) -> Mapping[Role, str]:
+        """The group that gives each role."""
+        return {role: self.group(role) for role in Role}
 
 
 class Console(Section):

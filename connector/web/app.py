@@ -24,6 +24,7 @@ from connector.web.answers import Orderly, as_problem
 from connector.web.api.application import PREFIX
 from connector.web.api.application import make_api as make_desk_api
 from connector.web.api.asking import House
+from connector.web.console.routes import console_routes
 from connector.web.description import description
 from connector.web.first_connection import branding, problems
 from connector.web.first_connection import routes as first_connection
@@ -86,6 +87,7 @@ def make_app(
     if desk is not None:
         apis.append(make_desk_api(House(desk, trusted)))
         served.append(_Below(PREFIX, apis[-1]))
+        served += console_routes(desk, trusted)
     if apis:
         served.append(description(apis))
     return _answering(served)

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from starlette.routing import BaseRoute
 
+from connector.web.addresses import Network
 from connector.web.console.decisions import DecisionPages
+from connector.web.console.gate import SessionGate
 from connector.web.console.inbox import EventPages
 from connector.web.console.lists import ListPages
+from connector.web.console.pages import Pages
 from connector.web.console.person import PersonPages
 from connector.web.console.plans import PlanPages
 from connector.web.console.runs import RunPages
 from connector.web.console.search import SearchPages
 from connector.web.console.serving import Console
+from connector.web.console.sessions import Sessions
+from connector.web.console.sign_in import SignIn, provider_of
 from connector.web.console.today import TodayPage
+from connector.web.workroom import Workroom
+
+
+def console_routes(desk: Workroom, trusted: Sequence[Network]) -> list[BaseRoute]:
+    """The console, with its ways in. ``trusted``: proxies that are believed.
+
+    Raises:
+        ConfigurationError: a secret file cannot be used.
+    """
+    pages, provider = Pages(desk.settings), provider_of(desk.settings)
+    gate = SessionGate(desk, pages, Sessions(desk, provider), trusted)
+    return [*SignIn(gate, provider).routes(), *routes(Console(desk, pages, gate))]
 
 
 def routes(console: Console) -> list[BaseRoute]:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import ParamSpec, TypeVar
-from urllib.parse import urlsplit
 
 import anyio.to_thread
 from anyio import CapacityLimiter
@@ -27,6 +26,7 @@ from connector.activation.signing import Counts, SignedIn, seconds_to_wait, sign
 from connector.activation.visits import Visit, visit
 from connector.edges.tokens import draw_token
 from connector.web.answers import Problem
+from connector.web.browsers import hold, is_from_our_pages, is_token
 from connector.web.first_connection.branding import shown
 from connector.web.first_connection.forms import read_form
 from connector.web.first_connection.pages import LANGUAGES, page, texts
@@ -90,7 +90,7 @@ class Reception:
     def receive(self, request: Request) -> Visitor:
         """The browser behind a request."""
         held = request.cookies.get(COOKIE, "")
-        token = held if _is_token(held) else draw_token()
+        token = held if is_token(held) else draw_token()
         asked = request.query_params.get("langue", "")
         chosen = asked in LANGUAGES
         kept = request.cookies.get(LANGUAGE_COOKIE, "")
@@ -114,25 +114,12 @@ class Reception:
         Raises:
             Problem: another site has sent it, it has no token of ours, or it is malformed.
         """
-        self._same_site(request)
+        if not is_from_our_pages(request, self.portal.settings.http.public_url):
+            raise Problem(403, "csrf", "Another site has sent this form.")
         fields = await read_form(request)
         if not self._forms.verify(visitor.token, fields.get("csrf", "")):
             raise Problem(403, "csrf", "The form has no token of this browser.")
         return fields
-
-    def _same_site(self, request: Request) -> None:
-        """Make sure that a page of ours sent this (Fetch Metadata; RFC 6454 if there is none)."""
-        site = request.headers.get("sec-fetch-site")
-        origin = request.headers.get("origin")
-        if site is not None:
-            ours = site in ("same-origin", "none")
-        elif origin is not None:
-            public = _authority(self.portal.settings.http.public_url)
-            ours = _authority(origin) in {request.headers.get("host"), public} - {"", None}
-        else:
-            ours = True  # no browser of these days; the token decides
-        if not ours:
-            raise Problem(403, "csrf", "Another site has sent this form.")
 
     def renewed(self, visitor: Visitor, token: str = "") -> Visitor:
         """The same browser with another token: that of its session now, or a random one."""
@@ -191,9 +178,9 @@ class Reception:
     def with_cookies(self, visitor: Visitor, answer: Response) -> Response:
         """The answer, with the browser's cookies from now on."""
         if visitor.is_new:
-            _hold(answer, COOKIE, visitor.token)
+            hold(answer, COOKIE, visitor.token)
         if visitor.chosen:
-            _hold(answer, LANGUAGE_COOKIE, visitor.language)
+            hold(answer, LANGUAGE_COOKIE, visitor.language)
         return answer
 
 
@@ -203,20 +190,3 @@ async def wait_like_all(began: float) -> None:
     ``began``: when the request arrived, by ``time.monotonic``.
     """
     await asyncio.sleep(seconds_to_wait(began, time.monotonic()))
-
-
-def _authority(url: str) -> str:
-    """Host and port of a URL; "" where it has none, or is none."""
-    try:
-        return urlsplit(url).netloc
-    except ValueError:  # such as brackets that hold no IPv6 address
-        return ""
-
-
-def _hold(answer: Response, name: str, value: str) -> None:
-    # "__Host-": of this host alone, by TLS alone (RFC 6265bis, 4.1.3.2).
-    answer.set_cookie(name, value, path="/", secure=True, httponly=True, samesite="lax")
-
-
-def _is_token(text: str) -> bool:
-    return len(text) == 43 and text.isascii() and text.replace("-", "").replace("_", "").isalnum()
