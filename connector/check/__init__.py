@@ -28,6 +28,7 @@ from connector.check import (
     rights,
     schemas,
     source,
+    ways_in,
 )
 from connector.check.case import Case, Findings, alone
 from connector.check.findings import Checkup, Definition, unseen, wrong
@@ -66,6 +67,7 @@ _OF_THE_DIRECTORY: tuple[tuple[str, Callable[[Case], Findings]], ...] = (
     ("overlays", database.overlays),
     ("policies", policies.policies),
     ("guessing", policies.guessing),
+    (ways_in.AREA, ways_in.groups),
 )
 _OF_THE_JOURNAL = (journal.belongs, journal.runs, journal.sealed, journal.compared)
 
@@ -105,6 +107,7 @@ def examine(
         found += alone("mail", case, mails_and_letters.server)
         found += alone("alerts", case, mails_and_letters.alerts)
         found += alone("letters", case, mails_and_letters.templates)
+        found += alone(ways_in.AREA, case, ways_in.provider)
         found += opened
         if case.journal is not None:
             for examination in _OF_THE_JOURNAL:

@@ -87,6 +87,9 @@ def secrets(case: Case) -> Findings:
     if settings.alerts.webhook_url_file is not None:
         yield from _secret(settings.alerts.webhook_url_file, settings.alerts_webhook)
     yield from _secret(settings.mail.password_file, settings.mail.password)
+    if "oidc" in settings.console.signin:
+        console = settings.console
+        yield from _secret(console.client_secret_file, console.client_secret)
     if isinstance(settings.source, SqlSource) and settings.source.url_file is not None:
         url_file = settings.source.url_file
         yield from _secret(url_file, lambda: read_secret(url_file))

@@ -16,6 +16,7 @@ from connector.desk import admission
 from connector.notify import incidents, ways
 from connector.notify.operators import Alerts
 from connector.render import tokens_list as render
+from connector.render.terminal import printable
 
 commands = typer.Typer(
     rich_markup_mode="rich",
@@ -64,32 +65,45 @@ def token_create(
 def token_list(
     context: typer.Context, as_json: JsonOption = False, config: ConfigOption = None
 ) -> None:
-    """Show every token that was made, and whether it is still good."""
+    """Show every token that was made, and who is signed in to the console."""
     with opened_context(context, config) as opened:
+        signed_in = opened.journal.desk_sessions()
         found = [(one, admission.last_day_of(one, opened)) for one in opened.journal.tokens()]
         now, zone = opened.moment.now, opened.rules.institution.zone
     if as_json:
         print_json([render.token_json(one, last, now) for one, last in found])
     else:
         render.show_tokens(stdout, found, now, zone)
+        render.show_sessions(stdout, signed_in, zone)
 
 
 @commands.command("revoke", epilog=example("scolpass token revoke 3 --reason 'leaked'"))
 def token_revoke(
     context: typer.Context,
-    number: Annotated[int, typer.Argument(metavar="ID", help="Its number, as in the list.")],
+    whose: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="A token's number, or an operator who is signed in to the console."
+        ),
+    ],
     reason: RequiredReason,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """End a token now."""
+    """End a token now, or all sessions of an operator at the console."""
     reason = given_reason(reason)
     with opened_context(context, config) as opened:
-        admission.revoke_token(opened, number, reason)
+        if whose.isdecimal():
+            admission.revoke_token(opened, int(whose), reason)
+            told, said = {"id": int(whose), "state": "revoked"}, f"Token {whose} is revoked."
+        else:
+            ended = admission.end_sessions(opened, whose, reason)
+            told = {"operator": whose, "sessions": ended}
+            said = f"{whose} is signed out of the console, here and everywhere."
     if as_json:
-        print_json({"id": number, "state": "revoked"})
+        print_json(told)
     else:
-        stdout.print(f"Token {number} is revoked.", highlight=False)
+        stdout.print(printable(said), markup=False, highlight=False)
 
 
 @commands.command(

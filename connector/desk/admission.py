@@ -101,6 +101,23 @@ def revoke_token(context: Context, number: int, reason: str) -> None:
     _note(context, "token revoke", f"token {number} is revoked: {reason}", reason)
 
 
+def end_sessions(context: Context, operator: str, reason: str) -> int:
+    """End all sessions of an operator at the console now; how many there were.
+
+    Raises:
+        UsageError: nobody of that name has one.
+        JournalUntrusted: they cannot be ended.
+    """
+    ended = context.journal.end_desk_sessions_of(operator)
+    if not ended:
+        raise UsageError(
+            f"nobody is signed in to the console as {operator!r}",
+            "`scolpass token list` says who is.",
+        )
+    _note(context, "token revoke", f"{operator} is signed out of the console: {reason}", reason)
+    return ended
+
+
 def emergency_link(context: Context, reason: str) -> EmergencyLink:
     """Make a link that signs its bearer in to the console once, as admin.
 

@@ -15,7 +15,7 @@ from connector.core.dates import shown
 from connector.render.terminal import printable
 
 if TYPE_CHECKING:
-    from connector.edges.journal import Token
+    from connector.edges.journal import DeskSession, Token
 
 
 def state_of(token: Token, now: datetime) -> str:
@@ -58,4 +58,19 @@ def show_tokens(
         state = state_of(token, now)
         cells = (str(token.id), state, token.role.value, shown(last_day), where, token.name)
         table.add_row(*(Text(printable(cell)) for cell in (*cells, token.made_by, used)))
+    console.print(table)
+
+
+def show_sessions(console: Console, sessions: Sequence[DeskSession], zone: ZoneInfo) -> None:
+    """Who is signed in to the console; nothing where nobody is."""
+    if not sessions:
+        return
+    console.print("\nSigned in to the console:")
+    table = Table(box=None, pad_edge=False)
+    for name in ("operator", "role", "way", "since", "last used"):
+        table.add_column(name, overflow="fold")
+    for one in sessions:
+        role = one.role.value if one.role else "none"
+        times = (shown(one.opened_at, zone), shown(one.used_at, zone))
+        table.add_row(*(Text(printable(cell)) for cell in (one.operator, role, one.way, *times)))
     console.print(table)

@@ -533,6 +533,18 @@ def test_a_directory_that_is_away_is_told_and_keeps_everybody_out(
         directory.start()
 
 
+def test_the_check_says_whether_the_ways_in_work(entrance: Entrance, provider: Provider) -> None:
+    def seen() -> dict[str, str]:
+        told = entrance.walk.workspace.scolpass("check", "--json").stdout
+        found = json.loads(told)["findings"]
+        return {one["seen"]: one["verdict"] for one in found if one["area"] == "console"}
+
+    assert set(seen().values()) == {"ok"}
+    assert any("reader, enrolment, desk, approver, admin" in one for one in seen())
+    provider.broken.add("/.well-known/openid-configuration")
+    assert [one for one, verdict in seen().items() if "503" in one and verdict == "warning"]
+
+
 # --- in an emergency ----------------------------------------------------------------------------
 
 
@@ -568,7 +580,12 @@ def test_no_secret_is_in_the_log(entrance: Entrance, browser: Browser, provider:
     browser.get(path)
     browser.by_password("alice")
     forms = [form for _, form in provider.asked]
-    secrets = {PASSWORD, CLIENT_SECRET, browser.token, browser.csrf, code_in(path)}
+    with entrance.walk.context() as context:
+        link = admission.emergency_link(context, "tests").url.get_secret_value().rpartition("/")[2]
+    for url in (f"{HOME}/urgence/{link}", f"{HOME}/urgence/{link}/x", f"{HOME}/x/{link}"):
+        browser.get(url)
+        browser.post(url)
+    secrets = {link, PASSWORD, CLIENT_SECRET, browser.token, browser.csrf, code_in(path)}
     secrets |= {value for form in forms for name, value in form.items() if "token" in name}
     told = entrance.log
     assert "operator signed in" in told

@@ -619,6 +619,7 @@ def test_an_unknown_variable_is_a_warning(ready: Workspace) -> None:
         "amqp.url",
         "alerts.url",
         "mail.password",
+        "console.secret",
         "source.url",
     ],
 )
@@ -628,6 +629,8 @@ def test_a_secret_that_is_open_to_others_is_wrong(ready: Workspace, name: str, m
         write_secret(file, "sqlite:///enrolments.db")
     if name == "mail.password":
         ready.configure({"mail": {"user": "scolpass"}})
+    if name == "console.secret":
+        ready.configure({"console": {"signin": ["oidc"], "issuer": "http://127.0.0.1:1"}})
     if name == "source.url":
         sql = {"kind": "sql", "url_file": name, "query": "SELECT 1"}
         ready.configure({"source": {**dict.fromkeys(ready.settings["source"]), **sql}})

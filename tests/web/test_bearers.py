@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from connector.core.roles import Role
-from connector.edges.journal import Journal, Look, Once, open_journal
+from connector.edges.journal import DeskSession, Journal, Look, Once, open_journal
 from connector.edges.tokens import draw_token, fingerprint
 from connector.web.operators import operator_of_token
 from tests.support.workspace import Workspace
@@ -198,6 +198,23 @@ def test_a_token_that_would_not_do_is_not_made(
     assert (made.returncode, made.stdout) == (2, "")
     assert said in made.stderr
     assert workspace.scolpass("token", "list").stdout == "There is no token.\n"
+
+
+def test_an_operator_is_signed_out_by_a_command(workspace: Workspace) -> None:
+    journal = open_journal(f"sqlite:///{workspace.journal}")
+    now = datetime.now(UTC)
+    for identity, name in (("a", "alice"), ("b", "alice"), ("c", "bruno")):
+        journal.open_desk_session(
+            DeskSession(identity, name, name, "ldap", Role.DESK, now, now, now)
+        )
+    assert "alice" in workspace.scolpass("token", "list").stdout
+    revoke = ("token", "revoke", "alice", "--reason", "left", "--json")
+    ended = workspace.scolpass(*revoke)
+    assert json.loads(ended.stdout) == {"operator": "alice", "sessions": 2}
+    assert [one.operator for one in journal.desk_sessions()] == ["bruno"]
+    assert workspace.scolpass(*revoke).returncode == 2
+    assert journal.history(action="token")[-1]["reason"].endswith("left")
+    journal.close()
 
 
 def test_a_link_for_an_emergency_alerts_people_and_is_in_the_history(workspace: Workspace) -> None:
