@@ -36,6 +36,7 @@ from connector.web.workroom import Workroom
 from tests.support.daemon import NO_TLS
 from tests.support.directory import Directory
 from tests.support.people import put
+from tests.support.ports import free_port
 from tests.support.walk import Walk, students
 from tests.support.workspace import Workspace, write_secret
 from tests.web.common import Daemon
@@ -43,6 +44,7 @@ from tests.web.common import Daemon
 HEADER = "X-Remote-User"
 PASSWORD = "correct horse 1"
 CLIENT_SECRET = "the client's secret"
+PROVIDER_HOST = "127.0.0.2"  # another site than the console's, as browsers see it
 CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 
 Claims = dict[str, Any]
@@ -113,8 +115,8 @@ class Provider:
         self.spoil: Callable[[Claims], str] | None = None  # makes the ID token
         self._key = RSAKey.generate_key(2048, {"kid": "own"}, private=True)
         self._app: Wsgi = oidc_provider_mock.app()
-        self._server = make_server("127.0.0.1", 0, self._answer, threaded=True)
-        self.issuer = f"http://127.0.0.1:{self._server.server_port}"
+        self._server = make_server(PROVIDER_HOST, 0, self._answer, threaded=True)
+        self.issuer = f"http://{PROVIDER_HOST}:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     def __enter__(self) -> Provider:
@@ -277,8 +279,11 @@ def open_entrance(folder: Path, directory: Directory, provider: Provider) -> Ite
     walk = Walk(Workspace(folder, directory))
     groups_dn = fill(directory)
     write_secret(folder / "console.secret", CLIENT_SECRET)
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
     walk.workspace.configure(
         {
+            "http": {"public_url": url},
             "console": {
                 "signin": ["oidc", "header", "ldap"],
                 "issuer": provider.issuer,
@@ -301,8 +306,7 @@ def open_entrance(folder: Path, directory: Directory, provider: Provider) -> Ite
         ):
             trusted = settings.http.trusted_proxies
             app = make_app(Daemon(intake), settings.webhook_secrets, trusted=trusted, desk=desk)
-            with WebServer(app, "127.0.0.1", 0, trusted) as server:
-                url = f"http://127.0.0.1:{server.port}"
+            with WebServer(app, "127.0.0.1", port, trusted):
                 entrance = Entrance(walk, provider, desk, url)
                 try:
                     yield entrance
