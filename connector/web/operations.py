@@ -43,6 +43,7 @@ class Ended:
     """How an operation ended."""
 
     told: Mapping[str, Any]  # without any secret
+    failed: bool = False  # what was asked for was not done; ``told`` says why, and what mends it
     paper: bytes | None = field(default=None, repr=False)  # a PDF; kept for a while, in memory
 
 
@@ -162,7 +163,7 @@ class Operations:
             if ended.paper is not None:
                 with self._lock:
                     self._papers[one] = operator.id, instant(), ended.paper
-            status, told = 200, ended.told
+            status, told = (409 if ended.failed else 200), ended.told
         except ScolpassError as error:
             log.warning("operation", id=one, trouble=error.message, cure=error.cure)
             status = 409

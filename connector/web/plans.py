@@ -117,6 +117,15 @@ class Plans:
         with self._lock:
             self._last = made
         computing.set_result(made)
+        # A first load's plan is large: it is not held until somebody happens to ask again.
+        late = threading.Timer(KEPT.total_seconds(), self._forget_this, args=(made,))
+        late.daemon = True
+        late.start()
+
+    def _forget_this(self, plan: ReadPlan) -> None:
+        with self._lock:
+            if self._last is plan:
+                self._last = None
 
 
 def read_plan(context: Context) -> ReadPlan:

@@ -76,6 +76,12 @@ def test_a_plan_is_read_approved_and_undone(own_office: Office) -> None:
     assert "8 are gone" in gone.json()["detail"]
     assert reader.told("/plans/latest")["digest"] in gone.json()["cure"]
 
+    number = rows[0]["student_number"]
+    erased = admin.done(f"/students/{number}/erase", reason="letter 45")
+    assert erased == {"student_number": number, "erased": True}
+    assert reader.told("/students", params={"q": f"N{number}"})["items"] == []
+    assert approver.post(f"/students/{number}/erase").status_code == 403
+
     undone = followed(admin, f"/runs/{run}/undo")
     assert undone["result"]["held"] == ["expire"] or undone["result"]["outcomes"]
     runs = all_of(reader, "/runs", 2)

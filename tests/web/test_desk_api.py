@@ -34,6 +34,25 @@ def test_one_student_is_told_as_show_tells_it(office: Office) -> None:
     assert {one["address"] for one in looks} == {"127.0.0.1"}
 
 
+def test_the_verdict_is_told_to_the_desk_and_to_the_student_in_both_languages(
+    office: Office,
+) -> None:
+    number = office.student()
+    path = f"/students/{number}/verdict"
+    office.caller(Role.DESK).done(f"/students/{number}/suspend", reason="secret case")
+    reader = office.caller(Role.READER)
+    told = {
+        (who, language): reader.told(path, params={"reader": who, "language": language})
+        for who in ("desk", "student")
+        for language in ("fr", "en")
+    }
+    assert {one["act"] for one in told.values()} == {"resume"}
+    assert len({one["because"] for one in told.values()}) == 4
+    assert "secret case" in told["desk", "en"]["because"]
+    assert "secret case" not in str(told["student", "fr"]) + str(told["student", "en"])
+    assert told["desk", "en"]["because"] == reader.told(f"/students/{number}")["sign_in"]["because"]
+
+
 def test_an_act_answers_the_account_as_it_is_then_and_the_history_names_who_asked(
     office: Office,
 ) -> None:

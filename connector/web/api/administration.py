@@ -84,10 +84,11 @@ async def undo_run(run: RunPath, body: UndoBody, asked: Asking) -> Response:
     def work(context: Context) -> Ended:
         with context.locked("undo", whole=False):
             found = undo.undo(context, run, body.reason, approve=body.approve)
-        told: dict[str, Any] = dict(told_of(found.report).told) if found.report else {}
+        ended = told_of(found.report) if found.report else Ended({})
+        told: dict[str, Any] = dict(ended.told)
         told["left"] = [{"student_number": number, "reason": why} for number, why in found.left]
         told["revoked"] = len(found.revoked)
-        return Ended(told)
+        return Ended(told, failed=ended.failed)
 
     return await accepted(asked, "undo", work)
 
@@ -109,7 +110,7 @@ async def print_many(body: LettersBody, asked: Asking) -> Response:
         )
         told = letters_json(printed, "letters")
         del told["out"]
-        return Ended(told, sheet.getvalue() if printed.letters else None)
+        return Ended(told, paper=sheet.getvalue() if printed.letters else None)
 
     return await accepted(asked, "letters", work)
 

@@ -94,6 +94,7 @@ CALLS: tuple[Call, ...] = (
     _get("/figures", people.figures, "How many there are", answers.Figures),
     # --- one student ---
     _get(_STUDENT, students.one, "One student", shapes.Account, 404),
+    _get(f"{_STUDENT}/verdict", students.verdict, "Can they sign in?", shapes.Told, 404),
     _get(f"{_STUDENT}/history", students.history, "Their history", answers.Changes, 400, 404),
     _get(
         f"{_STUDENT}/looks",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from itertools import groupby
 from typing import Annotated, Any, Literal
 
@@ -20,7 +19,7 @@ from connector.web.answers import as_json
 from connector.web.api.asking import Asking
 from connector.web.api.paging import CursorOf, Limit, page, place
 from connector.web.api.runs import RunPath
-from connector.web.api.shapes import Body, Name, Reason, ReasonBody
+from connector.web.api.shapes import Body, Day, Name, Reason, ReasonBody
 from connector.web.api.troubles import NotThere
 
 _OF_RUN = 24  # bits that count the decisions of one run
@@ -50,7 +49,7 @@ class AdoptBody(Body):
 
     decision: Literal["adopt"]
     students: Annotated[list[Name], Field(min_length=1, max_length=500, description="numbers")]
-    until: Annotated[date, Field(description="the last day of these accounts")]
+    until: Annotated[Day, Field(description="the last day of these accounts")]
     reason: Reason
 
 

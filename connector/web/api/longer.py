@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from fastapi import Path
 from starlette.responses import Response
 
-from connector.render.machine import rejection_json
 from connector.walk.execution import Report
 from connector.web.answers import as_json
 from connector.web.api.asking import Asked, Asking
+from connector.web.api.runs import run_status
 from connector.web.api.troubles import NotThere
 from connector.web.operations import Ended, Operation, Work
 
@@ -81,20 +81,38 @@ def _told(one: Operation) -> dict[str, Any]:
 
 def told_of(report: Report) -> Ended:
     """What a run has done, in short; its changes are at /api/v1/runs/{run}/changes."""
+    if report.refused_approval:
+        return _not_approved(report)
     outcomes: dict[str, int] = {}
     for one in report.outcomes:
         outcomes[one.outcome] = outcomes.get(one.outcome, 0) + 1
-    since = report.prepared.since
     return Ended(
         {
             "run": report.run,
-            "exit_status": report.exit_status,
+            "run_status": run_status(report.exit_status),
             "digest": report.plan.digest,
             "counts": dict(report.plan.counts),
             "outcomes": outcomes,
             "held": [item.action.value for item in report.verdict.held],
-            "refused_approval": report.refused_approval,
-            "since": since.said() if since is not None else None,
-            "rejected": [rejection_json(one) for one in report.plan.rejected[:50]],
+            "rejected": len(report.plan.rejected),
         }
+    )
+
+
+def _not_approved(report: Report) -> Ended:
+    """An approval that was for another plan, or came too late: nothing was applied."""
+    since, late = report.prepared.since, report.approved_late
+    why = "it is not the plan of the moment"
+    if late is not None:
+        why = f"the plan was first computed on {late:%Y-%m-%d}, which is too long ago"
+    elif since is not None:
+        why = f"{why}: {since.said()}"
+    return Ended(
+        {
+            "run": report.run,
+            "reason": "not_approved",
+            "detail": f"Nothing was applied: {why}.",
+            "cure": f"Read the plan {report.plan.digest}, and approve that.",
+        },
+        failed=True,
     )

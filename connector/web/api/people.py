@@ -30,7 +30,7 @@ from connector.walk.context import Context
 from connector.web.answers import as_json
 from connector.web.api.asking import Asked, Asking
 from connector.web.api.paging import CursorOf, Limit, of_journal
-from connector.web.api.shapes import Body, Name
+from connector.web.api.shapes import Body, Day, Name
 from connector.web.api.troubles import NotBoth
 
 _LOCKED = "locked"
@@ -162,7 +162,7 @@ async def rejected_rows(asked: Asking, cursor: CursorOf = None, limit: Limit = 5
 
 async def figures(
     asked: Asking,
-    since: Annotated[date | None, Query(description="from this day on; else none")] = None,
+    since: Annotated[Day | None, Query(description="from this day on; else none")] = None,
 ) -> Response:
     """How many there are of each state and in each list, and how it was day by day."""
     journal, today = asked.desk.journal, asked.today

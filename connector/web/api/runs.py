@@ -13,12 +13,12 @@ from connector.render.person import history_json
 from connector.web.answers import as_json
 from connector.web.api.asking import Asked, Asking
 from connector.web.api.paging import CursorOf, Limit, page, place
-from connector.web.api.shapes import Name
+from connector.web.api.shapes import Instant, Name
 from connector.web.api.troubles import NotThere
 
 RunPath = Annotated[int, Path(ge=1, lt=1 << 31, description="the run's number")]
 Text = Annotated[Name | None, Query(description="only these")]
-Since = Annotated[datetime | None, Query(description="from this time on, with its offset")]
+Since = Annotated[Instant | None, Query(description="from this time on, with its offset")]
 
 
 async def runs(asked: Asking, cursor: CursorOf = None, limit: Limit = 50) -> Response:
@@ -68,8 +68,6 @@ async def history(
     limit: Limit = 50,
 ) -> Response:
     """What was done, when, why and by whom; the latest first."""
-    if since is not None and since.tzinfo is None:
-        since = since.replace(tzinfo=asked.desk.rules.institution.zone)
     wanted = Wanted(action=action, outcome=outcome, since=since.astimezone(UTC) if since else None)
     return await _changes(asked, wanted, cursor, limit)
 
@@ -95,12 +93,16 @@ def _change(row: dict[str, Any]) -> dict[str, Any]:
 _ENDS = {0: "done", 1: "done_with_troubles", 3: "held", 4: "refused"}
 
 
+def run_status(exit_status: int) -> str:
+    """How a run ended, in a word."""
+    return _ENDS.get(exit_status, "refused")
+
+
 def run_json(one: Run) -> dict[str, Any]:
     """One run; its status follows from how it ended, and counts from what became of each change."""
     counts: dict[str, dict[str, int]] = {}
     for (action, outcome), count in sorted(one.counts.items()):
         counts.setdefault(action, {})[outcome] = count
-    status = "open" if one.ended_at is None else _ENDS.get(one.exit_status or 0, "refused")
     return {
         "id": one.id,
         "command": one.command,
@@ -109,7 +111,7 @@ def run_json(one: Run) -> dict[str, Any]:
         "everyone": one.whole,
         "started_at": _iso(one.started_at),
         "ended_at": _iso(one.ended_at),
-        "status": status,
+        "status": "open" if one.ended_at is None else run_status(one.exit_status or 0),
         "exit_status": one.exit_status,
         "students": one.students,
         "managed": one.managed,

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import Header, Path
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+)
 
 LONGEST = 256  # characters of a name
 REASON = 500  # ... of a reason
@@ -26,6 +35,31 @@ Reason = Annotated[
         description="why; kept in the history",
     ),
 ]
+
+
+def _of_this_century(form: str) -> BeforeValidator:
+    """A day or time as RFC 3339 writes it; pydantic alone takes numbers for one, too."""
+
+    def check(value: object) -> object:
+        if not isinstance(value, str) or not re.fullmatch(form, value):
+            raise ValueError("expected a day or time of this century, as RFC 3339 writes it")
+        return value
+
+    return BeforeValidator(check)
+
+
+_DAY, _TIME = r"20\d\d-\d\d-\d\d", r"20\d\d-\d\d-\d\d[Tt]\d\d:\d\d:\d\d.*"
+Day = Annotated[
+    date,
+    _of_this_century(_DAY),
+    WithJsonSchema({"type": "string", "format": "date", "pattern": "^20"}),
+]
+Instant = Annotated[
+    AwareDatetime,
+    _of_this_century(_TIME),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": "^20"}),
+]
+
 StudentPath = Annotated[
     str, Path(max_length=LONGEST, description="student number, uid, login or address")
 ]
@@ -90,6 +124,20 @@ class Verdict(BaseModel):
     possible: bool | None = Field(description="null: it cannot be seen")
     because: str
     cure: str
+
+
+class Words(BaseModel):
+    """What is said of one thing, and what mends it."""
+
+    because: str
+    cure: str
+
+
+class Told(Verdict):
+    """The verdict in the words of a reader."""
+
+    act: str | None = Field(description="the act that mends it, as this API names it; null: none")
+    also: list[Words] = Field(description="what else stands in the way; for the desk alone")
 
 
 class Enrolment(BaseModel):

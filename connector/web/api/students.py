@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import Query
@@ -11,6 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from connector import resources
+from connector.core.reasons import Act as Cure
+from connector.core.reasons import Words
 from connector.core.roles import Permission, least_role
 from connector.desk import letter_text, letters, orders
 from connector.desk.ahead import ahead
@@ -18,19 +19,20 @@ from connector.desk.orders import Act, Done, Order
 from connector.desk.recipients import Chosen
 from connector.desk.versions import version_of
 from connector.desk.view import AccountView, account_view, view_of_others
+from connector.desk.wording import for_student
 from connector.edges.journal import Look
 from connector.errors import NotManaged, ScolpassError
 from connector.render.machine import change_json
 from connector.render.person import account_json
 from connector.render.steps import resync_steps
-from connector.render.verdict import actions_json
+from connector.render.verdict import actions_json, speech
 from connector.walk.context import Context
 from connector.walk.resolving import resolve
 from connector.web.answers import as_json
 from connector.web.api.asking import Asked, Asking
 from connector.web.api.paging import CursorOf, Limit, page, place
 from connector.web.api.runs import changes_of
-from connector.web.api.shapes import ActBody, IfMatch, ResyncBody, StudentPath
+from connector.web.api.shapes import ActBody, Day, IfMatch, ResyncBody, StudentPath
 
 
 async def one(student: StudentPath, asked: Asking) -> Response:
@@ -39,6 +41,42 @@ async def one(student: StudentPath, asked: Asking) -> Response:
     Directory and locks are read live.
     """
 
+    return _account(asked, await _seen(asked, student, "account"))
+
+
+async def verdict(
+    student: StudentPath,
+    asked: Asking,
+    language: Annotated[Literal["fr", "en"], Query(description="of the words")] = "fr",
+    reader: Annotated[Literal["desk", "student"], Query(description="whose words")] = "desk",
+) -> Response:
+    """Whether a student can sign in, in the words of the desk or of the student.
+
+    The student's words can be read out or sent: they say nothing of anybody else.
+    """
+    verdict = (await _seen(asked, student, "verdict")).sign_in
+    rules = asked.desk.rules
+    act = verdict.said(speech(language), rules)[0].act
+    if reader == "student":
+        because, cure = for_student(verdict, rules, language)
+        also: list[Words] = []
+    else:
+        first, *also = verdict.said(speech(language), rules)
+        because, cure = first.because, first.cure
+    return as_json(
+        {
+            "possible": verdict.possible,
+            "because": because,
+            "cure": cure,
+            "act": None if act is Cure.NONE else act.value,
+            "also": [{"because": one.because, "cure": one.cure} for one in also],
+        }
+    )
+
+
+async def _seen(asked: Asked, student: str, what: str) -> AccountView:
+    """Everything that is known of one student, whom the operator looks at."""
+
     def look(context: Context) -> AccountView:
         try:
             return account_view(context, resolve(context, student))
@@ -46,8 +84,8 @@ async def one(student: StudentPath, asked: Asking) -> Response:
             return view_of_others(context, error)
 
     seen = await asked.desk.run(asked.operator.name, look)
-    await asked.note_look(seen.number, "account" if seen.number else f"account {student}")
-    return _account(asked, seen)
+    await asked.note_look(seen.number, what if seen.number else f"{what} {student}")
+    return seen
 
 
 async def look_again(request: Request) -> Response:
@@ -97,7 +135,7 @@ def _look_json(look: Look) -> dict[str, Any]:
 async def planned(
     student: StudentPath,
     asked: Asking,
-    at: Annotated[date | None, Query(description="the day; without it, today")] = None,
+    at: Annotated[Day | None, Query(description="the day; without it, today")] = None,
 ) -> Response:
     """What the next run would do to one account, or a run of another day."""
 
