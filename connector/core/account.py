@@ -76,6 +76,9 @@ class Account:
     first_names: Values = ()
     full_names: Values = ()
     ines: Values = ()
+    entry_id: str = (
+        ""  # what the target knows it by, wherever it is moved; "": it has no such thing
+    )
     is_person: bool = True  # False: a unit, a group, or whatever else is nobody's
     known_by: Values = ()  # by which others know the student: no password may hold it
 

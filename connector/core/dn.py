@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+from unicodedata import ucd_3_2_0
 
 Rdn = list[tuple[str, str]]
 
@@ -76,9 +77,18 @@ def normal_dn(dn: str) -> tuple[tuple[tuple[str, str], ...], ...]:
 
 
 def folded(value: str) -> str:
-    """A value as caseIgnoreMatch compares it."""
-    normal = value if value.isascii() else unicodedata.normalize("NFKC", value)
-    return " ".join(normal.split()).casefold()
+    """A value as slapd's caseIgnoreMatch compares it.
+
+    Case is folded character by character, of the letters of Unicode 3.2 (RFC 4518, 2), and before
+    compatibility forms become plain ones: ``straße`` and ``strasse`` name two entries.
+    """
+    if value.isascii():
+        return " ".join(value.split()).lower()
+    lower = "".join(
+        sign.lower()[:1] if ucd_3_2_0.category(sign) in ("Lu", "Lt") else sign
+        for sign in unicodedata.normalize("NFC", value)
+    )
+    return " ".join(unicodedata.normalize("NFKC", lower).split())
 
 
 def _rdn_at(dn: str, at: int) -> tuple[Rdn, int]:

@@ -164,14 +164,18 @@ def compared(person: Person, account: Account) -> Candidate:
     )
 
 
-def whose(account: Account) -> str:
-    """A digest of the person that an entry tells of: another one at its place is told from it."""
+def whose(account: Account, *, named: bool) -> str:
+    """A digest of the person that an entry tells of: another one at its place is told from it.
+
+    Args:
+        named: its uids count; where it is known by what stays, they may change.
+    """
     parts = (
         sorted(_families_on(account)),
         sorted(_firsts_on(account)),
         same_day(account.birth_date or ""),
         sorted(map(same_ine, account.ines)),
-        sorted(map(folded, account.every_uid)),
+        sorted(map(folded, account.every_uid)) if named else [],
     )
     return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 

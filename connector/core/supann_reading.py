@@ -63,6 +63,7 @@ def read_entry(
     attributes: Mapping[str, Values],
     password: bool = True,
     lower: Mapping[str, Values] = _NOTHING,
+    entry_id: str = "",
 ) -> Account:
     """The account in an entry.
 
@@ -71,6 +72,7 @@ def read_entry(
         attributes: by name, in the spelling of :mod:`connector.core.catalogue`.
         password: whether there is a password.
         lower: by an attribute's name, the values of its subtypes.
+        entry_id: its entryUUID (RFC 4530); "": not known.
     """
     value = attributes.get
 
@@ -114,6 +116,7 @@ def read_entry(
         first_names=value("givenName", ()),
         full_names=value("cn", ()) + value("displayName", ()),
         ines=value("supannCodeINE", ()),
+        entry_id=entry_id,
         is_person=_is_person(value("objectClass", ())),
         known_by=tuple([one for name in TELLING for one in value(name, ())]),
         is_ours=_is_ours(value("objectClass", ())),

@@ -11,7 +11,6 @@ from pathlib import Path
 from connector.clock import instant
 from connector.core.account import Account, State
 from connector.core.dates import shown
-from connector.core.dn import same_dn
 from connector.core.enrolment import number_in
 from connector.core.matching import whose
 from connector.core.model import Known
@@ -64,12 +63,12 @@ def link(context: Context, number: str, dn: str, reason: str) -> Decided:
             raise ScolpassError(f"{doing}: {number} has the entry {own[0].dn}", ADVICE)
     _refuse_contradiction(
         doing,
-        rulings.distinct(number, dn),
+        rulings.distinct(number, dn, account.entry_id),
         rulings.link_of(number),
-        rulings.link_to(dn),
-        rulings.protection(dn),
+        rulings.link_to(dn, account.entry_id),
+        rulings.protection(dn, account.entry_id),
     )
-    return _record(context, Kind.LINK, [(number, dn, None)], reason, seen=whose(account))
+    return _record(context, Kind.LINK, [(number, dn, None)], reason, account)
 
 
 def distinct(context: Context, number: str, dn: str, reason: str) -> Decided:
@@ -86,10 +85,13 @@ def distinct(context: Context, number: str, dn: str, reason: str) -> Decided:
             f"{doing}: the entry has that number",
             "Have the number taken off by whoever wrote it; then it is nobody's.",
         )
-    found = rulings.link_of(number)
-    same = found is not None and found.dn is not None and same_dn(found.dn, account.dn)
-    _refuse_contradiction(doing, found if same else None, rulings.distinct(number, account.dn))
-    return _record(context, Kind.DISTINCT, [(number, account.dn, None)], reason)
+    mine = rulings.link_to(account.dn, account.entry_id)
+    _refuse_contradiction(
+        doing,
+        mine if mine is not None and mine.student_number == number else None,
+        rulings.distinct(number, account.dn, account.entry_id),
+    )
+    return _record(context, Kind.DISTINCT, [(number, account.dn, None)], reason, account)
 
 
 def protect(context: Context, dn: str, reason: str) -> Decided:
@@ -107,9 +109,9 @@ def protect(context: Context, dn: str, reason: str) -> Decided:
             "Nothing needs to be decided.",
         )
     adopted = [rulings.adoption(number) for number in account.every_number]
-    protection = rulings.protection(account.dn)
-    _refuse_contradiction(doing, protection, rulings.link_to(account.dn), *adopted)
-    return _record(context, Kind.PROTECT, [(None, account.dn, None)], reason)
+    where = (account.dn, account.entry_id)
+    _refuse_contradiction(doing, rulings.protection(*where), rulings.link_to(*where), *adopted)
+    return _record(context, Kind.PROTECT, [(None, account.dn, None)], reason, account)
 
 
 def adopt(context: Context, leavers: Iterable[Leaver], until: date | None, reason: str) -> Decided:
@@ -258,7 +260,7 @@ def _why_not_adopted(
         return f"{dns} says that it has expired, and is left as it is"
     if account.closes_at is not None and account.closes_at <= context.moment.now:
         return f"{dns} is closed (pwdEndTime): an adoption would open it"
-    if (protection := there.rulings.protection(account.dn)) is not None:
+    if (protection := there.rulings.protection(account.dn, account.entry_id)) is not None:
         return f"{dns}: {protection.said()}; `scolpass undo {protection.run}` revokes it"
     known = there.known.get(number)
     if known is not None and not known.gone:
@@ -271,16 +273,30 @@ def _record(
     kind: Kind,
     what: Sequence[tuple[str | None, str | None, date | None]],
     reason: str,
-    *,
-    seen: str = "",
+    account: Account | None = None,
 ) -> Decided:
-    """Note decisions in the journal, in a run of their own."""
+    """Note decisions in the journal, in a run of their own; ``account``: the entry, if of one."""
     numbers = [number for number, _, _ in what if number is not None]
     run = context.journal.begin_run(
         kind.value, context.actor, reason, scope=numbers, at=context.moment.now
     )
+    entry_id = account.entry_id if account is not None else ""
+    seen = ""
+    if account is not None and kind is Kind.LINK:
+        seen = whose(account, named=not entry_id)
     rulings = tuple(
-        Ruling(kind, number, dn, until, reason, context.actor, context.moment.today, run, seen)
+        Ruling(
+            kind=kind,
+            student_number=number,
+            dn=dn,
+            until=until,
+            reason=reason,
+            actor=context.actor,
+            on=context.moment.today,
+            run=run,
+            seen=seen,
+            entry_id=entry_id,
+        )
         for number, dn, until in what
     )
     context.journal.decide(rulings)

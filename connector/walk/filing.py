@@ -26,7 +26,7 @@ from connector.core.spelling import folded
 from connector.edges.journal import Filling, RejectedRow, chunks
 from connector.errors import DirectoryUntrusted
 from connector.walk.context import Context
-from connector.walk.matching import Matching
+from connector.walk.matching import Matching, decided_about
 from connector.walk.rows import Rows
 from connector.walk.scope import Scope
 
@@ -255,7 +255,7 @@ class _Filing:
             account = self._context.target.account_at(dn)
             cards.setdefault(bounded(folded(dn)), None)
             if account is not None and self._is_nobodys(account):
-                protected = self._rulings.protection(dn) is not None
+                protected = self._rulings.protection(dn, account.entry_id) is not None
                 card = card_of_entry(account, asked=dn in self._all_asked(), protected=protected)
                 cards[card.key] = card
             elif account is not None:
@@ -273,7 +273,7 @@ class _Filing:
 
     def _is_nobodys(self, account: Account) -> bool:
         """Whether it is an entry of the branch without a student, which has a card of its own."""
-        if account.every_number or self._rulings.link_to(account.dn) is not None:
+        if account.every_number or self._rulings.link_to(account.dn, account.entry_id) is not None:
             return False
         return account.is_person and self._context.target.is_for_students(account.dn)
 
@@ -305,7 +305,9 @@ class _Filing:
                 sealed=sealed.get(number),
                 suspended=number in overrides and overrides[number].suspended,
                 asked=any(a.dn in self._all_asked() for a in accounts.get(number, ())),
-                protected=any(self._rulings.protection(a.dn) for a in accounts.get(number, ())),
+                protected=any(
+                    self._rulings.protection(a.dn, a.entry_id) for a in accounts.get(number, ())
+                ),
                 linked=self._is_linked(number, accounts.get(number, ())),
             )
             card = card_of(self._told(sight, before), zone)
@@ -359,7 +361,7 @@ class _Filing:
         for number in wanted:
             ruling = self._rulings.link_of(number)
             if ruling is not None and ruling.dn is not None and number not in found:
-                linked = context.target.account_at(ruling.dn)
+                linked = decided_about(context, ruling)
                 if linked is not None and not linked.every_number:
                     found[number] = [linked]
         return found
@@ -367,7 +369,7 @@ class _Filing:
     def _is_linked(self, number: str, accounts: Sequence[Account]) -> bool:
         return any(
             ruling is not None and ruling.student_number == number
-            for ruling in (self._rulings.link_to(one.dn) for one in accounts)
+            for ruling in (self._rulings.link_to(one.dn, one.entry_id) for one in accounts)
         )
 
     def _note_left(self, before: Card | None, now: Card | None) -> None:

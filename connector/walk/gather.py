@@ -15,7 +15,7 @@ from connector.core.spelling import folded
 from connector.errors import DirectoryUntrusted, EntryError
 from connector.walk.context import Context
 from connector.walk.filing import Watch
-from connector.walk.matching import Matching, ines_by_number
+from connector.walk.matching import Matching, decided_about, ines_by_number
 from connector.walk.newcomers import Newcomers
 from connector.walk.register import Listing
 from connector.walk.rows import Rows
@@ -100,7 +100,9 @@ class Gathering:
             conflict=conflict,
             candidates=matching.contradiction(number, account) if account else matching.of(number),
             left_alone=matching.protection(account),
-            rulings=matching.rulings.of(number, account.dn if account else None),
+            rulings=matching.rulings.of(
+                number, account.dn if account else None, account.entry_id if account else ""
+            ),
             provisional_stands=provisional_stands(self._context, number, account),
             news=self.rows.is_news(number),
         )
@@ -189,7 +191,7 @@ class Gathering:
     def _linked(self) -> Iterator[Account]:
         """Entries that a decision links and that nothing else has shown."""
         for ruling in self.matching.unmet_links():
-            account = self._context.target.account_at(ruling.dn or "")
+            account = decided_about(self._context, ruling)
             if account is not None:
                 yield account
 

@@ -93,10 +93,10 @@ class Matching:
             The student to whom a decision links the entry, which has no number; None: nobody.
         """
         for number, candidate in self._sought.met(account, managed=managed).items():
-            if self.rulings.distinct(number, account.dn) is None:
+            if self.rulings.distinct(number, account.dn, account.entry_id) is None:
                 self._candidates.setdefault(number, {})[account.dn] = candidate
                 self._asked.add(account.dn)
-        ruling = self.rulings.link_to(account.dn)
+        ruling = self.rulings.link_to(account.dn, account.entry_id)
         if ruling is None or ruling.student_number is None:
             return None
         number = ruling.student_number
@@ -104,7 +104,7 @@ class Matching:
         if number in account.every_number:
             return None  # done
         trouble = obstacle(account, outside=outside)
-        if trouble is None and ruling.seen != whose(account):
+        if trouble is None and ruling.seen != whose(account, named=not ruling.entry_id):
             trouble = "it is not the entry that it was: somebody else's names, birth date or INE"
         if trouble is None:
             return number
@@ -253,7 +253,9 @@ class Matching:
 
     def protection(self, account: Account | None) -> str | None:
         """The decision that leaves an entry alone."""
-        ruling = self.rulings.protection(account.dn) if account is not None else None
+        if account is None:
+            return None
+        ruling = self.rulings.protection(account.dn, account.entry_id)
         return ruling.said() if ruling is not None else None
 
     def situations(self, taken: Taken) -> tuple[Item, ...]:
@@ -298,6 +300,15 @@ class Matching:
                 yield item
             else:
                 yield replace(item, last_sign=day_in(at, zone))
+
+
+def decided_about(context: Context, ruling: Ruling) -> Account | None:
+    """The entry that a decision is about, wherever it stands now; else what stands in its place."""
+    target = context.target
+    there = target.account_at(ruling.dn or "")
+    if not ruling.entry_id or (there is not None and there.entry_id == ruling.entry_id):
+        return there
+    return target.account_with(context.tree, ruling.entry_id) or there
 
 
 def obstacle(account: Account, *, outside: bool) -> str | None:

@@ -66,6 +66,9 @@ class Target(Protocol):
     def account_at(self, dn: str) -> Account | None:
         """The account at this place, or None if there is none."""
 
+    def account_with(self, context: str, entry_id: str) -> Account | None:
+        """The account that the target knows by this (`Account.entry_id`), wherever it stands."""
+
     def holders(self, context: str, names: Sequence[str], value: str) -> list[str]:
         """Where the accounts stand of which one of these names has this value."""
 

@@ -524,3 +524,70 @@ def test_a_last_day_that_no_directory_can_hold_is_refused(walk: Walk, until: dat
     with walk.context() as opened, opened.locked("adopt", whole=False):
         found = decisions.adopt(opened, [Leaver("21900001", None)], until, "x")
     assert found.rulings == ()
+
+
+# --- entries that are moved or renamed after a decision -------------------------------------------
+
+MOVES = {
+    "renamed": "newrdn: uid=lm.2019\ndeleteoldrdn: 0\n",
+    "moved": "newrdn: uid=lmartin\ndeleteoldrdn: 0\nnewsuperior: ou=2019,{people}\n",
+}
+
+
+def move(walk: Walk, dn: str, how: str) -> str:
+    """Another tool moves an entry; returns its new DN."""
+    people = walk.directory.people_dn
+    if how == "moved":
+        put(walk.directory, f"ou=2019,{people}", {"objectClass": "organizationalUnit"})
+    walk.directory.modify(f"dn: {dn}\nchangetype: modrdn\n{MOVES[how].format(people=people)}")
+    return f"uid=lm.2019,{people}" if how == "renamed" else f"uid=lmartin,ou=2019,{people}"
+
+
+@pytest.mark.parametrize("how", MOVES)
+def test_a_decision_goes_with_the_entry_wherever_it_is_moved(walk: Walk, how: str) -> None:
+    """Protected, told apart or linked: it was decided about an entry, and not about a name."""
+    walk.workspace.write_register([student(NUMBER, ine=INE)])
+    kept = add(walk, "kept", supannEtuId="22600002", displayName="kept")
+    put(
+        walk.directory, f"ou=kept,{walk.directory.people_dn}", {"objectClass": "organizationalUnit"}
+    )
+    decide(walk, "protect", kept)
+    new = f"ou=kept,{walk.directory.people_dn}"
+    walk.directory.modify(
+        f"dn: {kept}\nchangetype: modrdn\nnewrdn: uid=kept.2\ndeleteoldrdn: 0\nnewsuperior: {new}\n"
+    )
+    assert situations(walk)["22600002", f"uid=kept.2,{new}"] is Situation.PROTECTED
+
+    dn = add(walk, "lmartin", supannCodeINE=INE)
+    told_apart = decide(walk, "distinct", NUMBER, dn)
+    dn = move(walk, dn, how)
+    assert [c.action.value for c in walk.plan().plan.changes] == ["create"]
+    assert [c.action.value for c in walk.plan(NUMBER).plan.changes] == ["create"]
+    with pytest.raises(ScolpassError, match="there is a decision already"):
+        decide(walk, "link", NUMBER, dn)
+    revoke(walk, told_apart.run)
+    assert reasons(walk).keys() == {NUMBER}
+
+
+@pytest.mark.parametrize("how", MOVES)
+def test_a_link_finds_its_entry_wherever_it_is_moved(walk: Walk, how: str) -> None:
+    walk.workspace.write_register([student(NUMBER, ine=INE)])
+    dn = add(walk, "lmartin", supannCodeINE=INE)
+    decide(walk, "link", NUMBER, dn)
+    dn = move(walk, dn, how)
+    for plan in (walk.plan().plan, walk.plan(NUMBER).plan):
+        (change,) = plan.changes
+        assert (change.action.value, change.dn) == ("update", dn)
+    walk.synced()
+    assert situations(walk)[NUMBER, dn] is Situation.LINKED
+
+
+def test_another_entry_in_the_place_of_one_that_was_told_apart_is_a_question_again(
+    walk: Walk,
+) -> None:
+    walk.workspace.write_register([student(NUMBER, ine=INE)])
+    dn = add(walk, "lmartin", supannCodeINE=INE)
+    decide(walk, "distinct", NUMBER, dn)
+    walk.directory.modify(f"dn: {dn}\nchangetype: delete\n")
+    add(walk, "lmartin", supannCodeINE=INE)
+    assert reasons(walk).keys() == {NUMBER}

@@ -145,6 +145,34 @@ def test_a_value_becomes_a_name_that_slapd_reads_back(
     assert is_below(found, directory.people_dn)
 
 
+ALIKE: tuple[str, ...] = (
+    "straße strasse STRASSE STRAßE",
+    "ﬁn fin",
+    "İz iz Iz ız",
+    "Å \u212b A\u030a å",
+    "ẞ ß ss",
+)
+ALIKE += ("Σ σ ς", "ſ s S", "Ǆ ǅ ǆ dž", "ŉ ʼn", "Ⅷ viii", "Ö o\u0308 oe")
+
+
+@pytest.mark.parametrize("alike", ALIKE)
+def test_two_names_are_one_exactly_where_slapd_says_so(
+    directory: support.Directory, alike: str
+) -> None:
+    names = [below("ou", word, directory.suffix) for word in alike.split()]
+    with directory.connect() as admin:
+        for one in names:
+            admin.add(one, ["organizationalUnit"])
+            for other in names:
+                try:
+                    admin.search(other, "(objectClass=*)", "BASE", attributes=["1.1"])
+                    found = True
+                except LDAPNoSuchObjectResult:
+                    found = False
+                assert same_dn(one, other) is found, (one, other)
+            admin.delete(one)
+
+
 def test_an_escaped_comma_makes_nothing_lie_below() -> None:
     assert not is_below("uid=x\\,ou=people,dc=fr", "ou=people,dc=fr")
     assert not is_below("ou=people,dc=fr", "ou=people,dc=fr")

@@ -37,6 +37,7 @@ class Decisions(Store):
                 "decided_on": one.on.isoformat(),
                 "run": one.run,
                 "seen": one.seen,
+                "entry_id": one.entry_id,
             }
             for one in rulings
         ]
@@ -67,4 +68,5 @@ def _ruling(row: Any) -> Ruling:
         on=date.fromisoformat(row["decided_on"]),
         run=row["run"],
         seen=row["seen"],
+        entry_id=row["entry_id"] or "",
     )

@@ -93,6 +93,7 @@ decisions = sa.Table(  # of people, about who is who
     sa.Column("decided_on", sa.String, nullable=False),  # the institution's day
     sa.Column("run", sa.Integer, nullable=False, index=True),
     sa.Column("seen", sa.String, nullable=False),  # a digest of whose the entry was
+    sa.Column("entry_id", sa.String),  # its entryUUID; null: it was not noted
 )
 read_plans = sa.Table(  # held, so that somebody may have read them
     "read_plans",

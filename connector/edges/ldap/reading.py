@@ -28,7 +28,8 @@ from connector.settings.sections import Directory as DirectorySettings
 _MOVED = (*OVERVIEW, "entryCSN", "modifiersName")  # with what the server notes of the last write
 MEMBERSHIP = ("member", "uniqueMember")  # by which groups name entries (RFC 4519)
 
-_SPELLING = {name.lower(): name for name in (*catalogue.READ, "entryUUID")}
+_READ = (*catalogue.READ, "entryUUID")
+_SPELLING = {name.lower(): name for name in _READ}
 _KNOWN = frozenset(_SPELLING.values())
 LOCK = "pwdAccountLockedTime"
 _IDENTIFIED = "".join(f"({name}=*)" for name in catalogue.IDENTIFYING)
@@ -92,7 +93,7 @@ class Directory(Connection):
         """
         lacking = without_password(self, context)
         filters = f"(|{_IDENTIFIED})"
-        for item in self.search(context, filters, catalogue.READ, "reading the accounts"):
+        for item in self.search(context, filters, _READ, "reading the accounts"):
             yield self._account(item, lacking)
 
     def accounts_of(self, context: str, numbers: Sequence[str]) -> list[Account]:
@@ -100,14 +101,14 @@ class Directory(Connection):
         lacking = without_password(self, context, numbers)
         found: list[Account] = []
         for filters in any_of(numbers):
-            items = self.search(context, filters, catalogue.READ, "reading a few accounts")
+            items = self.search(context, filters, _READ, "reading a few accounts")
             found.extend(self._account(item, lacking) for item in items)
         return found
 
     def unidentified(self, base: str) -> Iterator[Account]:
         """Every other entry of a branch, without its top: nothing that :meth:`accounts` gives."""
         filters = f"(!(|{_IDENTIFIED}))"
-        for item in self.search(base, filters, catalogue.READ, "reading the branch"):
+        for item in self.search(base, filters, _READ, "reading the branch"):
             if not same_dn(item.dn, base):
                 yield self._account(item, frozenset())
 
@@ -142,16 +143,22 @@ class Directory(Connection):
             born = day_forms(person.birth_date) if person.birth_date else ()
             filters.update((holds("supannOIDCDateDeNaissance", v), None) for v in born)
         for some in joined(list(filters)):
-            for item in self.search(context, some, catalogue.READ, "looking for a student"):
+            for item in self.search(context, some, _READ, "looking for a student"):
                 yield self._account(item, frozenset())
 
     def account_at(self, dn: str) -> Account | None:
         """The entry with this DN, or None if there is none, or it is no DN."""
-        found = self.entry_at(dn, catalogue.READ, "reading one account", typed=True)
+        found = self.entry_at(dn, _READ, "reading one account", typed=True)
         if found is None:
             return None
         with_password = self.matches(dn, "(userPassword=*)")
         return self._account(found, frozenset() if with_password else frozenset((found.dn,)))
+
+    def account_with(self, context: str, entry_id: str) -> Account | None:
+        """The entry with this entryUUID (RFC 4530), wherever it stands; None: there is none."""
+        filters = holds("entryUUID", entry_id)
+        dns = [item.dn for item in self.search(context, filters, ["1.1"], "looking for an entry")]
+        return self.account_at(dns[0]) if dns else None
 
     def held_at(self, dn: str) -> tuple[Account | None, str]:
         """The entry at this DN, its lock, and when its password was last changed."""
@@ -187,7 +194,8 @@ class Directory(Connection):
                 if above is not None:
                     attributes[name] = texts(values)
                     lower[above] = (*lower.get(above, ()), *attributes[name])
-        return read_entry(dn, attributes, dn not in lacking, lower)
+        (entry_id,) = attributes.pop("entryUUID", ("",))
+        return read_entry(dn, attributes, dn not in lacking, lower, entry_id)
 
     def everything_at(self, dn: str) -> Attributes:
         """All attributes of an entry that the service account may read, for the archive."""
