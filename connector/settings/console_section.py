@@ -67,7 +67,8 @@ class Console(Section):
         default=Path("console.secret")
     )
     scopes: tuple[str, ...] = ("openid", "profile")
-    name_claim: str = Field(default="preferred_username", min_length=1)
+    # Only "sub" is a user's own for good (OpenID Connect Core, 5.7).
+    name_claim: str = Field(default="sub", min_length=1)
     role_claim: str = ""  # empty: the groups are searched in the directory
     role_groups: RoleGroups = Field(default_factory=RoleGroups)
     groups_dn: Annotated[str, AfterValidator(_dn_if_any)] = ""  # empty: the whole tree

@@ -288,6 +288,7 @@ def open_entrance(folder: Path, directory: Directory, provider: Provider) -> Ite
                 "signin": ["oidc", "header", "ldap"],
                 "issuer": provider.issuer,
                 "role_claim": "groups",
+                "name_claim": "preferred_username",
                 "groups_dn": groups_dn,
                 "header": HEADER,
                 "role_groups": {"enrolment": f"CN=Scolarite, ou=clubs,{directory.suffix}"},

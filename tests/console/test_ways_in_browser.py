@@ -12,23 +12,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from connector.desk import admission
 from connector.web.console.gate import SIGN_IN
-from tests.console.entering import PASSWORD, PROVIDER_HOST, Entrance, Provider, open_entrance
+from tests.console.entering import PASSWORD, PROVIDER_HOST, Entrance
 from tests.portal.conftest import QUIET, browser_found
-from tests.support.directory import Stock
 
 PERSON = "/console/etudiants/22600001"
-
-
-@pytest.fixture(scope="module")
-def entrance(_private_stock: Stock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Entrance]:
-    """A console, whose provider is another site."""
-    directory = _private_stock.make()
-    folder = tmp_path_factory.mktemp("browser") / "workspace"
-    try:
-        with Provider() as provider, open_entrance(folder, directory, provider) as opened:
-            yield opened
-    finally:
-        _private_stock.take_back(directory)
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +86,7 @@ def test_nothing_keeps_anybody_out_of_the_pages_of_signing_in(
         link = urlsplit(admission.emergency_link(context, "tests").url.get_secret_value()).path
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 800})
-    for path in (SIGN_IN, f"{SIGN_IN}?sortie=1", f"{SIGN_IN}/retour", link):
+    for path in (f"{SIGN_IN}?sortie=1", link):
         page.goto(f"{path}{'&' if '?' in path else '?'}langue={language}")
         found = Axe().run(page)
         assert found.violations_count == 0, found.generate_report()

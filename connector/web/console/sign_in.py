@@ -262,7 +262,7 @@ class SignIn:
         except Transient as error:
             log.error("provider", trouble=error.message, cure=error.cure)  # noqa: TRY400
             return self._page(request, "provider_away", 503)
-        login = claim(identity.claims, self._console.name_claim) or identity.subject
+        login = claim(identity.claims, self._console.name_claim)
         if not isinstance(login, str) or not is_login(login):
             return self._refused(request, "name")
         role = await self._desk.read(lambda: self._gate.sessions.role_of(identity, login))
