@@ -85,7 +85,7 @@ def make_app(
         apis.append(make_api(reception))
         served.append(Route("/activation/{call:path}", apis[-1]))
     if desk is not None:
-        apis.append(make_desk_api(House(desk, trusted)))
+        apis.append(make_desk_api(House(desk, trusted, service.metrics)))
         served.append(_Below(PREFIX, apis[-1]))
         served += console_routes(desk, trusted)
     if apis:

@@ -173,6 +173,12 @@ class Metrics:
             "Events that have arrived and are not in the journal yet.",
             registry=self.registry,
         )
+        self._calls = Counter(
+            "scolpass_api_calls",
+            "Calls of the service desk's API, by route and status.",
+            ["route", "status"],
+            registry=self.registry,
+        )
         self._refusals = Counter(
             "scolpass_webhook_refusals",
             "Requests to POST /events of which nothing was taken, by reason.",
@@ -284,6 +290,10 @@ class Metrics:
     def mail(self, kind: str, outcome: str) -> None:
         """A mail was sent, would_send, postponed, given_up, refused or dropped."""
         self._mails.labels(kind, outcome).inc()
+
+    def called(self, route: str, status: int) -> None:
+        """A call of the service desk's API was answered."""
+        self._calls.labels(route, str(status)).inc()
 
     def refused(self, reason: str) -> None:
         """A request to POST /events was refused; one of :data:`REFUSALS`."""

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any, Literal
 
 import structlog
@@ -27,7 +28,7 @@ AT_ONCE = 2  # operations of one operator
 IN_ALL = 6  # each has a bind of its own, and the run that it makes waits for the others
 WAIT_FOR_RUN = 1800.0  # seconds, for the end of another run over everyone
 PAPER_KEPT = timedelta(minutes=15)  # letters hold passwords: they are fetched at once, or anew
-END = 5.0  # seconds that all have to end, when the service does
+END = 3.0  # seconds that all together have to end, when the service does
 
 Status = Literal["running", "done", "failed", "unknown"]
 
@@ -146,9 +147,10 @@ class Operations:
             self._papers.clear()
         for one in running:
             one.stop.set()
+        end = monotonic() + END
         for one in running:
             if one.thread is not None:
-                one.thread.join(END)
+                one.thread.join(max(0.0, end - monotonic()))
 
     def _do(self, running: _Running, one: str, work: Work) -> None:
         status: int = 500

@@ -118,3 +118,13 @@ def test_nobody_is_not_there(office: Office) -> None:
         answer = office.caller(Role.READER).get(f"/students/{quote(name)}")
         assert answer.status_code == 404, name
         assert answer.json()["cure"]
+
+
+def test_calls_are_counted_by_route_and_name_nobody(office: Office) -> None:
+    number = office.student()
+    office.caller(Role.READER).told(f"/students/{number}")
+    office.client.get(f"/api/v1/{number}")
+    told = office.client.get("/metrics").text
+    assert 'scolpass_api_calls_total{route="/api/v1/students/{student}",status="200"}' in told
+    assert 'scolpass_api_calls_total{route="none",status="404"}' in told
+    assert number not in told

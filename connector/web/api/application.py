@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI, Security
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import connector
 from connector.web.api import students
@@ -14,6 +15,7 @@ from connector.web.api.calls import CALLS, Call
 from connector.web.api.repeats import HEADER
 from connector.web.api.shapes import Account, Problem, StaleProblem
 from connector.web.api.troubles import HANDLERS
+from connector.web.metrics import Metrics
 
 PREFIX = "/api/v1"
 LARGEST = 64 * 1024  # octets of a request
@@ -52,11 +54,29 @@ def make_api(house: House) -> FastAPI:
         max_body_size=LARGEST,
     )
     api.state.house = house
+    api.add_middleware(_Counting, metrics=house.metrics)
     for call in CALLS:
         _add(api, call)
     for kind, handler in HANDLERS.items():
         api.add_exception_handler(kind, handler)
     return api
+
+
+class _Counting:
+    """Counts calls by route and status: never by path, which may name somebody."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = getattr(scope.get("route"), "path", "none")
+                self._metrics.called(route, message["status"])
+            await send(message)
+
+        await self._app(scope, receive, sending)
 
 
 def _add(api: FastAPI, call: Call) -> None:

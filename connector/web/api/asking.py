@@ -19,6 +19,7 @@ from connector.core.roles import Permission, least_role
 from connector.edges.journal import Look
 from connector.web.addresses import Network, client_address
 from connector.web.api.repeats import Again, Handle, once
+from connector.web.metrics import Metrics
 from connector.web.operators import Operator, operator_of_token
 from connector.web.workroom import Workroom
 
@@ -55,6 +56,7 @@ class House:
 
     desk: Workroom
     trusted: Sequence[Network]
+    metrics: Metrics
 
 
 @dataclass(frozen=True, slots=True)
