@@ -9,8 +9,10 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TypeVar
 
+import anyio
 import anyio.to_thread
 from anyio import CapacityLimiter
 
@@ -22,10 +24,20 @@ from connector.web.operations import Operations
 from connector.web.plans import Plans
 
 CONTEXTS = 6  # and as many binds as the service account
-AT_ONCE = 16  # requests whose work is under way; most only read the journal
+ACTS = 4  # of them, for what waits for the write lock: whoever only looks is not kept waiting
+AT_ONCE = 16  # requests that read the journal, and as many that have or want a context
 PATIENCE = 10.0  # seconds to wait for a context
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """How many requests do what at once; the others wait without a thread."""
+
+    reading: CapacityLimiter
+    working: CapacityLimiter
+    acting: CapacityLimiter
 
 
 class Workroom:
@@ -43,7 +55,7 @@ class Workroom:
         self.journal: Journal = journal_of(settings)
         self.plans = Plans(self.context)
         self.operations = Operations(settings, self.journal, self.plans.forget)
-        self._limiter: CapacityLimiter | None = None
+        self._made: _Limits | None = None
         self._closed = False
         self._idle: queue.SimpleQueue[Context] = queue.SimpleQueue()
         for _ in range(CONTEXTS):
@@ -95,10 +107,36 @@ class Workroom:
             with self.context(actor) as context:
                 return call(context)
 
-        return await self.read(work)
+        return await anyio.to_thread.run_sync(work, limiter=self._limits.working)
+
+    async def act(self, actor: str, call: Callable[[Context], T]) -> T:
+        """As :meth:`run`, for what takes the write lock: it may wait for it a minute.
+
+        Raises:
+            Busy: too many wait for it; and whatever ``call`` raises.
+        """
+        limiter = self._limits.acting
+        try:
+            with anyio.fail_after(PATIENCE):
+                await limiter.acquire()
+        except TimeoutError:
+            raise Busy(
+                f"{ACTS} others wait for the end of what is being written",
+                "Come again in a moment.",
+            ) from None
+        try:
+            return await self.run(actor, call)
+        finally:
+            limiter.release()
 
     async def read(self, call: Callable[[], T]) -> T:
         """The result of ``call``, in a thread: for what asks only the journal."""
-        if self._limiter is None:  # it belongs to the event loop that it is first used in
-            self._limiter = CapacityLimiter(AT_ONCE)
-        return await anyio.to_thread.run_sync(call, limiter=self._limiter)
+        return await anyio.to_thread.run_sync(call, limiter=self._limits.reading)
+
+    @property
+    def _limits(self) -> _Limits:
+        if self._made is None:  # they belong to the event loop that they are first used in
+            self._made = _Limits(
+                CapacityLimiter(AT_ONCE), CapacityLimiter(AT_ONCE), CapacityLimiter(ACTS)
+            )
+        return self._made

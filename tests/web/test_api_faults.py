@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from connector.core.roles import Role
 from connector.walk import context as contexts
+from connector.web import workroom
 from connector.web.operators import Operator
-from connector.web.workroom import Workroom
+from connector.web.workroom import ACTS, Workroom
 from tests.support.waiting import wait_until
 from tests.web.calling import PREFIX, Office
 
@@ -33,17 +36,28 @@ def test_while_the_directory_is_away_callers_are_told_to_come_again(own_office: 
     desk.done(f"/students/{number}/suspend", {"Idempotency-Key": "one"})
 
 
-def test_who_comes_while_another_one_writes_is_told_who_does(
+def test_who_comes_while_another_one_writes_is_told_so_and_nobody_else_waits(
     own_office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     office, number = own_office, own_office.student()
-    monkeypatch.setattr(contexts, "WAIT_FOR_LOCK", 0.1)
-    with office.desk.context("R. Martin") as opened, opened.locked("rebuild", whole=False):
-        answer = office.caller(Role.DESK).post(f"/students/{number}/suspend")
-        assert office.caller(Role.READER).get(f"/students/{number}").status_code == 200
-    assert answer.status_code == 503
-    assert "rebuild by R. Martin" in answer.json()["detail"]
-    assert answer.headers["retry-after"]
+    monkeypatch.setattr(contexts, "WAIT_FOR_LOCK", 2.0)
+    monkeypatch.setattr(workroom, "PATIENCE", 0.5)
+    desk, reader = office.caller(Role.DESK), office.caller(Role.READER)
+    with (
+        office.desk.context("R. Martin") as opened,
+        opened.locked("rebuild", whole=False),
+        ThreadPoolExecutor(8) as pool,
+    ):
+        pressed = [pool.submit(desk.post, f"/students/{number}/suspend") for _ in range(8)]
+        # Those who do not even get in line are told first; then the others are waiting.
+        wait_until(lambda: any(one.done() for one in pressed), "somebody is told")
+        assert not all(one.done() for one in pressed)
+        assert reader.get(f"/students/{number}").status_code == 200
+        answers = [one.result() for one in pressed]
+    assert {one.status_code for one in answers} == {503}
+    told = [one.json()["detail"] for one in answers]
+    assert sum("rebuild by R. Martin" in one for one in told) == ACTS
+    assert all(one.headers["retry-after"] for one in answers)
 
 
 def test_of_an_operation_that_a_restart_cut_short_nobody_says_that_it_runs(

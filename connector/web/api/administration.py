@@ -146,7 +146,7 @@ async def revoke_token(
         [one] = [one for one in journal.tokens() if one.id == token]
         return token_json(one, admission.last_day_of(one, context), instant())
 
-    return as_json(await asked.desk.run(asked.operator.name, act))
+    return as_json(await asked.desk.act(asked.operator.name, act))
 
 
 async def export_contacts(asked: Asking) -> Response:

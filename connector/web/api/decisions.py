@@ -78,7 +78,7 @@ async def decide(body: DecisionBody, asked: Asking) -> Response:
         with context.locked("decide", whole=False):
             return _decide(context, body)
 
-    found = await asked.desk.run(asked.operator.name, act)
+    found = await asked.desk.act(asked.operator.name, act)
     if found.run is None:
         refused = "; ".join(f"{what}: {why}" for what, why in found.refused)
         raise ScolpassError(f"nobody is adopted: {refused}", "See /api/v1/situations.")
@@ -107,7 +107,7 @@ async def revoke(run: RunPath, body: ReasonBody, asked: Asking) -> Response:
         with context.locked("undo", whole=False):
             return decisions.revoke(context, run, body.reason)
 
-    revoked = await asked.desk.run(asked.operator.name, act)
+    revoked = await asked.desk.act(asked.operator.name, act)
     if not revoked:
         raise NotThere(
             f"no decision of run {run} is in force", "See /api/v1/decisions for those that are."

@@ -50,4 +50,4 @@ async def retry(
             except UsageError as error:
                 raise NotThere(error.message, error.cure) from None
 
-    return as_json(event_json(await asked.desk.run(asked.operator.name, act)))
+    return as_json(event_json(await asked.desk.act(asked.operator.name, act)))

@@ -180,7 +180,7 @@ async def letter(
             )
         return sheet.getvalue()
 
-    sheet = await asked.desk.run(asked.operator.name, print_it)
+    sheet = await asked.desk.act(asked.operator.name, print_it)
     return Response(sheet, media_type="application/pdf")
 
 
@@ -247,7 +247,7 @@ def _order(
 
 
 async def _done(asked: Asked, order: Order) -> Done:
-    return await asked.desk.run(
+    return await asked.desk.act(
         asked.operator.name, lambda context: orders.carry_out(context, order)
     )
 
