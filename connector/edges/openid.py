@@ -294,6 +294,9 @@ class _told:  # noqa: N801 - a context manager, used as one
                 return Transient(f"{self._what}: {type(error).__name__}", cure)
             case AuthlibBaseError():
                 return Refused(f"{self._what}: {str(error.error)[:100]}", _CURE)
-            case JoseError() | ValueError() | KeyError() | TypeError():
-                return Refused(f"{self._what}: its answer is not to be believed", _CURE)
+            case JoseError():  # which names a claim or a kind of mistake, and quotes no token
+                kind = getattr(error, "claim", None) or error.error
+                return Refused(f"{self._what}: its token is not to be believed: {kind}", _CURE)
+            case ValueError() | KeyError() | TypeError():
+                return Refused(f"{self._what}: its answer is not understood", _CURE)
         return None

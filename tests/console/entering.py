@@ -112,6 +112,8 @@ class Provider:
     def __init__(self) -> None:
         self.asked: list[tuple[str, Mapping[str, str]]] = []  # path and form of each request
         self.broken: set[str] = set()  # paths that answer 503
+        self.hanging: set[str] = set()  # paths that answer once they are let go
+        self.go_on = threading.Event()
         self.spoil: Callable[[Claims], str] | None = None  # makes the ID token
         self._key = RSAKey.generate_key(2048, {"kid": "own"}, private=True)
         self._app: Wsgi = oidc_provider_mock.app()
@@ -145,6 +147,8 @@ class Provider:
         environ["wsgi.input"] = BytesIO(body)
         if path != "/oauth2/authorize":
             self.asked.append((path, dict(parse_qsl(body.decode("latin-1")))))
+        if path in self.hanging:
+            self.go_on.wait(60)
         if path in self.broken:
             start("503 Service Unavailable", [])
             return [b""]

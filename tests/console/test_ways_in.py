@@ -7,6 +7,7 @@ import json
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -20,7 +21,7 @@ from connector.check.findings import Definition, Mark
 from connector.core.roles import Role
 from connector.desk import admission
 from connector.edges.tokens import draw_token
-from connector.web.console.gate import COOKIE, SIGN_IN, SIGN_OUT, way_back
+from connector.web.console.gate import AT_ONCE, COOKIE, SIGN_IN, SIGN_OUT, way_back
 from connector.web.console.sessions import claim
 from connector.web.console.sign_in import PROVIDER, RETURN, STATE_COOKIE
 from tests.console.entering import (
@@ -34,6 +35,7 @@ from tests.console.entering import (
     Provider,
     code_in,
 )
+from tests.support.waiting import wait_until
 
 HOME = "/console"
 PERSON = "/console/etudiants/22600001"
@@ -58,6 +60,8 @@ def provider(entrance: Entrance) -> Iterator[Provider]:
     yield one
     one.spoil = None
     one.broken.clear()
+    one.hanging.clear()
+    one.go_on.clear()
 
 
 # --- each way in --------------------------------------------------------------------------------
@@ -510,6 +514,31 @@ def test_while_the_provider_is_away_nobody_keeps_a_right_and_the_page_says_so(
     assert "ne répond pas" in answer.text
     fresh = entrance.browser().by_provider("u4")
     assert (fresh.status_code, "lien de secours" in fresh.text) == (503, True)
+
+
+def test_a_provider_that_hangs_holds_up_nobody_whose_role_is_known(
+    entrance: Entrance, browser: Browser, provider: Provider
+) -> None:
+    provider.knows("u6", preferred_username="rose", groups=["for.scolpass.reader"])
+    others = [entrance.browser() for _ in range(AT_ONCE + 2)]
+    for one in others:
+        one.by_provider("u6")
+    entrance.let_pass("role_at", TEN)
+    browser.by_password("eve")
+    provider.hanging.add("/oauth2/token")
+    before = len(provider.asked)
+    with ThreadPoolExecutor(len(others)) as pool:
+        looks = [pool.submit(one.is_in) for one in others]
+        try:
+            wait_until(
+                lambda: sum(p == "/oauth2/token" for p, _ in provider.asked[before:]) == AT_ONCE,
+                seconds=30,
+            )
+            assert browser.is_in()
+            assert not any(look.done() for look in looks)
+        finally:
+            provider.go_on.set()
+        assert all(look.result() for look in looks)
 
 
 def test_a_directory_that_is_away_is_told_and_keeps_everybody_out(

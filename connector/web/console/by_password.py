@@ -14,13 +14,16 @@ from connector.desk.staff import Staff, staff_of
 from connector.edges.ldap import student
 from connector.edges.sealing import hash_argon2id
 from connector.errors import NotLetIn
-from connector.walk.context import Context
+from connector.web.workroom import Workroom
 
+ACTOR = "console"  # of what is asked before anybody has signed in
 LONGEST = 256  # octets of a password; longer ones are not verified
 
 
-def let_in(context: Context, guard: Guard, login: str, password: SecretStr, address: str) -> Staff:
+def let_in(desk: Workroom, guard: Guard, login: str, password: SecretStr, address: str) -> Staff:
     """The operator whom the directory lets in.
+
+    Whoever waits for the end of another attempt holds no context meanwhile: there are few.
 
     Raises:
         NotLetIn: without a reason for whoever tries.
@@ -29,14 +32,17 @@ def let_in(context: Context, guard: Guard, login: str, password: SecretStr, addr
     """
     login = cleaned(login)
     with guard.attempt(login, address) as attempt:
-        staff = staff_of(context, login)
+        with desk.context(ACTOR) as context:
+            staff = staff_of(context, login)
         attempt.enter(None if staff is None else f"operator {staff.login.casefold()}")
         text = password.get_secret_value()
         if staff is None or len(text.encode("utf-8", "replace")) > LONGEST:
-            rules = context.rules.provisional
+            rules = desk.rules.provisional
             hash_argon2id(password, rules.memory_cost, rules.time_cost)  # as much work as a bind
             raise NotLetIn("unknown")
-        if not student.lets_in(context.directory, staff.dn, password):
-            raise NotLetIn("password")
+        with desk.context(ACTOR) as context:
+            context.connect()
+            if not student.lets_in(context.directory, staff.dn, password):
+                raise NotLetIn("password")
         attempt.good = attempt.let_in = True
     return staff

@@ -7,10 +7,13 @@ token in its forms is a signature of it, so that no other site can make one (CSR
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 from urllib.parse import quote
 
+import anyio.to_thread
+from anyio import CapacityLimiter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -30,9 +33,12 @@ from connector.web.workroom import Workroom
 COOKIE = "__Host-scolpass-console"
 SIGN_IN = f"{HOME}/connexion"
 SIGN_OUT = f"{HOME}/deconnexion"
+AT_ONCE = 4  # sign-ins, and roles that are looked up; each may hold one of the few contexts
 _LONGEST = 500  # characters of a path to return to
 _PATH = re.compile(rf"{HOME}(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*(?:\?[A-Za-z0-9._~=&%+-]*)?")
 _NOT_THERE = (SIGN_IN, SIGN_OUT, f"{HOME}/urgence", f"{HOME}/static")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,7 @@ class SessionGate:
         self.sessions = sessions
         self.trusted = trusted
         self._console = desk.settings.console
+        self._limiter: CapacityLimiter | None = None
         self._forms = Signer(desk.settings.sealing_keys(), "desk form")
 
     def arrive(self, request: Request) -> Arrival:
@@ -86,6 +93,8 @@ class SessionGate:
         signed = None
         if not arrival.is_new:
             signed = await self.desk.read(lambda: self.sessions.find(arrival.token))
+            if signed is not None and signed.is_due:
+                signed = await self.patiently(lambda: self.sessions.look_again(arrival.token))
         if signed is not None and not self._is_still_there(request, signed):
             await self.desk.read(lambda: self.sessions.end(arrival.token))
             signed = None
@@ -122,6 +131,16 @@ class SessionGate:
             if caller.chosen:
                 hold(answer, LANGUAGE_COOKIE, caller.language)
         return answer
+
+    async def patiently(self, call: Callable[[], T]) -> T:
+        """The result of ``call``, in a thread, for what asks provider or directory who somebody is.
+
+        There are a few such threads and no more: whatever is away, those who have signed in, and
+        the API, go on.
+        """
+        if self._limiter is None:  # it belongs to the event loop that it is first used in
+            self._limiter = CapacityLimiter(AT_ONCE)
+        return await anyio.to_thread.run_sync(call, limiter=self._limiter)
 
     def renewed(self, caller: Arrival, token: str = "") -> Arrival:
         """The same browser with another token: that of its session now, or a random one."""

@@ -52,6 +52,7 @@ class Signed:
 
     session: DeskSession
     trouble: str = ""  # away: the role cannot be looked up now; refused: not any more; none
+    is_due: bool = False  # the role has to be looked up again, by `look_again`
 
 
 class Sessions:
@@ -89,7 +90,7 @@ class Sessions:
         return token
 
     def find(self, token: str) -> Signed | None:
-        """The session of a browser, with the role that holds now; None: it has none.
+        """The session of a browser; None: it has none. Asks the journal alone.
 
         Raises:
             JournalUntrusted: it cannot be asked.
@@ -105,6 +106,17 @@ class Sessions:
             self._desk.journal.note_desk_session_used(identity, now)
         if session.way == EMERGENCY or (session.role and now - session.role_at < ROLE_HOLDS):
             return Signed(session)
+        return self._in_vain(session) or Signed(session, is_due=True)
+
+    def look_again(self, token: str) -> Signed | None:
+        """The session of a browser with the role as it is looked up now.
+
+        While that cannot be done, there is none; it is tried again after a pause.
+
+        Raises:
+            JournalUntrusted: it cannot be asked.
+        """
+        identity = fingerprint(token)
         with self._locks[int(identity[:4], 16) % _LOCKS]:
             return self._with_role_anew(identity, token)
 
@@ -147,14 +159,12 @@ class Sessions:
         return now - session.used_at >= self._console.idle or now - session.opened_at >= lasts
 
     def _with_role_anew(self, identity: str, token: str) -> Signed | None:
-        """Look the role up again; while that cannot be done, there is none."""
         journal, now = self._desk.journal, instant()
         session = journal.desk_session(identity)  # another thread may have been quicker
         if session is None or (session.role and now - session.role_at < ROLE_HOLDS):
             return None if session is None else Signed(session)
-        tried, before = self._tried.get(identity, (0.0, ""))
-        if before and time.monotonic() - tried < PAUSE:
-            return Signed(session, before)
+        if (before := self._in_vain(session)) is not None:
+            return before
         try:
             role, kept = self._looked_up(session, token)
         except (Transient, Refused, Untrustworthy) as error:
@@ -182,6 +192,13 @@ class Sessions:
         if role is None:
             self._note_tried(identity, "none")
         return Signed(replace(session, role=role, role_at=now), "" if role else "none")
+
+    def _in_vain(self, session: DeskSession) -> Signed | None:
+        """The session without its role, if that was looked up in vain a moment ago."""
+        tried, trouble = self._tried.get(session.id, (0.0, ""))
+        if not trouble or time.monotonic() - tried >= PAUSE:
+            return None
+        return Signed(replace(session, role=None), trouble)
 
     def _note_tried(self, identity: str, trouble: str) -> None:
         now = time.monotonic()

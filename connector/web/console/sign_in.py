@@ -32,7 +32,7 @@ from connector.settings.sections import Settings
 from connector.walk.context import Context
 from connector.web.answers import Problem
 from connector.web.browsers import hold
-from connector.web.console.by_password import let_in
+from connector.web.console.by_password import ACTOR, let_in
 from connector.web.console.gate import SIGN_IN, SIGN_OUT, Arrival, SessionGate, way_back
 from connector.web.console.sessions import Entered, claim
 from connector.web.first_connection.visitors import wait_like_all
@@ -146,7 +146,7 @@ class SignIn:
         login = self._gate.login_by_proxy(request)
         if login is None or out:
             return self._page(request, "out" if out else "")
-        role = await self._desk.read(lambda: self._gate.sessions.role_in_directory(login))
+        role = await self._gate.patiently(lambda: self._gate.sessions.role_in_directory(login))
         back = way_back(request.query_params.get("retour", ""))
         return await self._enter(request, arrival, Entered(login, login, "header", role), back)
 
@@ -216,7 +216,7 @@ class SignIn:
         if self._provider is None:
             return self._page(request, "shut", 404)
         try:
-            begun = await self._desk.read(self._provider.begin)
+            begun = await self._gate.patiently(self._provider.begin)
         except (Transient, Refused) as error:
             log.error("provider", trouble=error.message, cure=error.cure)  # noqa: TRY400
             return self._page(request, "provider_away", 503)
@@ -255,7 +255,7 @@ class SignIn:
             return self._refused(request, "denied")
         try:
             with guarded_secret(code):
-                identity = await self._desk.read(lambda: provider.finish(code, leaving.begun))
+                identity = await self._gate.patiently(lambda: provider.finish(code, leaving.begun))
         except Refused as error:
             log.warning("provider", trouble=error.message, cure=error.cure)
             return self._refused(request, "code")
@@ -265,7 +265,7 @@ class SignIn:
         login = claim(identity.claims, self._console.name_claim)
         if not isinstance(login, str) or not is_login(login):
             return self._refused(request, "name")
-        role = await self._desk.read(lambda: self._gate.sessions.role_of(identity, login))
+        role = await self._gate.patiently(lambda: self._gate.sessions.role_of(identity, login))
         entered = Entered(login, identity.subject, "oidc", role, identity.kept)
         return await self._enter(request, arrival, entered, leaving.back)
 
@@ -288,14 +288,14 @@ class SignIn:
             return self._page(request, "missing", 422, login=login, back=back)
         address = self._gate.address(request)
 
-        def work(context: Context) -> Entered:
+        def work() -> Entered:
             with guarded_secret(password):
-                staff = let_in(context, self._guard, login, password, address)
+                staff = let_in(self._desk, self._guard, login, password, address)
             role = self._gate.sessions.role_in_directory(staff.login)
             return Entered(staff.login, staff.login, "ldap", role)
 
         try:
-            entered = await self._desk.run("console", work)
+            entered = await self._gate.patiently(work)
         except NotLetIn as refused:
             log.warning("operator refused", reason=refused.reason, address=address)
             await wait_like_all(began)
@@ -324,7 +324,7 @@ class SignIn:
         def work(context: Context) -> str | None:
             return admission.use_emergency_link(context, secret, address)
 
-        operator = await self._desk.run("console", work)
+        operator = await self._desk.run(ACTOR, work)
         if operator is None:
             log.warning("operator refused", reason="emergency link", address=address)
             return self._page(request, "link_over", 410)
