@@ -378,4 +378,5 @@ def _until_it_answers(process: subprocess.Popen[bytes], url: str, folder: Path) 
                 return
         except OSError:
             time.sleep(0.1)
-    raise UsageError("The service does not answer", f"See {folder}/service.err")
+    said = (folder / "service.err").read_text("utf-8", "backslashreplace").strip()[-600:]
+    raise UsageError(f"The service does not answer: {said}")
