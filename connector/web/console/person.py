@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from connector.clock import instant
+from connector.core.account import State
 from connector.core.feed import identity
 from connector.core.model import Known
 from connector.core.roles import Permission
@@ -151,7 +152,7 @@ class PersonPages:
             possible=seen.sign_in.possible,
             said=seen.sign_in.said(speech.tongue(), rules),
             for_student=told,
-            why=speech.reason(seen.decision.reason),
+            why=why(seen, speech),
             password=password_line(seen, speech),
             acts=offered(seen, operator, speech, sent),
             version=str(version_of(seen)),
@@ -201,6 +202,13 @@ def remembered(journal: Journal, student: str) -> Remembered:
         seen_at=journal.last_runs().good_at,
         happened=happened(journal.history(student_number=number)),
     )
+
+
+def why(seen: AccountView, speech: Speech) -> Markup:
+    """Why the account is in its state, without what the page says elsewhere."""
+    reason = seen.decision.reason
+    suspended = seen.decision.state is State.SUSPENDED
+    return speech.reason(f"suspended: {reason}" if suspended else reason)
 
 
 def password_line(seen: AccountView, speech: Speech) -> Markup:

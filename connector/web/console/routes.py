@@ -11,7 +11,7 @@ from connector.web.console.decisions import DecisionPages
 from connector.web.console.gate import SessionGate
 from connector.web.console.inbox import EventPages
 from connector.web.console.lists import ListPages
-from connector.web.console.pages import Pages
+from connector.web.console.pages import HOME, Pages
 from connector.web.console.person import PersonPages
 from connector.web.console.plans import PlanPages
 from connector.web.console.runs import RunPages
@@ -20,7 +20,10 @@ from connector.web.console.serving import Console
 from connector.web.console.sessions import Sessions
 from connector.web.console.sign_in import SignIn, provider_of
 from connector.web.console.today import TodayPage
+from connector.web.first_connection import branding
 from connector.web.workroom import Workroom
+
+PICTURES = {"logo": f"{HOME}/logo", "favicon": f"{HOME}/favicon"}
 
 
 def console_routes(desk: Workroom, trusted: Sequence[Network]) -> list[BaseRoute]:
@@ -38,6 +41,7 @@ def routes(console: Console) -> list[BaseRoute]:
     """The pages for those who have signed in, and what they are drawn with."""
     return [
         *console.pages.assets.routes,
+        *branding.routes(console.pages.settings, PICTURES),
         *TodayPage(console).routes(),
         *SearchPages(console).routes(),
         *PersonPages(console).routes(),

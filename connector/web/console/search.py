@@ -79,7 +79,7 @@ class SearchPages:
 def _only(found: Matches, asked: str) -> str | None:
     """The number or uid of whom an identifier names as a whole; None: it may be several."""
     whole = [card for card in found.cards if _is_named(card, asked)]
-    if len(whole) != 1 or found.rejected:
+    if len(whole) != 1:
         return None
     return whole[0].student_number or whole[0].uid
 

@@ -45,8 +45,11 @@ def shown(settings: Settings) -> Mapping[str, str]:
     }
 
 
-def routes(settings: Settings) -> list[BaseRoute]:
+def routes(settings: Settings, paths: Mapping[str, str] = PATHS) -> list[BaseRoute]:
     """Logo and favicon; those of the configuration, else a neutral picture.
+
+    Args:
+        paths: where each of the two is found.
 
     Raises:
         ConfigurationError: a picture cannot be read, is too large, or is of no known kind.
@@ -58,7 +61,7 @@ def routes(settings: Settings) -> list[BaseRoute]:
         "favicon": settings.file.parent / institution.favicon if institution.favicon else neutral,
     }
     return [
-        Route(PATHS[name], _answering(_read(name, file)), methods=["GET"])
+        Route(paths[name], _answering(_read(name, file)), methods=["GET"])
         for name, file in pictures.items()
     ]
 

@@ -1,0 +1,246 @@
+"""What operators do from the console: by role, once, on what they saw, and told in the history."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from html import unescape
+from itertools import count
+
+import pytest
+
+from connector.core.roles import Role
+from tests.console.counter import CANDIDATE, NEVER, NEW, REJECTED, SPARE, SUSPENDED, Counter
+from tests.support.desk import recorded
+
+_spare = iter(SPARE)
+_names = count(1)
+GOOD = {"reason": "ticket 12", "identity": "carte d'étudiant"}
+
+
+def page_of(number: str) -> str:
+    return f"/console/etudiants/{number}"
+
+
+def snapshot(counter: Counter) -> tuple[object, int]:
+    """Directory and history, to see that nothing was done."""
+    return counter.walk.directory.csns(), counter.desk.journal.latest_run_id()
+
+
+@pytest.mark.parametrize("act", ["suspendre", "nouveau-mot-de-passe", "renommer"])
+@pytest.mark.parametrize("missing", ["reason", "identity"])
+def test_what_acts_asks_for_its_reason_and_how_the_identity_was_checked(
+    counter: Counter, act: str, missing: str
+) -> None:
+    alice, before = counter.client(Role.DESK), snapshot(counter)
+    hidden = alice.form(page_of(NEVER), act)
+    answer = alice.post(f"{page_of(NEVER)}/{act}", **{**hidden, **GOOD, missing: " "})
+    assert answer.status_code == 422
+    assert 'aria-invalid="true"' in answer.text
+    assert "<title>Erreur" in answer.text
+    assert snapshot(counter) == before
+
+
+def test_an_act_is_told_after_a_redirect_and_stands_in_the_history_with_the_operator(
+    counter: Counter,
+) -> None:
+    number, alice = next(_spare), counter.client(Role.DESK, "Alice Roux")
+    hidden = alice.form(page_of(number), "suspendre")
+    answer = alice.post(f"{page_of(number)}/suspendre", **hidden, **GOOD)
+    assert answer.status_code == 303
+    shown = alice.get(answer.headers["location"])
+    assert "Compte suspendu" in shown.text
+    said = "suspended: ticket 12 (identity checked by carte d'étudiant)"
+    assert recorded(counter.walk, "suspend", number) == [("Alice Roux", said)]
+    assert "identité vérifiée" in shown.text
+
+
+def test_a_form_that_is_sent_twice_at_once_acts_once_and_both_are_led_to_the_same_page(
+    counter: Counter,
+) -> None:
+    number, alice = next(_spare), counter.client(Role.DESK)
+    hidden = alice.form(page_of(number), "nouveau-mot-de-passe")
+    path = f"{page_of(number)}/nouveau-mot-de-passe"
+    with ThreadPoolExecutor(2) as threads:
+        sent = [threads.submit(alice.post, path, **hidden, **GOOD) for _ in range(2)]
+        first, second = (one.result() for one in sent)
+    assert first.status_code == second.status_code == 303
+    assert first.headers["location"] == second.headers["location"]
+    assert len(recorded(counter.walk, "reissue", number)) == 1
+
+
+def test_a_new_password_is_shown_once_opens_the_account_and_is_gone_on_reload(
+    counter: Counter,
+) -> None:
+    number, alice = next(_spare), counter.client(Role.DESK)
+    hidden = alice.form(page_of(number), "nouveau-mot-de-passe")
+    answer = alice.post(f"{page_of(number)}/nouveau-mot-de-passe", **hidden, **GOOD)
+    place = answer.headers["location"]
+    somebody_else = counter.client(Role.ADMIN, "Bruno").get(place)
+    assert somebody_else.status_code == 410
+    shown = alice.get(place)
+    assert shown.headers["cache-control"] == "no-store"
+    [password] = re.findall(r'class="secret"[^>]*>(\d{6})<', shown.text)
+    assert counter.walk.directory.bind_result(counter.walk.person(number)["dn"][0], password) == 0
+    again = alice.get(place)
+    assert again.status_code == 410
+    assert password not in again.text
+
+
+def test_a_page_that_is_out_of_date_acts_on_nothing_and_says_what_has_changed(
+    counter: Counter,
+) -> None:
+    number = next(_spare)
+    alice, bruno = counter.client(Role.DESK), counter.client(Role.DESK, "Bruno")
+    old = alice.form(page_of(number), "renommer")
+    hidden = bruno.form(page_of(number), "suspendre")
+    assert bruno.post(f"{page_of(number)}/suspendre", **hidden, **GOOD).status_code == 303
+    before = snapshot(counter)
+    answer = alice.post(f"{page_of(number)}/renommer", **old, **GOOD)
+    assert answer.status_code == 412
+    assert "Compte suspendu (Bruno)" in answer.text
+    assert snapshot(counter) == before
+
+
+def test_what_the_state_forbids_is_shown_without_a_form_and_refused_all_the_same(
+    counter: Counter,
+) -> None:
+    alice, path = counter.client(Role.DESK), page_of(SUSPENDED)
+    text = alice.get(path).text
+    assert f'action="{path}/nouveau-mot-de-passe"' not in text
+    assert re.search(r"suspendu[^<]*suspension", text)
+    hidden = alice.form(path, "suspendre")
+    before = snapshot(counter)
+    answer = alice.post(f"{path}/nouveau-mot-de-passe", **hidden, **GOOD)
+    assert answer.status_code == 409
+    assert snapshot(counter) == before
+
+
+ACTS = {
+    f"{page_of(NEVER)}/resynchroniser": Role.DESK,
+    f"{page_of(NEVER)}/scolpass": Role.ENROLMENT,
+    f"{page_of(NEVER)}/nouveau-mot-de-passe": Role.DESK,
+    f"{page_of(NEVER)}/suspendre": Role.DESK,
+    f"{page_of(NEVER)}/lever-la-suspension": Role.DESK,
+    f"{page_of(NEVER)}/renommer": Role.DESK,
+    f"{page_of(NEVER)}/effacer": Role.ADMIN,
+    f"/console/plans/{'0' * 64}/approbation": Role.APPROVER,
+    f"/console/decisions/{CANDIDATE}/rattacher": Role.APPROVER,
+    f"/console/decisions/{CANDIDATE}/distinguer": Role.APPROVER,
+    f"/console/decisions/{CANDIDATE}/proteger": Role.APPROVER,
+    "/console/decisions/annuler/1": Role.APPROVER,
+    "/console/evenements/reprendre": Role.APPROVER,
+}
+
+
+def test_the_table_of_acts_is_whole(counter: Counter) -> None:
+    text = counter.client(Role.ADMIN).get(page_of(NEVER)).text
+    for path in re.findall(r'action="(/console/etudiants/[^"]+)"', text):
+        assert path in {*ACTS, page_of(NEVER) + "#autre-jour"}
+
+
+@pytest.mark.parametrize("path", ACTS, ids=lambda path: path.rpartition("/")[2])
+def test_nobody_below_its_role_does_anything_nor_another_site(counter: Counter, path: str) -> None:
+    before, fields = snapshot(counter), {**GOOD, "once": "x" * 43, "dn": "x", "event": "x"}
+    for role in Role:
+        if role.rank < ACTS[path].rank:
+            assert counter.client(role).post(path, **fields).status_code == 403, role
+    admin = counter.client(Role.ADMIN)
+    for forged in ("", "0" * 64, counter.client(Role.ADMIN, "Bruno").csrf()):
+        assert admin.post(path, forged, **fields).status_code == 403
+    site = {"Sec-Fetch-Site": "cross-site", **admin._cookie}
+    data = {"csrf": admin.csrf(), **fields}
+    assert counter.http.post(path, data=data, headers=site).status_code == 403
+    stranger = counter.http.post(path, data=fields)
+    assert stranger.status_code in (303, 403)
+    assert snapshot(counter) == before
+
+
+def test_buttons_are_shown_by_role(counter: Counter) -> None:
+    shown = {
+        role: set(
+            re.findall(
+                rf'action="{page_of(NEVER)}/([\w-]+)"',
+                counter.client(role).get(page_of(NEVER)).text,
+            )
+        )
+        for role in Role
+    }
+    assert shown[Role.READER] == set()
+    assert shown[Role.ENROLMENT] == {"scolpass"}
+    for role in (Role.DESK, Role.APPROVER):
+        assert {"scolpass", "nouveau-mot-de-passe", "suspendre"} <= shown[role]
+
+
+def test_a_letter_is_a_pdf_that_nobody_keeps_and_its_printing_is_recorded(
+    counter: Counter,
+) -> None:
+    flora = counter.client(Role.ENROLMENT, "Flora")
+    answer = flora.post(f"{page_of(NEVER)}/scolpass", language="fr")
+    assert answer.headers["content-type"] == "application/pdf"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.content.startswith(b"%PDF")
+    assert "Flora" in {actor for actor, _ in recorded(counter.walk, "print", NEVER)}
+
+
+def test_looking_at_somebody_is_noted_with_who_and_when(counter: Counter) -> None:
+    name = f"Lecteur {next(_names)}"
+    counter.client(Role.READER, name).get(page_of(NEVER))
+    latest = counter.desk.journal.looks(NEVER)[0]
+    assert (latest.operator, latest.student_number) == (name, NEVER)
+
+
+def test_while_the_directory_is_away_the_page_says_so_and_shows_what_is_remembered(
+    counter: Counter,
+) -> None:
+    alice = counter.client(Role.DESK)
+    hidden = alice.form(page_of(NEVER), "suspendre")
+    counter.walk.directory.stop()
+    try:
+        seen = alice.get(page_of(NEVER))
+        acted = alice.post(f"{page_of(NEVER)}/suspendre", **hidden, **GOOD)
+        listed = alice.get("/console/listes/jamais-actives")
+    finally:
+        counter.walk.directory.start()
+    assert seen.status_code == 503
+    assert "L'annuaire ne répond pas" in unescape(seen.text)
+    assert f"e{NEVER}" in seen.text
+    assert acted.status_code == 503
+    assert listed.status_code == 200
+    assert alice.get(page_of(NEVER)).status_code == 200
+
+
+def test_names_are_shown_as_they_are_and_do_nothing(counter: Counter) -> None:
+    text = counter.client(Role.READER).get(page_of(SPARE[-1])).text
+    assert "&lt;b onmouseover=alert(1)&gt;Z" in text
+    assert "<b onmouseover" not in text
+
+
+@pytest.mark.parametrize(
+    ("typed", "finds"),
+    [
+        (NEVER, NEVER),
+        (f"e{NEVER}", NEVER),
+        (CANDIDATE, CANDIDATE),
+        (NEW, NEW),
+        (REJECTED, REJECTED),
+    ],
+)
+def test_whoever_types_an_identifier_is_led_to_the_person(
+    counter: Counter, typed: str, finds: str
+) -> None:
+    answer = counter.client(Role.READER).post("/console/recherche", q=typed)
+    assert answer.status_code == 303
+    assert answer.headers["location"] == page_of(finds)
+
+
+def test_names_and_birth_dates_are_searched_without_standing_in_an_address(
+    counter: Counter,
+) -> None:
+    dan = counter.client(Role.READER)
+    found = dan.post("/console/recherche", q="ben ali chl")
+    assert found.status_code == 200
+    assert page_of(CANDIDATE) in found.text
+    for page in ("/console", "/console/listes/jamais-actives", page_of(NEVER)):
+        for address in re.findall(r'(?:href|action|hx-get|hx-post)="([^"]+)"', dan.get(page).text):
+            assert not re.search(r"martin|l%C3%A9a|2008-02|29/02", address, re.IGNORECASE), address
