@@ -22,6 +22,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from benchmarks import people as index
 from benchmarks.events import PER_SECOND, lags, percentile
 from benchmarks.register import FIRST_NUMBER, write_register
 from benchmarks.signin import at_once, refusals
@@ -36,6 +37,8 @@ REFUSALS, REFUSALS_APART = 200, 10  # tries of each kind; milliseconds between t
 SIGN_INS = 200  # at once
 HELP_SECONDS = 0.35  # beyond a Python that does nothing
 COUNTER_SECONDS = {"show": 0.5, "plan": 0.8, "letters": 1.0}
+PEOPLE, REQUESTS = 200_000, 200
+PEOPLE_MILLISECONDS = {"search": 100, "list": 150, "counts": 300}  # of 95 of 100
 SAME_RATIO, SAME_STUDENTS, SAME_MEGABYTES = 30.0, 50_000, 200
 NOT_COMPILED = "PYTHONDONTWRITEBYTECODE"  # not measured: an installed package is compiled
 FIRST_MEMORY = 1.2  # of a first load, over that of the sync which changes nothing after it
@@ -51,6 +54,7 @@ def main() -> int:
         "signin": signin,
         "help": first_help,
         "counter": counter,
+        "people": people,
     }
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(benchmarks))
@@ -168,6 +172,23 @@ def signin(rounds: int) -> bool:
     print(
         f"  {'held' if held else 'MISSED'}: medians {apart:.1f} ms apart, at most {REFUSALS_APART}"
     )
+    return held
+
+
+def people(rounds: int) -> bool:
+    """Search, lists and counts of the service desk, ten at once, beside a run that writes."""
+    print(f"people: {REQUESTS} requests of each kind, {index.AT_ONCE} at once, {PEOPLE:,} people")
+    with tempfile.TemporaryDirectory(prefix="scolpass-bench-") as folder:
+        url = f"sqlite:///{folder}/journal.db"
+        index.fill(url, PEOPLE)
+        found = [index.answers(url, PEOPLE, REQUESTS) for _ in range(rounds)]
+    held = True
+    for name, bound in PEOPLE_MILLISECONDS.items():
+        times = [1000 * percentile(one[name], 0.95) for one in found]
+        median = statistics.median(times)
+        held = held and median <= bound
+        verdict = "held" if median <= bound else "MISSED"
+        print(f"  {verdict}: {name} p95 median {median:.0f} ms, at most {bound} ms")
     return held
 
 

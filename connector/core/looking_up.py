@@ -30,6 +30,11 @@ class Asked:
     def __bool__(self) -> bool:
         return bool(self.whole)
 
+    @property
+    def may_be_number(self) -> bool:
+        """Whether it may be a student number: letters and digits, in one word."""
+        return self.whole.isascii() and self.whole.isalnum()
+
 
 def asked(text: str) -> Asked:
     """Understand what was typed.

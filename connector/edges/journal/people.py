@@ -168,6 +168,9 @@ class Index(Store):
 
     def people_counts(self, today: date) -> Counts:
         """How many are in each list, in one query."""
+        return self._shared.ask(("counts", today), lambda: self._people_counts(today))
+
+    def _people_counts(self, today: date) -> Counts:
         this = people.c
         counted = [
             _by_value("state", this.state, sa.true()),
@@ -193,6 +196,9 @@ class Index(Store):
 
     def next_cutoff(self, today: date) -> tuple[date, int] | None:
         """The next day that is somebody's last, and of how many accounts; None: there is none."""
+        return self._shared.ask(("cutoff", today), lambda: self._next_cutoff(today))
+
+    def _next_cutoff(self, today: date) -> tuple[date, int] | None:
         until = people.c.until
         with self._reading("counting people") as connection:
             days = [

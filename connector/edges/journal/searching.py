@@ -57,11 +57,13 @@ class Searching(Store):
             if way is not None and len(more) > room:
                 last = more[room - 1] if room else None
                 following = Cursor(_OF, str(way.place), last).text()
-            rejected = rejected_with(connection, wanted.whole, _MOST_REJECTED)
+            rejected: tuple[RejectedRow, ...] = ()
+            if after is None and wanted.may_be_number:
+                rejected = rejected_with(connection, wanted.whole, _MOST_REJECTED)
             return Matches(
                 tuple(cards_with(connection, [*found, *more[:room]])),
                 following,
-                () if after is not None else rejected,
+                rejected,
             )
 
 

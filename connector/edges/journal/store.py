@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from connector.edges.database import cause_of
+from connector.edges.journal.asked_once import AskedOnce
 from connector.edges.journal.rows import Outlining
 from connector.edges.journal.tables import meta
 from connector.errors import JournalUntrusted
@@ -41,6 +42,7 @@ class Store:
         self._place = place
         self._file = reservations_file
         self._outline = outline
+        self._shared = AskedOnce()
         if engine.dialect.name == "sqlite":
             # SQLite lets a waiting writer sleep up to a tenth of a second; threads need not.
             self._write_lock: Any = threading.Lock()
