@@ -7,7 +7,7 @@ has read, and anew whenever any of it may have changed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -107,15 +107,18 @@ class Card:
 
     def digest(self) -> int:
         """64 bits that tell this card from any other."""
+        names = self.names
         values = (
-            *(_FORM, self.student_number, self.dn, self.uid, self.login, self.addresses),
-            *(self.names.family_name, self.names.usual_name, self.names.first_name),
-            *(self.names.shown, _iso(self.names.birth_date), self.names.ine),
-            *(self.state, _iso(self.since), _iso(self.until), _iso(self.password_until)),
-            *(self.suspended, self.situation, self.trouble),
-            [(one.dn, one.agrees, one.differs) for one in self.candidates],
+            *(_FORM, self.student_number or "", self.dn or "", self.uid or "", self.login or ""),
+            *(names.family_name, names.usual_name, names.first_name, names.shown),
+            *(_iso(names.birth_date), names.ine or "", self.state or "", self.situation or ""),
+            *(_iso(self.since), _iso(self.until), _iso(self.password_until)),
+            *("suspended" if self.suspended else "", self.trouble or "", *self.addresses),
         )
-        found = blake2b(json.dumps(values).encode(), digest_size=8).digest()
+        text = "\0".join(values)  # which no register and no directory has in a text
+        if self.candidates:
+            text += json.dumps([(one.dn, one.agrees, one.differs) for one in self.candidates])
+        found = blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).digest()
         return int.from_bytes(found, "big", signed=True)
 
 
@@ -286,10 +289,9 @@ def _login(account: Account | None, known: Known | None) -> str | None:
 
 
 def _addresses(account: Account | None, known: Known | None) -> tuple[str, ...]:
-    found: Iterable[str] = account.every_address if account is not None else ()
-    if account is None and known is not None and known.address:
-        found = (known.address,)
-    return tuple(sorted({folded(one) for one in found}))
+    if account is not None:
+        return tuple(sorted({folded(one) for one in set(account.every_address)}))
+    return (folded(known.address),) if known is not None and known.address else ()
 
 
 def _password_until(
@@ -313,5 +315,5 @@ def _day(text: str | None) -> date | None:
         return None
 
 
-def _iso(day: date | None) -> str | None:
-    return day.isoformat() if day is not None else None
+def _iso(day: date | None) -> str:
+    return day.isoformat() if day is not None else ""

@@ -8,7 +8,7 @@ from functools import lru_cache
 from anyascii import anyascii
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=1024)
 def words_in(text: str) -> tuple[str, ...]:
     """The words of a text, plain: ``d'Ünlü-Noël`` gives ``d``, ``unlu`` and ``noel``."""
     plain = anyascii(text).casefold()

@@ -141,7 +141,7 @@ def _judged(
         approved=approved,
         refused_approval=refused,
         approved_late=late,
-        watch=read.watch,
+        noticed=read.noticed,
     )
 
 

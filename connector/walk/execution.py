@@ -25,6 +25,7 @@ from connector.walk.filing import Filed, rejected_rows
 from connector.walk.filing import file as file_cards
 from connector.walk.planning import Prepared, keep_for_approval, prepare
 from connector.walk.scope import Scope
+from connector.walk.watching import NOTHING
 
 _LOOKED_AT = 20  # students for whom a command reads the register
 
@@ -133,7 +134,7 @@ def refile(
         whole=False,
         feed=prepared.feed if prepared is not None else NO_FEED,
         looked_at=few,
-        watch=prepared.watch if prepared is not None else None,
+        noticed=prepared.noticed if prepared is not None else NOTHING,
         entries=tuple(entries),
     )
     file_cards(context, filed)
@@ -180,7 +181,7 @@ def _file(context: Context, prepared: Prepared, run: int, outcomes: tuple[Outcom
         whole=prepared.whole,
         feed=prepared.feed,
         looked_at=_few(prepared),
-        watch=prepared.watch,
+        noticed=prepared.noticed,
         outcomes=outcomes,
         held=held,
     )

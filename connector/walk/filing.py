@@ -8,157 +8,29 @@ that changes nothing costs is the comparison, and what a first one holds in memo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
-from zoneinfo import ZoneInfo
 
 import structlog
 
 from connector.core.account import Account
 from connector.core.card import Card, Sight, Trouble, bounded, card_of, card_of_entry
 from connector.core.enrolment import number_in
-from connector.core.model import NO_FEED, Action, Enrolment, Facts, Feed, Known, Outcome, Rejection
+from connector.core.model import NO_FEED, Action, Enrolment, Feed, Outcome, Rejection
 from connector.core.newcomers import bare
 from connector.core.safety import effect
-from connector.core.situations import Candidate, Situation
+from connector.core.situations import Situation
 from connector.core.spelling import folded
 from connector.edges.journal import Filling, RejectedRow, chunks
 from connector.errors import DirectoryUntrusted
 from connector.walk.context import Context
-from connector.walk.matching import Matching, decided_about
-from connector.walk.rows import Rows
-from connector.walk.scope import Scope
+from connector.walk.matching import decided_about
+from connector.walk.watching import NOTHING, Noticed
 
 _WAITING = (Situation.TO_LINK, Situation.CANDIDATE, Situation.ENROLLED_NO_ENTRY)
 
 log = structlog.get_logger()
-
-
-@dataclass(slots=True)
-class Watch:
-    """What a walk notes for the index while it reads; of a run over a few, only the candidates."""
-
-    zone: ZoneInfo
-    rows: Rows
-    known: Mapping[str, Known]
-    matching: Matching
-    kept: dict[str, int] | None  # digests by key, until they are met; None: of a few
-    stale: set[str] = field(default_factory=set)  # numbers whose cards are computed anew
-    entries: dict[str, Card] = field(default_factory=dict)  # of entries without number, by key
-    asked: set[str] = field(default_factory=set)  # DNs of entries that were taken for candidates
-    candidates: Mapping[str, tuple[Candidate, ...]] = field(default_factory=dict)  # by number
-    passed: set[str] = field(default_factory=set)  # numbers on entries that nobody looks after
-
-    @classmethod
-    def of(
-        cls,
-        context: Context,
-        scope: Scope,
-        rows: Rows,
-        known: Mapping[str, Known],
-        matching: Matching,
-    ) -> Watch:
-        """The watch of a walk that begins."""
-        whole = scope.whole and scope.at is None
-        kept = context.journal.card_digests() if whole else None
-        return cls(context.rules.institution.zone, rows, known, matching, kept)
-
-    def see_student(self, facts: Facts) -> None:
-        """Compare a student's card with the one that is kept."""
-        if self.kept is None:
-            return
-        if facts.conflict is not None:
-            self.unclear([facts.number])
-            return
-        number, account = facts.number, facts.account
-        self._see(
-            Sight(
-                number=number,
-                rows=self.rows.of(number),
-                enrolled=self._is_enrolled(number),
-                expected=number in self.rows.remembered or facts.override.until is not None,
-                accounts=() if account is None else (account,),
-                known=facts.known,
-                sealed=facts.sealed,
-                suspended=facts.override.suspended,
-                candidates=facts.candidates,
-                protected=facts.left_alone is not None,
-                linked=account is not None and not account.every_number,
-            )
-        )
-
-    def pass_by(self, account: Account, numbers: Collection[str]) -> None:
-        """Compare the card of an entry of the branch that nobody looks after."""
-        if self.kept is None:
-            return
-        protected = self.matching.protection(account) is not None
-        if not numbers:
-            self._see_entry(account, protected=protected)
-        elif len(numbers) > 1 or not self.passed.isdisjoint(numbers):
-            self.unclear(numbers)
-        else:
-            [number] = numbers
-            self._see(
-                Sight(
-                    number=number,
-                    accounts=(account,),
-                    enrolled=self._is_enrolled(number),
-                    asked=self._is_asked(account),
-                    protected=protected,
-                )
-            )
-        self.passed.update(numbers)
-
-    def unclear(self, numbers: Iterable[str]) -> None:
-        """Note numbers of which only all that there is can tell."""
-        if self.kept is not None:
-            for number in numbers:
-                self.kept.pop(bounded(number), None)
-                self.stale.add(number)
-
-    def ended(self, seen: Container[str], candidates: Mapping[str, tuple[Candidate, ...]]) -> Watch:
-        """The same once all was read: with those whom the stream has not shown.
-
-        ``seen``: the numbers of students who have an entry.
-        """
-        self.candidates = candidates
-        if self.kept is None:
-            return self
-        for number in {*self.known, *self.rows.feed.spoiled} - self.passed:
-            known = self.known.get(number)
-            streamed = number in seen or (known is not None and not known.gone)
-            streamed |= number in self.rows.feed.students or number in self.rows.remembered
-            if not streamed:
-                enrolled = self._is_enrolled(number)
-                self._see(Sight(number=number, known=known, enrolled=enrolled))
-        return self
-
-    def _see(self, sight: Sight) -> None:
-        assert self.kept is not None
-        card = card_of(sight, self.zone)
-        if card is None:
-            return  # whoever has one all the same, is left among those not met
-        if self.kept.pop(card.key, None) != card.digest():
-            self.stale.add(sight.number)
-
-    def _see_entry(self, account: Account, *, protected: bool) -> None:
-        assert self.kept is not None
-        if not account.is_person:
-            return
-        card = card_of_entry(account, asked=self._is_asked(account), protected=protected)
-        if self.kept.pop(card.key, None) != card.digest():
-            self.entries[card.key] = card
-
-    def _is_asked(self, account: Account) -> bool:
-        asked = self.matching.is_asked(account.dn)
-        if asked:
-            self.asked.add(account.dn)
-        return asked
-
-    def _is_enrolled(self, number: str) -> bool:
-        feed = self.rows.feed
-        return number in feed.students or number in feed.spoiled
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +42,7 @@ class Filed:
     whole: bool
     feed: Feed
     looked_at: Collection[str]  # students of a run over a few
-    watch: Watch | None = None  # None: nobody was looked at
+    noticed: Noticed = NOTHING
     outcomes: Sequence[Outcome] = ()
     held: frozenset[Action] = frozenset()
     entries: tuple[str, ...] = ()  # DNs of entries that somebody decided about
@@ -234,22 +106,19 @@ class _Filing:
         """The cards of everybody who may need another one."""
         filed = self._filed
         numbers = {*filed.looked_at, *self._troubles, *self._context.journal.unfiled()}
-        if filed.watch is not None:
-            numbers |= filed.watch.stale
+        numbers.update(filed.noticed.stale)
         for chunk in chunks(sorted(numbers)):
             self._write(self._cards(chunk))
 
     def others(self) -> None:
         """Entries without number, and the cards of those who are no longer there."""
-        watch = self._filed.watch
-        cards: dict[str, Card | None] = {}
-        if watch is not None:
-            cards.update(dict.fromkeys(watch.kept or ()))
-            cards.update(watch.entries)
+        noticed = self._filed.noticed
+        cards: dict[str, Card | None] = dict.fromkeys(noticed.missed)
+        cards.update(noticed.entries)
         dns = self._left | set(self._filed.entries)
         self._asked = None
-        if self._filed.whole and watch is not None:
-            dns |= self._all_asked() ^ watch.asked
+        if self._filed.whole:
+            dns |= self._all_asked() ^ noticed.asked
         again: set[str] = set()
         for dn in sorted(dns):
             account = self._context.target.account_at(dn)
@@ -334,8 +203,7 @@ class _Filing:
             enrolled = before.situation in _WAITING
             sight = replace(sight, enrolled=enrolled, names=named, rows=() if named else sight.rows)
         if looked_at and covered:
-            candidates = filed.watch.candidates if filed.watch is not None else {}
-            return replace(sight, candidates=candidates.get(number, ()))
+            return replace(sight, candidates=filed.noticed.candidates.get(number, ()))
         return replace(sight, candidates=before.candidates if before is not None else ())
 
     def _trouble(self, outcome: Outcome) -> Trouble | None:

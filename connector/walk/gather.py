@@ -14,13 +14,13 @@ from connector.core.situations import Item
 from connector.core.spelling import folded
 from connector.errors import DirectoryUntrusted, EntryError
 from connector.walk.context import Context
-from connector.walk.filing import Watch
 from connector.walk.matching import Matching, decided_about, ines_by_number
 from connector.walk.newcomers import Newcomers
 from connector.walk.register import Listing
 from connector.walk.rows import Rows
 from connector.walk.scope import Scope
 from connector.walk.unassigned import Unassigned
+from connector.walk.watching import Noticed, Watch
 
 
 class Gathering:
@@ -111,8 +111,8 @@ class Gathering:
         self._watch.see_student(facts)
         return facts
 
-    def watched(self) -> Watch:
-        """What was noted for the index of people; after the stream."""
+    def noticed(self) -> Noticed:
+        """What was noticed for the index of people; after the stream."""
         candidates = self.matching.every_candidate(self.taken)
         return self._watch.ended(self._seen, candidates)
 

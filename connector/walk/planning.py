@@ -35,10 +35,10 @@ from connector.core.situations import Item
 from connector.edges.journal import LastRuns
 from connector.errors import FeedRefused, Untrustworthy, UsageError
 from connector.walk.context import Context
-from connector.walk.filing import Watch
 from connector.walk.gather import Gathering
 from connector.walk.register import Listing, read_feed
 from connector.walk.scope import EVERYONE, Scope
+from connector.walk.watching import NOTHING, Noticed
 
 LONG_GAP = timedelta(days=7)  # after it, announced expiries spend budget again
 CLOCK_SLACK = timedelta(days=1)
@@ -85,7 +85,7 @@ class Prepared:
         None  # why the register was refused, if the run continued all the same
     )
     situations: tuple[Item, ...] = ()  # where they were asked for
-    watch: Watch | None = None  # what was noted for the index of people
+    noticed: Noticed = NOTHING  # for the index of people
     strangers: int = 0  # entries with a number that the register does not know
 
 
@@ -146,7 +146,7 @@ def prepare(
         after_gap=gap,
         register_trouble=trouble,
         situations=gathering.situations() if scope.listing else (),
-        watch=gathering.watched(),
+        noticed=gathering.noticed(),
         strangers=gathering.matching.leavers() if scope.whole else 0,
     )
 

@@ -35,7 +35,6 @@ def from_nothing(context: Context) -> Content:
         for table in (people, people_words, unfiled):
             connection.execute(sa.delete(table))
     prepared = prepare(context, Scope())
-    assert prepared.watch is not None
     held = frozenset(one.action for one in prepared.verdict.held)
     gone = {id(change) for change in prepared.verdict.go}
     filed = Filed(
@@ -44,7 +43,7 @@ def from_nothing(context: Context) -> Content:
         whole=True,
         feed=prepared.feed,
         looked_at=(),
-        watch=prepared.watch,
+        noticed=prepared.noticed,
         outcomes=tuple(Outcome(c, "held") for c in prepared.plan.changes if id(c) not in gone),
         held=held,
     )

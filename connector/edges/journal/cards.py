@@ -43,7 +43,7 @@ class Cards(Store):
         """The digest of each card, by its key."""
         query = sa.select(people.c.key, people.c.digest)
         with self._reading("reading the index of people") as connection:
-            return {row.key: row.digest for row in connection.execute(query)}
+            return dict(map(tuple, connection.execute(query)))
 
     def unfiled(self) -> list[str]:
         """The student numbers whose cards may be out of date."""
