@@ -133,7 +133,7 @@ def refile(
         mark=run,
         whole=False,
         feed=prepared.feed if prepared is not None else NO_FEED,
-        looked_at=few,
+        facts=prepared.facts if prepared is not None else {},
         noticed=prepared.noticed if prepared is not None else NOTHING,
         entries=tuple(entries),
     )
@@ -180,7 +180,7 @@ def _file(context: Context, prepared: Prepared, run: int, outcomes: tuple[Outcom
         mark=prepared.mark,
         whole=prepared.whole,
         feed=prepared.feed,
-        looked_at=_few(prepared),
+        facts=prepared.facts,
         noticed=prepared.noticed,
         outcomes=outcomes,
         held=held,

@@ -8,16 +8,17 @@ that changes nothing costs is the comparison, and what a first one holds in memo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 import structlog
 
 from connector.core.account import Account
 from connector.core.card import Card, Sight, Trouble, bounded, card_of, card_of_entry
+from connector.core.catalogue import Part
 from connector.core.enrolment import number_in
-from connector.core.model import NO_FEED, Action, Enrolment, Feed, Outcome, Rejection
+from connector.core.model import NO_FEED, Action, Change, Enrolment, Facts, Feed, Outcome, Rejection
 from connector.core.newcomers import bare
 from connector.core.safety import effect
 from connector.core.situations import Situation
@@ -28,6 +29,12 @@ from connector.walk.context import Context
 from connector.walk.matching import decided_about
 from connector.walk.watching import NOTHING, Noticed
 
+# Of an entry, what its card shows or goes by. The state is the journal's, and so is the last day of
+# a provisional password, as long as its sealed copy is there.
+_ON_CARDS = (
+    *(Part.CLASS, Part.NUMBER, Part.NAME, Part.PERSON, Part.ADDRESS, Part.FORMER, Part.UID),
+    *(Part.AFFILIATION, Part.MUST_CHANGE),
+)
 _WAITING = (Situation.TO_LINK, Situation.CANDIDATE, Situation.ENROLLED_NO_ENTRY)
 
 log = structlog.get_logger()
@@ -41,7 +48,7 @@ class Filed:
     mark: int  # the latest run when reading began
     whole: bool
     feed: Feed
-    looked_at: Collection[str]  # students of a run over a few
+    facts: Mapping[str, Facts] = field(default_factory=dict)  # of a run over a few
     noticed: Noticed = NOTHING
     outcomes: Sequence[Outcome] = ()
     held: frozenset[Action] = frozenset()
@@ -86,7 +93,7 @@ class _Filing:
     def __init__(self, context: Context, filed: Filed) -> None:
         self._context = context
         self._filed = filed
-        self._rulings = context.journal.rulings()
+        self._rulings = filed.noticed.rulings or context.journal.rulings()
         self._adopted = self._rulings.adoptions(None)
         self._troubles = {o.change.student_number: self._trouble(o) for o in filed.outcomes}
         self._undecided = {  # left to another run: nothing is new
@@ -94,18 +101,18 @@ class _Filing:
             for o in filed.outcomes
             if o.outcome == "held" and self._troubles[o.change.student_number] is None
         }
-        self._made = {
-            o.change.student_number
-            for o in filed.outcomes
-            if o.change.action is Action.CREATE and o.outcome == "applied"
-        }
+        self._made: set[str] = set()  # whose entries are as they were just written
+        self._moved: set[str] = set()  # whose entries are not as they were read
+        for one in filed.outcomes:
+            if one.outcome != "held":
+                self._note_change(one.change, applied=one.outcome == "applied")
         self._asked: frozenset[str] | None = None  # read when it is needed
         self._left: set[str] = set()  # DNs that a card named, and none names now
 
     def students(self) -> None:
         """The cards of everybody who may need another one."""
         filed = self._filed
-        numbers = {*filed.looked_at, *self._troubles, *self._context.journal.unfiled()}
+        numbers = {*filed.facts, *self._troubles, *self._context.journal.unfiled()}
         numbers.update(filed.noticed.stale)
         for chunk in chunks(sorted(numbers)):
             self._write(self._cards(chunk))
@@ -190,7 +197,7 @@ class _Filing:
         feed = filed.feed
         read_for = feed.numbers
         covered = feed is not NO_FEED and (read_for is None or bare(number) in read_for)
-        looked_at = filed.whole or number in filed.looked_at
+        looked_at = filed.whole or number in filed.facts
         trouble = before.trouble if before is not None else None
         if looked_at and number not in self._undecided:
             trouble = self._troubles.get(number)
@@ -218,20 +225,39 @@ class _Filing:
         rows = self._context.journal.enrolments(wanted) if wanted else iter(())
         return {n: tuple(theirs) for n, theirs in groupby(rows, lambda row: row.student_number)}
 
+    def _note_change(self, change: Change, *, applied: bool) -> None:
+        number, facts = change.student_number, self._filed.facts.get(change.student_number)
+        parts: tuple[Part, ...] = _ON_CARDS
+        if facts is None or facts.account is None or facts.account.must_change:
+            parts = (*_ON_CARDS, Part.LAST_DAY)
+        if change.action is Action.CREATE and applied:
+            self._made.add(number)
+        elif change.deletes or self._context.dialect.about(change.attributes, *parts):
+            self._moved.add(number)
+
     def _accounts(self, numbers: Sequence[str]) -> dict[str, list[Account]]:
         """The entries with these numbers, and those that decisions link to them."""
-        context, wanted = self._context, set(numbers) - self._made
+        context = self._context
         found: dict[str, list[Account]] = {}
+        wanted: set[str] = set()
+        for number in numbers:
+            facts = self._filed.facts.get(number)
+            account = facts.account if facts is not None else None
+            if account is not None and number not in self._moved:
+                found[number] = [account]
+            elif number not in self._made:
+                wanted.add(number)
+        if not wanted:
+            return found
         once = {a.dn: a for a in context.target.accounts_of(context.tree, sorted(wanted))}
         for account in once.values():
-            for number in dict.fromkeys(account.every_number):
+            for number in wanted.intersection(account.every_number):
                 found.setdefault(number, []).append(account)
-        for number in wanted:
+        for number in wanted - found.keys():
             ruling = self._rulings.link_of(number)
-            if ruling is not None and ruling.dn is not None and number not in found:
-                linked = decided_about(context, ruling)
-                if linked is not None and not linked.every_number:
-                    found[number] = [linked]
+            linked = decided_about(context, ruling) if ruling is not None and ruling.dn else None
+            if linked is not None and not linked.every_number:
+                found[number] = [linked]
         return found
 
     def _is_linked(self, number: str, accounts: Sequence[Account]) -> bool:

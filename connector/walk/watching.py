@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from connector.core.account import Account
 from connector.core.card import Card, Sight, bounded, card_of, card_of_entry
 from connector.core.model import Facts, Known
+from connector.core.rulings import Rulings
 from connector.core.situations import Candidate
 from connector.walk.context import Context
 from connector.walk.matching import Matching
@@ -29,6 +30,7 @@ class Noticed:
     entries: Mapping[str, Card] = field(default_factory=dict)  # of entries without number, by key
     asked: frozenset[str] | set[str] = frozenset()  # DNs that were taken for candidates
     candidates: Mapping[str, tuple[Candidate, ...]] = field(default_factory=dict)  # by number
+    rulings: Rulings | None = None  # None: there may be others by now
 
 
 NOTHING = Noticed()
@@ -123,7 +125,7 @@ class Watch:
         ``seen``: the numbers of students who have an entry.
         """
         if self.kept is None:
-            return Noticed(candidates=candidates)
+            return Noticed(candidates=candidates, rulings=self.matching.rulings)
         for number in {*self.known, *self.rows.feed.spoiled} - self.passed:
             known = self.known.get(number)
             streamed = number in seen or (known is not None and not known.gone)

@@ -42,7 +42,6 @@ def from_nothing(context: Context) -> Content:
         mark=journal.latest_run_id(),
         whole=True,
         feed=prepared.feed,
-        looked_at=(),
         noticed=prepared.noticed,
         outcomes=tuple(Outcome(c, "held") for c in prepared.plan.changes if id(c) not in gone),
         held=held,

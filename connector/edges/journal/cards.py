@@ -78,15 +78,14 @@ class Cards(Store):
     ) -> int:
         doing = "keeping the index of people"
         with self._reading(doing) as connection:
-            if not _differing(connection, cards, run, mark) and not _noted(connection, cards):
+            if not _noted(connection, cards) and not _differing(connection, cards, run, mark):
                 return 0
         with self._writing(doing) as connection:
             wanted = _differing(connection, cards, run, mark)
-            _remove(connection, wanted)
+            _remove(connection, [id_of(key) for key, card in wanted.items() if card is None])
             rows = [_values(card, run, at) for card in wanted.values() if card is not None]
             upsert(connection, people, rows)
-            words = [one for card in wanted.values() if card for one in _words(card)]
-            insert_missing(connection, people_words, words)
+            _write_words(connection, [card for card in wanted.values() if card])
             _remove_entries(connection, [card for card in wanted.values() if card])
             for chunk in chunks(cards):
                 connection.execute(sa.delete(unfiled).where(unfiled.c.student_number.in_(chunk)))
@@ -187,12 +186,27 @@ def _noted(connection: sa.Connection, numbers: Iterable[str]) -> bool:
     )
 
 
-def _remove(connection: sa.Connection, cards: Mapping[str, Card | None]) -> None:
-    """Remove the words of cards about to be written, and the cards of those who are nobody."""
-    for chunk in chunks(map(id_of, cards)):
+def _remove(connection: sa.Connection, ids: Sequence[int]) -> None:
+    """Remove cards, with their words."""
+    for chunk in chunks(ids):
         connection.execute(sa.delete(people_words).where(people_words.c.id.in_(chunk)))
-    for chunk in chunks(id_of(key) for key, card in cards.items() if card is None):
         connection.execute(sa.delete(people).where(people.c.id.in_(chunk)))
+
+
+def _write_words(connection: sa.Connection, cards: Sequence[Card]) -> None:
+    """Let cards be found by their words, and by no others."""
+    words = [one for card in cards for one in _words(card)]
+    wanted = {(one["id"], one["word"], one["sort"]) for one in words}
+    kept: set[tuple[int, str, str]] = set()
+    column = people_words.c
+    for chunk in chunks(id_of(card.key) for card in cards):
+        query = sa.select(column.id, column.word, column.sort).where(column.id.in_(chunk))
+        kept.update(map(tuple, connection.execute(query)))
+    for chunk in chunks(dict.fromkeys(one[0] for one in kept - wanted)):
+        connection.execute(sa.delete(people_words).where(column.id.in_(chunk)))
+        kept = {one for one in kept if one[0] not in set(chunk)}
+    new = [one for one in words if (one["id"], one["word"], one["sort"]) not in kept]
+    insert_missing(connection, people_words, new)
 
 
 def _remove_entries(connection: sa.Connection, cards: Iterable[Card]) -> None:
@@ -202,9 +216,7 @@ def _remove_entries(connection: sa.Connection, cards: Iterable[Card]) -> None:
             people.c.key.in_(chunk), people.c.student_number.is_(None)
         )
         ids = connection.scalars(entries).all()
-        if ids:
-            connection.execute(sa.delete(people_words).where(people_words.c.id.in_(ids)))
-            connection.execute(sa.delete(people).where(people.c.id.in_(ids)))
+        _remove(connection, ids)
 
 
 # --- a card as a row ------------------------------------------------------------------------------
