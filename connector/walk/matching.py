@@ -259,10 +259,7 @@ class Matching:
         return ruling.said() if ruling is not None else None
 
     def situations(self, taken: Taken) -> tuple[Item, ...]:
-        """The situation of each entry of the branch, and of each student.
-
-        ``own``: by number, the DN of each student's own entry.
-        """
+        """The situation of each entry of the branch, and of each student."""
         context, feed = self._context, self._rows.feed
         people_dn = context.rules.people_dn
         for account in context.target.unidentified(people_dn):
@@ -271,7 +268,7 @@ class Matching:
         for number, rows in feed.students.items():
             names[number] = identity(rows).whole_name
         found = situate(self._entries, self._students(names, self.every_candidate(taken)))
-        return tuple(self._with_signs(found, people_dn))
+        return tuple(_with_signs(context, found, people_dn))
 
     def leavers(self) -> int:
         """How many entries have a number that the register does not know, as the list has them."""
@@ -291,15 +288,17 @@ class Matching:
             held=self._placed,
         )
 
-    def _with_signs(self, items: Iterable[Item], people_dn: str) -> Iterable[Item]:
-        signs = self._context.target.signs_of_life(people_dn)
-        zone = self._context.rules.institution.zone
-        for item in items:
-            at = signs.get(item.dn or "")
-            if at is None or item.situation is not Situation.WITHOUT_ENROLMENT:
-                yield item
-            else:
-                yield replace(item, last_sign=day_in(at, zone))
+
+def _with_signs(context: Context, items: Iterable[Item], people_dn: str) -> Iterable[Item]:
+    """The leavers among these with the last sign of life that the directory has of each."""
+    signs = context.target.signs_of_life(people_dn)
+    zone = context.rules.institution.zone
+    for item in items:
+        at = signs.get(item.dn or "")
+        if at is None or item.situation is not Situation.WITHOUT_ENROLMENT:
+            yield item
+        else:
+            yield replace(item, last_sign=day_in(at, zone))
 
 
 def decided_about(context: Context, ruling: Ruling) -> Account | None:
