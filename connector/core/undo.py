@@ -112,12 +112,13 @@ def _reversed_creation(
 
 
 def _known_again(done: Change, before: Known | None, rules: Rules) -> Known | None:
-    """What the journal is to remember again; what was adopted is only known to be there.
+    """What the journal is to remember again; of what was adopted, that it was ours and is no more.
 
     The register's rows will not count: the cutoff that stands tells the academic year.
     """
     if before is None:
-        return done.after and Known(done.after.dn, done.after.uid, done.after.address)
+        known = done.after
+        return known and Known(known.dn, known.uid, known.address, gone=True)
     if before.state is State.EXPIRED or before.cutoff is None:
         return before
     return replace(before, directory_year=year_of_cutoff(before.cutoff, rules.lifecycle))

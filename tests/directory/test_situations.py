@@ -20,7 +20,7 @@ from tests.support.past import Past, Rates, make_past
 from tests.support.past_names import letters
 from tests.support.past_people import Kind
 from tests.support.people import put
-from tests.support.walk import TODAY, Walk, decide, student
+from tests.support.walk import TODAY, Walk, actions, decide, student
 
 NUMBER, INE = "22600001", "123456789AB"
 SOON = TODAY + timedelta(days=100)
@@ -54,6 +54,12 @@ def revoke(walk: Walk, run: int | None) -> None:
 def suspend(walk: Walk, number: str) -> None:
     with walk.context() as opened, opened.locked("suspend", whole=False):
         account.suspend(opened, number, "from the first hour")
+
+
+def left_by(walk: Walk, dn: str) -> dict[str, list[str]]:
+    """An entry, but for what every write moves."""
+    moving = ("entryCSN", "modifyTimestamp", "modifiersName")
+    return {n: sorted(v) for n, v in walk.directory.entry(dn).items() if n not in moving}
 
 
 def reasons(walk: Walk, *numbers: str) -> dict[str | None, str]:
@@ -275,6 +281,44 @@ def test_a_leaver_is_adopted_until_a_day_expires_then_and_returns(walk: Walk) ->
     walk.workspace.write_register([student(NUMBER), student("21900001")])
     walk.synced()
     assert walk.show("21900001").decision.state == "inactive"
+
+
+def test_a_leaver_whose_adoption_is_revoked_keeps_the_day_and_no_more(walk: Walk) -> None:
+    """The sync that adopted stays as it was made: its account is closed by the day it was given."""
+    dn = add(walk, "old", supannEtuId="21900001", userPassword="motdepasse1")
+    walk.workspace.write_register([student(NUMBER)])
+    found = adopt(walk, "21900001")
+    walk.sync()
+    ends = walk.directory.entry(dn)["pwdEndTime"]
+    revoke(walk, found.run)
+    assert walk.sync().plan.changes == ()
+    assert walk.directory.entry(dn)["pwdEndTime"] == ends
+    assert f"its last day {SOON:%d/%m/%Y} stands" in walk.show("21900001").why
+    walk.today = SOON + timedelta(days=1)
+    assert [c.action.value for c in walk.sync().plan.changes] == ["expire"]
+    walk.today = SOON + timedelta(days=400)
+    assert ("purge", "21900001") in actions(walk.sync())
+    assert dn not in walk.directory.entries()
+
+
+@pytest.mark.parametrize("first", ["decision", "sync"])
+def test_a_leaver_whose_adoption_and_sync_are_undone_is_nobodys_again(
+    walk: Walk, first: str
+) -> None:
+    dn = add(walk, "old", supannEtuId="21900001", userPassword="motdepasse1")
+    before = left_by(walk, dn)
+    walk.workspace.write_register([student(NUMBER)])
+    walk.sync()
+    decided, synced = adopt(walk, "21900001").run, walk.sync().run
+    runs = [decided, synced] if first == "decision" else [synced, decided]
+    for run in runs:
+        assert run is not None
+        with walk.context() as opened, opened.locked("undo", whole=False):
+            undo(opened, run, "wrong")
+        walk.sync()
+    assert left_by(walk, dn) == before
+    assert situations(walk)["21900001", dn] is Situation.WITHOUT_ENROLMENT
+    walk.writes_nothing()
 
 
 # --- one person and everybody, and a university's past --------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
@@ -423,6 +424,38 @@ def test_an_adoption_is_taken_back_and_the_entry_is_left_as_it_was_found(
     assert "an undo stands" in shown.why
     assert not shown.password_printable
     assert actions(walk.synced([student(NUMBER, step_code="L1")])) == [("update", NUMBER)]
+
+
+STATES: dict[str, dict[str, Any]] = {
+    "without a state": {},
+    "with an end to come": {"supannRessourceEtatDate": "{COMPTE}A:SupannActif:20200901:20991231"},
+    "suspended": {"supannRessourceEtatDate": "{COMPTE}S:SupannVerrouAdministratif:20250901:"},
+    "of staff": {"supannEmpId": "E1", "eduPersonAffiliation": ["staff", "student", "member"]},
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_what_an_undone_adoption_restored_stands_until_the_register_changes(
+    walk: Walk, state: str
+) -> None:
+    """No sync adopts it again by what the entry says of itself, and nobody is shut out for good."""
+    stand(walk.directory, **STATES[state])
+    before = as_it_was(walk)
+    walk.workspace.write_register(ROWS)
+    walk.sync()
+    assert undo(walk, last_run(walk)).left == ()
+    for _ in range(2):
+        report = walk.sync()
+        assert report.plan.changes == ()
+        assert "adoption was undone" in " ".join(report.plan.notices)
+    assert differing(as_it_was(walk), before) == {}
+    shown = walk.show(NUMBER).why
+    assert "its adoption was undone" in shown
+    assert "an undo stands until" in shown
+    with walk.context() as opened:
+        result = desk.resync(opened, NUMBER, force=True, reason="the right one after all")
+    assert actions(result.report) == [("update", NUMBER)]
+    walk.writes_nothing()
 
 
 # --- a purge ------------------------------------------------------------------------------------
