@@ -8,16 +8,18 @@ from datetime import timedelta
 
 import pytest
 
+from connector.core.account import State
 from connector.core.card import Card
 from connector.core.situations import Situation
 from connector.desk import account as desk
 from connector.desk import decisions
+from connector.walk import execution
 from connector.walk.context import Context
 from connector.walk.planning import prepare
 from connector.walk.scope import Scope
 from tests.support.desk import activate, take, undo
 from tests.support.events import NUMBER
-from tests.support.index import is_true
+from tests.support.index import empty, is_true
 from tests.support.past import Rates, make_past
 from tests.support.people import stand
 from tests.support.walk import Walk, student
@@ -167,3 +169,45 @@ def test_of_a_university_each_entry_and_each_student_is_in_the_index_as_situated
     for _ in range(2):
         walk.sync()
     is_situated(walk)
+
+
+# --- what a crash, an upgrade or a loss leaves ----------------------------------------------------
+
+
+def test_after_a_crash_before_cards_are_filed_the_next_run_of_any_kind_files_them(
+    walk: Walk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walk.synced([student(NUMBER), student(OTHER, "Ana", "Roux")])
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(execution, "file_cards", killed)
+        with pytest.raises(KeyboardInterrupt):
+            take(walk, desk.suspend)
+    with walk.context() as context:
+        assert context.journal.unfiled() == [NUMBER]
+        assert context.journal.people([NUMBER])[NUMBER].state is State.INACTIVE
+    walk.resync(OTHER)
+    assert is_true(walk)[NUMBER].state is State.SUSPENDED
+
+
+def test_an_index_that_is_lost_says_so_until_a_full_run_has_filled_it(walk: Walk) -> None:
+    with walk.context() as context:
+        assert context.journal.people_filled() is None
+    walk.synced([student(NUMBER), student(OTHER, "Ana", "Roux")])
+    with walk.context() as context:
+        empty(context)
+        assert context.journal.people_filled() is None
+    walk.resync(NUMBER)
+    with walk.context() as context:
+        assert context.journal.people_filled() is None
+        assert context.journal.people([NUMBER, OTHER]).keys() == {NUMBER}
+    report = walk.synced()
+    assert is_true(walk).keys() == {NUMBER, OTHER}
+    with walk.context() as context:
+        filled = context.journal.people_filled()
+        assert filled is not None
+        assert filled.run == report.run
+        assert context.journal.people([OTHER])[OTHER].seen_at == filled.at

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from connector.core.card import Card
 from connector.core.model import Outcome
 from connector.edges.journal import Journal
-from connector.edges.journal.cards import card_of_row
-from connector.edges.journal.tables import people, people_words, unfiled
+from connector.edges.journal.cards import FILLED, card_of_row
+from connector.edges.journal.tables import meta, people, people_words, unfiled
 from connector.walk.context import Context
 from connector.walk.filing import Filed, file
 from connector.walk.planning import prepare
@@ -28,12 +28,18 @@ def content(journal: Journal) -> Content:
     return {card.key: card for card in cards}, words
 
 
+def empty(context: Context) -> None:
+    """Lose the index, with all that tells of it."""
+    with context.journal._writing("forgetting the index") as connection:
+        for table in (people, people_words, unfiled):
+            connection.execute(sa.delete(table))
+        connection.execute(sa.delete(meta).where(meta.c.key == FILLED))
+
+
 def from_nothing(context: Context) -> Content:
     """The index as register, directory and journal alone make it."""
     journal = context.journal
-    with journal._writing("forgetting the index") as connection:
-        for table in (people, people_words, unfiled):
-            connection.execute(sa.delete(table))
+    empty(context)
     prepared = prepare(context, Scope())
     held = frozenset(one.action for one in prepared.verdict.held)
     gone = {id(change) for change in prepared.verdict.go}
