@@ -7,24 +7,28 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import hypothesis
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
-from schemathesis.specs.openapi.checks import ignored_auth
 
 from connector.core.roles import Role
 from connector.web.api.calls import CALLS
 from tests.support.tier import LONG
 from tests.web.calling import PREFIX, Caller, Office
 
-EXAMPLES = 60 if LONG else 2  # of what is allowed, and as many of what is not, for each call
+EXAMPLES = 40 if LONG else 1  # of what is allowed, and as many of what is not, for each call
 
 
 def operations(office: Office) -> Iterator[Any]:
-    """The calls of the service desk, as they are described."""
+    """The calls of the service desk, as they are described, without the token that each needs."""
     described = office.client.get("/openapi.json").json()
+    del described["components"]["securitySchemes"]
+    for ways in described["paths"].values():
+        for way in ways.values():
+            way.pop("security", None)
     described["paths"] = {
         path: ways for path, ways in described["paths"].items() if path.startswith(PREFIX)
     }
@@ -33,6 +37,7 @@ def operations(office: Office) -> Iterator[Any]:
         yield found.ok()
 
 
+@pytest.mark.timeout(1800)
 def test_every_call_does_what_its_description_says(office: Office) -> None:
     admin = office.new_caller(Role.ADMIN)
     numbers = [office.student() for _ in range(3)]
@@ -40,11 +45,13 @@ def test_every_call_does_what_its_description_says(office: Office) -> None:
         "student": st.sampled_from(numbers),
         "digest": st.just("latest"),
         "run": st.integers(1, 5),
+        "token": st.just(999_999),  # those that there are, other tests hold
     }
     seen = 0
     for operation in operations(office):
         seen += 1
-        for mode in GenerationMode:
+        takes = operation.definition.raw.keys() & {"parameters", "requestBody"}
+        for mode in GenerationMode if takes else (GenerationMode.POSITIVE,):
             _send(office, admin, operation, mode, there if mode is GenerationMode.POSITIVE else {})
     assert seen == len(CALLS)
 
@@ -82,6 +89,6 @@ def _send(
                 case.query["q"] = "martin"
         case.headers["Authorization"] = f"Bearer {caller.token}"
         answer = case.call(base_url=str(office.client.base_url))
-        case.validate_response(answer, excluded_checks=[ignored_auth])
+        case.validate_response(answer)
 
     sends()

@@ -128,3 +128,25 @@ def test_calls_are_counted_by_route_and_name_nobody(office: Office) -> None:
     assert 'scolpass_api_calls_total{route="/api/v1/students/{student}",status="200"}' in told
     assert 'scolpass_api_calls_total{route="none",status="404"}' in told
     assert number not in told
+
+
+def test_what_is_too_long_or_no_json_is_a_problem_and_does_nothing(office: Office) -> None:
+    number = office.student()
+    desk = office.caller(Role.DESK)
+    path = f"/students/{number}/suspend"
+    long = b'{"reason": "' + b"x" * 100_000 + b'"}'
+    for content, kind, status in (
+        (long, "application/json", 413),
+        (b"{", "application/json", 422),
+        (b"\xff", "application/json", 400),
+        (b"reason=x", "application/x-www-form-urlencoded", 422),
+        (b"", "application/json", 422),
+        (b'{"reason": "a\\u202eb"}', "application/json", 422),
+        (b'{"reason": "a", "reasons": "b"}', "application/json", 422),
+    ):
+        for more in ({}, {"Idempotency-Key": str(status)}):
+            answer = desk.send("POST", path, {"Content-Type": kind, **more}, content=content)
+            assert answer.status_code == status, (content[:20], answer.text)
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.json()["cure"]
+    assert desk.told(f"/students/{number}")["state"] == "inactive"

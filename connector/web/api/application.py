@@ -18,12 +18,12 @@ from connector.web.api.troubles import HANDLERS
 from connector.web.metrics import Metrics
 
 PREFIX = "/api/v1"
-LARGEST = 64 * 1024  # octets of a request
 _PROBLEMS = {
     400: "the cursor is none of this list, or the body cannot be read",
     401: "no good token",
     403: "the token's role does not have this right",
     404: "there is no such thing, or it may not be seen",
+    408: "the body took too long",
     409: "the state of the account, run or plan does not allow it, or it was done already",
     412: "the account has changed since the version of If-Match",
     413: "the request is too long",
@@ -32,7 +32,7 @@ _PROBLEMS = {
     503: "directory or journal is away, or somebody else is writing; see Retry-After",
 }
 _ALWAYS = (401, 403, 422, 503)
-_ACTING = (400, 409, 413)  # ... of each call that acts
+_ACTING = (400, 408, 409, 413)  # ... of each call that acts
 _KEY = {
     "name": HEADER,
     "in": "header",
@@ -51,7 +51,6 @@ def make_api(house: House) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        max_body_size=LARGEST,
     )
     api.state.house = house
     api.add_middleware(_Counting, metrics=house.metrics)
@@ -117,7 +116,7 @@ def _answer(call: Call) -> dict[str, Any]:
 def _problems(call: Call) -> dict[int | str, dict[str, Any]]:
     """Problems by status, as OpenAPI describes them."""
     found: dict[int | str, dict[str, Any]] = {}
-    acting = _ACTING if call.again is not None else ()
+    acting = _ACTING if call.method == "POST" else ()
     for status in sorted({*_ALWAYS, *acting, *call.problems}):
         model = StaleProblem if status == 412 else Problem
         content = {"application/problem+json": {"schema": model.model_json_schema()}}

@@ -13,15 +13,19 @@ from fastapi.security import HTTPBearer
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Message
 
 from connector.clock import instant, read_moment
 from connector.core.roles import Permission, least_role
 from connector.edges.journal import Look
 from connector.web.addresses import Network, client_address
 from connector.web.api.repeats import Again, Handle, once
+from connector.web.bodies import read_body
 from connector.web.metrics import Metrics
 from connector.web.operators import Operator, operator_of_token
 from connector.web.workroom import Workroom
+
+LARGEST = 64 * 1024  # octets of a request
 
 bearer = HTTPBearer(
     scheme_name="OperatorToken",
@@ -99,7 +103,8 @@ Asking = Annotated[Asked, Depends(_asked)]
 def guarded(permission: Permission, again: Again | None, look: Handle) -> type[APIRoute]:
     """The class of routes for which an operator needs a permission.
 
-    FastAPI reads a request's body before it asks any dependency; a stranger's is not even read.
+    FastAPI reads a request's body before it asks any dependency, and however long it is; a
+    stranger's is not even read.
 
     Args:
         again: what a request gets that comes again; None: it is only a look, and is made again.
@@ -114,6 +119,8 @@ def guarded(permission: Permission, again: Again | None, look: Handle) -> type[A
             async def first_see(request: Request) -> Response:
                 asked = request.state.asked = await _let_in(request, permission)
                 _see_that_each_is_known(request.query_params, known)
+                if request.method == "POST":
+                    request = _with(request, await read_body(request, LARGEST))
                 if again is None:
                     return await handle(request)
                 return await once(request, asked.desk, asked.operator.id, handle, again, look)
@@ -121,6 +128,15 @@ def guarded(permission: Permission, again: Again | None, look: Handle) -> type[A
             return first_see
 
     return Guarded
+
+
+def _with(request: Request, body: bytes) -> Request:
+    """The same request, whose body has been read."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return Request(request.scope, receive)
 
 
 def _see_that_each_is_known(given: QueryParams, known: Collection[str]) -> None:

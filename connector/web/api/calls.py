@@ -89,7 +89,7 @@ def _long(
 CALLS: tuple[Call, ...] = (
     # --- people ---
     _get("/students", people.students, "Find people", answers.People, 400),
-    Call("POST", "/students/search", LOOK, people.search, "Find", answers.People, (400, 413)),
+    Call("POST", "/students/search", LOOK, people.search, "Find", answers.People),
     _get("/rejected-rows", people.rejected_rows, "Rejected rows", answers.IndexedRows, 400),
     _get("/figures", people.figures, "How many there are", answers.Figures),
     # --- one student ---

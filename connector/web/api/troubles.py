@@ -20,7 +20,7 @@ from connector.errors import (
     Untrustworthy,
     UsageError,
 )
-from connector.web.answers import as_problem
+from connector.web.answers import Problem, as_problem
 from connector.web.api.asking import BadQuery, NotAllowed, NoToken
 from connector.web.api.repeats import BadKey, ShownOnce, UnderWayStill
 from connector.web.operations import TooMany
@@ -176,6 +176,11 @@ async def _bad_query(_: Request, error: BadQuery) -> Response:
     return as_problem(422, _sentence(str(error)), reason="malformed", cure=cure)
 
 
+async def _body(_: Request, error: Problem) -> Response:
+    cure = "Send the body whole, in a shorter request."
+    return as_problem(error.status, error.detail, reason=error.reason, cure=cure)
+
+
 async def _http(_: Request, error: HTTPException) -> Response:
     cure = "See /openapi.json for the calls that there are."
     return as_problem(error.status_code, "", error.headers, reason="http", cure=cure)
@@ -191,6 +196,7 @@ HANDLERS: Mapping[type[Exception], Any] = {
     NotThere: _not_there,
     BadCursor: _bad_cursor,
     BadQuery: _bad_query,
+    Problem: _body,
     NotBoth: _not_both,
     UnknownStudent: _not_there,
     Stale: _stale,
