@@ -166,7 +166,7 @@ def test_a_reason_reads_well_whatever_is_known(language: str, reader: Reader) ->
 def test_a_day_is_usable_whole_and_an_instant_is_told_in_the_institutions_time() -> None:
     day: dict[str, Value] = {"until": date(2027, 12, 31)}
     assert words(Reason.OPEN, day, ZONE, english()).because == (
-        "The account is active through 31/12/2027, and the directory takes its password."
+        "The account is active through 31/12/2027, and the directory accepts its password."
     )
     assert words(Reason.OPEN, day, ZONE, speech("fr")).because == (
         "Le compte est actif jusqu'au 31/12/2027 inclus, et l'annuaire accepte son mot de passe."
@@ -179,7 +179,7 @@ def test_a_day_is_usable_whole_and_an_instant_is_told_in_the_institutions_time()
     )
     assert words(Reason.LOCKED, lock, ZONE, speech("fr", Reader.STUDENT)).because == (
         "Votre compte est verrouillé jusqu'au 01/10/2026 à 14:05, après trop d'essais ratés. Le "
-        "verrou se lève tout seul."
+        "verrouillage prend fin de lui-même."
     )
 
 
