@@ -109,7 +109,7 @@ class Commands(LazyGroup):
         "keys": Entry("connector.cli.keys", "The keys that seal provisional passwords."),
         "token": Entry(
             "connector.cli.tokens",
-            "Who may use API and console: tokens of programs, and a link for an emergency.",
+            "Who may use API and console: tokens for programs, and an emergency link.",
         ),
         "events": Entry("connector.cli.inbox", "The inbox: events that have arrived."),
         "export": Entry("connector.cli.export", "Lists for other systems, as CSV."),

@@ -1,4 +1,4 @@
-"""Who may use API and console without a sign-in: tokens, and a link for an emergency."""
+"""Who may use API and console without signing in: tokens, and an emergency link."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ commands = typer.Typer(
     rich_markup_mode="rich",
     no_args_is_help=True,
     name="token",
-    help="Who may use API and console: tokens of programs, and a link for an emergency.",
+    help="Who may use API and console: tokens for programs, and an emergency link.",
 )
 
 _CREATED = "token create --role desk --until 2026-12-31 --network 10.1.0.0/16 --reason 'ticketing'"
@@ -31,7 +31,9 @@ _CREATED = "token create --role desk --until 2026-12-31 --network 10.1.0.0/16 --
 @commands.command("create", epilog=example(f"scolpass {_CREATED}"))
 def token_create(
     context: typer.Context,
-    role: Annotated[Role, typer.Option(help="What its bearer may do; each includes the former.")],
+    role: Annotated[
+        Role, typer.Option(help="What its bearer may do; each includes the one before it.")
+    ],
     until: Annotated[
         datetime, typer.Option(formats=["%Y-%m-%d", "%d/%m/%Y"], help="Its last day.")
     ],
@@ -40,7 +42,7 @@ def token_create(
         list[str] | None,
         typer.Option(help="From where it may be used; may be repeated. Default: anywhere."),
     ] = None,
-    name: Annotated[str, typer.Option(help="What it is for, as the history says it.")] = "",
+    name: Annotated[str, typer.Option(help="What it is for, as the history will name it.")] = "",
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -55,7 +57,7 @@ def token_create(
         return
     stdout.print(
         f"Token {made.kept.id}, role {role.value}, good until {shown(made.last_day)}. "
-        "It is shown this once:",
+        "It is shown only once:",
         highlight=False,
     )
     stdout.print(token, markup=False, highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Who may use API and console without a sign-in: tokens, and a link for an emergency.
+"""Who may use API and console without signing in: tokens, and an emergency link.
 
 Both are drawn here and shown once; the journal keeps a digest (SHA-256 of 256 random bits).
 """
@@ -145,7 +145,7 @@ def use_emergency_link(context: Context, secret: str, address: str) -> str | Non
     if found is None:
         return None
     context.actor = emergency_actor(found.made_by)
-    text = f"the console was opened by the link for an emergency, from {address or 'nowhere'}"
+    text = f"the console was opened by the emergency link, from {address or 'nowhere'}"
     _note(context, "console emergency", f"{text}: {found.reason}", found.reason)
     return context.actor
 
@@ -163,7 +163,7 @@ def forget(journal: Journal, console: Console, now: datetime) -> None:
 
 
 def is_emergency(journal: Journal, now: datetime) -> bool:
-    """Whether somebody may still come in by a link for an emergency, or has and is signed in."""
+    """Whether somebody may still come in by an emergency link, or has and is signed in."""
     return journal.awaits_use(EMERGENCY, now) or any(
         one.way == EMERGENCY for one in journal.desk_sessions()
     )

@@ -1,4 +1,4 @@
-"""What somebody asks for one account, over the network: acted on as they saw it, and told anew."""
+"""Acts on one account, asked for over the network; each is on the account as it was seen."""
 
 from __future__ import annotations
 

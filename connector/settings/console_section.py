@@ -58,7 +58,7 @@ class RoleGroups(Section):
 
 
 class Console(Section):
-    """How operators sign in to the console; by no way: only by the link for an emergency."""
+    """How operators sign in to the console; by none: only by the emergency link."""
 
     signin: tuple[SignIn, ...] = ()
     issuer: Annotated[str, AfterValidator(_issuer)] = ""

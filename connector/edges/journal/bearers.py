@@ -41,7 +41,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """Something good for a single use, and who made it why."""
+    """Something good for a single use, with who made it and why."""
 
     made_by: str
     reason: str
@@ -80,7 +80,7 @@ class Bearers(Store):
         return _token(found)
 
     def tokens(self) -> list[Token]:
-        """Every token that was ever made, in the order of their making."""
+        """Every token that was ever made, in the order in which they were made."""
         with self._reading("reading the tokens") as connection:
             return [_token(row) for row in connection.execute(sa.select(tokens).order_by("id"))]
 

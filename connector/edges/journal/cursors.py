@@ -18,7 +18,7 @@ from connector.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """After whom a page begins."""
+    """The one after whom a page begins."""
 
     of: str  # the list, with its order
     value: str  # a day, or a place among what was typed

@@ -31,7 +31,7 @@ Handle = Callable[[Request], Awaitable[Response]]
 
 
 class Again(Enum):
-    """What a request gets that comes again."""
+    """What a repeated request gets."""
 
     ANSWER = "answer"  # the first answer
     ACCOUNT = "account"  # the account as it is now

@@ -200,7 +200,7 @@ class Step(BaseModel):
 
 
 class Resynced(Account):
-    """The account as it is now, and how it came so."""
+    """The account as it is now, and how it came to be so."""
 
     steps: list[Step]
 
