@@ -22,6 +22,11 @@ def holds(name: str, value: str) -> str:
     return f"({name}={escape(value)})"
 
 
+def scattered(name: str, signs: str) -> str:
+    """A filter: an attribute has a value with these characters, in this order."""
+    return f"({name}={'*'.join(map(escape, signs))})"
+
+
 def absent(name: str) -> str:
     """A filter: an attribute has no value."""
     return f"(!({name}=*))"

@@ -41,6 +41,11 @@ def folded(identifier: str) -> str:
     return cleaned("".join(sign.lower()[:1] for sign in cleaned(identifier)))
 
 
+def unspaced(identifier: str) -> str:
+    """An identifier as it is compared where people group its signs: folded, without any blank."""
+    return folded(identifier).replace(" ", "")
+
+
 def spellings(identifier: str) -> tuple[str, ...]:
     """The spellings to ask the directory for: it compares some names case-sensitively (SUPANN)."""
     text = cleaned(identifier)

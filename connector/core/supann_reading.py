@@ -96,6 +96,15 @@ def read_entry(
         every_address = _with_lower(attributes, lower, ADDRESSES)
     else:
         numbers_below = uids_below = ()
+
+    def every(*names: str) -> Values:
+        """The values of some attributes, under options of them as well (``sn;lang-fr``)."""
+        found: Values = ()
+        for name in names:
+            found += value(name, ())
+            found += lower.get(name, ()) if lower else ()
+        return found
+
     return Account(
         dn=dn,
         attributes=attributes,
@@ -111,11 +120,11 @@ def read_entry(
         every_login=every_login,
         every_address=every_address,
         name=first("displayName") or first("cn"),
-        birth_date=first("supannOIDCDateDeNaissance"),
-        family_names=value("sn", ()) + value("supannNomDeNaissance", ()),
-        first_names=value("givenName", ()),
-        full_names=value("cn", ()) + value("displayName", ()),
-        ines=value("supannCodeINE", ()),
+        birth_date=next(iter(every("supannOIDCDateDeNaissance")), None),
+        family_names=every("sn", "supannNomDeNaissance"),
+        first_names=every("givenName"),
+        full_names=every("cn", "displayName"),
+        ines=every("supannCodeINE"),
         entry_id=entry_id,
         is_person=_is_person(value("objectClass", ())),
         known_by=tuple([one for name in TELLING for one in value(name, ())]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from connector.core.account import Account
 from connector.core.dates import day_in
@@ -190,7 +191,12 @@ class Matching:
         if not self._scope.whole and any(person.ine for person in persons):
             self._seek_same_ine(persons, taken)
         self._sought.add(persons)
-        for account in context.target.look_alikes(context.tree, persons):
+        ines = [person.ine for person in persons if person.ine]
+        places = context.journal.places_of_ines(ines)
+        target = context.target
+        alike = target.look_alikes(context.tree, persons, spaced=places is None)
+        there = (account for dn in places or () if (account := target.account_at(dn)))
+        for account in chain(alike, there):
             self.met(
                 account,
                 outside=not context.target.is_for_students(account.dn),

@@ -60,8 +60,14 @@ class Target(Protocol):
     def signs_of_life(self, base: str) -> Mapping[str, datetime]:
         """The last sign of life of each account in a place, as far as it is known."""
 
-    def look_alikes(self, context: str, persons: Sequence[Person]) -> Iterator[Account]:
-        """The accounts that may be these persons', and perhaps others."""
+    def look_alikes(
+        self, context: str, persons: Sequence[Person], *, spaced: bool
+    ) -> Iterator[Account]:
+        """The accounts that may be these persons', and perhaps others.
+
+        Args:
+            spaced: an INE is looked for with blanks in it as well, which takes long.
+        """
 
     def account_at(self, dn: str) -> Account | None:
         """The account at this place, or None if there is none."""

@@ -62,7 +62,9 @@ class Branch:
     def unidentified(self, base: str) -> Iterator[Account]:
         return iter(())  # `accounts` gives them all
 
-    def look_alikes(self, context: str, persons: Sequence[Person]) -> Iterator[Account]:
+    def look_alikes(
+        self, context: str, persons: Sequence[Person], *, spaced: bool
+    ) -> Iterator[Account]:
         return iter(self.all)
 
     def signs_of_life(self, base: str) -> Mapping[str, object]:

@@ -52,7 +52,9 @@ class Service:
     def unidentified(self, base: str) -> Iterator[Account]:
         return iter(())
 
-    def look_alikes(self, context: str, persons: Sequence[Person]) -> Iterator[Account]:
+    def look_alikes(
+        self, context: str, persons: Sequence[Person], *, spaced: bool
+    ) -> Iterator[Account]:
         return self.accounts(context)
 
     def signs_of_life(self, base: str) -> Mapping[str, datetime]:

@@ -20,7 +20,7 @@ from tests.support.past import Past, Rates, make_past
 from tests.support.past_names import letters
 from tests.support.past_people import Kind
 from tests.support.people import put
-from tests.support.walk import TODAY, Walk, actions, decide, student
+from tests.support.walk import TODAY, Walk, actions, born, decide, student
 
 NUMBER, INE = "22600001", "123456789AB"
 SOON = TODAY + timedelta(days=100)
@@ -143,6 +143,38 @@ def test_another_person_under_a_number_that_is_known_is_not_written(walk: Walk) 
     decide(walk, "link", NUMBER, dn)
     walk.synced()
     assert walk.people()[NUMBER]["sn"] == ["Petit"]
+
+
+ELSEWHERE = {
+    "an INE with blanks": {"supannCodeINE": "12 345 6789 ab"},
+    "an INE under an option": {"supannCodeINE;lang-fr": INE},
+    "names under an option": {
+        "sn": "?",
+        "sn;lang-fr": "Martin",
+        "givenName": "?",
+        "givenName;lang-fr": "Léa",
+        "supannOIDCDateDeNaissance": born("22600001").isoformat(),
+    },
+    "an address under an option": {"mail;lang-fr": f"e{NUMBER}@etu.umontpellier.fr"},
+}
+
+
+@pytest.mark.parametrize(
+    ("how", "filed"), [*((how, False) for how in ELSEWHERE), ("an INE with blanks", True)]
+)
+def test_a_candidate_is_found_however_its_values_are_written(
+    walk: Walk, how: str, filed: bool
+) -> None:
+    """In a run over everyone and over one, before anything is known and after."""
+    dn = add(walk, "other", **{"cn": "x", **ELSEWHERE[how]})
+    if filed:
+        walk.workspace.write_register([student("22600002", "Tom", "Petit")])
+        walk.sync()
+    mail = f"e{NUMBER}@etu.umontpellier.fr"
+    walk.workspace.write_register([student(NUMBER, ine=INE, contact_email=mail)])
+    for numbers in ((), (NUMBER,)):
+        assert dn in reasons(walk, *numbers)[NUMBER], numbers
+        assert walk.plan(*numbers).plan.changes == ()
 
 
 # --- decisions ------------------------------------------------------------------------------------

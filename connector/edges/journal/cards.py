@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from connector.core.account import State
 from connector.core.card import LONGEST, NOBODY, Card, Names, Trouble, bounded
 from connector.core.situations import Candidate, Situation
-from connector.core.spelling import folded
+from connector.core.spelling import folded, unspaced
 from connector.edges.journal.rows import exact, text_of
 from connector.edges.journal.store import Store, chunks, insert_missing, rows_of, upsert
 from connector.edges.journal.tables import meta, people, people_words, unfiled
@@ -56,6 +56,15 @@ class Cards(Store):
             found = rows_of(connection, sa.select(people), people.c.key, keys)
             cards = (card_of_row(row, with_ine=True) for row in found)
             return {card.key: card for card in cards}
+
+    def places_of_ines(self, ines: Collection[str]) -> list[str] | None:
+        """The DNs of entries with these INEs, however they are spaced; None: not all are filed."""
+        with self._reading("reading the index of people") as connection:
+            if filling(connection) is None:
+                return None
+            wanted = [bounded(unspaced(ine)) for ine in ines]
+            found = rows_of(connection, sa.select(people.c.dn), people.c.ine_folded, wanted)
+            return sorted({row.dn for row in found if row.dn is not None})
 
     def file_cards(
         self, cards: Mapping[str, Card | None], *, run: int, mark: int, at: datetime
@@ -240,7 +249,7 @@ def _values(card: Card, run: int, at: datetime) -> dict[str, Any]:
         "sort": card.sort[:LONGEST],
         "birth_date": text_of(names.birth_date),
         "ine": names.ine,
-        "ine_folded": bounded(folded(names.ine)) if names.ine else None,
+        "ine_folded": bounded(unspaced(names.ine)) if names.ine else None,
         "state": card.state.value if card.state else "",
         "since": text_of(card.since) or "",
         "until": text_of(card.until) or "",

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from connector.core.card import Card, bounded
 from connector.core.looking_up import Asked, asked
+from connector.core.spelling import unspaced
 from connector.edges.journal.cards import WHOLE, cards_with
 from connector.edges.journal.cursors import Cursor, not_of_it
 from connector.edges.journal.figures import RejectedRow, rejected_with
@@ -70,7 +71,7 @@ class Searching(Store):
 def _whole(connection: sa.Connection, wanted: Asked) -> list[int]:
     """Those who have an identifier exactly as it was typed, in a settled order."""
     found: dict[int, None] = {}
-    text = bounded(wanted.whole)
+    text, ine = bounded(wanted.whole), bounded(unspaced(wanted.whole))
     number = connection.scalar(
         sa.select(reservations.c.student_number).where(reservations.c.identifier == text)
     )
@@ -78,7 +79,7 @@ def _whole(connection: sa.Connection, wanted: Asked) -> list[int]:
     for query in (
         sa.select(people.c.id).where(people.c.key == (number or text)),
         sa.select(words.id).where(words.word == f"{WHOLE}{text}").order_by(words.sort, words.id),
-        sa.select(people.c.id).where(people.c.ine_folded == text).order_by(people.c.id),
+        sa.select(people.c.id).where(people.c.ine_folded == ine).order_by(people.c.id),
     ):
         found.update(dict.fromkeys(connection.scalars(query.limit(_FEW))))
     return list(found)

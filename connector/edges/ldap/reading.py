@@ -14,7 +14,7 @@ from connector.core import catalogue
 from connector.core.account import Account, State
 from connector.core.dn import is_below, is_within, normal_dn, same_dn
 from connector.core.generalized_time import instant
-from connector.core.ldap_filter import escape, holds
+from connector.core.ldap_filter import escape, holds, scattered
 from connector.core.matching import Person, day_forms, same_ine
 from connector.core.schema import attribute_types, subtypes
 from connector.core.spelling import spellings
@@ -129,8 +129,14 @@ class Directory(Connection):
                 found[item.dn] = last
         return found
 
-    def look_alikes(self, context: str, persons: Sequence[Person]) -> Iterator[Account]:
-        """The entries that may be these persons', and perhaps others."""
+    def look_alikes(
+        self, context: str, persons: Sequence[Person], *, spaced: bool
+    ) -> Iterator[Account]:
+        """The entries that may be these persons', and perhaps others.
+
+        Args:
+            spaced: an INE is looked for with blanks in it as well, for which there is no index.
+        """
         filters: dict[str, None] = {}
         for person in persons:
             filters.update((holds(name, person.uid), None) for name in catalogue.UID)
@@ -140,6 +146,8 @@ class Directory(Connection):
             if person.ine:
                 ines = (*spellings(person.ine), *spellings(same_ine(person.ine)))
                 filters.update((holds("supannCodeINE", v), None) for v in ines)
+                if spaced:
+                    filters[scattered("supannCodeINE", same_ine(person.ine))] = None
             born = day_forms(person.birth_date) if person.birth_date else ()
             filters.update((holds("supannOIDCDateDeNaissance", v), None) for v in born)
         for some in joined(list(filters)):
