@@ -131,6 +131,7 @@ class Institution(Section):
     academic_year_start: MonthDay = "09-01"
     logo: str = ""
     favicon: str = ""
+    colour: str = Field("", pattern=r"^(#[0-9a-fA-F]{6})?$")
     legal_url: str = Field("", pattern=_PAGE)
     help_url: str = Field("", pattern=_PAGE)
 

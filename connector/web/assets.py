@@ -11,6 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from connector.web.colours import sheet
+
 KINDS = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -36,14 +38,20 @@ class Assets:
     one of them changes.
     """
 
-    def __init__(self, path: str, *folders: Path) -> None:
-        """``path``: where they are served, such as ``/console/static``."""
+    def __init__(self, path: str, *folders: Path, colour: str = "") -> None:
+        """Read the files.
+
+        Args:
+            path: where they are served, such as ``/console/static``.
+            folders: where they are; names are different in all of them.
+            colour: the institution's, for ``colours.css``.
+        """
         self._files: Mapping[str, Asset] = {
             file.name: Asset(file.read_bytes(), KINDS[file.suffix])
             for folder in folders
             for file in sorted(folder.iterdir())
             if file.suffix in KINDS
-        }
+        } | {"colours.css": Asset(sheet(colour), KINDS[".css"])}
         whole = hashlib.sha256()
         for name, file in sorted(self._files.items()):
             whole.update(name.encode() + b"\0" + file.content)

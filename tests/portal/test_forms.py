@@ -20,6 +20,7 @@ from connector.core.account import State
 from connector.desk import account as desk
 from connector.edges.tokens import draw_token
 from connector.web.app import Pages, make_app
+from connector.web.first_connection.branding import look
 from connector.web.first_connection.routes import LEAVE, PATHS, SIGN_IN, START
 from connector.web.first_connection.visitors import COOKIE
 from tests.portal.common import (
@@ -528,7 +529,7 @@ def test_who_follows_everything_without_a_session_finds_public_pages_alone(site:
     assert set(seen.values()) == {200}
     assert {urlsplit(path).path for path in seen} == {
         *(START, SIGN_IN, PROBLEM),
-        *(f"{START}/static/portal.css", f"{START}/favicon"),
+        *(f"{START}/static/portal.css", f"{START}/favicon", look(site.settings).url("look.css")),
     }
 
 

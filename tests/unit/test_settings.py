@@ -401,7 +401,7 @@ def with_key(table: str, line: str) -> str:
     [
         ("institution", 'uai = "UM"', "uai: expected text that matches"),
         ("institution", 'uia = "UM"', "uia: no such key; did you mean uai?"),
-        ("institution", 'colour = "blue"', "colour: no such key"),
+        ("institution", 'shade = "blue"', "shade: no such key"),
         ("directry", "starttls = true", "no such key; did you mean directory?"),
         ("source", 'kind = "xml"', 'kind: expected "csv" or "sql"'),
         ("source", 'path = ""', "path: expected a path"),

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from connector.core.account import State
 from connector.core.reasons import Act as StateAct
+from connector.core.reasons import Words
 from connector.core.roles import Permission
+from connector.desk import wording
 from connector.desk.orders import Act
 from connector.desk.view import AccountView
 from connector.edges.tokens import draw_token
@@ -75,6 +77,34 @@ class Offered:
     def name(self) -> str:
         """What texts call it."""
         return self.row.name
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """Where a cure is to be found that the verdict names."""
+
+    href: str
+    icon: str
+    label: str
+
+
+def remedy(words: Words, number: str, speech: Speech, acts: Sequence[Offered]) -> Remedy | None:
+    """Where what mends a reason can be done; None: not here, not now, or not by this operator."""
+    buttons = wording.texts(speech.language)["buttons"]
+    if words.act in _ELSEWHERE:
+        href, icon = _ELSEWHERE[words.act]
+        return Remedy(href.format(number=number), icon, buttons[words.act])
+    for one in acts:
+        if one.name == words.act and one.allowed:
+            return Remedy(f"#act-{one.name}", one.row.icon, speech.texts["acts"][one.name])
+    return None
+
+
+_ELSEWHERE: Mapping[StateAct, tuple[str, str]] = {
+    StateAct.LINK: ("/console/decisions/{number}", "person"),
+    StateAct.APPROVE: ("/console/plans", "wait"),
+    StateAct.RETRY_EVENT: ("/console/evenements?etat=rejected", "again"),
+}
 
 
 def offered(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from jinja2_fragments import render_block
@@ -43,7 +44,7 @@ class Pages:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.assets = Assets(STATIC, LOOK, _HERE / "static")
+        self.assets = Assets(STATIC, LOOK, _HERE / "static", colour=settings.institution.colour)
         self._shown = branding.shown(settings)
 
     def speech(self, caller: Caller) -> Speech:
@@ -76,6 +77,7 @@ class Pages:
             **self._shown,
             "t": speech.texts,
             "say": speech,
+            "other_url": _in_other_language(request, caller.language),
             "other": next(one for one in LANGUAGES if one != caller.language),
             "caller": caller,
             "operator": caller.operator,
@@ -103,6 +105,13 @@ def is_part(request: Request) -> bool:
         request.headers.get("hx-request") == "true"
         and request.headers.get("hx-history-restore-request") != "true"
     )
+
+
+def _in_other_language(request: Request, language: str) -> str:
+    """The same page in the other language; what was sent in a form is asked for again."""
+    other = next(one for one in LANGUAGES if one != language)
+    asked = [pair for pair in request.query_params.multi_items() if pair[0] != "langue"]
+    return "?" + urlencode([*asked, ("langue", other)])
 
 
 @lru_cache

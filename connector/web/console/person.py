@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -30,7 +30,7 @@ from connector.web.addresses import client_address
 from connector.web.answers import Problem
 from connector.web.console.account_page import Happened, days_to_try, happened, person_of
 from connector.web.console.acting import Acting, Refusal
-from connector.web.console.acts import NOTHING_SENT, ROWS, offered
+from connector.web.console.acts import NOTHING_SENT, ROWS, offered, remedy
 from connector.web.console.pages import HOME, Caller
 from connector.web.console.serving import Console, route
 from connector.web.console.speech import Speech
@@ -142,6 +142,13 @@ class PersonPages:
         operator, rules = caller.operator, console.desk.rules
         assert operator is not None
         sent = refusal.sent if refusal is not None else NOTHING_SENT
+        acts = offered(seen, operator, speech, sent)
+        said = seen.sign_in.said(speech.tongue(), rules)
+        trouble = refusal.trouble if refusal is not None else None
+        if trouble is not None and refusal is not None and refusal.status == 409:
+            # The state that forbids it says so in the operator's language.
+            mine = next((one for one in acts if one.name == sent.act and one.because), None)
+            trouble = replace(trouble, because=mine.because, cure="") if mine else trouble
         told = [(language, for_student(seen.sign_in, rules, language)) for language in LANGUAGES]
         return console.pages.page(
             request,
@@ -150,19 +157,27 @@ class PersonPages:
             block="then" if refusal is None else "",
             p=person_of(seen, rules),
             possible=seen.sign_in.possible,
-            said=seen.sign_in.said(speech.tongue(), rules),
+            said=[(one, remedy(one, seen.number, speech, acts)) for one in said],
             for_student=told,
             why=why(seen, speech),
             password=password_line(seen, speech),
-            acts=offered(seen, operator, speech, sent),
+            acts=acts,
             version=str(version_of(seen)),
             done=self._done(request, caller, speech) if refusal is None else "",
-            trouble=refusal.trouble if refusal is not None else None,
+            trouble=trouble,
+            looks=self._looks(caller, seen.number),
             wrong=sent.wrong,
             then=then_of(found.then),
             days=days_to_try(seen.decision, rules, speech.moment.today),
             register_trouble=seen.register_trouble,
         )
+
+    def _looks(self, caller: Caller, number: str) -> Sequence[Look]:
+        """Who looked at this person lately, for those who have to know."""
+        operator = caller.operator
+        if not number or operator is None or not operator.may(Permission.ADMINISTER):
+            return ()
+        return self._console.desk.journal.looks(number, limit=20)
 
     def _done(self, request: Request, caller: Caller, speech: Speech) -> str:
         """What the form did from which the browser was sent here; "": it comes from elsewhere."""

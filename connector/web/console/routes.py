@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from connector.core.roles import Permission
 from connector.web.addresses import Network
 from connector.web.console.decisions import DecisionPages
 from connector.web.console.gate import SessionGate
 from connector.web.console.inbox import EventPages
 from connector.web.console.lists import ListPages
-from connector.web.console.pages import HOME, Pages
+from connector.web.console.pages import HOME, Caller, Pages
 from connector.web.console.person import PersonPages
 from connector.web.console.plans import PlanPages
 from connector.web.console.runs import RunPages
 from connector.web.console.search import SearchPages
-from connector.web.console.serving import Console
+from connector.web.console.serving import Console, NotThere, route
 from connector.web.console.sessions import Sessions
 from connector.web.console.sign_in import SignIn, provider_of
 from connector.web.console.today import TodayPage
@@ -41,7 +44,7 @@ def routes(console: Console) -> list[BaseRoute]:
     """The pages for those who have signed in, and what they are drawn with."""
     return [
         *console.pages.assets.routes,
-        *branding.routes(console.pages.settings, PICTURES),
+        *branding.pictures(console.pages.settings, PICTURES),
         *TodayPage(console).routes(),
         *SearchPages(console).routes(),
         *PersonPages(console).routes(),
@@ -50,4 +53,11 @@ def routes(console: Console) -> list[BaseRoute]:
         *PlanPages(console).routes(),
         *DecisionPages(console).routes(),
         *EventPages(console).routes(),
+        # A path of the console that is none of these: a page says so, to those who may look.
+        route(console, f"{HOME}/{{rest:path}}", missing, Permission.LOOK),
     ]
+
+
+async def missing(_: Request, __: Caller) -> Response:
+    """There is nothing at this address."""
+    raise NotThere("nothing is found there")

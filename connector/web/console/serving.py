@@ -82,23 +82,32 @@ def route(
                 return caller
             request.state.caller = caller
             found = await _served(console, request, caller, endpoint, permission)
-        except Problem as problem:
-            log.warning("form refused", reason=problem.reason, path=request.scope["path"])
-            kind = "form" if problem.reason == "csrf" else "bad"
-            return failed(console, request, kind, problem.status)
-        except NotThere:
-            return failed(console, request, "missing", 404)
-        except UnknownStudent as error:
-            return failed(console, request, "nobody", 404, error)
-        except (Untrustworthy, Busy) as error:
-            log.error("console", trouble=error.message, cure=error.cure)  # noqa: TRY400
-            kind = "directory" if isinstance(error, DirectoryUntrusted) else "later"
-            return failed(console, request, kind, 503, error)
-        except ScolpassError as error:
-            return failed(console, request, "refused", 409, error)
-        return console.gate.see_off(caller, found)
+        except Exception as error:  # noqa: BLE001 - those of ours are told, any other one is logged
+            found = _told_as_page(console, request, error)
+        return console.gate.see_off(request.state.caller, found)
 
     return Route(path, answer, methods=methods or ("GET",))
+
+
+def _told_as_page(console: Console, request: Request, error: Exception) -> Response:
+    """What went wrong, as a page."""
+    match error:
+        case Problem():
+            log.warning("form refused", reason=error.reason, path=request.scope["path"])
+            kind = "form" if error.reason == "csrf" else "bad"
+            return failed(console, request, kind, error.status)
+        case NotThere():
+            return failed(console, request, "missing", 404)
+        case UnknownStudent():
+            return failed(console, request, "nobody", 404, error)
+        case Untrustworthy() | Busy():
+            log.error("console", trouble=error.message, cure=error.cure)
+            kind = "directory" if isinstance(error, DirectoryUntrusted) else "later"
+            return failed(console, request, kind, 503, error)
+        case ScolpassError():
+            return failed(console, request, "refused", 409, error)
+    log.error("console", path=request.scope["path"], exc_info=error)
+    return failed(console, request, "broken", 500)
 
 
 async def _served(
@@ -123,12 +132,8 @@ def failed(
     because = said["because"]
     if role:
         because = speech.fill(because, role=speech.texts["roles"][role])
-    trouble = Trouble(
-        said["title"],
-        because or (told(speech, error) if error is not None else ""),
-        said.get("unchanged", ""),
-        said["cure"],
-    )
+    details = told(speech, error) if error is not None else ""
+    trouble = Trouble(said["title"], because or details, said.get("unchanged", ""), said["cure"])
     answer = console.pages.page(request, "failed", status, trouble=trouble)
     if status == 503:
         answer.headers["Retry-After"] = "30"

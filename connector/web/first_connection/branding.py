@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from connector.errors import ConfigurationError
 from connector.settings.plain_files import read_plain
 from connector.settings.sections import Settings
+from connector.web.assets import LOOK, Assets
 from connector.web.first_connection.pages import STATIC
 
 LARGEST = 512 * 1024  # octets of a picture: it goes to every phone
@@ -35,17 +37,33 @@ class Picture:
     kind: str
 
 
-def shown(settings: Settings) -> Mapping[str, str]:
+def look(settings: Settings) -> Assets:
+    """What all pages have in common, and the institution's colour."""
+    return Assets("/premiere-connexion/look", LOOK, colour=settings.institution.colour)
+
+
+def shown(settings: Settings) -> Mapping[str, Any]:
     """What every page fills in."""
     institution = settings.institution
     return {
         "institution": institution.name,
         "legal_url": institution.legal_url,
         "help_url": institution.help_url,
+        "colour": institution.colour,
+        "look": look(settings).url,
     }
 
 
-def routes(settings: Settings, paths: Mapping[str, str] = PATHS) -> list[BaseRoute]:
+def routes(settings: Settings) -> list[BaseRoute]:
+    """What the pages of the first connection are drawn with.
+
+    Raises:
+        ConfigurationError: a picture cannot be read, is too large, or is of no known kind.
+    """
+    return [*look(settings).routes, *pictures(settings, PATHS)]
+
+
+def pictures(settings: Settings, paths: Mapping[str, str]) -> list[BaseRoute]:
     """Logo and favicon; those of the configuration, else a neutral picture.
 
     Args:
@@ -56,13 +74,13 @@ def routes(settings: Settings, paths: Mapping[str, str] = PATHS) -> list[BaseRou
     """
     institution = settings.institution
     neutral = STATIC / "logo.svg"
-    pictures = {
+    files = {
         "logo": settings.file.parent / institution.logo if institution.logo else neutral,
         "favicon": settings.file.parent / institution.favicon if institution.favicon else neutral,
     }
     return [
         Route(paths[name], _answering(_read(name, file)), methods=["GET"])
-        for name, file in pictures.items()
+        for name, file in files.items()
     ]
 
 
