@@ -192,7 +192,7 @@ class Account(BaseModel):
     actions: dict[str, Permitted] = Field(description="what this operator may do with it now")
 
 
-class Step(BaseModel):
+class ResyncStep(BaseModel):
     """One step of a resync."""
 
     step: str
@@ -202,7 +202,7 @@ class Step(BaseModel):
 class Resynced(Account):
     """The account as it is now, and how it came to be so."""
 
-    steps: list[Step]
+    steps: list[ResyncStep]
 
 
 class Erased(BaseModel):
