@@ -456,6 +456,9 @@ def test_every_route_has_its_headers_and_needs_its_session_and_get_changes_nothi
             assert answer.status_code < 500, place
             if method in ("GET", "HEAD") and path in steps:
                 assert (answer.status_code, answer.headers["location"]) == (303, SIGN_IN), place
+            if path.startswith("/api/"):  # it has a table of its own, by role
+                assert answer.status_code in (401, 404), place
+                continue
             if method == "POST" and not path.startswith(("/activation", "/events")):
                 assert answer.status_code in (403, 415), place
             if method == "POST" and path.startswith("/activation"):
