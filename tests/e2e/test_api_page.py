@@ -38,6 +38,8 @@ def test_the_examples_of_the_page_do_what_it_says(workspace: Workspace, tmp_path
             check=False,
         )
         assert done.returncode == 0, (done.stdout, done.stderr)
+        described = daemon.client.get("/openapi.json").json()["paths"]
+        assert {"/api/v1/students/{student}", "/activation/state"} <= described.keys()
         password = re.search(r'(?m)^"(\d{6})"$', done.stdout)
         assert password is not None, done.stdout
         assert (tmp_path / "letter.pdf").read_bytes().startswith(b"%PDF-")
