@@ -13,6 +13,7 @@ from ipaddress import ip_network
 from pydantic import SecretStr
 
 from connector.clock import instant
+from connector.core.actors import in_emergency
 from connector.core.dates import shown
 from connector.core.roles import Role
 from connector.edges.journal import Journal, Once, Token
@@ -132,7 +133,7 @@ def emergency_link(context: Context, reason: str) -> EmergencyLink:
     _note(context, "token emergency", text, reason)
     base = context.settings.http.public_url or f"http://{context.settings.http.listen}"
     url = SecretStr(f"{base}{EMERGENCY_PATH}{secret}")
-    return EmergencyLink(url, until, emergency_actor(context.actor))
+    return EmergencyLink(url, until, in_emergency(context.actor))
 
 
 def use_emergency_link(context: Context, secret: str, address: str) -> str | None:
@@ -144,15 +145,10 @@ def use_emergency_link(context: Context, secret: str, address: str) -> str | Non
     found = context.journal.use_once(fingerprint(secret), EMERGENCY, context.moment.now)
     if found is None:
         return None
-    context.actor = emergency_actor(found.made_by)
+    context.actor = in_emergency(found.made_by)
     text = f"the console was opened by the emergency link, from {address or 'nowhere'}"
     _note(context, "console emergency", f"{text}: {found.reason}", found.reason)
     return context.actor
-
-
-def emergency_actor(made_by: str) -> str:
-    """What the history says of who came in by such a link."""
-    return f"{made_by} (emergency)"
 
 
 def forget(journal: Journal, console: Console, now: datetime) -> None:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from connector.core.actors import same_person
 from connector.core.approval import Since, contents, since
 from connector.core.dates import shown
 from connector.core.feed import feed_drop
@@ -283,7 +284,7 @@ def see_that_another_approves(context: Context, digest: str) -> None:
     if not context.rules.safety.second_person:
         return
     asked = context.journal.first_computed_by(digest)
-    if asked is not None and asked.casefold() == context.actor.casefold():
+    if asked is not None and same_person(asked, context.actor):
         raise UsageError(
             f"the plan {digest} was computed for {asked}, who approves it",
             "Somebody else has to approve it (safety.second_person). Nothing was changed.",

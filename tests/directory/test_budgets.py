@@ -163,8 +163,11 @@ def test_a_second_person_approves_where_the_configuration_asks_for_one(walk: Wal
     walk.workspace.configure({"safety": {"second_person": True}})
     digest = held(walk, cancelled(rows, 6), "expire")
     before = walk.directory.csns()
-    with pytest.raises(UsageError, match="computed for tester"):
-        walk.sync(approve=digest, reason="read by the tester")
+    for same in ("tester", "Tester", " te\u200bster", "ｔester", "tester (emergency)"):
+        with walk.context() as opened:
+            opened.actor = same
+            with pytest.raises(UsageError, match="computed for tester"):
+                reconcile(opened, EVERYONE, "sync", reason="read", approval=Approval(digest))
     assert walk.directory.csns() == before
     with walk.context() as opened:
         opened.actor = "another"

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute
 
+from connector.core.actors import same_person
 from connector.core.approval import Since
 from connector.core.dialect import Terms
 from connector.core.marks import GRAVE
@@ -180,7 +181,7 @@ class PlanPages:
             grave=GRAVE,
             by=by,
             may=operator.may(Permission.APPROVE),
-            is_own=second and by is not None and by.casefold() == operator.name.casefold(),
+            is_own=second and by is not None and same_person(by, operator.name),
             wrong={"reason": wrong} if wrong else {},
             trouble=trouble,
             widest=max((one.count for one in plan.report.shapes), default=1),
