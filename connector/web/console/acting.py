@@ -60,12 +60,19 @@ class Slots:
         loop = asyncio.get_running_loop()
         loop.call_later(SHOWN_FOR.total_seconds(), self._kept.pop, key, None)
 
-    def take(self, key: str, operator: str, number: str) -> Handed | None:
+    def find(self, key: str, operator: str, number: str) -> Handed | None:
         """The password to be shown; None: it was shown, or is not this operator's to see."""
         found = self._kept.get(key)
         if found is None or (found.operator, found.number) != (operator, number):
             return None
-        return self._kept.pop(key)
+        return found
+
+    def take(self, key: str, operator: str, number: str) -> Handed | None:
+        """The same, and it is shown to nobody again."""
+        found = self.find(key, operator, number)
+        if found is not None:
+            del self._kept[key]
+        return found
 
 
 @dataclass(frozen=True, slots=True)

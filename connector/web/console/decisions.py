@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -25,6 +26,7 @@ from connector.walk.planning import prepare
 from connector.walk.resolving import resolve
 from connector.web.console.lists import count_of
 from connector.web.console.pages import HOME, Caller
+from connector.web.console.runs import run_of
 from connector.web.console.serving import Console, NotThere, Trouble, route, told
 from connector.web.console.speech import Speech
 
@@ -74,13 +76,11 @@ class DecisionPages:
         console, one = self._console, f"{DECISIONS}/{{student}}"
         return [
             route(console, DECISIONS, self.all, Permission.LOOK),
-            route(
-                console, f"{DECISIONS}/annuler/{{run:int}}", self.revoke, Permission.APPROVE, "POST"
-            ),
+            route(console, f"{DECISIONS}/annuler/{{run}}", self.revoke, Permission.APPROVE, "POST"),
             route(console, one, self.one, Permission.LOOK),
             *(
-                route(console, f"{one}/{path}", self.decide, Permission.APPROVE, "POST")
-                for path in KINDS
+                route(console, f"{one}/{path}", decide, Permission.APPROVE, "POST")
+                for path, decide in ((path, partial(self.decide, path=path)) for path in KINDS)
             ),
         ]
 
@@ -124,28 +124,33 @@ class DecisionPages:
         wrong: Mapping[str, str] | None = None,
         trouble: Trouble | None = None,
     ) -> Response:
-        assert caller.operator is not None
+        operator = caller.operator
+        assert operator is not None
         student = request.path_params["student"]
-        found = await self._console.desk.run(
-            caller.operator.name, lambda context: question(context, student)
-        )
+
+        def look(context: Context) -> Question:
+            found = question(context, student)
+            self._console.note_look(request, operator, found.number, "decision")
+            return found
+
+        found = await self._console.desk.run(operator.name, look)
         return self._console.pages.page(
             request,
             "decision",
             409 if trouble else 422 if wrong else 200,
             here="decisions",
             q=found,
-            may=caller.operator.may(Permission.APPROVE),
+            may=operator.may(Permission.APPROVE),
             wrong=wrong or {},
             trouble=trouble,
         )
 
-    async def decide(self, request: Request, caller: Caller) -> Response:
+    async def decide(self, request: Request, caller: Caller, path: str) -> Response:
         """Link, tell apart or protect; the next run goes by it."""
         form = await self._console.gate.form(request, caller)
         operator, speech = caller.operator, self._console.pages.speech(caller)
         assert operator is not None
-        student, path = request.path_params["student"], request.url.path.rpartition("/")[2]
+        student = request.path_params["student"]
         reason, dn = " ".join(form.get("reason", "").split()), form.get("dn", "")
         if not dn:
             raise NotThere("no entry is named")
@@ -175,7 +180,7 @@ class DecisionPages:
         form = await self._console.gate.form(request, caller)
         operator, speech = caller.operator, self._console.pages.speech(caller)
         assert operator is not None
-        run, reason = request.path_params["run"], " ".join(form.get("reason", "").split())
+        run, reason = run_of(request), " ".join(form.get("reason", "").split())
         if not 0 < len(reason) <= _LONGEST:
             said = speech.texts["acting"]
             trouble = Trouble(said["refused"], said["reason_missing"])

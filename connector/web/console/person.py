@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -12,7 +13,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from connector.clock import instant
 from connector.core.account import State
 from connector.core.feed import identity
 from connector.core.model import Known
@@ -26,11 +26,10 @@ from connector.edges.journal import Journal, Look
 from connector.errors import DirectoryUntrusted, NotManaged
 from connector.walk.context import Context
 from connector.walk.resolving import resolve
-from connector.web.addresses import client_address
 from connector.web.answers import Problem
 from connector.web.console.account_page import Happened, days_to_try, happened, person_of
 from connector.web.console.acting import Acting, Refusal
-from connector.web.console.acts import NOTHING_SENT, ROWS, offered, remedy
+from connector.web.console.acts import NOTHING_SENT, ROWS, Row, offered, remedy
 from connector.web.console.pages import HOME, Caller
 from connector.web.console.serving import Console, route
 from connector.web.console.speech import Speech
@@ -73,7 +72,8 @@ class PersonPages:
             route(console, f"{one}/mot-de-passe/{{once}}", self.password, Permission.ACT),
         ]
         for path, row in ROWS.items():
-            made.append(route(console, f"{one}/{path}", self.act, row.permission, "POST"))
+            act = partial(self.act, row=row)
+            made.append(route(console, f"{one}/{path}", act, row.permission, "POST"))
         return made
 
     async def show(self, request: Request, caller: Caller) -> Response:
@@ -82,16 +82,13 @@ class PersonPages:
         assert operator is not None
         student = request.path_params["student"]
         day = day_in(request.query_params.get("jour", ""))
-        address = client_address(request, desk.settings.http.trusted_proxies)
-
-        def note(number: str, what: str) -> None:
-            look = Look(instant(), operator.name, "console", address, number, what)
-            desk.journal.note_look(look)
+        note = partial(self._console.note_look, request, operator)
 
         def look(context: Context) -> Looked:
             try:
                 number = resolve(context, student)
             except NotManaged as error:
+                note("", f"account {student}")
                 return Looked(view_of_others(context, error), None)
             note(number, "account")
             then = ahead(context, number, day) if day is not None else None
@@ -105,25 +102,41 @@ class PersonPages:
             return self._console.pages.page(request, "person_away", 503, p=known)
         return self._page(request, caller, found)
 
-    async def act(self, request: Request, caller: Caller) -> Response:
-        """Do what a form of the page asks for."""
+    async def act(self, request: Request, caller: Caller, row: Row) -> Response:
+        """Do what a form of the page asks for; a form that is refused shows the page again.
+
+        Args:
+            row: the act of this route: what a role was asked for is what is done.
+        """
         operator = caller.operator
         assert operator is not None
         student = request.path_params["student"]
-        answer = await self._acting.act(request, caller, ROWS[request.url.path.rpartition("/")[2]])
+        answer = await self._acting.act(request, caller, row)
         if isinstance(answer, Response):
             return answer
-        found = await self._console.desk.run(operator.name, lambda context: _look(context, student))
+
+        def look(context: Context) -> Looked:
+            number = resolve(context, student)
+            self._console.note_look(request, operator, number, "account")
+            return Looked(account_view(context, number), None)
+
+        found = await self._console.desk.run(operator.name, look)
         return self._page(request, caller, found, answer)
 
     async def password(self, request: Request, caller: Caller) -> Response:
         """A new provisional password, shown once; whoever comes again is told so."""
-        assert caller.operator is not None
+        operator, slots = caller.operator, self._acting.slots
+        assert operator is not None
         once, number = request.path_params["once"], request.path_params["student"]
-        handed = self._acting.slots.take(once, caller.operator.id, number)
-        seen = await self._console.desk.run(
-            caller.operator.name, lambda context: account_view(context, number)
-        )
+        # Nobody reads the body of an answer to HEAD.
+        taking = slots.find if request.method == "HEAD" else slots.take
+        handed = taking(once, operator.id, number)
+
+        def look(context: Context) -> AccountView:
+            self._console.note_look(request, operator, number, "password")
+            return account_view(context, number)
+
+        seen = await self._console.desk.run(operator.name, look)
         return self._console.pages.page(
             request,
             "password",
@@ -131,7 +144,7 @@ class PersonPages:
             p=person_of(seen, self._console.desk.rules),
             secret=handed.password.get_secret_value() if handed else "",
             last_day=handed.last_day if handed else None,
-            may_print=caller.operator.may(Permission.PRINT),
+            may_print=operator.may(Permission.PRINT),
         )
 
     def _page(
@@ -192,10 +205,6 @@ class PersonPages:
             return str(said["done_nothing"])
         what = speech.texts["done"].get(act, act)
         return speech.fill(said["done"], what=what)
-
-
-def _look(context: Context, student: str) -> Looked:
-    return Looked(account_view(context, resolve(context, student)), None)
 
 
 def remembered(journal: Journal, student: str) -> Remembered:

@@ -59,7 +59,7 @@ class RunPages:
         """Where they are found."""
         return [
             route(self._console, RUNS, self.all, Permission.LOOK),
-            route(self._console, f"{RUNS}/{{run:int}}", self.one, Permission.LOOK),
+            route(self._console, f"{RUNS}/{{run}}", self.one, Permission.LOOK),
         ]
 
     async def all(self, request: Request, _: Caller) -> Response:
@@ -78,7 +78,7 @@ class RunPages:
 
     async def one(self, request: Request, _: Caller) -> Response:
         """One run: how it ended, its failures by cause, and its changes."""
-        desk, number = self._console.desk, request.path_params["run"]
+        desk, number = self._console.desk, run_of(request)
         wanted = Wanted(
             run=number,
             action=request.query_params.get("action") or None,
@@ -161,6 +161,18 @@ def causes(journal: Journal, run: int) -> Sequence[Cause]:
         by_cause.setdefault(shape(one.done.error), []).append(one)
     found = [Cause(len(those), those[0].done, those[0].number) for those in by_cause.values()]
     return sorted(found, key=lambda one: -one.count)
+
+
+def run_of(request: Request) -> int:
+    """The run that an address names.
+
+    Raises:
+        NotThere: there can be none of this number; no database takes every number.
+    """
+    text = request.path_params["run"]
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise NotThere("this is no number of a run")
+    return int(text)
 
 
 def place(request: Request) -> int | None:

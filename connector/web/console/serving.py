@@ -12,11 +12,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from connector.clock import instant
 from connector.core.roles import Permission, least_role
+from connector.edges.journal import Look
 from connector.errors import Busy, DirectoryUntrusted, ScolpassError, UnknownStudent, Untrustworthy
+from connector.web.addresses import client_address
 from connector.web.answers import Problem
 from connector.web.console.pages import Caller, Pages
 from connector.web.console.speech import Speech
+from connector.web.operators import Operator
 from connector.web.workroom import Workroom
 
 log = structlog.get_logger()
@@ -64,6 +68,16 @@ class Console:
     desk: Workroom
     pages: Pages
     gate: Gate
+
+    def note_look(self, request: Request, operator: Operator, number: str, what: str) -> None:
+        """Note that an operator looks at a student: nothing is shown that is not noted.
+
+        Raises:
+            JournalUntrusted: it cannot be noted.
+        """
+        address = client_address(request, self.desk.settings.http.trusted_proxies)
+        look = Look(instant(), operator.name, "console", address, number, what)
+        self.desk.journal.note_look(look)
 
 
 Endpoint = Callable[[Request, Caller], Awaitable[Response]]
