@@ -168,7 +168,8 @@ def adopt(
         Path | None,
         typer.Option(
             "--from",
-            help="A file with a student number per line, perhaps with a last day after a ';'.",
+            help="A file with a student number per line, perhaps with a last day after a ';'; or "
+            "the table of `situations --csv`, perhaps with a column until.",
         ),
     ] = None,
     as_json: JsonOption = False,

@@ -161,6 +161,8 @@ def compared(person: Person, account: Account) -> Candidate:
         account.dn,
         agrees=tuple(name for name in both if name in agrees),
         differs=tuple(name for name in both if name in unlike and name in _TOLD),
+        name=account.name or "",
+        birth_date=born,
     )
 
 

@@ -32,6 +32,8 @@ class Candidate:
     dn: str
     agrees: tuple[str, ...]
     differs: tuple[str, ...]
+    name: str = field(default="", compare=False)  # as the entry shows it
+    birth_date: str = field(default="", compare=False, repr=False)  # as it is written there
 
     def said(self) -> str:
         """``uid=... (agrees: INE; differs: birth date)``."""
@@ -54,6 +56,7 @@ class Item:
     name: str | None
     candidates: tuple[Candidate, ...] = ()
     because: str = ""  # one sentence, where the situation alone does not say it
+    birth_date: str = field(default="", repr=False)  # by the register; else as the entry has it
     last_sign: date | None = None  # the last sign of life that the directory has of an entry
     enrolled: bool = False  # it is about a student of the register
 
@@ -68,6 +71,7 @@ class Entry:
     is_person: bool = True
     is_shared: bool = False  # also somebody else's
     protection: str = ""  # the decision that leaves it alone
+    birth_date: str = field(default="", repr=False)  # as it is written there
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class Students:
     candidates: Mapping[str, Sequence[Candidate]] = field(default_factory=dict)
     elsewhere: Mapping[str, Sequence[str]] = field(default_factory=dict)  # DNs out of the branch
     held: Collection[str] = ()  # numbers on entries that are not listed: they are managed
+    born: Mapping[str, str] = field(default_factory=dict)  # birth dates, where the list is wanted
 
 
 def situate(entries: Iterable[Entry], students: Students) -> tuple[Item, ...]:
@@ -103,7 +108,15 @@ def situate(entries: Iterable[Entry], students: Students) -> tuple[Item, ...]:
     items = [_of_entry(entry, students, unclear, asked) for entry in placed]
     covered.update(item.student_number for item in items if item.student_number is not None)
     items += _without_entry(students, holders, covered)
-    return tuple(replace(one, enrolled=one.student_number in students.names) for one in items)
+    born = {one.dn: one.birth_date for one in placed}
+    return tuple(
+        replace(
+            one,
+            enrolled=one.student_number in students.names,
+            birth_date=students.born.get(one.student_number or "") or born.get(one.dn or "", ""),
+        )
+        for one in items
+    )
 
 
 def unclear_numbers(entries: Iterable[Collection[str]]) -> set[str]:
@@ -143,7 +156,7 @@ def _of_entry(entry: Entry, students: Students, unclear: set[str], asked: Collec
         and candidates
         and (number in students.names or number in students.linked)
     ):
-        return Item(Situation.CANDIDATE, number, dn, name, candidates)
+        return Item(Situation.CANDIDATE, number, dn, students.names.get(number) or name, candidates)
     if entry.is_shared:
         return Item(Situation.PROTECTED, number, dn, name, because="also somebody else's")
     if number in students.linked:

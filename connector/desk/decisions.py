@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from connector.core.enrolment import number_in
 from connector.core.matching import whose
 from connector.core.model import Known
 from connector.core.rulings import Kind, Ruling, Rulings
+from connector.core.situations import Situation
 from connector.desk.listed import read_names
 from connector.errors import ScolpassError, UsageError
 from connector.walk.context import Context
@@ -23,6 +25,7 @@ from connector.walk.matching import obstacle
 from connector.walk.register import read_feed
 
 _LAST_YEAR = 2099  # slapd 2.5 refuses every bind under a pwdEndTime of the year 9999
+_NUMBER, _SITUATION = "student_number", "situation"  # columns of the list of situations
 ADVICE = "See `scolpass situations`."
 
 
@@ -145,6 +148,9 @@ def adopt(context: Context, leavers: Iterable[Leaver], until: date | None, reaso
 def leavers_in(file: Path) -> tuple[list[Leaver], list[tuple[str, str]]]:
     """The accounts that a file names: a number a line, perhaps with a last day after a ``;``.
 
+    It may also be the table of ``scolpass situations --csv``: then those count who are without
+    enrolment, and a column ``until`` may have their last days.
+
     Returns:
         What could be read, and the lines that could not, each with why.
 
@@ -153,9 +159,17 @@ def leavers_in(file: Path) -> tuple[list[Leaver], list[tuple[str, str]]]:
     """
     found: list[Leaver] = []
     bad: list[tuple[str, str]] = []
-    for one in read_names(file):
+    lines = read_names(file)
+    header = next(csv.reader([lines[0].text], delimiter=";"))
+    is_table = {_NUMBER, _SITUATION} <= set(header)
+    for one in lines[is_table:]:
         place = f"{file.name}:{one.line}"
         number, _, rest = (part.strip() for part in one.text.partition(";"))
+        if is_table:
+            row = dict(zip(header, next(csv.reader([one.text], delimiter=";")), strict=False))
+            if row.get(_SITUATION) != Situation.WITHOUT_ENROLMENT or not row.get(_NUMBER):
+                continue
+            number, rest = row[_NUMBER].strip(), row.get("until", "").strip()
         until = _day_in(rest) if rest else None
         if number_in(number) != number or not number:
             bad.append((place, f"{number!r} is no student number"))

@@ -6,6 +6,7 @@ import csv
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -13,8 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from connector.core.cells import harmless
+from connector.core.counting import many
 from connector.core.dates import shown
-from connector.core.situations import Item, Situation, leavers
+from connector.core.matching import same_day
+from connector.core.situations import Item, Situation, leavers, words
 from connector.render.terminal import hang, printable
 
 if TYPE_CHECKING:
@@ -99,11 +102,15 @@ def show_situations(console: Console, items: Sequence[Item], wanted: Situation |
     if not mine:
         console.print(f"Nobody: {MEANING[wanted]}.")
         return
+    if wanted is Situation.CANDIDATE:
+        _show_candidates(console, mine)
+        return
     table = Table(box=None, pad_edge=False)
-    for name in ("student", "name", "entry", "what is known"):
-        table.add_column(name, overflow="fold")
+    for name in ("student", "name", "born", "entry", "what is known"):
+        table.add_column(name, overflow="fold", no_wrap=name in ("student", "born"))
     for item in mine[:SHOWN]:
-        cells = (item.student_number or "", item.name or "", item.dn or "", _known(item))
+        who = (item.student_number or "", item.name or "", _born(item.birth_date))
+        cells = (*who, item.dn or "", _known(item))
         table.add_row(*(Text(printable(cell)) for cell in cells))
     console.print(table)
     if len(mine) > SHOWN:
@@ -117,6 +124,37 @@ def _known(item: Item) -> str:
         lines.append(f"last sign of life {shown(item.last_sign)}")
     lines += [one.said() for one in item.candidates]
     return "\n".join(lines)
+
+
+def _show_candidates(console: Console, items: Sequence[Item]) -> None:
+    """Each student with the entries that may be theirs, side by side."""
+    asking = [item for item in items if item.candidates]
+    for item in asking[:SHOWN]:
+        hang(console, "", f"{item.student_number} {_who(item.name, item.birth_date)}", by=2)
+        for one in item.candidates:
+            hang(console, "  ", f"{one.dn}: {_who(one.name, one.birth_date)}".rstrip(": "), by=2)
+            for word, names in (("agrees", one.agrees), ("differs", one.differs)):
+                if names:
+                    told = f"{word}: {', '.join(map(words, names))}"
+                    hang(console, "      ", told, style="dim", by=2)
+    entries = sum(item.dn is not None for item in items)
+    more = f", {len(asking) - SHOWN:,} of them not shown" if len(asking) > SHOWN else ""
+    console.print(
+        f"{many(len(asking), 'student')}{more}, and {many(entries, 'entry', 'entries')} that may "
+        "be theirs (--csv and --json have them all). Decide with scolpass link STUDENT DN, or "
+        "scolpass distinct STUDENT DN.",
+        soft_wrap=True,
+    )
+
+
+def _who(name: str | None, birth_date: str) -> str:
+    return ", born ".join(part for part in (name, _born(birth_date)) if part)
+
+
+def _born(day: str) -> str:
+    """A birth date as people read it; as it is written, if it is no day."""
+    found = same_day(day)
+    return shown(date.fromisoformat(found)) if found else day
 
 
 # --- decisions ------------------------------------------------------------------------------------

@@ -127,6 +127,7 @@ class Matching:
                     is_person=account.is_person,
                     is_shared=account.is_shared_person,
                     protection=self.protection(account) or "",
+                    birth_date=account.birth_date or "" if self._scope.listing else "",
                 )
             )
 
@@ -273,7 +274,9 @@ class Matching:
         names: dict[str, str | None] = dict.fromkeys(feed.spoiled)
         for number, rows in feed.students.items():
             names[number] = identity(rows).whole_name
-        found = situate(self._entries, self._students(names, self.every_candidate(taken)))
+        born = {n: identity(rows).birth_date.isoformat() for n, rows in feed.students.items()}
+        students = replace(self._students(names, self.every_candidate(taken)), born=born)
+        found = situate(self._entries, students)
         return tuple(_with_signs(context, found, people_dn))
 
     def leavers(self) -> int:

@@ -447,7 +447,7 @@ def test_plan_check_report_and_list_tell_the_same_numbers(walk: Walk) -> None:
 
 
 def test_the_list_is_told_as_a_table_as_csv_and_as_json(walk: Walk) -> None:
-    dn = add(walk, "lmartin", supannCodeINE=INE)
+    dn = add(walk, "lmartin", supannCodeINE=INE, supannOIDCDateDeNaissance="20030201")
     add(walk, "old", supannEtuId="21900001", displayName="=cmd()")
     workspace = walk.workspace
     workspace.write_register([student(NUMBER, ine=INE)])
@@ -455,24 +455,35 @@ def test_the_list_is_told_as_a_table_as_csv_and_as_json(walk: Walk) -> None:
     assert {item["situation"] for item in found} == {"candidate", "without_enrolment"}
     (mine,) = [item for item in found if item["student_number"] == NUMBER]
     assert mine["candidates"] == [
-        {"dn": dn, "agrees": ["ine", "family_name", "first_name"], "differs": []}
+        {"dn": dn, "agrees": ["ine", "family_name", "first_name"], "differs": ["birth_date"]}
     ]
     planned = " ".join(workspace.scolpass("plan").stdout.split())
     assert "1 entry has a number that the register does not know, and is left alone" in planned
     table = workspace.scolpass("situations", "candidate").stdout
-    assert NUMBER in table
+    assert f"{NUMBER} Léa Martin, born {born(NUMBER):%d/%m/%Y}" in table
+    assert f"{dn}: Martin Lea, born 01/02/2003" in " ".join(table.split())
     assert "agrees: INE" in " ".join(table.split())
     sheet = workspace.scolpass("situations", "without-enrolment", "--csv").stdout.splitlines()
     assert sheet[0].startswith("situation;student_number;dn;name;last_sign")
     assert sheet[1].startswith("without_enrolment;21900001;uid=old,")
     assert ";'=cmd();" in sheet[1]
+    file = workspace.folder / "leavers.csv"
+    file.write_text(workspace.scolpass("situations", "--csv").stdout, encoding="utf-8")
+    adopted = workspace.json(
+        *("adopt", "--from", str(file), "--until", f"{SOON}", "--reason", "minutes", "--json")
+    )
+    assert [one["student_number"] for one in adopted["decisions"]] == ["21900001"]
+    assert adopted["refused"] == []
     linked = workspace.json("link", NUMBER, dn, "--reason", "seen", "--json")
     assert linked["decisions"] == [
         {"decision": "link", "student_number": NUMBER, "dn": dn, "until": None}
     ]
     undone = workspace.json("undo", str(linked["run"]), "--reason", "no", "--json")
     assert undone["revoked"][0]["decision"] == "link"
-    assert json.loads(workspace.scolpass("history", "--json").stdout)[0]["action"] == "link"
+    assert (
+        json.loads(workspace.scolpass("history", "--action", "link", "--json").stdout)[0]["action"]
+        == "link"
+    )
 
 
 # --- what another tool does between a decision and its run ----------------------------------------
