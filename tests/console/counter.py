@@ -24,7 +24,7 @@ from connector.web.console.sessions import Entered, Sessions
 from connector.web.server import WebServer
 from connector.web.workroom import Workroom
 from tests.support.daemon import NO_TLS
-from tests.support.desk import activate, take
+from tests.support.desk import activate
 from tests.support.directory import Directory
 from tests.support.events import Inbox, activation
 from tests.support.people import stand
@@ -117,8 +117,10 @@ def rows() -> list[Row]:
 def fill(walk: Walk) -> None:
     """Everything that a desk meets."""
     walk.synced(rows())
-    activate(walk, SUSPENDED, ACTIVE, LOCKED)
-    take(walk, desk.suspend, SUSPENDED, "compte compromis, ticket 4812")
+    activate(walk, SUSPENDED, ACTIVE)
+    with walk.context() as opened:
+        opened.actor = "bruno.petit"
+        desk.suspend(opened, SUSPENDED, "compte compromis, ticket 4812")
     address = "chloe.benali@etu.umontpellier.fr"
     stand(
         walk.directory,
