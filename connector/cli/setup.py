@@ -201,7 +201,7 @@ def demo_command(
         typer.Option("--console", help="Serve the service desk's console instead, for a look."),
     ] = False,
     students: Annotated[
-        int, typer.Option(min=100, max=100_000, help="With --console: how many there are.")
+        int, typer.Option(min=200, max=100_000, help="With --console: how many there are.")
     ] = 12_000,
 ) -> None:
     """Tell a story of about fifty students on a throw-away directory, and prove each claim."""

@@ -35,3 +35,11 @@ def seen(text: str) -> str:
     Line breaks and tabs stay.
     """
     return text if text.isprintable() else _MISLEADING.sub("", text)
+
+
+def one_line(text: str) -> str:
+    """What somebody typed, as one line that can be kept and shown anywhere.
+
+    Runs of blanks and line breaks are one blank; characters that nobody sees are left out.
+    """
+    return " ".join(seen(text).split())

@@ -7,7 +7,6 @@ before the cutoff keeps everything.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, timedelta
@@ -26,11 +25,10 @@ from connector.core.catalogue import EVIDENCE
 from connector.core.dates import shown, year_shown
 from connector.core.feed import rows_of
 from connector.core.generalized_time import end_of_day, instant
+from connector.core.given_back import is_given_back, last_day_left, left_as_it_is, matched_again
 from connector.core.model import Action, Decision, Ending, Enrolment, Facts, Status
 from connector.core.rules import Lifecycle, Rules
 from connector.core.transitions import Draw, Holds, Start, transition
-
-_NO_ROWS = hashlib.sha256(b"").hexdigest()  # `Override.rows` of a student without any
 
 
 def _counting_year(rows: Iterable[Enrolment], from_directory: int | None) -> int | None:
@@ -65,19 +63,8 @@ def decide(facts: Facts, rules: Rules, today: date) -> Decision:
     account = facts.account
     if account is None:
         return _without_entry(facts, rows, rules, today, base)
-    if _is_given_back(facts):
-        return replace(
-            base,
-            reason="its adoption was undone, and it is left as it is",
-            end=None,
-            enrolled=False,
-            notices=(
-                f"{facts.number}: its adoption was undone, and it is left as it is; "
-                f"`scolpass resync {facts.number} --force` adopts it",
-            )
-            if facts.override.until is not None or facts.override.rows != _NO_ROWS
-            else (),
-        )
+    if is_given_back(facts):
+        return left_as_it_is(facts, base)
     current = believed(facts, account)
     unknown = cutoff is None and not _ended(facts, rows, current.end)
     if account.is_shared_person:
@@ -93,7 +80,7 @@ def decide(facts: Facts, rules: Rules, today: date) -> Decision:
         return _still_expired(facts, account, rules, today, base)
     if live:
         return _live(facts, account, rules, today, base)
-    if unknown and (last := _last_day_left(facts)) is not None:
+    if unknown and (last := last_day_left(facts)) is not None:
         if today > last:
             return _expire(facts, account, rules, today, base)
         return replace(base, reason=f"no enrolment counts; its last day {shown(last)} stands")
@@ -104,28 +91,6 @@ def decide(facts: Facts, rules: Rules, today: date) -> Decision:
             notices=(f"{facts.number}: {account.dn} has no enrolment that counts; left as it is",),
         )
     return _expire(facts, account, rules, today, base)
-
-
-def _is_given_back(facts: Facts) -> bool:
-    """Whether an adoption was undone: what was restored stands until the register's rows for the
-    student change, whatever the entry says of itself, unless somebody asks for this account."""
-    override = facts.override
-    asked = override.suspended or override.reissue or override.rename or override.erase
-    return facts.known is None and override.undone and not asked
-
-
-def _last_day_left(facts: Facts) -> date | None:
-    """The last day of an account that was managed until a day by a decision since revoked."""
-    if facts.known is None or facts.override.undone or facts.override.force:
-        return None
-    return facts.known.cutoff
-
-
-def matched_again(facts: Facts) -> Facts:
-    """The facts, without what was remembered of an entry that was gone and has come back."""
-    if facts.account is not None and facts.known is not None and facts.known.gone:
-        return replace(facts, known=None)
-    return facts
 
 
 def believed(facts: Facts, account: Account) -> CurrentState:

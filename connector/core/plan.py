@@ -23,9 +23,10 @@ from connector.core.desired import (
 from connector.core.dialect import Compared, Terms
 from connector.core.evidence import fold
 from connector.core.feed import disagreement, identity
+from connector.core.given_back import matched_again
 from connector.core.grounds import grounds_of
 from connector.core.identifiers import Taken, in_place_order, serving_order, uid_of
-from connector.core.lifecycle import decide, matched_again
+from connector.core.lifecycle import decide
 from connector.core.model import (
     Action,
     Change,

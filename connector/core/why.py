@@ -17,8 +17,9 @@ from connector.core.calendar import cutoff_of
 from connector.core.dates import year_shown
 from connector.core.dn import is_below
 from connector.core.door import Answer, Policy, Shut, shut
+from connector.core.given_back import matched_again
 from connector.core.grounds import puts_right
-from connector.core.lifecycle import ending_of, is_suspended, matched_again
+from connector.core.lifecycle import ending_of, is_suspended
 from connector.core.model import Action, Change, Decision, Ending, Facts, Moment, Status
 from connector.core.reasons import REMEDIES, Act, Reason, Value
 from connector.core.rules import Rules

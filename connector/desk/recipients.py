@@ -10,7 +10,8 @@ from connector.core.account import Account, State
 from connector.core.dates import shown
 from connector.core.door import Answer, Shut
 from connector.core.feed import rows_of
-from connector.core.lifecycle import believed, decide, matched_again
+from connector.core.given_back import matched_again
+from connector.core.lifecycle import believed, decide
 from connector.core.model import Facts, Moment
 from connector.core.rules import Rules
 from connector.errors import NotManaged, UnknownStudent, UsageError

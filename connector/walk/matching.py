@@ -213,27 +213,7 @@ class Matching:
                 raise
             return  # what is lenient looks, or acts on an entry that is there, and makes none
         taken.shared_ines = ines_by_number(whole)
-        self._note_same_ine(persons, whole, taken)
-
-    def _note_same_ine(self, persons: Sequence[Person], whole: Feed, taken: Taken) -> None:
-        """Note the entries of those who share their INE with a few students."""
-        shared = taken.shared_ines
-        few = {person.number for person in persons}
-        ines = {shared[number] for number in few if number in shared}
-        others = [number for number, ine in shared.items() if ine in ines and number not in few]
-        there: set[str] = set()
-        for account in self._context.target.accounts_of(self._context.tree, others):
-            for number in account.every_number:
-                there.add(number)
-                taken.note_ine(number, account.dn)
-        # Of those who are new as well, the one who is served first is given the account.
-        first = min(map(serving_order, few))
-        rules = self._context.rules
-        for number in others:
-            due = any(row.status.counts for row in whole.students[number])
-            if number not in there and due and serving_order(number) < first:
-                uid = uid_of(number, rules.identifiers.uid)
-                taken.note_ine(number, below("uid", uid, rules.people_dn))
+        _note_same_ine(context, persons, whole, taken)
 
     def of(self, number: str) -> tuple[Candidate, ...]:
         """The candidates of a student, in the order of their DNs."""
@@ -308,6 +288,27 @@ def _with_signs(context: Context, items: Iterable[Item], people_dn: str) -> Iter
             yield item
         else:
             yield replace(item, last_sign=day_in(at, zone))
+
+
+def _note_same_ine(context: Context, persons: Sequence[Person], whole: Feed, taken: Taken) -> None:
+    """Note the entries of those who share their INE with a few students."""
+    shared = taken.shared_ines
+    few = {person.number for person in persons}
+    ines = {shared[number] for number in few if number in shared}
+    others = [number for number, ine in shared.items() if ine in ines and number not in few]
+    there: set[str] = set()
+    for account in context.target.accounts_of(context.tree, others):
+        for number in account.every_number:
+            there.add(number)
+            taken.note_ine(number, account.dn)
+    # Of those who are new as well, the one who is served first is given the account.
+    first = min(map(serving_order, few))
+    rules = context.rules
+    for number in others:
+        due = any(row.status.counts for row in whole.students[number])
+        if number not in there and due and serving_order(number) < first:
+            uid = uid_of(number, rules.identifiers.uid)
+            taken.note_ine(number, below("uid", uid, rules.people_dn))
 
 
 def decided_about(context: Context, ruling: Ruling) -> Account | None:

@@ -284,7 +284,12 @@ def see_that_another_approves(context: Context, digest: str) -> None:
     if not context.rules.safety.second_person:
         return
     asked = context.journal.first_computed_by(digest)
-    if asked is not None and same_person(asked, context.actor):
+    if asked is None:
+        raise UsageError(
+            f"no run has computed the plan {digest}, so nobody knows who asked for it",
+            "Let a sync compute it, then somebody else approves it (safety.second_person).",
+        )
+    if same_person(asked, context.actor):
         raise UsageError(
             f"the plan {digest} was computed for {asked}, who approves it",
             "Somebody else has to approve it (safety.second_person). Nothing was changed.",

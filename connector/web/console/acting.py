@@ -19,6 +19,7 @@ from starlette.responses import RedirectResponse, Response
 
 from connector import resources
 from connector.clock import instant
+from connector.core.characters import one_line
 from connector.desk import letter_text, letters, orders
 from connector.desk.orders import Act, Done, Order
 from connector.desk.recipients import Chosen
@@ -134,7 +135,7 @@ class Acting:
             return _there(number, row, token)
         order = _order(row, number, form)
         try:
-            done = await desk.run(operator.name, lambda context: orders.carry_out(context, order))
+            done = await desk.act(operator.name, lambda context: orders.carry_out(context, order))
         except BaseException:
             await desk.read(lambda: journal.abandon_once(operator.id, key))
             raise
@@ -177,14 +178,14 @@ class Acting:
                 raise ScolpassError(f"{refused.student}: no letter: {refused.reason}")
             return number, sheet.getvalue()
 
-        number, sheet = await self._console.desk.run(operator.name, print_it)
+        number, sheet = await self._console.desk.act(operator.name, print_it)
         name = f'attachment; filename="SCOLPASS-{number}.pdf"'
         return Response(sheet, media_type="application/pdf", headers={"Content-Disposition": name})
 
 
 def _read(form: Mapping[str, str], row: Row, speech: Speech) -> Sent:
     """What a form gives, and what is wrong with it."""
-    given = {name: " ".join(form.get(name, "").split()) for name in ("reason", "identity")}
+    given = {name: one_line(form.get(name, "")) for name in ("reason", "identity")}
     said = speech.texts["acting"]
     wrong = {}
     if row.order is not None and not 0 < len(given["reason"]) <= _LONGEST:
@@ -196,7 +197,7 @@ def _read(form: Mapping[str, str], row: Row, speech: Speech) -> Sent:
 
 def _order(row: Row, student: str, form: Mapping[str, str]) -> Order:
     assert row.order is not None
-    reason = " ".join(form["reason"].split())
+    reason = one_line(form["reason"])
     checked = form.get("identity", "") if row.asks_identity else ""
     # A resync looks at everything anew: it is right whatever was seen.
     seen = None if row.order is Act.RESYNC else form.get("seen") or "none"

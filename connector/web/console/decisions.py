@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 
 from connector.core.account import Account
 from connector.core.card import Card
+from connector.core.characters import one_line
 from connector.core.feed import identity
 from connector.core.model import Enrolment
 from connector.core.roles import Permission
@@ -151,7 +152,7 @@ class DecisionPages:
         operator, speech = caller.operator, self._console.pages.speech(caller)
         assert operator is not None
         student = request.path_params["student"]
-        reason, dn = " ".join(form.get("reason", "").split()), form.get("dn", "")
+        reason, dn = one_line(form.get("reason", "")), form.get("dn", "")
         if not dn:
             raise NotThere("no entry is named")
         if not 0 < len(reason) <= _LONGEST:
@@ -167,7 +168,7 @@ class DecisionPages:
                 take(context, resolve(context, student), dn, reason)
 
         try:
-            await self._console.desk.run(operator.name, act)
+            await self._console.desk.act(operator.name, act)
         except (Untrustworthy, UnknownStudent, NotManaged):
             raise
         except ScolpassError as error:
@@ -180,7 +181,7 @@ class DecisionPages:
         form = await self._console.gate.form(request, caller)
         operator, speech = caller.operator, self._console.pages.speech(caller)
         assert operator is not None
-        run, reason = run_of(request), " ".join(form.get("reason", "").split())
+        run, reason = run_of(request), one_line(form.get("reason", ""))
         if not 0 < len(reason) <= _LONGEST:
             said = speech.texts["acting"]
             trouble = Trouble(said["refused"], said["reason_missing"])
@@ -191,7 +192,7 @@ class DecisionPages:
                 return bool(decisions.revoke(context, run, reason))
 
         try:
-            if not await self._console.desk.run(operator.name, act):
+            if not await self._console.desk.act(operator.name, act):
                 raise NotThere(f"no decision of run {run} is in force")
         except (Untrustworthy, NotThere):
             raise

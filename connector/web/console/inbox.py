@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
+from connector.core.characters import one_line
 from connector.core.roles import Permission
 from connector.errors import ScolpassError, Untrustworthy
 from connector.inbox import events
@@ -70,7 +71,7 @@ class EventPages:
         form = await self._console.gate.form(request, caller)
         operator, speech = caller.operator, self._console.pages.speech(caller)
         assert operator is not None
-        event, reason = form.get("event", ""), " ".join(form.get("reason", "").split())
+        event, reason = form.get("event", ""), one_line(form.get("reason", ""))
         said = speech.texts["acting"]
         if not event or len(event) > 1000:
             raise NotThere("no event is named")
@@ -83,7 +84,7 @@ class EventPages:
                 events.retry(context, event, reason)
 
         try:
-            await self._console.desk.run(operator.name, act)
+            await self._console.desk.act(operator.name, act)
         except Untrustworthy:
             raise
         except ScolpassError as error:

@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute
 
 from connector.core.actors import same_person
 from connector.core.approval import Since
+from connector.core.characters import one_line
 from connector.core.dialect import Terms
 from connector.core.marks import GRAVE
 from connector.core.model import Action, Change
@@ -246,7 +247,7 @@ class PlanPages:
         if isinstance(found, Response):
             return found
         speech = self._console.pages.speech(caller)
-        reason = " ".join(form.get("reason", "").split())
+        reason = one_line(form.get("reason", ""))
         if not 0 < len(reason) <= _LONGEST:
             said = speech.texts["acting"]["reason_missing"]
             return await self._page(request, caller, found, wrong=said)
