@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from connector.core.account import NO_STATE, Account, State
 from connector.core.dates import day_in
 from connector.core.feed import identity
-from connector.core.model import Enrolment, Known, Sealed
+from connector.core.model import Enrolment, Facts, Known, Sealed
 from connector.core.name_words import sorted_by, words_of
 from connector.core.situations import Candidate, Situation
 from connector.core.spelling import folded
@@ -115,11 +115,7 @@ class Card:
             *(_iso(self.since), _iso(self.until), _iso(self.password_until)),
             *("suspended" if self.suspended else "", self.trouble or "", *self.addresses),
         )
-        text = "\0".join(values)  # which no register and no directory has in a text
-        if self.candidates:
-            text += json.dumps([(one.dn, one.agrees, one.differs) for one in self.candidates])
-        found = blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).digest()
-        return int.from_bytes(found, "big", signed=True)
+        return _digest(values, self.candidates)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +168,43 @@ def card_of(sight: Sight, zone: ZoneInfo) -> Card | None:
         candidates=candidates,
         trouble=sight.trouble,
     )
+
+
+def usual_digest(facts: Facts, rows: Sequence[Enrolment]) -> int | None:
+    """The digest of a student's card, without making it: a full run that changes nothing needs no
+    more of almost everybody. None: the student is not of the usual kind, linked to one entry.
+
+    ``rows``: of the register, or those remembered.
+    """
+    account, known, sealed = facts.account, facts.known, facts.sealed
+    if account is None or known is None or known.gone or not rows:
+        return None
+    if facts.candidates or facts.left_alone is not None or facts.conflict is not None:
+        return None
+    if len(account.every_number) != 1 or len(account.numbers) != 1 or not account.is_person:
+        return None
+    if account.is_shared_person or (sealed is None and account.must_change):
+        return None
+    row, state, last = identity(rows), known.state, None
+    if sealed is not None and state not in _OVER:
+        last = sealed.last_day or known.cutoff
+    suspended = facts.override.suspended or known.adopted_suspended
+    values = (
+        *(_FORM, facts.number, account.dn, account.uid or known.uid, account.login or ""),
+        *(row.family_name, row.usual_name or "", row.first_name, row.whole_name),
+        *(_iso(row.birth_date), row.ine or "", state or "", Situation.LINKED),
+        *(_iso(known.since), _iso(known.cutoff), _iso(last)),
+        *("suspended" if suspended else "", "", *_addresses(account, None)),
+    )
+    return _digest(values, ())
+
+
+def _digest(values: Sequence[str], candidates: Sequence[Candidate]) -> int:
+    text = "\0".join(values)  # which no register and no directory has in a text
+    if candidates:
+        text += json.dumps([(one.dn, one.agrees, one.differs) for one in candidates])
+    found = blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).digest()
+    return int.from_bytes(found, "big", signed=True)
 
 
 def card_of_entry(account: Account, *, asked: bool, protected: bool) -> Card:
@@ -290,7 +323,10 @@ def _login(account: Account | None, known: Known | None) -> str | None:
 
 def _addresses(account: Account | None, known: Known | None) -> tuple[str, ...]:
     if account is not None:
-        return tuple(sorted({folded(one) for one in set(account.every_address)}))
+        written = set(account.every_address)
+        if len(written) == 1:
+            return (folded(written.pop()),)
+        return tuple(sorted({folded(one) for one in written}))
     return (folded(known.address),) if known is not None and known.address else ()
 
 

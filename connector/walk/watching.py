@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from connector.core.account import Account
-from connector.core.card import Card, Sight, bounded, card_of, card_of_entry
+from connector.core.card import Card, Sight, bounded, card_of, card_of_entry, usual_digest
 from connector.core.model import Facts, Known
 from connector.core.rulings import Rulings
 from connector.core.situations import Candidate
@@ -72,10 +72,16 @@ class Watch:
             self.unclear([facts.number])
             return
         number, account = facts.number, facts.account
+        rows = self.rows.of(number)
+        usual = usual_digest(facts, rows)
+        if usual is not None:
+            if self.kept.pop(bounded(number), None) != usual:
+                self.stale.add(number)
+            return
         self._see(
             Sight(
                 number=number,
-                rows=self.rows.of(number),
+                rows=rows,
                 enrolled=self._is_enrolled(number),
                 expected=number in self.rows.remembered or facts.override.until is not None,
                 accounts=() if account is None else (account,),

@@ -18,7 +18,7 @@ from connector.edges.journal.store import Store
 from connector.edges.journal.tables import people, people_words, reservations
 
 _OF = "search"
-_FEW = 500  # persons beyond whom it does not matter how many have a word
+_FEW = 2000  # persons beyond whom it does not matter how many have a word
 _MOST_REJECTED = 20
 
 
@@ -123,7 +123,7 @@ class _Way:
         )
         having = (_has(words.id, word) for word in others)
         columns = (words.word, words.sort, words.id)
-        return cls(columns, (*_begins(words.word, start), first, *having), place)
+        return cls(columns, (*_begins(words.word, start), *having, first), place)
 
     def ids(
         self, connection: sa.Connection, after: Cursor | None, without: Sequence[int], limit: int

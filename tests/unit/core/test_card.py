@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime
+from itertools import product
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from connector.core.account import State
-from connector.core.card import NOBODY, Card, Names, Sight, Trouble, bounded, card_of
-from connector.core.model import Known
+from connector.core.card import NOBODY, Card, Names, Sight, Trouble, bounded, card_of, usual_digest
+from connector.core.model import Facts, Known, Override, Sealed, Student
 from connector.core.name_words import words_of
 from connector.core.situations import Candidate, Situation
-from tests.unit.core.builders import row
+from tests.unit.core.builders import DN, NUMBER, row
+from tests.unit.core.builders import account as entry
 
 PARIS = ZoneInfo("Europe/Paris")
 DAY = date(2026, 10, 1)
@@ -85,3 +87,52 @@ def test_what_is_too_long_for_an_index_is_still_told_apart() -> None:
     long = "é" * 3000
     assert len({bounded(f"{long}{end}") for end in "abc"}) == 3
     assert len(bounded(long)) <= 150
+
+
+ADDRESS = "lea.martin@etu.umontpellier.fr"
+KNOWN = Known(DN, f"e{NUMBER}", ADDRESS, State.ACTIVE, DAY, DAY)
+ACCOUNTS = [
+    None,
+    entry(),
+    entry(mail=(ADDRESS, "other@x.org"), supannAutreMail=("Old@x.org", ADDRESS)),
+    entry(uid=(), supannAliasLogin=()),
+    entry(pwdReset="TRUE", pwdEndTime="20270101230000Z"),
+    entry(supannEmpId="7"),
+    entry(objectClass=("organizationalUnit",)),
+    entry(supannEtuId=(NUMBER, "9")),
+    entry(supannEtuId=()),
+]
+KNOWNS = [None, KNOWN, replace(KNOWN, gone=True), replace(KNOWN, adopted_suspended=True)]
+KNOWNS += [replace(KNOWN, state=state, since=None) for state in (*State, None)]
+SEALED = [None, Sealed(DAY), Sealed(None, printable=False)]
+ROWS = [(), (row(),), (row(usual="Noël", ine="07"), row(2025, family="X"))]
+OTHERS: list[dict[str, Any]] = [
+    {},
+    {"override": Override(suspended=True)},
+    {"left_alone": "protected"},
+    {"candidates": OTHER["candidates"]},
+]
+
+
+def test_the_short_way_to_a_digest_comes_to_the_same() -> None:
+    usual = 0
+    for account, known, sealed, rows, other in product(ACCOUNTS, KNOWNS, SEALED, ROWS, OTHERS):
+        facts = Facts(NUMBER, Student(NUMBER), account, known, sealed, **other)
+        short = usual_digest(facts, rows)
+        card = card_of(
+            Sight(
+                number=NUMBER,
+                rows=rows,
+                enrolled=bool(rows),
+                accounts=() if account is None else (account,),
+                known=known,
+                sealed=sealed,
+                suspended=facts.override.suspended,
+                candidates=facts.candidates,
+                protected=facts.left_alone is not None,
+            ),
+            PARIS,
+        )
+        usual += short is not None
+        assert short is None or (card is not None and short == card.digest())
+    assert usual > 300
