@@ -14,6 +14,7 @@ from starlette.datastructures import URL
 from starlette.requests import Request
 
 from connector.core.roles import Role
+from connector.edges.journal import looking_back
 from tests.console.counter import (
     CANDIDATE,
     NEVER,
@@ -279,6 +280,61 @@ def test_while_the_directory_is_away_the_page_says_so_and_shows_what_is_remember
     assert acted.status_code == 503
     assert listed.status_code == 200
     assert alice.get(page_of(NEVER)).status_code == 200
+
+
+def test_whoever_had_a_plan_computed_is_offered_no_approval_where_a_second_person_is_asked_for(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = counter.desk.rules
+    safety = rules.safety.model_copy(update={"second_person": True})
+    monkeypatch.setattr(counter.desk, "rules", rules.model_copy(update={"safety": safety}))
+    own = counter.client(Role.APPROVER, "tester").get("/console/plans").text
+    other = counter.client(Role.APPROVER, "Bruno").get("/console/plans").text
+    assert "/approbation" not in own
+    assert "/approbation" in other
+
+
+WEIRD = (
+    *("/console/rien", "/console/etudiants/%00", "/console/etudiants/%E2%80%AE", "/console/runs"),
+    *(f"/console/etudiants/{'x' * 400}", f"{page_of(NEVER)}?jour=9999-12-31", "/console/listes/x"),
+    *(f"{page_of(NEVER)}?jour=0001-01-01", f"{page_of(NEVER)}?jour=x", f"{page_of(NEVER)}?fait=x"),
+    *("/console/listes/jamais-actives?suite=x", "/console/listes/jamais-actives?tri=x"),
+    *("/console/listes/lignes-refusees?suite=x", "/console/listes/x.csv", "/console/passages/0"),
+    *("/console/passages/99999999999999999999", "/console/passages/1?avant=x&action=x&issue=x"),
+    *(
+        "/console/plans/x",
+        f"/console/plans/{'0' * 64}",
+        "/console/decisions/x",
+        "/console/static/x",
+    ),
+    *(f"/console/plans/{'0' * 64}/plan.exe", f"/console/plans/{'0' * 64}/modifications?forme=x"),
+    *("/console/evenements?etat=x&avant=-1", f"{page_of(NEVER)}/mot-de-passe/x", "/console/../etc"),
+)
+
+
+@pytest.mark.parametrize("path", WEIRD)
+def test_an_address_that_nobody_was_given_gets_a_page_and_no_mistake(
+    counter: Counter, path: str
+) -> None:
+    answer = counter.client(Role.ADMIN).get(path)
+    assert answer.status_code < 500 or answer.status_code == 503, answer.text[:2000]
+    assert answer.headers["cache-control"] == "no-store"
+    assert "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/console", "/console/passages"])
+def test_the_counts_of_large_runs_are_those_of_any(
+    counter: Counter, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = counter.client(Role.READER)
+
+    def numbers() -> list[str]:
+        return re.findall(r"\d+ (?:créations?|activations?|suspensions?)", alice.get(path).text)
+
+    before = numbers()
+    monkeypatch.setattr(looking_back, "_LARGE", 0)
+    assert numbers() == numbers() == before
+    assert before
 
 
 def test_names_are_shown_as_they_are_and_do_nothing(counter: Counter) -> None:

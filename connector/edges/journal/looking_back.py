@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +14,8 @@ from connector.edges.journal.desk_log import Look, look_of
 from connector.edges.journal.rows import history_entry, instant, stamp
 from connector.edges.journal.store import Store
 from connector.edges.journal.tables import changes, events, looks, runs
+
+_LARGE = 2000  # changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +89,19 @@ class LookingBack(Store):
             query = query.where(runs.c.id < before)
         with self._reading("reading its runs") as connection:
             rows = connection.execute(query).all()
-            counts = _counts(connection, [row.id for row in rows])
-        return [_run(row, counts.get(row.id, {})) for row in rows]
+            left = [row.id for row in rows if row.id not in self._large]
+            counts = _counts(connection, left)
+        self._large.update(
+            (row.id, counts[row.id])
+            for row in rows
+            if row.ended_at is not None and _stays(counts.get(row.id, {}))
+        )
+        return [_run(row, counts.get(row.id) or self._large.get(row.id, {})) for row in rows]
+
+    @cached_property
+    def _large(self) -> dict[int, Mapping[tuple[str, str], int]]:
+        """The counts of large runs that have ended: counting a first load takes a second."""
+        return {}
 
     def past_changes(
         self, wanted: Wanted, *, before: int | None = None, limit: int = 50
@@ -122,6 +136,11 @@ class LookingBack(Store):
             query = query.where(looks.c.number < before)
         with self._reading("reading the looks") as connection:
             return [(row.number, look_of(row)) for row in connection.execute(query)]
+
+
+def _stays(counts: Mapping[tuple[str, str], int]) -> bool:
+    """Whether a run that has ended is large, and left nothing for the next one to settle."""
+    return sum(counts.values()) > _LARGE and all(end != "intended" for _, end in counts)
 
 
 def _counts(

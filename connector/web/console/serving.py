@@ -15,7 +15,14 @@ from starlette.routing import Route
 from connector.clock import instant
 from connector.core.roles import Permission, least_role
 from connector.edges.journal import Look
-from connector.errors import Busy, DirectoryUntrusted, ScolpassError, UnknownStudent, Untrustworthy
+from connector.errors import (
+    Busy,
+    DirectoryUntrusted,
+    ScolpassError,
+    UnknownStudent,
+    Untrustworthy,
+    UsageError,
+)
 from connector.web.addresses import client_address
 from connector.web.answers import Problem
 from connector.web.console.pages import Caller, Pages
@@ -114,6 +121,8 @@ def _told_as_page(console: Console, request: Request, error: Exception) -> Respo
             return failed(console, request, "missing", 404)
         case UnknownStudent():
             return failed(console, request, "nobody", 404, error)
+        case UsageError():  # an address that nobody was given, or a page of a list that is over
+            return failed(console, request, "bad", 400)
         case Untrustworthy() | Busy():
             log.error("console", trouble=error.message, cure=error.cure)
             kind = "directory" if isinstance(error, DirectoryUntrusted) else "later"
