@@ -89,6 +89,8 @@ def make_plan(
     for facts in stream:
         managed += facts.account is not None
         if facts.conflict is None and _needs_identifiers(facts):
+            if facts.account is not None:  # nobody who is served before gets another one
+                taken.note_ine(facts.number, facts.account.dn)
             waiting[facts.number] = facts
         else:
             waiting.pop(facts.number, None)

@@ -128,6 +128,17 @@ def test_an_ine_that_three_have_makes_one_account_and_two_questions(walk: Walk) 
     assert walk.people().keys() == {"22600001", "22600002", "22600003"}
 
 
+def test_who_shares_an_ine_with_an_entry_that_lacks_an_address_gets_no_account(walk: Walk) -> None:
+    """Whoever is served first: the entry was there before."""
+    dn = add(walk, "x", supannEtuId="22600009", supannCodeINE=INE)
+    rows = [student("22600001", "P", "N", ine=INE), student("22600009", ine=INE)]
+    walk.workspace.write_register(rows)
+    for numbers in ((), ("22600001",)):
+        plan = walk.plan(*numbers).plan
+        assert dn in reasons(walk, *numbers)["22600001"]
+        assert [c.dn for c in plan.changes if c.student_number != "22600009"] == []
+
+
 def test_another_person_under_a_number_that_is_known_is_not_written(walk: Walk) -> None:
     walk.synced([student(NUMBER, ine=INE)])
     dn = walk.people()[NUMBER]["dn"][0]
