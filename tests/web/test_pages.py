@@ -57,7 +57,8 @@ def test_a_charter_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_what_is_filled_in_is_neither_markup_nor_template() -> None:
     hostile = "<script>{{ 7*7 }}</script>"
-    answer = page("message", "fr", institution=hostile, title=hostile, text=hostile, csrf="c")
+    told = {"institution": hostile, "title": hostile, "text": hostile}
+    answer = page("message", "fr", 200, csrf="c", look=str, colour="", **told)
     content = bytes(answer.body).decode()
     assert "<script>{{" not in content
     assert content.count("&lt;script&gt;{{ 7*7 }}&lt;/script&gt;") == 5
