@@ -18,20 +18,13 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import httpx
 import oidc_provider_mock  # type: ignore[import-untyped]
-import structlog
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 from werkzeug.serving import make_server
 
 from connector.core.roles import Role
-from connector.inbox.intake import Intake
-from connector.log import setup as log
-from connector.settings.loading import load_settings
-from connector.walk.context import open_context
-from connector.web.app import make_app
 from connector.web.console.gate import COOKIE, SIGN_IN
 from connector.web.console.sign_in import PROVIDER, RETURN
-from connector.web.server import WebServer
 from connector.web.workroom import Workroom
 from tests.support.daemon import NO_TLS
 from tests.support.directory import Directory
@@ -39,7 +32,7 @@ from tests.support.people import put
 from tests.support.ports import free_port
 from tests.support.walk import Walk, students
 from tests.support.workspace import Workspace, write_secret
-from tests.web.common import Daemon
+from tests.web.serving_desk import served_desk
 
 HEADER = "X-Remote-User"
 PASSWORD = "correct horse 1"
@@ -148,7 +141,7 @@ class Provider:
         if path != "/oauth2/authorize":
             self.asked.append((path, dict(parse_qsl(body.decode("latin-1")))))
         if path in self.hanging:
-            self.go_on.wait(60)
+            self.go_on.wait(120)
         if path in self.broken:
             start("503 Service Unavailable", [])
             return [b""]
@@ -301,24 +294,12 @@ def open_entrance(folder: Path, directory: Directory, provider: Provider) -> Ite
         }
     )
     walk.synced(students(2))
-    settings = load_settings(walk.workspace.config, {})
-    log.configure(settings.log)
-    try:
-        with (
-            open_context(settings, "tester") as context,
-            Intake(context, lambda _: None) as intake,
-            Workroom(settings) as desk,
-        ):
-            trusted = settings.http.trusted_proxies
-            app = make_app(Daemon(intake), settings.webhook_secrets, trusted=trusted, desk=desk)
-            with WebServer(app, "127.0.0.1", port, trusted):
-                entrance = Entrance(walk, provider, desk, url)
-                try:
-                    yield entrance
-                finally:
-                    entrance.close()
-    finally:
-        structlog.reset_defaults()
+    with served_desk(walk, port) as (desk, _):
+        entrance = Entrance(walk, provider, desk, url)
+        try:
+            yield entrance
+        finally:
+            entrance.close()
 
 
 def code_in(path: str) -> str:

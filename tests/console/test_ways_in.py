@@ -20,6 +20,7 @@ from connector.check.case import Case
 from connector.check.findings import Definition, Mark
 from connector.core.roles import Role
 from connector.desk import admission
+from connector.edges import openid
 from connector.edges.tokens import draw_token
 from connector.web.console.gate import AT_ONCE, COOKIE, SIGN_IN, SIGN_OUT, way_back
 from connector.web.console.sessions import claim
@@ -517,8 +518,13 @@ def test_while_the_provider_is_away_nobody_keeps_a_right_and_the_page_says_so(
 
 
 def test_a_provider_that_hangs_holds_up_nobody_whose_role_is_known(
-    entrance: Entrance, browser: Browser, provider: Provider
+    entrance: Entrance,
+    browser: Browser,
+    provider: Provider,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # On a slow machine, too, nobody gives the provider up before this test has looked.
+    monkeypatch.setattr(openid, "TIMEOUT", 120.0)
     provider.knows("u6", preferred_username="rose", groups=["for.scolpass.reader"])
     others = [entrance.browser() for _ in range(AT_ONCE + 2)]
     for one in others:
