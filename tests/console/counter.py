@@ -9,19 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-import structlog
 
 from connector.core.roles import Role
 from connector.desk import account as desk
 from connector.desk.admission import EMERGENCY
-from connector.inbox.intake import Intake
-from connector.log import setup as log
-from connector.settings.loading import load_settings
-from connector.walk.context import open_context
-from connector.web.app import make_app
 from connector.web.console.gate import COOKIE
 from connector.web.console.sessions import Entered, Sessions
-from connector.web.server import WebServer
 from connector.web.workroom import Workroom
 from tests.support.daemon import NO_TLS
 from tests.support.desk import activate
@@ -31,7 +24,7 @@ from tests.support.people import stand
 from tests.support.ports import free_port
 from tests.support.walk import Row, Walk, born, student
 from tests.support.workspace import Workspace
-from tests.web.common import Daemon
+from tests.web.serving_desk import served_desk
 
 NEVER, SUSPENDED, ACTIVE, LOCKED, CANDIDATE, REJECTED, NEW = (
     *("22600001", "22600002", "22600003", "22600004"),
@@ -168,18 +161,7 @@ def open_counter(folder: Path, directory: Directory) -> Iterator[Counter]:
         }
     )
     fill(walk)
-    settings = load_settings(walk.workspace.config, {})
-    log.configure(settings.log)
-    try:
-        with (
-            open_context(settings, "tester") as context,
-            Intake(context, lambda _: None) as intake,
-            Workroom(settings) as workroom,
-        ):
-            app = make_app(Daemon(intake), settings.webhook_secrets, desk=workroom)
-            with WebServer(app, "127.0.0.1", port, ()):
-                counter = Counter(walk, workroom, url)
-                yield counter
-                counter.http.close()
-    finally:
-        structlog.reset_defaults()
+    with served_desk(walk, port, trusted=()) as (workroom, _):
+        counter = Counter(walk, workroom, url)
+        yield counter
+        counter.http.close()

@@ -7,7 +7,7 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from connector.core.account import State
 from connector.core.model import Action
@@ -16,7 +16,7 @@ from connector.core.safety import Spending
 from connector.edges.journal import DayFigures
 from connector.web.console.gate import COOKIE
 from tests.console.counter import CANDIDATE, LOCKED, NEVER, SUSPENDED, Counter, open_counter
-from tests.portal.conftest import QUIET, browser_found
+from tests.support.chromium import opened_chromium
 from tests.support.directory import LocalDirectory
 
 PICTURES = Path(__file__).parents[2] / "docs/console"
@@ -25,9 +25,8 @@ PICTURES = Path(__file__).parents[2] / "docs/console"
 def main() -> None:
     """Go through the console once, and keep what is seen."""
     PICTURES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as name, opened_chromium() as browser:
         directory = LocalDirectory(Path(name) / "directory")
-        browser = playwright.chromium.launch(executable_path=browser_found(), args=list(QUIET))
         try:
             with open_counter(Path(name) / "workspace", directory) as counter:
                 remember_a_year(counter)

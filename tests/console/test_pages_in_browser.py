@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from connector.core.roles import Role
 from connector.web.console.gate import COOKIE
@@ -23,7 +23,7 @@ from tests.console.counter import (
     SUSPENDED,
     Counter,
 )
-from tests.portal.conftest import QUIET, browser_found
+from tests.support.chromium import opened_chromium
 from tests.support.desk import recorded
 from tests.support.tier import LONG
 
@@ -56,13 +56,8 @@ _drawn = randrange(2)
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """The machine's own browser, which reaches the console and nothing else."""
-    found = browser_found()
-    if found is None:
-        pytest.fail("NOT RUN: no chromium on the PATH; deploy/dev/system-packages tests brings it")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=list(QUIET))
+    with opened_chromium() as browser:
         yield browser
-        browser.close()
 
 
 class Desk:

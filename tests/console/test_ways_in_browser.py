@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from connector.desk import admission
 from connector.web.console.gate import SIGN_IN
 from tests.console.entering import PASSWORD, PROVIDER_HOST, Entrance
-from tests.portal.conftest import QUIET, browser_found
+from tests.support.chromium import REACHES_US, opened_chromium
 
 PERSON = "/console/etudiants/22600001"
 
@@ -21,14 +21,8 @@ PERSON = "/console/etudiants/22600001"
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """The machine's own browser, which reaches console and provider and nothing else."""
-    found = browser_found()
-    if found is None:
-        pytest.fail("NOT RUN: no chromium on the PATH; deploy/dev/system-packages tests brings it")
-    reaches = [f"{one}, EXCLUDE {PROVIDER_HOST}" if "resolver" in one else one for one in QUIET]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=reaches)
+    with opened_chromium(f"{REACHES_US}, EXCLUDE {PROVIDER_HOST}") as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,36 +9,21 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.portal.common import Site, Visitor, new_address, open_site
+from tests.support.chromium import opened_chromium
 from tests.support.directory import Directory, Stock
 from tests.support.walk import Row, students
 
-QUIET = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-)
 EVERYBODY = 120  # students of the university that tests share
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The machine's own browser, without a window; nothing is ever fetched for it."""
-    found = browser_found()
-    if found is None:
-        pytest.fail("NOT RUN: no chromium on the PATH; deploy/dev/system-packages tests brings it")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=list(QUIET))
+    with opened_chromium() as browser:
         yield browser
-        browser.close()
-
-
-def browser_found() -> str | None:
-    """The lightest Chromium that the machine has: most of them draw windows that nobody sees."""
-    names = ("chromium-headless-shell", "chromium", "chromium-browser")
-    return next((found for name in names if (found := shutil.which(name))), None)
 
 
 class Browsers:

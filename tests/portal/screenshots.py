@@ -5,13 +5,11 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
-
 from connector.activation.visits import Step
 from connector.web.first_connection.routes import PATHS, SIGN_IN, START
 from tests.portal.common import open_site
-from tests.portal.conftest import QUIET, browser_found
 from tests.portal.walking import here, make, sign_in
+from tests.support.chromium import opened_chromium
 from tests.support.directory import LocalDirectory
 from tests.support.walk import student
 
@@ -40,12 +38,8 @@ def main() -> None:
 def _walk(folder: Path, directory: LocalDirectory) -> None:
     with (
         open_site(folder / "workspace", directory, [student("22600001")], LINKS) as site,
-        sync_playwright() as playwright,
+        opened_chromium() as browser,
     ):
-        browser = playwright.chromium.launch(
-            executable_path=browser_found(),
-            args=list(QUIET),
-        )
         page = browser.new_page(
             base_url=site.url, locale="fr-FR", viewport={"width": 640, "height": 600}
         )

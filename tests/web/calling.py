@@ -11,22 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import structlog
 
 from connector.core.roles import Role
 from connector.edges.tokens import draw_token, fingerprint
-from connector.inbox.intake import Intake
-from connector.log import setup as log
-from connector.settings.loading import load_settings
-from connector.walk.context import open_context
-from connector.web.app import make_app
-from connector.web.server import WebServer
 from connector.web.workroom import Workroom
 from tests.support.daemon import NO_TLS
 from tests.support.directory import Directory
 from tests.support.walk import Row, Walk
 from tests.support.workspace import Workspace
-from tests.web.common import Daemon
+from tests.web.serving_desk import served_desk
 
 PREFIX = "/api/v1"
 
@@ -123,28 +116,13 @@ def open_office(
     walk = Walk(Workspace(folder, directory))
     walk.workspace.configure(changes or {})
     walk.synced(rows)
-    settings = load_settings(walk.workspace.config, {})
-    log.configure(settings.log)
-    try:
-        with (
-            open_context(settings, "tester") as context,
-            Intake(context, lambda _: None) as intake,
-            Workroom(settings) as desk,
-        ):
-            trusted = settings.http.trusted_proxies
-            app = make_app(Daemon(intake), settings.webhook_secrets, trusted=trusted, desk=desk)
-            with (
-                WebServer(app, "127.0.0.1", 0, trusted) as server,
-                httpx.Client(
-                    base_url=f"http://127.0.0.1:{server.port}",
-                    timeout=90,
-                    trust_env=False,
-                    verify=NO_TLS,
-                ) as client,
-            ):
-                yield Office(walk, desk, client)
-    finally:
-        structlog.reset_defaults()
+    with (
+        served_desk(walk) as (desk, port),
+        httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", timeout=90, trust_env=False, verify=NO_TLS
+        ) as client,
+    ):
+        yield Office(walk, desk, client)
 
 
 def all_of(caller: Caller, path: str, limit: int, **params: object) -> list[Any]:
