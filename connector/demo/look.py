@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.request
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,19 +32,9 @@ from connector.clock import instant
 from connector.core.calendar import academic_year_of
 from connector.core.model import Enrolment, Status
 from connector.core.roles import Role
-from connector.core.rules import (
-    Activation,
-    Forwarding,
-    Identifiers,
-    Institution,
-    Lifecycle,
-    Password,
-    Provisional,
-    Rules,
-    Safety,
-)
+from connector.core.rules import Password, Rules
 from connector.demo import backstage
-from connector.demo.chapters.world import DOMAIN, PEOPLE, SUFFIX
+from connector.demo.chapters.world import PEOPLE
 from connector.demo.university import COLUMNS, Somebody, as_row, ldif, people, record
 from connector.errors import UsageError
 
@@ -94,7 +85,7 @@ class Look:
 
     def prepare(self, count: int) -> None:
         """Everything that the desk finds, from an empty directory on."""
-        rules = _rules()
+        rules = _rules(self.folder / "scolpass.toml")
         today = instant().astimezone(ZoneInfo(rules.institution.timezone)).date()
         everybody = self._drawn(count + NEWCOMERS, rules, today)
         known, newcomers = everybody[:count], everybody[count:]
@@ -230,26 +221,16 @@ class Look:
 # --- what is brought along ------------------------------------------------------------------------
 
 
-def _rules() -> Rules:
-    """The rules of the configuration that a sandbox writes."""
-    password = Password(provisional=Provisional(policy_dn=f"cn=provisional,ou=policies,{SUFFIX}"))
+def _rules(configuration: Path) -> Rules:
+    """The rules that a sandbox's configuration has."""
+    told = tomllib.loads(configuration.read_text(encoding="utf-8"))
+    password = Password.model_validate(told["password"])
+    sections = ("institution", "identifiers", "activation", "forwarding", "lifecycle", "safety")
     return Rules(
-        institution=Institution(
-            name="Université de Montpellier",
-            uai="0342490X",
-            mail_domain=DOMAIN,
-            own_domains=("umontpellier.fr", DOMAIN),
-            timezone="Europe/Paris",
-            academic_year_start="09-01",
-        ),
-        people_dn=PEOPLE,
-        identifiers=Identifiers(),
+        people_dn=told["directory"]["people_dn"],
         provisional=password.provisional,
         own_password=password.own,
-        activation=Activation(),
-        forwarding=Forwarding(),
-        lifecycle=Lifecycle(),
-        safety=Safety(),
+        **{name: told[name] for name in sections},
     )
 
 
