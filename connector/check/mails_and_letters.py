@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from connector.check.case import Case, Findings, failed
 from connector.check.findings import Finding, Mark, hint, warning
+from connector.core.languages import LANGUAGES
 from connector.desk import letter_text
 from connector.edges import smtp
 from connector.errors import ConfigurationError, EntryError, ScolpassError
 from connector.log.redaction import guarded_secret
 from connector.notify import mail_text, ways
-from connector.notify.students import LANGUAGES
 
 
 def server(case: Case) -> Findings:

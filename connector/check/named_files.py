@@ -10,12 +10,12 @@ import glob
 from collections.abc import Iterator
 from pathlib import Path
 
+from connector.core.languages import LANGUAGES
 from connector.edges.database.url import database_file
 from connector.errors import ConfigurationError
 from connector.settings.plain_files import kind_of, read_plain
 from connector.settings.sections import FileSource, Settings
 
-LANGUAGES = ("fr", "en")
 TEXTS = ("letters", "mail", "charter")  # folders beside the configuration, with texts of one's own
 
 

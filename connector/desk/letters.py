@@ -6,6 +6,7 @@ printed at once, even while the register is broken.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
@@ -26,7 +27,7 @@ from connector.edges.files import finished
 from connector.edges.journal import chunks
 from connector.edges.pdf.binder import Binder
 from connector.edges.pdf.typesetting import Press
-from connector.errors import EntryError
+from connector.errors import EntryError, ScolpassError
 from connector.log.redaction import guarded_secret
 from connector.walk.context import Context
 from connector.walk.planning import prepare
@@ -51,6 +52,26 @@ class Printed:
         if any(one.unknown for one in self.refused):
             return 2
         return 1 if self.refused else 0
+
+
+def one_letter(context: Context, number: str, printer: Press, cure: str = "") -> bytes:
+    """The letter of one student, as a PDF; that it was printed is recorded.
+
+    Raises:
+        ScolpassError: there is none to be printed, with this cure.
+        Untrustworthy: directory or journal cannot be read.
+    """
+    sheet = io.BytesIO()
+    printed = print_letters(
+        context,
+        Chosen((number,)),
+        printer,
+        sheet,
+        locked=lambda: context.locked("letters", whole=False),
+    )
+    for refused in printed.refused:
+        raise ScolpassError(f"{refused.student}: no letter: {refused.reason}", cure)
+    return sheet.getvalue()
 
 
 def print_letters(

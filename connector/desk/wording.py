@@ -14,11 +14,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from connector.core.languages import LANGUAGES
 from connector.core.reasons import FIELDS, TO_STUDENTS, Reason, Tongue, Words
 from connector.core.rules import Rules
 from connector.core.seen import SignIn
 
-LANGUAGES = ("fr", "en")  # the first one is spoken to those who have not chosen
 _BLANK = re.compile(r"(?<=\S) (?=[:;?!»])|(?<=«) ")  # a line is not broken there
 _HERE = Path(__file__).parent / "texts"
 _STUDENTS = (Reason.THEN_ACTIVATE, Reason.THEN_CHANGE)  # what a student hears after the first

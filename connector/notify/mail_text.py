@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from connector.core.dates import MONTHS
+from connector.core.languages import LANGUAGES
 from connector.core.model import Known, Moment
 from connector.edges.templates import Templates, Value
 from connector.errors import ConfigurationError
@@ -19,7 +20,6 @@ from connector.notify.students import (
     CLOSES,
     CONFIRM,
     FORWARDING,
-    LANGUAGES,
     PASSWORD,
     RESET,
 )

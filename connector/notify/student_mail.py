@@ -13,6 +13,7 @@ from pathlib import Path
 
 from connector.core.characters import seen
 from connector.core.feed import identity
+from connector.core.languages import LANGUAGES
 from connector.edges import smtp
 from connector.edges.journal import STUDENT, Queued
 from connector.edges.templates import Templates, Value
@@ -22,7 +23,7 @@ from connector.log.redaction import guarded_secret, scrub
 from connector.notify.due import notice_due
 from connector.notify.mail_text import KINDS, Link, Told
 from connector.notify.postman import Carrier, Postman
-from connector.notify.students import CLOSES, LANGUAGES
+from connector.notify.students import CLOSES
 from connector.walk.context import Context
 
 THINKING = 60.0  # seconds that the mail server may take over one mail

@@ -25,7 +25,6 @@ BACKUP = "backup_mail_changed"
 PASSWORD = "password_changed"  # noqa: S105 - a mail's name
 LINKED = (CONFIRM, RESET)
 BY_LINK = "student"  # who acts where a password is chosen by a link
-LANGUAGES = ("fr", "en")  # as they stand in a mail, one below the other
 
 
 def linked(

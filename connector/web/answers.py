@@ -11,6 +11,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Generic, TypeVar
 
+from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -64,6 +65,22 @@ def as_problem(
     answer = as_json(content, status, "application/problem+json")
     answer.headers.update(headers or {})
     return answer
+
+
+def as_malformed(error: RequestValidationError, **members: object) -> Response:
+    """The problem answer to a body or query that is not as described; ``members`` are added.
+
+    It tells place and message alone: what was given may hold a password or somebody's name, also in
+    a field's name.
+    """
+    wrong = [
+        ("", "a field that is not known")
+        if one["type"] == "extra_forbidden"
+        else (".".join(str(part) for part in one["loc"][1:]), one["msg"])
+        for one in error.errors()
+    ]
+    detail = "; ".join(f"{place}: {message}".removeprefix(": ") for place, message in wrong)
+    return as_problem(422, detail, None, reason="malformed", field=wrong[0][0], **members)
 
 
 async def result(future: Future[T], seconds: float) -> T:

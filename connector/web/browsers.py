@@ -7,6 +7,11 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
+from connector.core.languages import LANGUAGES
+from connector.edges.tokens import draw_token
+
+LANGUAGE_COOKIE = "__Host-scolpass-langue"
+
 
 def hold(answer: Response, name: str, value: str, seconds: int | None = None) -> None:
     """Let the browser hold a cookie: for so long, or until it is closed."""
@@ -14,6 +19,21 @@ def hold(answer: Response, name: str, value: str, seconds: int | None = None) ->
     answer.set_cookie(
         name, value, max_age=seconds, path="/", secure=True, httponly=True, samesite="lax"
     )
+
+
+def token_of(request: Request, cookie: str) -> tuple[str, bool]:
+    """The token that a browser holds, or a new one; and whether it is new."""
+    held = request.cookies.get(cookie, "")
+    return (held, False) if is_token(held) else (draw_token(), True)
+
+
+def language_of(request: Request) -> tuple[str, bool]:
+    """The language of a browser, and whether this very request has chosen it."""
+    asked = request.query_params.get("langue", "")
+    if asked in LANGUAGES:
+        return asked, True
+    kept = request.cookies.get(LANGUAGE_COOKIE, "")
+    return kept if kept in LANGUAGES else LANGUAGES[0], False
 
 
 def is_token(text: str) -> bool:

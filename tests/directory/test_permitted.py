@@ -14,12 +14,13 @@ import pytest
 
 from connector import resources
 from connector.clock import read_moment
+from connector.core.languages import LANGUAGES
 from connector.core.permitted import ACTS
 from connector.core.reasons import Act, Reason
 from connector.core.rules import Rules
 from connector.desk import account as desk
 from connector.desk import letter_text, letters, recipients, view
-from connector.desk.wording import LANGUAGES, Reader, for_student, of_student
+from connector.desk.wording import Reader, for_student, of_student
 from connector.errors import FeedRefused, ScolpassError
 from connector.render.verdict import actions_json, speech
 from connector.settings.loading import load_settings

@@ -13,7 +13,7 @@ from ldap3 import MODIFY_REPLACE
 from playwright.sync_api import Page, expect
 
 from connector.activation.visits import Step
-from connector.web.first_connection.pages import LANGUAGES
+from connector.core.languages import LANGUAGES
 from connector.web.first_connection.routes import PATHS, SIGN_IN, START
 from tests.portal.common import (
     BACKUP,

@@ -14,6 +14,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Browser, Page
 from pypdf import PdfReader
 
+from connector.core.languages import LANGUAGES
 from connector.core.plan_report import PlanReport
 from connector.render.report.page import plan_page
 from tests.support.plan_reports import HOSTILE, fullest
@@ -21,7 +22,6 @@ from tests.support.zone import ZONE
 
 AXE = Axe()
 VIOLATIONS = {"resultTypes": ["violations"]}
-LANGUAGES = ("fr", "en")
 SIGNED = {"fr": ("Décision", "Signature", "Remarques"), "en": ("Decision", "Signature", "Remarks")}
 
 

@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from connector.core.account import State
+from connector.core.languages import LANGUAGES
 from connector.core.model import Known, Moment
 from connector.edges.smtp import send
 from connector.edges.templates import Templates, Value
 from connector.errors import ConfigurationError
 from connector.notify.due import notice_due
 from connector.notify.mail_text import KINDS, Link, Told, day_words, minute_words
-from connector.notify.students import LANGUAGES
 from connector.resources import shipped_texts
 from connector.settings.sections import Mail
 from tests.support.mail import MailServer

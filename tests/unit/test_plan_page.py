@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from connector.core.actions import ACTIONS
 from connector.core.identifiers import Taken
+from connector.core.languages import LANGUAGES
 from connector.core.marks import Mark
 from connector.core.meaning import meaning
 from connector.core.model import Override
@@ -26,7 +27,7 @@ from connector.core.situations import Situation
 from connector.core.weights import Weight
 from connector.render.report.french import in_french, meaning_in_french
 from connector.render.report.page import command, front, plan_page
-from connector.render.report.voice import LANGUAGES, Voice, texts
+from connector.render.report.voice import Voice, texts
 from tests.support.examples import examples
 from tests.support.plan_reports import fullest
 from tests.support.zone import ZONE

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from connector.core.languages import LANGUAGES
 from connector.errors import ConfigurationError
-from connector.web.first_connection.pages import LANGUAGES, page, read_charter, texts
+from connector.web.first_connection.pages import page, read_charter, texts
 from connector.web.first_connection.routes import read_date
 
 ROOT = Path(__file__).parents[2]

@@ -12,12 +12,14 @@ from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
+from connector.core.languages import LANGUAGES
 from connector.core.marks import GRAVE, Mark
 from connector.core.plan_report import ActionCount, PlanReport, ReasonCount, WeightCount
 from connector.core.weights import PLACES, Weight
-from connector.render.report.voice import LANGUAGES, Voice
+from connector.render.markup import environment
+from connector.render.report.voice import Voice
 from connector.render.terminal import printable
 
 REASONS_LISTED = 15  # of one action
@@ -178,14 +180,7 @@ def command(report: PlanReport) -> str:
 
 @lru_cache
 def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_seen,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    return environment(_HERE, _seen)
 
 
 def _seen(value: object) -> object:

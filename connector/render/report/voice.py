@@ -25,7 +25,6 @@ from connector.core.model import Action
 from connector.render.report.french import in_french, meaning_in_french
 from connector.render.terminal import printable
 
-LANGUAGES = ("fr", "en")  # the first one is shown to those who have not chosen
 _HERE = Path(__file__).parent
 _LONGEST = 160  # characters of a value that are shown
 _NO_BREAK, _THIN = "\u00a0", "\u202f"

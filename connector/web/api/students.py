@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import Annotated, Any, Literal
 
 from fastapi import Query
@@ -16,12 +15,11 @@ from connector.core.roles import Permission, least_role
 from connector.desk import letter_text, letters, orders
 from connector.desk.ahead import ahead
 from connector.desk.orders import Act, Done, Order
-from connector.desk.recipients import Chosen
 from connector.desk.versions import version_of
 from connector.desk.view import AccountView, account_view, view_of_others
 from connector.desk.wording import for_student
 from connector.edges.journal import Look
-from connector.errors import NotManaged, ScolpassError
+from connector.errors import NotManaged
 from connector.render.machine import change_json
 from connector.render.person import account_json
 from connector.render.steps import resync_steps
@@ -164,21 +162,10 @@ async def letter(
     settings = asked.desk.settings
 
     def print_it(context: Context) -> bytes:
-        chosen = Chosen((resolve(context, student),))
-        sheet = io.BytesIO()
-        printed = letters.print_letters(
-            context,
-            chosen,
-            letter_text.press(settings, resources.shipped_texts(), language),
-            sheet,
-            locked=lambda: context.locked("letters", whole=False),
-        )
-        for refused in printed.refused:
-            raise ScolpassError(
-                f"{refused.student}: no letter: {refused.reason}",
-                "See whether the student can sign in, and what mends it.",
-            )
-        return sheet.getvalue()
+        number = resolve(context, student)
+        press = letter_text.press(settings, resources.shipped_texts(), language)
+        cure = "See whether the student can sign in, and what mends it."
+        return letters.one_letter(context, number, press, cure)
 
     sheet = await asked.desk.act(asked.operator.name, print_it)
     return Response(sheet, media_type="application/pdf")

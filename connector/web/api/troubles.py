@@ -20,7 +20,7 @@ from connector.errors import (
     Untrustworthy,
     UsageError,
 )
-from connector.web.answers import Problem, as_problem
+from connector.web.answers import Problem, as_malformed, as_problem
 from connector.web.api.asking import BadQuery, NotAllowed, NoToken
 from connector.web.api.repeats import BadKey, ShownOnce, UnderWayStill
 from connector.web.operations import TooMany
@@ -149,21 +149,8 @@ async def _broken(_: Request, __: Exception) -> Response:
 
 
 async def _malformed(_: Request, error: RequestValidationError) -> Response:
-    # Place and message alone: what was given may be somebody's name, also in a field's name.
-    wrong = [
-        ("", "a field that is not known")
-        if one["type"] == "extra_forbidden"
-        else (".".join(str(part) for part in one["loc"][1:]), one["msg"])
-        for one in error.errors()
-    ]
-    detail = "; ".join(f"{place}: {message}".removeprefix(": ") for place, message in wrong)
-    return as_problem(
-        422,
-        detail,
-        reason="malformed",
-        cure="See /openapi.json for what this call takes.",
-        field=wrong[0][0],
-    )
+    cure = "See /openapi.json for what this call takes."
+    return as_malformed(error, cure=cure)
 
 
 async def _not_both(_: Request, error: NotBoth) -> Response:

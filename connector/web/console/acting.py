@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -22,7 +21,6 @@ from connector.clock import instant
 from connector.core.characters import one_line
 from connector.desk import letter_text, letters, orders
 from connector.desk.orders import Act, Done, Order
-from connector.desk.recipients import Chosen
 from connector.edges.journal import Repeat
 from connector.errors import NotManaged, ScolpassError, Stale, UnknownStudent, Untrustworthy
 from connector.walk.context import Context
@@ -30,12 +28,11 @@ from connector.walk.resolving import resolve
 from connector.web.answers import Problem
 from connector.web.console.acts import Row, Sent
 from connector.web.console.pages import HOME, Caller
-from connector.web.console.serving import Console, Trouble, told
+from connector.web.console.serving import Console, Trouble, is_reason, told
 from connector.web.console.speech import Speech
 from connector.web.operators import Operator
 
 SHOWN_FOR = timedelta(minutes=2)  # a password that nobody has fetched by then is forgotten
-_LONGEST = 300  # characters of a reason
 _WAIT, _TRIES = 0.25, 80  # seconds between two looks at what is under way, and how many
 
 
@@ -166,17 +163,9 @@ class Acting:
         language = "en" if form.get("language") == "en" else "fr"
 
         def print_it(context: Context) -> tuple[str, bytes]:
-            number, sheet = resolve(context, student), io.BytesIO()
-            printed = letters.print_letters(
-                context,
-                Chosen((number,)),
-                letter_text.press(settings, resources.shipped_texts(), language),
-                sheet,
-                locked=lambda: context.locked("letters", whole=False),
-            )
-            for refused in printed.refused:
-                raise ScolpassError(f"{refused.student}: no letter: {refused.reason}")
-            return number, sheet.getvalue()
+            number = resolve(context, student)
+            press = letter_text.press(settings, resources.shipped_texts(), language)
+            return number, letters.one_letter(context, number, press)
 
         number, sheet = await self._console.desk.act(operator.name, print_it)
         name = f'attachment; filename="SCOLPASS-{number}.pdf"'
@@ -188,7 +177,7 @@ def _read(form: Mapping[str, str], row: Row, speech: Speech) -> Sent:
     given = {name: one_line(form.get(name, "")) for name in ("reason", "identity")}
     said = speech.texts["acting"]
     wrong = {}
-    if row.order is not None and not 0 < len(given["reason"]) <= _LONGEST:
+    if row.order is not None and not is_reason(given["reason"]):
         wrong["reason"] = said["reason_missing"]
     if row.asks_identity and given["identity"] not in speech.texts["identity"]:
         wrong["identity"] = said["identity_missing"]

@@ -17,10 +17,11 @@ from connector.core.characters import one_line
 from connector.core.feed import identity
 from connector.core.model import Enrolment
 from connector.core.roles import Permission
+from connector.core.rulings import Rulings
 from connector.core.situations import Candidate
 from connector.desk import decisions
 from connector.desk.view import account_view, over
-from connector.edges.journal import Listed
+from connector.edges.journal import Counts, Listed, People
 from connector.errors import NotManaged, ScolpassError, UnknownStudent, Untrustworthy
 from connector.walk.context import Context
 from connector.walk.planning import prepare
@@ -28,12 +29,11 @@ from connector.walk.resolving import resolve
 from connector.web.console.lists import count_of
 from connector.web.console.pages import HOME, Caller
 from connector.web.console.runs import run_of
-from connector.web.console.serving import Console, NotThere, Trouble, route, told
+from connector.web.console.serving import Console, NotThere, Trouble, is_reason, route, told
 from connector.web.console.speech import Speech
 
 DECISIONS = f"{HOME}/decisions"
 _PAGE = 30
-_LONGEST = 300
 KINDS = {"rattacher": "link", "distinguer": "distinct", "proteger": "protect"}
 _WHO = ("candidats", "ambigus", "sans-inscription", "inscrits-sans-compte", "proteges")
 
@@ -95,11 +95,13 @@ class DecisionPages:
         desk, operator = self._console.desk, caller.operator
         assert operator is not None
         today = self._console.pages.speech(caller).moment.today
-        counts = await desk.read(lambda: desk.journal.people_counts(today))
-        waiting = await desk.read(
-            lambda: desk.journal.people_in(Listed.CANDIDATES, today, limit=_PAGE)
-        )
-        rulings = await desk.read(desk.journal.rulings)
+        journal = desk.journal
+
+        def read() -> tuple[Counts, People, Rulings]:
+            waiting = journal.people_in(Listed.CANDIDATES, today, limit=_PAGE)
+            return journal.people_counts(today), waiting, journal.rulings()
+
+        counts, waiting, rulings = await desk.read(read)
         return self._console.pages.page(
             request,
             "decisions",
@@ -155,7 +157,7 @@ class DecisionPages:
         reason, dn = one_line(form.get("reason", "")), form.get("dn", "")
         if not dn:
             raise NotThere("no entry is named")
-        if not 0 < len(reason) <= _LONGEST:
+        if not is_reason(reason):
             wrong = {f"{path} {dn}": speech.texts["acting"]["reason_missing"]}
             return await self._one(request, caller, wrong)
 
@@ -182,7 +184,7 @@ class DecisionPages:
         operator, speech = caller.operator, self._console.pages.speech(caller)
         assert operator is not None
         run, reason = run_of(request), one_line(form.get("reason", ""))
-        if not 0 < len(reason) <= _LONGEST:
+        if not is_reason(reason):
             said = speech.texts["acting"]
             trouble = Trouble(said["refused"], said["reason_missing"])
             return await self._all(request, caller, trouble)

@@ -21,12 +21,16 @@ from connector.desk.staff import is_login
 from connector.edges.tokens import Signer, draw_token
 from connector.web.addresses import Network, client_address, is_within, read_address
 from connector.web.answers import Problem
-from connector.web.browsers import hold, is_from_our_pages, is_token
+from connector.web.browsers import (
+    LANGUAGE_COOKIE,
+    hold,
+    is_from_our_pages,
+    language_of,
+    token_of,
+)
 from connector.web.console.pages import HOME, Caller, Pages
 from connector.web.console.sessions import Sessions, Signed
-from connector.web.console.speech import LANGUAGES
 from connector.web.first_connection.forms import read_form
-from connector.web.first_connection.visitors import LANGUAGE_COOKIE
 from connector.web.operators import Operator
 from connector.web.workroom import Workroom
 
@@ -67,19 +71,10 @@ class SessionGate:
 
     def arrive(self, request: Request) -> Arrival:
         """The browser behind a request, without asking whether it has signed in."""
-        held = request.cookies.get(COOKIE, "")
-        token = held if is_token(held) else draw_token()
-        asked = request.query_params.get("langue", "")
-        kept = request.cookies.get(LANGUAGE_COOKIE, "")
-        language = asked if asked in LANGUAGES else kept if kept in LANGUAGES else LANGUAGES[0]
-        arrival = Arrival(
-            None,
-            language,
-            self._forms.sign(token),
-            token=token,
-            is_new=token != held,
-            chosen=asked in LANGUAGES,
-        )
+        token, is_new = token_of(request, COOKIE)
+        language, chosen = language_of(request)
+        signed = self._forms.sign(token)
+        arrival = Arrival(None, language, signed, token=token, is_new=is_new, chosen=chosen)
         request.state.caller = arrival
         return arrival
 

@@ -13,11 +13,10 @@ from connector.inbox import events
 from connector.walk.context import Context
 from connector.web.console.pages import HOME, Caller
 from connector.web.console.runs import place
-from connector.web.console.serving import Console, NotThere, Trouble, route, told
+from connector.web.console.serving import Console, NotThere, Trouble, is_reason, route, told
 
 EVENTS = f"{HOME}/evenements"
 _PAGE = 50
-_LONGEST = 300
 STATUSES = ("waiting", "rejected", "applied")
 
 
@@ -47,8 +46,12 @@ class EventPages:
         asked, before = request.query_params.get("etat", ""), place(request)
         status = asked if asked in STATUSES else None
         journal = desk.journal
-        found = await desk.read(lambda: journal.past_events(status, before=before, limit=_PAGE + 1))
-        counts = await desk.read(journal.event_counts)
+        found, counts = await desk.read(
+            lambda: (
+                journal.past_events(status, before=before, limit=_PAGE + 1),
+                journal.event_counts(),
+            )
+        )
         more = found[_PAGE - 1]["number"] if len(found) > _PAGE else None
         kept = f"&etat={status}" if status else ""
         return self._console.pages.page(
@@ -75,7 +78,7 @@ class EventPages:
         said = speech.texts["acting"]
         if not event or len(event) > 1000:
             raise NotThere("no event is named")
-        if not 0 < len(reason) <= _LONGEST:
+        if not is_reason(reason):
             trouble = Trouble(said["refused"], said["reason_missing"])
             return await self._all(request, caller, trouble)
 

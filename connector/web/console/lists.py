@@ -15,7 +15,7 @@ from connector.core.card import Card
 from connector.core.cells import harmless
 from connector.core.roles import Permission
 from connector.desk.doors import Doors, Locked, locked
-from connector.edges.journal import Counts, Listed, Sorting, sortings
+from connector.edges.journal import Counts, Filling, Listed, People, Sorting, sortings
 from connector.errors import UsageError
 from connector.walk.context import Context
 from connector.web.console.pages import HOME, Caller
@@ -109,17 +109,15 @@ class ListPages:
         desk, today = self._console.desk, self._console.pages.speech(caller).moment.today
         sort = _sort(request, listed)
         backwards = request.query_params.get("sens") == "inverse"
-        found = await desk.read(
-            lambda: desk.journal.people_in(
-                listed,
-                today,
-                sort=sort,
-                backwards=backwards,
-                limit=_PAGE,
-                cursor=request.query_params.get("suite"),
+        cursor = request.query_params.get("suite")
+
+        def read() -> tuple[People, Counts, Filling | None]:
+            found = desk.journal.people_in(
+                listed, today, sort=sort, backwards=backwards, limit=_PAGE, cursor=cursor
             )
-        )
-        counts = await desk.read(lambda: desk.journal.people_counts(today))
+            return found, desk.journal.people_counts(today), desk.journal.people_filled()
+
+        found, counts, filled = await desk.read(read)
         return self._console.pages.page(
             request,
             "list",
@@ -130,7 +128,7 @@ class ListPages:
             sortings=sortings(listed),
             sort=sort,
             backwards=backwards,
-            filled=await desk.read(desk.journal.people_filled),
+            filled=filled,
         )
 
     async def _locked(self, request: Request, caller: Caller) -> Response:

@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment
 from jinja2_fragments import render_block
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from connector.clock import read_moment
+from connector.core.languages import LANGUAGES, other_than
 from connector.core.roles import Permission, Role
+from connector.render.markup import environment
 from connector.render.terminal import printable
 from connector.settings.sections import Settings
 from connector.web.assets import LOOK, Assets
-from connector.web.console.speech import LANGUAGES, Speech
+from connector.web.console.speech import Speech
 from connector.web.first_connection import branding
 from connector.web.operators import Operator
 
@@ -78,7 +80,7 @@ class Pages:
             "t": speech.texts,
             "say": speech,
             "other_url": _in_other_language(request, caller.language),
-            "other": next(one for one in LANGUAGES if one != caller.language),
+            "other": other_than(caller.language),
             "caller": caller,
             "operator": caller.operator,
             "csrf": caller.csrf,
@@ -109,21 +111,13 @@ def is_part(request: Request) -> bool:
 
 def _in_other_language(request: Request, language: str) -> str:
     """The same page in the other language; what was sent in a form is asked for again."""
-    other = next(one for one in LANGUAGES if one != language)
     asked = [pair for pair in request.query_params.multi_items() if pair[0] != "langue"]
-    return "?" + urlencode([*asked, ("langue", other)])
+    return "?" + urlencode([*asked, ("langue", other_than(language))])
 
 
 @lru_cache
 def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(_HERE / "templates"),
-        autoescape=select_autoescape(default=True),
-        undefined=StrictUndefined,
-        finalize=_seen,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    return environment(_HERE / "templates", _seen)
 
 
 def _seen(value: object) -> object:

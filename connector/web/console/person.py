@@ -15,13 +15,14 @@ from starlette.routing import BaseRoute
 
 from connector.core.account import State
 from connector.core.feed import identity
+from connector.core.languages import LANGUAGES
 from connector.core.model import Known
 from connector.core.roles import Permission
 from connector.core.shapes import come_and_gone
 from connector.desk.ahead import Ahead, ahead
 from connector.desk.versions import version_of
 from connector.desk.view import AccountView, account_view, view_of_others
-from connector.desk.wording import LANGUAGES, for_student
+from connector.desk.wording import for_student
 from connector.edges.journal import Journal, Look
 from connector.errors import DirectoryUntrusted, NotManaged
 from connector.walk.context import Context

@@ -28,7 +28,7 @@ from connector.walk.reconcile import reconcile
 from connector.walk.scope import EVERYONE
 from connector.web.api.longer import told_of
 from connector.web.console.pages import HOME, Caller
-from connector.web.console.serving import Console, NotThere, Trouble, route, told
+from connector.web.console.serving import Console, NotThere, Trouble, is_reason, route, told
 from connector.web.console.speech import Speech
 from connector.web.operations import Ended, TooMany
 from connector.web.plans import ReadPlan, changed_since, is_that_of
@@ -36,7 +36,6 @@ from connector.web.plans import ReadPlan, changed_since, is_that_of
 PLANS = f"{HOME}/plans"
 _PATIENCE = 4.0  # seconds that a page waits for the plan; then it says that it is being computed
 _PAGE = 50
-_LONGEST = 300  # characters of a reason
 _KINDS = {"html": "text/html", "csv": "text/csv", "json": "application/json"}
 
 
@@ -248,7 +247,7 @@ class PlanPages:
             return found
         speech = self._console.pages.speech(caller)
         reason = one_line(form.get("reason", ""))
-        if not 0 < len(reason) <= _LONGEST:
+        if not is_reason(reason):
             said = speech.texts["acting"]["reason_missing"]
             return await self._page(request, caller, found, wrong=said)
         digest = found.digest

@@ -30,6 +30,8 @@ from connector.web.console.speech import Speech
 from connector.web.operators import Operator
 from connector.web.workroom import Workroom
 
+_LONGEST_REASON = 300  # characters
+
 log = structlog.get_logger()
 
 
@@ -161,6 +163,11 @@ def failed(
     if status == 503:
         answer.headers["Retry-After"] = "30"
     return answer
+
+
+def is_reason(text: str) -> bool:
+    """Whether what was typed as a reason is one: it says something, and not too much."""
+    return 0 < len(text) <= _LONGEST_REASON
 
 
 def told(speech: Speech, error: ScolpassError) -> Markup:

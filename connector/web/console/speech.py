@@ -24,7 +24,6 @@ from connector.desk.wording import Reader, tongue
 from connector.render.report.french import in_french
 from connector.render.report.voice import Voice
 
-LANGUAGES = ("fr", "en")  # the first one is spoken to those who have not chosen
 _TEXTS = Path(__file__).parent / "texts"
 _DAYS_TOLD = 60  # a day that is nearer is also told as so many days from now
 _CHECKED = re.compile(r"(.*) \(identity checked by (.*)\)", re.DOTALL)

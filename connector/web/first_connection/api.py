@@ -32,7 +32,7 @@ from connector.errors import (
     Untrustworthy,
 )
 from connector.web.addresses import client_address
-from connector.web.answers import as_problem
+from connector.web.answers import as_malformed, as_problem
 from connector.web.first_connection import shapes
 from connector.web.first_connection.visitors import Reception, wait_like_all
 
@@ -276,15 +276,7 @@ async def _invalid(_: Request, error: InvalidInput) -> Response:
 
 
 async def _malformed(_: Request, error: RequestValidationError) -> Response:
-    # Place and message alone: what was given may hold a password, also in a field's name.
-    wrong = [
-        ("", "a field that is not known")
-        if one["type"] == "extra_forbidden"
-        else (".".join(str(part) for part in one["loc"][1:]), one["msg"])
-        for one in error.errors()
-    ]
-    detail = "; ".join(f"{place}: {message}".removeprefix(": ") for place, message in wrong)
-    return as_problem(422, detail, field=wrong[0][0], reason="malformed")
+    return as_malformed(error)
 
 
 async def _later(_: Request, error: ScolpassError) -> Response:

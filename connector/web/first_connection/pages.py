@@ -9,14 +9,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment
 from starlette.responses import HTMLResponse, Response
 
 from connector.core.characters import seen
+from connector.core.languages import other_than
 from connector.errors import ConfigurationError
+from connector.render.markup import environment
 from connector.settings.plain_files import read_plain
 
-LANGUAGES = ("fr", "en")  # the first one is spoken to those who have not chosen
 _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
 
@@ -36,14 +37,7 @@ def _seen(value: object) -> object:
 
 @lru_cache
 def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(_HERE / "templates"),
-        autoescape=select_autoescape(default=True),
-        undefined=StrictUndefined,
-        finalize=_seen,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    return environment(_HERE / "templates", _seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +70,6 @@ def read_charter(folder: Path, language: str) -> Charter:
 
 def page(name: str, language: str, status: int = 200, **shown: object) -> Response:
     """One page in one language; ``shown`` is what its template fills in."""
-    other = next(one for one in LANGUAGES if one != language)
     defaults = {
         "wrong": {},
         "values": _Blank(),
@@ -89,7 +82,7 @@ def page(name: str, language: str, status: int = 200, **shown: object) -> Respon
     content = (
         _environment()
         .get_template(f"{name}.html")
-        .render({**defaults, **shown, "t": texts(language), "other": other})
+        .render({**defaults, **shown, "t": texts(language), "other": other_than(language)})
     )
     return HTMLResponse(content, status)
 

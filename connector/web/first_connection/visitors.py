@@ -26,13 +26,18 @@ from connector.activation.signing import Counts, SignedIn, seconds_to_wait, sign
 from connector.activation.visits import Visit, visit
 from connector.edges.tokens import draw_token
 from connector.web.answers import Problem
-from connector.web.browsers import hold, is_from_our_pages, is_token
+from connector.web.browsers import (
+    LANGUAGE_COOKIE,
+    hold,
+    is_from_our_pages,
+    language_of,
+    token_of,
+)
 from connector.web.first_connection.branding import shown
 from connector.web.first_connection.forms import read_form
-from connector.web.first_connection.pages import LANGUAGES, page, texts
+from connector.web.first_connection.pages import page, texts
 
 COOKIE = "__Host-scolpass"
-LANGUAGE_COOKIE = "__Host-scolpass-langue"
 AT_ONCE = 16  # requests whose work is under way
 
 P = ParamSpec("P")
@@ -89,13 +94,9 @@ class Reception:
 
     def receive(self, request: Request) -> Visitor:
         """The browser behind a request."""
-        held = request.cookies.get(COOKIE, "")
-        token = held if is_token(held) else draw_token()
-        asked = request.query_params.get("langue", "")
-        chosen = asked in LANGUAGES
-        kept = request.cookies.get(LANGUAGE_COOKIE, "")
-        language = asked if chosen else kept if kept in LANGUAGES else LANGUAGES[0]
-        return Visitor(token, self._forms.sign(token), language, token != held, chosen)
+        token, is_new = token_of(request, COOKIE)
+        language, chosen = language_of(request)
+        return Visitor(token, self._forms.sign(token), language, is_new, chosen)
 
     async def signed_in(self, request: Request) -> Visitor:
         """The browser behind a request, with its visit if it has signed in.

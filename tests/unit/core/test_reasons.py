@@ -10,6 +10,7 @@ from string import Formatter
 
 import pytest
 
+from connector.core.languages import LANGUAGES
 from connector.core.reasons import (
     BESIDE,
     CANNOT_BE_SEEN,
@@ -27,7 +28,7 @@ from connector.core.reasons import (
 )
 from connector.core.seen import Found
 from connector.core.why import sign_in
-from connector.desk.wording import LANGUAGES, Reader, english, for_student, of_student, texts
+from connector.desk.wording import Reader, english, for_student, of_student, texts
 from connector.render.verdict import speech
 from tests.unit.core.builders import RULES
 from tests.unit.core.test_why import NOTES, TABLE
